@@ -1,0 +1,57 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A library target in `Sources/NAME`.
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+/// A C library of the system, seen through `Sources/NAME/module.modulemap`.
+func system(_ name: String, pkgConfig: String? = nil, package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+/// The tests of the target of the same name, in `Tests/NAMETests`.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: [], swiftSettings: [
+            .enableUpcomingFeature("ExistentialAny")
+        ])
+}
+
+let package = Package(
+    name: "compress",
+    traits: [
+        .default(enabledTraits: ["OneDNN"]),
+        .trait(name: "OneDNN", description: "Convolutions and matrix products by oneDNN (else OpenBLAS alone)."),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        system("CHDF5", pkgConfig: "hdf5-serial", package: "libhdf5-dev"),
+        system("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
+        system("COneDNN", package: "libdnnl-dev"),
+        .target(name: "CVector"),
+
+        library("Tensors"),
+        library("Kernels", [
+            "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
+        ]),
+        library("Networks", ["Tensors", "Kernels"]),
+
+        tests("Tensors"),
+        tests("Kernels", ["Tensors"]),
+        tests("Networks", ["Tensors", "Kernels"]),
+    ]
+)

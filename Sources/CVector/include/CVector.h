@@ -1,0 +1,150 @@
+// Loops over floats that must run at the processor's full vector width.
+//
+// SwiftPM compiles Swift for the oldest x86-64 (four floats to a vector, no fused multiply-add) and has no attribute
+// that compiles one function for several processors. Clang has: every function here exists for AVX-512, AVX2 and the
+// baseline, and the loader picks one. Arithmetic only: no memory is owned, no shape is known, all arrays are dense
+// unless a stride is named, and outputs may be the same array as an input of the same index unless said otherwise.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Elementwise activations, by Keras's names. Those above CV_FROM_INPUT need x for their derivative; the others
+// are differentiated from y, so that their input need not be kept.
+enum {
+    CV_LINEAR = 0, CV_RELU, CV_TANH, CV_SIGMOID, CV_ELU, CV_SELU, CV_SOFTPLUS, CV_SOFTSIGN, CV_EXPONENTIAL,
+    CV_HARD_SIGMOID, CV_HARD_SIGMOID_K2, CV_RELU6, CV_LEAKY_RELU, CV_HARD_TANH,
+    CV_FROM_INPUT = 64,
+    CV_GELU = CV_FROM_INPUT, CV_SILU, CV_MISH, CV_HARD_SILU, CV_LOG_SIGMOID, CV_SQUAREPLUS, CV_GELU_TANH,
+};
+
+// y = f(x). `slope` is the negative slope of CV_LEAKY_RELU and the alpha of CV_ELU.
+void cv_activate(int32_t kind, float slope, ptrdiff_t count, const float *x, float *y);
+// dx = dy f'; `value` is x for the kinds from CV_FROM_INPUT on, y for the others.
+void cv_activate_gradient(int32_t kind, float slope, ptrdiff_t count, const float *value, const float *dy, float *dx);
+// y[r, c] = f(y[r, c] + bias[c]); bias may be null.
+void cv_bias_activate(int32_t kind, float slope, ptrdiff_t rows, ptrdiff_t columns, const float *bias, float *y);
+// Keras's ReLU layer: max_value if x >= max_value, x if x >= threshold, else negative_slope * (x - threshold).
+void cv_relu_layer(float max_value, float negative_slope, float threshold, ptrdiff_t count, const float *x, float *y);
+void cv_relu_layer_gradient(float max_value, float negative_slope, float threshold, ptrdiff_t count, const float *x,
+                            const float *dy, float *dx);
+
+// y = softmax(x / temperature) over each row.
+void cv_softmax(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *x, float *y);
+// dx = y (dy - y·dy) over each row.
+void cv_softmax_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *y, const float *dy, float *dx);
+// log Σ exp(x / temperature) of each row.
+void cv_log_sum_exp(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *x, float *result);
+
+void cv_fill(ptrdiff_t count, float value, float *y);
+void cv_add(ptrdiff_t count, const float *a, const float *b, float *y);
+void cv_subtract(ptrdiff_t count, const float *a, const float *b, float *y);
+void cv_multiply(ptrdiff_t count, const float *a, const float *b, float *y);
+void cv_maximum(ptrdiff_t count, const float *a, const float *b, float *y);
+void cv_minimum(ptrdiff_t count, const float *a, const float *b, float *y);
+// y = scale x + offset
+void cv_affine(ptrdiff_t count, float scale, float offset, const float *x, float *y);
+// y += scale x
+void cv_add_scaled(ptrdiff_t count, float scale, const float *x, float *y);
+// da = dy where a won (a ties with b: each gets half); sign +1 for maximum, -1 for minimum
+void cv_extremum_gradient(ptrdiff_t count, float sign, const float *a, const float *b, const float *dy, float *da,
+                          float *db);
+// y[r, c] = x[r, c] s[c] + t[c]; either of s, t may be null.
+void cv_scale_columns(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *s, const float *t, float *y);
+// y[r, c] = x[r, c] s[r]
+void cv_scale_rows(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *s, float *y);
+// sums[c] (+)= Σ_r x[r, c]
+void cv_column_sums(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *x, int32_t adding, float *sums);
+// sums[c] = Σ_r a[r, c] b[r, c]
+void cv_column_dots(ptrdiff_t rows, ptrdiff_t columns, const float *a, const float *b, float *sums);
+// Σ x² as a double, in a fixed order.
+double cv_sum_of_squares(ptrdiff_t count, const float *x);
+// 1 where every element is finite.
+int32_t cv_all_finite(ptrdiff_t count, const float *x);
+// y = scale x + offset from bytes.
+void cv_from_bytes(ptrdiff_t count, float scale, float offset, const uint8_t *x, float *y);
+
+// y = x / (1 - rate) where hash(key, index) ≥ rate · 2³², else 0. Element i of repeat group i / group uses the
+// index (i / (group·columns))·columns + i % columns, so that whole feature maps drop together; group 1: elementwise.
+void cv_dropout(ptrdiff_t count, ptrdiff_t group, ptrdiff_t columns, float rate, uint64_t key, const float *x,
+                float *y);
+
+// Layer normalisation of each row: y = (x - mean) · inverse · gamma + beta; gamma, beta may be null.
+void cv_layer_norm(ptrdiff_t rows, ptrdiff_t columns, float epsilon, const float *x, const float *gamma,
+                   const float *beta, float *y, float *mean, float *inverse);
+// dgamma and dbeta are overwritten (null to skip); dx may be null.
+void cv_layer_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *gamma, const float *mean,
+                            const float *inverse, const float *dy, float *dx, float *dgamma, float *dbeta);
+
+// Mean and biased variance of each column, in two passes.
+void cv_column_moments(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *mean, float *variance);
+// dx = gamma·inverse·(dy - sum_dy/n - (x - mean)·inverse²·sum_dy_xc/n), columnwise; the sums are per column,
+// sum_dy_xc = Σ dy (x - mean).
+void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *mean, const float *scale,
+                            const float *inverse, const float *sum_dy, const float *sum_dy_xc, const float *dy,
+                            float *dx);
+// sum_dy_xc[c] = Σ_r dy[r, c] (x[r, c] - mean[c])
+void cv_column_dots_centered(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *mean, const float *dy,
+                             float *sums);
+
+// Pooling over H and W of (B, H, W, C). `before` is the padding in front; cells outside are ignored.
+typedef struct {
+    ptrdiff_t batch, height, width, channels, out_height, out_width;
+    ptrdiff_t pool_height, pool_width, stride_height, stride_width, before_height, before_width;
+} cv_pool;
+void cv_max_pool(const cv_pool *pool, const float *x, float *y);
+// dx is overwritten; the gradient goes to the first maximum of each window.
+void cv_max_pool_gradient(const cv_pool *pool, const float *x, const float *y, const float *dy, float *dx);
+void cv_average_pool(const cv_pool *pool, const float *x, float *y);
+void cv_average_pool_gradient(const cv_pool *pool, const float *dy, float *dx);
+
+// Depthwise convolution of (B, H, W, C) with kernel (kh, kw, C, multiplier).
+typedef struct {
+    ptrdiff_t batch, height, width, channels, multiplier, out_height, out_width, kernel_height, kernel_width;
+    ptrdiff_t stride_height, stride_width, dilation_height, dilation_width, before_height, before_width;
+} cv_depthwise;
+void cv_depthwise_forward(const cv_depthwise *d, const float *x, const float *kernel, float *y);
+void cv_depthwise_gradient(const cv_depthwise *d, const float *x, const float *kernel, const float *dy, float *dx,
+                           float *dkernel);
+
+// One step of the recurrent cells for `rows` examples, u units. `a` and `g` are activation kinds (CV_TANH, …).
+// A `mask` of one float an example (1 real, 0 padding) may be null; at a masked step states are carried over.
+//
+// SimpleRNN: h = a(z), z (rows, u).
+void cv_rnn_step(ptrdiff_t rows, ptrdiff_t u, int32_t a, const float *mask, const float *z, const float *previous,
+                 float *h);
+// dz = dh·a'(h) where real; carry = dh where masked, else 0 (it is added to the gradient of the previous state).
+void cv_rnn_step_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t a, const float *mask, const float *h, const float *dh,
+                          float *dz, float *carry);
+// LSTM: z (rows, 4u) holds i, f, c, o before activation, and their activations afterwards.
+void cv_lstm_step(ptrdiff_t rows, ptrdiff_t u, int32_t a, int32_t g, const float *mask, float *z,
+                  const float *previous_h, const float *previous_c, float *h, float *c);
+// dc is the gradient of c on entry and of previous_c on return.
+void cv_lstm_step_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t a, int32_t g, const float *mask, const float *z,
+                           const float *previous_c, const float *c, const float *dh, float *dc, float *dz,
+                           float *carry);
+// GRU with reset_after: x (rows, 3u) is the input's share with its bias: on return z, r, h~. s (rows, 3u) is the
+// recurrent share with its bias; its last block is kept for the gradient.
+void cv_gru_step(ptrdiff_t rows, ptrdiff_t u, int32_t a, int32_t g, const float *mask, float *x, const float *s,
+                 const float *previous, float *h);
+// ds (rows, 3u): gradient at s; dx (rows, 3u): at x; carry: the part of dh that goes to previous directly.
+void cv_gru_step_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t a, int32_t g, const float *mask, const float *x,
+                          const float *s, const float *previous, const float *dh, float *dx, float *ds, float *carry);
+// GRU without reset_after, in two halves: gates (z, r) and r∘previous first, the candidate later.
+void cv_gru_gates(ptrdiff_t rows, ptrdiff_t u, int32_t g, float *x, const float *previous, float *reset);
+void cv_gru_candidate(ptrdiff_t rows, ptrdiff_t u, int32_t a, const float *mask, float *x, const float *previous,
+                      float *h);
+// dx's last block and the z block; dh goes on as carry.
+void cv_gru_candidate_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t a, int32_t g, const float *mask, const float *x,
+                               const float *previous, const float *dh, float *dx, float *carry);
+// dreset = gradient at r∘previous: fills dx's r block, adds dreset∘r to carry.
+void cv_gru_reset_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t g, const float *mask, const float *x,
+                           const float *previous, const float *dreset, float *dx, float *carry);
+
+// Optimizers. `rate` already contains bias correction where the rule has one.
+void cv_sgd(ptrdiff_t count, float rate, float momentum, int32_t nesterov, float decay, const float *g, float *w,
+            float *velocity);
+// Adam as Keras writes it: w -= rate · m / (sqrt(v) + epsilon); `decay` is AdamW's rate·weight_decay (0: none).
+void cv_adam(ptrdiff_t count, float rate, float beta1, float beta2, float epsilon, float decay, const float *g,
+             float *w, float *m, float *v);
+// average = decay·average + (1 - decay)·w
+void cv_average(ptrdiff_t count, float decay, const float *w, float *average);

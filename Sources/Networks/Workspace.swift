@@ -1,0 +1,240 @@
+public import Kernels
+public import Tensors
+
+/// The memory one worker needs to run a network on a batch, planned once and used for every batch.
+public final class Workspace {
+    let graph: LayerGraph
+    let plan: MemoryPlan
+    public let kernels: KernelContext
+    private let memory: Buffer
+    private let layout: ParameterLayout
+    /// The offset of each parameter of each layer.
+    private let offsets: [[Int]]
+    /// Parameters that no learning node uses: their gradient is zero.
+    private let idle: [ParameterLayout.Entry]
+
+    public init(_ graph: LayerGraph, batchSize: Int, mode: Mode, kernels: KernelContext = KernelContext()) {
+        self.graph = graph
+        self.kernels = kernels
+        plan = MemoryPlan(graph, batchSize: batchSize, mode: mode)
+        memory = Buffer(zeros: plan.extent)
+        let layout = graph.layout
+        self.layout = layout
+        var byLayer: [String: [String: Int]] = [:]
+        for entry in layout.entries { byLayer[entry.layer, default: [:]][entry.spec.name] = entry.offset }
+        offsets = graph.entries.map { entry in (entry.specs ?? []).map { byLayer[entry.name]?[$0.name] ?? 0 } }
+        var busy: Set<String> = []
+        for (index, node) in graph.nodes.enumerated() where plan.isLearning[index] {
+            busy.insert(graph.entries[node.entry].name)
+        }
+        idle = layout.entries.filter { !busy.contains($0.layer) }
+    }
+
+    public var batchSize: Int { plan.batchSize }
+
+    /// Where the examples of input `index` go.
+    public func input(_ index: Int, count: Int) -> Tensor { value(graph.inputs[index], count: count) }
+
+    /// What a value is after `forward`: in training any value, in inference the outputs and logits.
+    public func value(_ value: LayerGraph.Value, count: Int) -> Tensor {
+        block(plan.values[value.index], count: count, shape: graph.shapes[value.index])
+    }
+
+    /// The gradient of a value; that of the logits is written by the objective before `backward`.
+    public func gradient(_ value: LayerGraph.Value, count: Int) -> Tensor? {
+        plan.gradients[value.index].map { block($0, count: count, shape: graph.shapes[value.index]) }
+    }
+
+    private func block(_ index: Int, count: Int, shape: Shape) -> Tensor {
+        memory.tensor(at: plan.blocks[index].offset, count: count, shape: shape)
+    }
+
+    /// Computes every value of a batch of `count` examples whose inputs are in place.
+    ///
+    /// - Parameter weights: A run of floats with this graph's parameter layout.
+    public func forward(weights: Tensor, count: Int, key: RandomKey = RandomKey(seed: 0)) {
+        precondition(count <= plan.batchSize && weights.elementCount == layout.extent)
+        for index in graph.nodes.indices where !plan.isShared[index] {
+            let node = graph.nodes[index]
+            let pass = ForwardPass(workspace: self, index: index, weights: weights, examples: count, key: key[index])
+            graph.entries[node.entry].layer.forward(pass)
+            if case .node(index) = graph.masks[node.output.index] { mergeMasks(pass, rule: node.plan.mask) }
+        }
+    }
+
+    /// Computes the gradient of every parameter, given that of the logits. Everything in `gradient` is overwritten.
+    public func backward(weights: Tensor, gradient: Tensor, count: Int, key: RandomKey = RandomKey(seed: 0)) {
+        precondition(plan.mode == .training && gradient.elementCount == layout.extent)
+        for entry in idle { gradient.slice(at: entry.offset, count: entry.spec.shape.elementCount).fill(with: 0) }
+        var written = Set<Int>(), writtenLayers = Set<Int>()
+        written.insert(graph.logits.index)
+        for index in graph.nodes.indices.reversed() where plan.isLearning[index] {
+            let node = graph.nodes[index]
+            let targets = node.inputs.map { input in
+                plan.needsGradient[input.index] ? self.gradient(input, count: count) : nil
+            }
+            if plan.isShared[index] {
+                if !plan.sharesGradient[index], let from = self.gradient(node.output, count: count), let to = targets[0] {
+                    if written.contains(node.inputs[0].index) { addScaled(from, by: 1, to: to) } else { to.copy(from: from) }
+                }
+                written.insert(node.inputs[0].index)
+                continue
+            }
+            let isRepeated = writtenLayers.contains(node.entry)
+            let first = node.inputs.indices.map { position in
+                !written.contains(node.inputs[position].index)
+                    && !node.inputs[..<position].contains(node.inputs[position])
+            }
+            let spare = node.inputs.indices.reduce(0) { first[$1] ? $0 : $0 + (targets[$1]?.elementCount ?? 0) }
+            let specs = graph.entries[node.entry].specs ?? []
+            let spareWeights = isRepeated ? specs.reduce(0) { $0 + $1.shape.elementCount } : 0
+            kernels.withScratch(spare + spareWeights) { scratch in
+                var offset = 0
+                let inputGradients: [Tensor?] = node.inputs.indices.map { position in
+                    guard let target = targets[position], !first[position] else { return targets[position] }
+                    defer { offset += target.elementCount }
+                    return scratch.slice(at: offset, count: target.elementCount)
+                        .viewed(count: count, shape: target.shape)
+                }
+                let parameterGradients: [Tensor] = specs.indices.map { position in
+                    let shape = specs[position].shape
+                    let target = gradient.slice(at: offsets[node.entry][position], count: shape.elementCount)
+                        .viewed(count: 1, shape: shape)
+                    guard isRepeated else { return target }
+                    defer { offset += shape.elementCount }
+                    return scratch.slice(at: offset, count: shape.elementCount).viewed(count: 1, shape: shape)
+                }
+                let pass = BackwardPass(
+                    forward: ForwardPass(
+                        workspace: self, index: index, weights: weights, examples: count, key: key[index]),
+                    inputGradients: inputGradients, parameterGradients: parameterGradients)
+                graph.entries[node.entry].layer.backward(pass)
+                for position in node.inputs.indices where !first[position] {
+                    if let target = targets[position], let part = inputGradients[position] {
+                        addScaled(part.viewed(count: target.count, shape: target.shape), by: 1, to: target)
+                    }
+                }
+                if isRepeated {
+                    for (position, part) in parameterGradients.enumerated() {
+                        addScaled(
+                            part, by: 1,
+                            to: gradient.slice(at: offsets[node.entry][position], count: part.elementCount))
+                    }
+                }
+            }
+            for input in node.inputs { written.insert(input.index) }
+            writtenLayers.insert(node.entry)
+        }
+    }
+
+    private func mergeMasks(_ pass: ForwardPass, rule: MaskRule) {
+        guard let output = pass.outputMask else { return }
+        let masks = (0..<pass.inputCount).compactMap { pass.inputMask($0) }
+        switch rule {
+        case .any:
+            output.copy(from: masks[0])
+            for mask in masks.dropFirst() { extremum(isMaximum: true, output, mask, into: output) }
+        case .all:
+            output.copy(from: masks[0])
+            for mask in masks.dropFirst() { extremum(isMaximum: false, output, mask, into: output) }
+        default: break
+        }
+    }
+
+    fileprivate func mask(of value: LayerGraph.Value, count: Int) -> Tensor? {
+        guard case .node(let node) = graph.masks[value.index], let index = plan.masks[node] else { return nil }
+        return block(index, count: count, shape: [plan.blocks[index].count / plan.batchSize])
+    }
+
+    fileprivate func parameter(_ node: LayerGraph.Node, _ index: Int, in weights: Tensor) -> Tensor {
+        guard let spec = graph.entries[node.entry].specs?[index] else { preconditionFailure("no parameter \(index)") }
+        return weights.slice(at: offsets[node.entry][index], count: spec.shape.elementCount)
+            .viewed(count: 1, shape: spec.shape)
+    }
+
+    fileprivate func saved(_ node: Int, _ index: Int, count: Int) -> Tensor {
+        block(plan.saved[node][index], count: count, shape: graph.nodes[node].plan.saved[index])
+    }
+}
+
+/// What a layer may read and write while it computes its output.
+public struct ForwardPass {
+    fileprivate let workspace: Workspace
+    fileprivate let index: Int
+    fileprivate let weights: Tensor
+    fileprivate let examples: Int
+    /// Randomness for this node in this step.
+    public let key: RandomKey
+
+    fileprivate var node: LayerGraph.Node { workspace.graph.nodes[index] }
+
+    /// The number of examples, `B`; time-distributed layers see every step as one.
+    public var count: Int { examples * node.steps }
+
+    public var isTraining: Bool { workspace.plan.mode == .training }
+
+    public var kernels: KernelContext { workspace.kernels }
+
+    public var inputCount: Int { node.inputs.count }
+
+    fileprivate func perStep(_ tensor: Tensor) -> Tensor {
+        node.steps == 1
+            ? tensor : tensor.viewed(count: count, shape: Shape(Array(tensor.shape.axes.dropFirst())))
+    }
+
+    public func input(_ position: Int = 0) -> Tensor {
+        perStep(workspace.value(node.inputs[position], count: examples))
+    }
+
+    public var output: Tensor { perStep(workspace.value(node.output, count: examples)) }
+
+    /// The parameter at `position` of the layer's plan.
+    public func parameter(_ position: Int) -> Tensor { workspace.parameter(node, position, in: weights) }
+
+    /// The block at `position` of the plan's saved shapes, a part for each example.
+    public func saved(_ position: Int) -> Tensor { workspace.saved(index, position, count: count) }
+
+    /// One number a frame (B, T), or nil where every frame is real.
+    public func inputMask(_ position: Int = 0) -> Tensor? {
+        node.steps == 1 ? workspace.mask(of: node.inputs[position], count: examples) : nil
+    }
+
+    public var outputMask: Tensor? { workspace.mask(of: node.output, count: examples) }
+}
+
+/// What a layer may read and write while it computes gradients.
+public struct BackwardPass {
+    fileprivate let forward: ForwardPass
+    private let inputGradients: [Tensor?]
+    private let parameterGradients: [Tensor]
+
+    fileprivate init(forward: ForwardPass, inputGradients: [Tensor?], parameterGradients: [Tensor]) {
+        self.forward = forward
+        self.inputGradients = inputGradients
+        self.parameterGradients = parameterGradients
+    }
+
+    public var key: RandomKey { forward.key }
+    public var count: Int { forward.count }
+    public var kernels: KernelContext { forward.kernels }
+    public var inputCount: Int { forward.inputCount }
+    public func input(_ position: Int = 0) -> Tensor { forward.input(position) }
+    public var output: Tensor { forward.output }
+    public func parameter(_ position: Int) -> Tensor { forward.parameter(position) }
+    public func saved(_ position: Int) -> Tensor { forward.saved(position) }
+    public func inputMask(_ position: Int = 0) -> Tensor? { forward.inputMask(position) }
+
+    /// The gradient of the output; the layer may use its memory for what it computes on the way.
+    public var outputGradient: Tensor {
+        guard let gradient = forward.workspace.gradient(forward.node.output, count: forward.examples) else {
+            preconditionFailure("a layer that does not learn was asked for gradients")
+        }
+        return forward.perStep(gradient)
+    }
+
+    /// Where the gradient of an input goes, to be overwritten; nil if nobody needs it.
+    public func inputGradient(_ position: Int = 0) -> Tensor? { inputGradients[position].map(forward.perStep) }
+
+    /// Where the gradient of a parameter goes, to be overwritten. A statistic's place takes its batch value.
+    public func parameterGradient(_ position: Int) -> Tensor { parameterGradients[position] }
+}
