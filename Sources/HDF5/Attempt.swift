@@ -40,7 +40,7 @@ func attempt<Result: SignedInteger>(
     return result
 }
 
-/// An open thing of the library: file, group, dataset, type, property list. Closed when it goes.
+/// An open thing of the library (file, group, dataset, type, property list), closed when it goes.
 struct Handle: ~Copyable, Sendable {
     let id: hid_t
 

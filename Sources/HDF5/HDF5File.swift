@@ -114,7 +114,9 @@ extension HDF5File {
         try attempt("write", HDF5Place(file: path), .write) { H5Fflush(id, H5F_SCOPE_LOCAL) }
     }
 
-    /// Closes the file and says whether that worked. Groups and datasets still open keep it open.
+    /// Closes the file and says whether that worked.
+    ///
+    /// Groups and datasets that are still open keep it open.
     public consuming func close() throws(HDF5Error) {
         try flush()
         let place = HDF5Place(file: path)

@@ -22,12 +22,13 @@ public struct HDF5Group: ~Copyable, Sendable {
 extension HDF5Group {
     /// The names of the children, in ascending order of their bytes.
     public func names() throws(HDF5Error) -> [String] {
+        // In the library's own order: when it sorts the names of a damaged group, HDF5 1.10 frees what it never took.
         let id = id
         var names: [String] = []
         try attempt("list", place) {
             unsafe withUnsafeMutablePointer(to: &names) { pointer in
                 unsafe H5Literate(
-                    id, H5_INDEX_NAME, H5_ITER_INC, nil,
+                    id, H5_INDEX_NAME, H5_ITER_NATIVE, nil,
                     { _, name, _, context in
                         if let name = unsafe name,
                             let context = unsafe context?.assumingMemoryBound(to: [String].self)
@@ -38,7 +39,7 @@ extension HDF5Group {
                     }, pointer)
             }
         }
-        return names
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Whether something lies at a path relative to this group.

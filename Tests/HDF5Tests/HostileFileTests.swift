@@ -44,4 +44,19 @@ import Testing
         let file = try HDF5File(opening: fixture("hostile.h5"))
         #expect(try file.root.dataset("large chunks").read(as: UInt8.self).allSatisfy { $0 == 0 })
     }
+
+    /// HDF5 1.10 frees memory it never took when it sorts the names of such a group.
+    @Test func survivesAGroupWhoseHeapIsDamaged() throws {
+        var bytes = try fixtureBytes("latest.h5")
+        // The fractal heaps that hold the names of groups with many children.
+        for start in bytes.indices.dropLast(60) where bytes[start..<(start + 4)].elementsEqual("FHDB".utf8) {
+            bytes[start + 40] ^= 0xFF
+        }
+        let file = try HDF5File(bytes: bytes, name: "d.h5")
+        let error = failure { () throws(HDF5Error) in
+            _ = try file.root.names()
+            _ = try file.root.group("many").names()
+        }
+        #expect(error?.kind == .damaged)
+    }
 }
