@@ -50,8 +50,10 @@ let package = Package(
         ]),
         library("Networks", ["Tensors", "Kernels"]),
 
+        .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
+
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
-        tests("Networks", ["Tensors", "Kernels"]),
+        tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
     ]
 )
