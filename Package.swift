@@ -28,6 +28,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let package = Package(
     name: "compress",
+    products: [
+        .library(name: "Compression", targets: ["HDF5", "Tensors", "Kernels", "Networks", "Training", "Datasets"])
+    ],
     traits: [
         .default(enabledTraits: ["OneDNN"]),
         .trait(name: "OneDNN", description: "Convolutions and matrix products by oneDNN (else OpenBLAS alone)."),
@@ -40,6 +43,7 @@ let package = Package(
     ],
     targets: [
         system("CHDF5", pkgConfig: "hdf5-serial", package: "libhdf5-dev"),
+        system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
         system("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
         system("COneDNN", package: "libdnnl-dev"),
         .target(name: "CVector"),
@@ -49,6 +53,10 @@ let package = Package(
             "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
         ]),
         library("Networks", ["Tensors", "Kernels"]),
+        library("HDF5", ["CHDF5"]),
+        library("Gzip", ["CZlib"]),
+        library("Datasets", ["HDF5", "Gzip"]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
 
         .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 

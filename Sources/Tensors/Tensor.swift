@@ -56,6 +56,12 @@
         for (index, value) in values.enumerated() { unsafe base[index] = value }
     }
 
+    /// Lends the elements to code that works on spans.
+    public func withMutableSpan<Result>(_ body: (inout MutableSpan<Float>) throws -> Result) rethrows -> Result {
+        var span = unsafe MutableSpan(_unsafeStart: base, count: elementCount)
+        return try body(&span)
+    }
+
     /// The elements as an array.
     public var values: [Float] { unsafe Array(UnsafeBufferPointer(start: base, count: elementCount)) }
 }
