@@ -1,0 +1,359 @@
+import CHDF5
+
+/// How the rows of a new dataset are compressed.
+public struct HDF5Compression: Hashable, Sendable {
+    /// From 1, fast, to 9, small.
+    public let level: Int
+    /// Whether first bytes, second bytes, … of the elements are stored together, which helps numbers.
+    public let shuffles: Bool
+    public let rowsPerChunk: Int
+
+    public init(level: Int = 4, shuffles: Bool = true, rowsPerChunk: Int) {
+        precondition((1...9).contains(level), "there is no compression level \(level)")
+        precondition(rowsPerChunk > 0, "a chunk needs at least one row")
+        self.level = level
+        self.shuffles = shuffles
+        self.rowsPerChunk = rowsPerChunk
+    }
+}
+
+/// An array of numbers in a file.
+public struct HDF5Dataset: ~Copyable, Sendable {
+    public enum Layout: Hashable, Sendable {
+        case compact, contiguous, chunked
+    }
+
+    public let attributes: HDF5Attributes
+    public let shape: [Int]
+    public let elementCount: Int
+    public let type: HDF5Type
+    /// Which byte of an element comes first in the file; nil where that means nothing.
+    public let byteOrder: HDF5ByteOrder?
+    public let layout: Layout
+    /// The bytes of all elements, as the file's types have it.
+    public let byteCount: Int
+    /// The bytes that they take in the file: fewer if they are compressed, none if they were never written.
+    public let storedByteCount: Int
+
+    /// bfloat16 as Keras stores it, which the library cannot convert.
+    private let isOpaque: Bool
+
+    public var place: HDF5Place { attributes.place }
+
+    private var id: hid_t { attributes.handle.id }
+}
+
+// MARK: - Opening
+
+extension HDF5Dataset {
+    /// Takes an open dataset and checks that what it declares can be there.
+    static func checked(_ attributes: consuming HDF5Attributes) throws(HDF5Error) -> HDF5Dataset {
+        let dataset = try HDF5Dataset(attributes)
+        try dataset.refuseImpossibleSize()
+        return dataset
+    }
+
+    private init(_ attributes: consuming HDF5Attributes) throws(HDF5Error) {
+        let place = attributes.place
+        let id = attributes.handle.id
+        let layout = try Self.layout(id, place)
+        let space = try attemptHandle("open", place) { H5Dget_space(id) }
+        let storedType = try attemptHandle("open", place) { H5Dget_type(id) }
+        let (spaceID, typeID) = (space.id, storedType.id)
+        let elementSize = withLibrary { H5Tget_size(typeID) }
+        let shape = try Self.shape(spaceID, place)
+        let byteCount = shape.reduce(Int?(elementSize)) { product, extent in
+            guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
+            return overflow ? nil : value
+        }
+        guard let byteCount, elementSize > 0 else {
+            throw HDF5Error(.damaged, "open", place, "its shape \(shape) is too large for any computer")
+        }
+        let storedByteCount = Int(clamping: withLibrary { H5Dget_storage_size(id) })
+        let type = try Self.type(storedType, attributes)
+        self.type = type
+        self.byteCount = byteCount
+        self.isOpaque = withLibrary { H5Tget_class(typeID) } == H5T_OPAQUE
+        self.byteOrder =
+            switch withLibrary({ H5Tget_order(typeID) }) {
+            case H5T_ORDER_LE: .littleEndian
+            case H5T_ORDER_BE: .bigEndian
+            default: nil
+            }
+        self.shape = shape
+        self.elementCount = byteCount / elementSize
+        self.layout = layout
+        self.storedByteCount = storedByteCount
+        self.attributes = attributes
+    }
+
+    /// The layout, unless the data lie in another file.
+    private static func layout(_ id: hid_t, _ place: HDF5Place) throws(HDF5Error) -> Layout {
+        let properties = try attemptHandle("open", place) { H5Dget_create_plist(id) }
+        let propertiesID = properties.id
+        guard try attempt("open", place, .damaged, { H5Pget_external_count(propertiesID) }) == 0 else {
+            throw HDF5Error(.unsupported, "open", place, "its data are in another file, and those are not read")
+        }
+        switch withLibrary({ H5Pget_layout(propertiesID) }) {
+        case H5D_COMPACT: return .compact
+        case H5D_CONTIGUOUS: return .contiguous
+        case H5D_CHUNKED: return .chunked
+        case H5D_VIRTUAL:
+            throw HDF5Error(
+                .unsupported, "open", place,
+                "it is a virtual dataset, whose data are in other files; those are not read")
+        default: throw HDF5Error(.unsupported, "open", place, "its layout is unknown")
+        }
+    }
+
+    private static func shape(_ spaceID: hid_t, _ place: HDF5Place) throws(HDF5Error) -> [Int] {
+        if withLibrary({ H5Sget_simple_extent_type(spaceID) }) == H5S_NULL {
+            return [0]
+        }
+        let rank = try attempt("open", place) { H5Sget_simple_extent_ndims(spaceID) }
+        var dimensions = [hsize_t](repeating: 0, count: Int(rank))
+        try attempt("open", place) { unsafe H5Sget_simple_extent_dims(spaceID, &dimensions, nil) }
+        return dimensions.map { Int(clamping: $0) }
+    }
+
+    private static func type(
+        _ storedType: borrowing Handle, _ attributes: borrowing HDF5Attributes
+    ) throws(HDF5Error) -> HDF5Type {
+        let type = HDF5Type(storedType)
+        let id = storedType.id
+        if withLibrary({ H5Tget_class(id) }) == H5T_OPAQUE, withLibrary({ H5Tget_size(id) }) == 2,
+            try attributes.contains("dtype"), try attributes.string("dtype") == "bfloat16"
+        {
+            return .bfloat16
+        }
+        return type
+    }
+
+    /// Memory is taken for what a file declares; so it must not declare more than it can hold.
+    private func refuseImpossibleSize() throws(HDF5Error) {
+        let limit = attributes.fileByteCount
+        guard limit < .max else { return }
+        if storedByteCount > limit {
+            throw HDF5Error(
+                .damaged, "open", place, "it claims \(storedByteCount) stored bytes in a file of \(limit) bytes")
+        }
+        let address = withLibrary { [id] in H5Dget_offset(id) }
+        if layout == .contiguous, storedByteCount > 0, address != chdf5_undefined_address(),
+            address > UInt64(limit - storedByteCount)
+        {
+            throw HDF5Error(.damaged, "open", place, "its data end after the file's \(limit) bytes")
+        }
+        // gzip makes at best 1,032 bytes out of one; a mebibyte allows for what was declared but never written.
+        let (largest, overflow) = storedByteCount.multipliedReportingOverflow(by: layout == .chunked ? 1_100 : 1)
+        let slack = 1 << 20
+        if !overflow, largest < byteCount - slack {
+            throw HDF5Error(
+                .damaged, "open", place,
+                "it declares \(byteCount) bytes of data, but only \(storedByteCount) bytes are stored")
+        }
+        if layout == .chunked, !overflow, try chunkByteCount() > max(largest, slack) {
+            throw HDF5Error(
+                .damaged, "open", place,
+                "its chunks of \(try chunkByteCount()) bytes are too large for \(storedByteCount) bytes stored")
+        }
+    }
+
+    private func chunkByteCount() throws(HDF5Error) -> Int {
+        let id = id
+        let properties = try attemptHandle("open", place) { H5Dget_create_plist(id) }
+        let propertiesID = properties.id
+        var dimensions = [hsize_t](repeating: 0, count: shape.count)
+        try attempt("open", place) {
+            unsafe H5Pget_chunk(propertiesID, Int32(dimensions.count), &dimensions)
+        }
+        return dimensions.reduce(type.byteCount ?? 1) { product, extent in
+            let (value, overflow) = product.multipliedReportingOverflow(by: Int(clamping: extent))
+            return overflow ? .max : value
+        }
+    }
+
+    /// What is still to be added to the file when this dataset is written.
+    func unwrittenByteCount() throws(HDF5Error) -> Int {
+        guard layout == .contiguous else { return 0 }
+        let id = id
+        var status = H5D_SPACE_STATUS_ERROR
+        try attempt("measure", place) { unsafe H5Dget_space_status(id, &status) }
+        return status == H5D_SPACE_STATUS_NOT_ALLOCATED ? byteCount : 0
+    }
+}
+
+// MARK: - Reading
+
+extension HDF5Dataset {
+    /// Reads all elements, converted if they are stored in another type.
+    public func read<Element: HDF5Element>(as: Element.Type = Element.self) throws(HDF5Error) -> [Element] {
+        var elements = [Element](repeating: .zero, count: elementCount)
+        var span = elements.mutableSpan
+        try read(into: &span)
+        return elements
+    }
+
+    /// Reads all elements into memory that someone else owns.
+    public func read<Element: HDF5Element>(into elements: inout MutableSpan<Element>) throws(HDF5Error) {
+        precondition(elements.count == elementCount, "\(elementCount) elements do not fit \(elements.count) places")
+        try read(nil, into: &elements)
+    }
+
+    /// Reads a range of rows: the elements whose first index is in the range.
+    public func read<Element: HDF5Element>(
+        rows: Range<Int>, into elements: inout MutableSpan<Element>
+    ) throws(HDF5Error) {
+        checkRows(rows, elements.count)
+        try read(rows, into: &elements)
+    }
+
+    /// The number of elements that share one first index.
+    public var elementsPerRow: Int {
+        shape.dropFirst().reduce(1, *)
+    }
+
+    private func checkRows(_ rows: Range<Int>, _ count: Int) {
+        precondition(!shape.isEmpty, "a single number has no rows")
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= shape[0], "rows \(rows) of \(shape[0])")
+        precondition(
+            count == rows.count * elementsPerRow,
+            "\(rows.count) rows of \(elementsPerRow) elements do not fit \(count) places")
+    }
+
+    private func read<Element: HDF5Element>(
+        _ rows: Range<Int>?, into elements: inout MutableSpan<Element>
+    ) throws(HDF5Error) {
+        try refuseConversion(to: Element.hdf5Type)
+        guard elements.count > 0 else { return }
+        // The library converts half precision bit by bit; the processor is a hundred times faster.
+        let isHalf = type == .float16 && Element.self == Float.self
+        if isHalf || isOpaque {
+            try readHalves(rows, into: &elements)
+        } else {
+            let memoryType = try Element.hdf5Type.makeHandle(place)
+            try unsafe elements.withUnsafeMutableBytes { bytes throws(HDF5Error) in
+                try unsafe transfer(rows, memoryType, bytes.baseAddress)
+            }
+        }
+    }
+
+    /// Reads numbers of two bytes and widens them where they lie.
+    ///
+    /// They are read into the second half of the memory. Number i is written at 4i…4i+3, and those still to come lie at
+    /// 2n+2i+2 and later, which is never less than 4i+4.
+    private func readHalves<Element: HDF5Element>(
+        _ rows: Range<Int>?, into elements: inout MutableSpan<Element>
+    ) throws(HDF5Error) {
+        let count = elements.count
+        let memoryType = try isOpaque ? storedType() : HDF5Type.float16.makeHandle(place)
+        let isBrain = isOpaque
+        try unsafe elements.withUnsafeMutableBytes { bytes throws(HDF5Error) in
+            guard let start = bytes.baseAddress else { return }
+            let halves = unsafe start + 2 * count
+            try unsafe transfer(rows, memoryType, halves)
+            for index in 0..<count {
+                let bits = unsafe halves.load(fromByteOffset: 2 * index, as: UInt16.self)
+                let value = isBrain ? Float(bitPattern: UInt32(bits) << 16) : Float(Float16(bitPattern: bits))
+                unsafe start.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+            }
+        }
+    }
+
+    private func storedType() throws(HDF5Error) -> Handle {
+        let id = id
+        return try attemptHandle("read", place) { H5Dget_type(id) }
+    }
+
+    private func refuseConversion(to wanted: HDF5Type) throws(HDF5Error) {
+        guard type.byteCount != nil else {
+            throw HDF5Error(.unsupported, "read", place, "expected numbers, found \(type)")
+        }
+        if type.isFloat && wanted.isInteger {
+            throw HDF5Error(.unsupported, "read", place, "expected whole numbers, found \(type)")
+        }
+        if isOpaque && wanted != .float32 {
+            throw HDF5Error(.unsupported, "read", place, "bfloat16 can be read as float32 only, not as \(wanted)")
+        }
+    }
+
+    private func transfer(
+        _ rows: Range<Int>?, _ memoryType: borrowing Handle, _ memory: UnsafeMutableRawPointer?
+    ) throws(HDF5Error) {
+        let id = id, typeID = memoryType.id
+        guard let rows else {
+            try attempt("read", place) {
+                unsafe H5Dread(id, typeID, chdf5_all(), chdf5_all(), chdf5_default(), memory)
+            }
+            return
+        }
+        let inFile = try select(rows)
+        let inMemory = try makeSpace([rows.count * elementsPerRow], place)
+        let (fileID, memoryID) = (inFile.id, inMemory.id)
+        try attempt("read", place) { unsafe H5Dread(id, typeID, memoryID, fileID, chdf5_default(), memory) }
+    }
+
+    private func select(_ rows: Range<Int>) throws(HDF5Error) -> Handle {
+        let id = id
+        let space = try attemptHandle("select rows of", place) { H5Dget_space(id) }
+        let spaceID = space.id
+        var start = [hsize_t](repeating: 0, count: shape.count)
+        var count = shape.map { hsize_t($0) }
+        start[0] = hsize_t(rows.lowerBound)
+        count[0] = hsize_t(rows.count)
+        try attempt("select rows of", place) {
+            unsafe H5Sselect_hyperslab(spaceID, H5S_SELECT_SET, start, nil, count, nil)
+        }
+        return space
+    }
+}
+
+// MARK: - Writing
+
+extension HDF5Dataset {
+    /// Writes all elements, converted if the dataset has another type.
+    public func write<Element: HDF5Element>(_ elements: Span<Element>) throws(HDF5Error) {
+        precondition(elements.count == elementCount, "\(elements.count) elements do not fill \(shape)")
+        try write(nil, elements)
+    }
+
+    /// Writes a range of rows.
+    public func write<Element: HDF5Element>(rows: Range<Int>, _ elements: Span<Element>) throws(HDF5Error) {
+        checkRows(rows, elements.count)
+        try write(rows, elements)
+    }
+
+    private func write<Element: HDF5Element>(_ rows: Range<Int>?, _ elements: Span<Element>) throws(HDF5Error) {
+        precondition(
+            type.isFloat || Element.hdf5Type.isInteger, "\(Element.hdf5Type) numbers cannot be written as \(type)")
+        guard elements.count > 0 else { return }
+        if type == .float16, Element.self == Float.self {
+            try writeHalves(rows, elements)
+        } else {
+            try put(rows, elements)
+        }
+    }
+
+    /// Narrows the numbers by processor, some thousands at a time, where whole rows allow it.
+    private func writeHalves<Element: HDF5Element>(
+        _ rows: Range<Int>?, _ elements: Span<Element>
+    ) throws(HDF5Error) {
+        let halves = unsafe elements.withUnsafeBytes { bytes in
+            unsafe bytes.withMemoryRebound(to: Float.self) { floats in unsafe floats.map { Float16($0) } }
+        }
+        try put(rows, halves.span)
+    }
+
+    private func put<Element: HDF5Element>(_ rows: Range<Int>?, _ elements: Span<Element>) throws(HDF5Error) {
+        let id = id
+        let memoryType = try Element.hdf5Type.makeHandle(place)
+        let typeID = memoryType.id
+        let inFile = if let rows { try select(rows) } else { try makeSpace(shape, place) }
+        let inMemory = try makeSpace([elements.count], place)
+        let (fileID, memoryID) = (inFile.id, inMemory.id)
+        try attempt("write", place, .write) {
+            unsafe elements.withUnsafeBytes {
+                unsafe H5Dwrite(id, typeID, memoryID, fileID, chdf5_default(), $0.baseAddress)
+            }
+        }
+    }
+}

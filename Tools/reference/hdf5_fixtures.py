@@ -1,0 +1,135 @@
+"""Writes the small HDF5 files that the tests of the HDF5 module read.
+
+    python -m pip install h5py
+    python Tools/reference/hdf5_fixtures.py Tests/HDF5Tests/Fixtures
+"""
+
+import pathlib
+import sys
+
+import h5py
+import numpy as np
+
+NAMES = ["dense", "größe", "", "a" * 20]
+
+
+def attribute(group, name, data, string_type, shape):
+    """Writes strings with exactly the given type, which h5py itself offers no way to choose."""
+    space = h5py.h5s.create(h5py.h5s.SCALAR) if shape == () else h5py.h5s.create_simple(shape)
+    h5py.h5a.create(group.id, name.encode(), string_type, space).write(data, mtype=string_type)
+
+
+def fixed(size, padding, characters=h5py.h5t.CSET_ASCII):
+    string_type = h5py.h5t.C_S1.copy()
+    string_type.set_size(size)
+    string_type.set_strpad(padding)
+    string_type.set_cset(characters)
+    return string_type
+
+
+def write_strings(path):
+    with h5py.File(path, "w") as file:
+        a = file.attrs
+        a["variable"] = "größe"
+        a.create("variable ascii flag", "größe".encode(), dtype=h5py.string_dtype("ascii"))
+        a["variable empty"] = ""
+        a["variable long"] = "x" * 70_000
+        a["variable list"] = NAMES
+        a.create("variable list ascii flag", [n.encode() for n in NAMES], dtype=h5py.string_dtype("ascii"))
+        padded = np.array([n.encode() for n in NAMES])
+        a["fixed list"] = padded
+        a["fixed"] = np.bytes_("größe".encode())
+        width = padded.dtype.itemsize
+        attribute(file, "null terminated list", padded.astype(f"S{width + 1}"), fixed(width + 1, h5py.h5t.STR_NULLTERM), (4,))
+        spaces = np.array([n.encode().ljust(width) for n in NAMES])
+        attribute(file, "space padded list", spaces, fixed(width, h5py.h5t.STR_SPACEPAD), (4,))
+        attribute(file, "utf8 flag list", padded, fixed(width, h5py.h5t.STR_NULLPAD, h5py.h5t.CSET_UTF8), (4,))
+        a["one in a list"] = ["alone"]
+        a["empty list"] = np.array([])
+        a["empty text list"] = np.array([], dtype="S1")
+        for part, names in enumerate(np.array_split(padded, 3)):
+            a[f"layer_names{part}"] = names
+        a["int"] = 42
+        a["float"] = 0.5
+        a["half"] = np.float16(0.25)
+        a["big endian"] = np.array(-3, ">i2")
+        a["true"] = True
+        a["number in a list"] = np.array([7.0])
+        a["numbers"] = np.arange(3)
+
+
+def write_types(path):
+    with h5py.File(path, "w") as file:
+        for order, prefix in (("<", "little"), (">", "big")):
+            for code in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
+                values = np.arange(6).reshape(2, 3) * 3 - (7 if code[0] != "u" else 0)
+                dtype = np.dtype(order + code)
+                file[f"{prefix}/{dtype.name}"] = values.astype(dtype)
+        floats = np.array([1.5, -2.0, 0.0, 3.0e38, np.inf, 1e-40], "<f4")
+        brain = file.create_dataset("bfloat16", data=(floats.view("u4") >> 16).astype("u2").view("V2"))
+        brain.attrs["dtype"] = "bfloat16"
+        file["half extremes"] = np.array([65504, 6e-8, -0.0, np.inf, np.nan, 1 / 3], "<f2")
+        file["opaque"] = np.array([b"ab", b"cd"], "V2")
+        file["bool"] = np.array([True, False, True])
+        file["compound"] = np.zeros(2, [("a", "i4"), ("b", "f4")])
+        file["text"] = ["one", "two"]
+        file["scalar"] = np.float32(3.25)
+        file["nothing"] = np.zeros((0, 4), "f4")
+        file["null"] = h5py.Empty("f4")
+        file["group/inner/leaf"] = np.arange(4)
+
+
+def write_layouts(path, **how):
+    with h5py.File(path, "w", **how) as file:
+        data = np.arange(60, dtype="f4").reshape(10, 3, 2)
+        file["contiguous"] = data
+        file.create_dataset("chunked", data=data, chunks=(4, 2, 2))
+        file.create_dataset("compressed", data=data, chunks=(4, 3, 2), compression="gzip", shuffle=True, fletcher32=True)
+        file.create_dataset("growing", data=data, chunks=(4, 3, 2), maxshape=(None, 3, 2))
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple(data.shape)
+        compact = h5py.h5d.create(file.id, b"compact", h5py.h5t.IEEE_F32LE, space, dcpl=properties)
+        compact.write(h5py.h5s.ALL, h5py.h5s.ALL, data)
+        file.create_dataset("unwritten", (10, 3, 2), "f4")
+        for index in range(40):
+            file.create_group(f"many/layer_{index}")
+        for index in range(12):
+            file.attrs[f"attribute {index}"] = index
+
+
+def write_hostile(path):
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+        file["data"] = np.arange(4, dtype="f4")
+        file["elsewhere"] = h5py.ExternalLink("types.h5", "/scalar")
+        file["soft"] = h5py.SoftLink("/data")
+        file["soft elsewhere"] = h5py.SoftLink("/elsewhere")
+        file["dangling"] = h5py.SoftLink("/nothing")
+        file["circle"] = h5py.SoftLink("/circle")
+        file.create_dataset("external", (4,), "u1", external=[("/etc/hostname", 0, 4)])
+        layout = h5py.VirtualLayout((4,), "f4")
+        layout[:] = h5py.VirtualSource("types.h5", "scalar", shape=(4,))
+        file.create_virtual_dataset("virtual", layout)
+        file.create_dataset("terabyte", (1 << 38,), "f4")
+        file.create_dataset("chunked terabyte", (1 << 38,), "f4", chunks=(1 << 10,))
+        file.create_dataset("large chunks", data=np.zeros(1 << 22, "u1"), chunks=(1 << 22,), compression="gzip",
+                            maxshape=(None,))
+        h5py.h5d.create(file.id, b"overflow", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((1 << 40, 1 << 40)),
+                        dcpl=chunks_of((1, 1)))
+
+
+def chunks_of(chunk):
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk(chunk)
+    return properties
+
+
+if __name__ == "__main__":
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_strings(folder / "strings.h5")
+    write_types(folder / "types.h5")
+    write_layouts(folder / "layouts.h5")
+    write_layouts(folder / "latest.h5", libver=("v110", "v110"))
+    write_layouts(folder / "userblock.h5", userblock_size=1024)
+    write_hostile(folder / "hostile.h5")
