@@ -18,12 +18,11 @@ func system(_ name: String, pkgConfig: String? = nil, package: String) -> Target
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-/// The tests of the target of the same name, in `Tests/NAMETests`.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+/// The tests of the target of the same name, in `Tests/NAMETests`; their fixtures are opened where they lie.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures: Bool = false) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: [], swiftSettings: [
-            .enableUpcomingFeature("ExistentialAny")
-        ])
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
+        exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: [.enableUpcomingFeature("ExistentialAny")])
 }
 
 let package = Package(
@@ -49,9 +48,15 @@ let package = Package(
             "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
         ]),
         library("Networks", ["Tensors", "Kernels"]),
+        library("HDF5", ["CHDF5"]),
+        library("ModelFiles", [
+            "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
+        ]),
 
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
         tests("Networks", ["Tensors", "Kernels"]),
+        tests("HDF5", hasFixtures: true),
+        tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"]),
     ]
 )
