@@ -135,3 +135,12 @@ public func batchNormalizationGradient(
     unsafe cv_batch_norm_gradient(
         x.rowCount, x.shape.channels, x.base, mean.base, scale.base, inverse.base, sum.base, dot.base, dy.base, dx.base)
 }
+
+/// The rows of one matrix into those of another of the same size, whatever their strides.
+public func copyRows(from source: Matrix, to target: Matrix) {
+    precondition(source.rows == target.rows && source.columns == target.columns)
+    precondition(!source.isTransposed && !target.isTransposed)
+    for row in 0..<source.rows {
+        unsafe (target.base + row * target.stride).update(from: source.base + row * source.stride, count: source.columns)
+    }
+}

@@ -165,6 +165,15 @@ public struct ForwardPass {
     fileprivate let examples: Int
     /// Randomness for this node in this step.
     public let key: RandomKey
+    /// Whether shapes get an axis of 1 in front: how one-dimensional layers become two-dimensional ones.
+    fileprivate var addsRow = false
+
+    /// The same pass for a layer that sees (T, C) as (1, T, C).
+    var asRows: ForwardPass {
+        var pass = self
+        pass.addsRow = true
+        return pass
+    }
 
     fileprivate var node: LayerGraph.Node { workspace.graph.nodes[index] }
 
@@ -178,8 +187,9 @@ public struct ForwardPass {
     public var inputCount: Int { node.inputs.count }
 
     fileprivate func perStep(_ tensor: Tensor) -> Tensor {
-        node.steps == 1
-            ? tensor : tensor.viewed(count: count, shape: Shape(Array(tensor.shape.axes.dropFirst())))
+        if node.steps == 1 && !addsRow { return tensor }
+        let axes = node.steps == 1 ? tensor.shape.axes : Array(tensor.shape.axes.dropFirst())
+        return tensor.viewed(count: count, shape: Shape(addsRow ? [1] + axes : axes))
     }
 
     public func input(_ position: Int = 0) -> Tensor {
@@ -204,7 +214,7 @@ public struct ForwardPass {
 
 /// What a layer may read and write while it computes gradients.
 public struct BackwardPass {
-    fileprivate let forward: ForwardPass
+    fileprivate var forward: ForwardPass
     private let inputGradients: [Tensor?]
     private let parameterGradients: [Tensor]
 
@@ -212,6 +222,13 @@ public struct BackwardPass {
         self.forward = forward
         self.inputGradients = inputGradients
         self.parameterGradients = parameterGradients
+    }
+
+    /// The same pass for a layer that sees (T, C) as (1, T, C).
+    var asRows: BackwardPass {
+        var pass = self
+        pass.forward.addsRow = true
+        return pass
     }
 
     public var key: RandomKey { forward.key }
@@ -223,6 +240,7 @@ public struct BackwardPass {
     public func parameter(_ position: Int) -> Tensor { forward.parameter(position) }
     public func saved(_ position: Int) -> Tensor { forward.saved(position) }
     public func inputMask(_ position: Int = 0) -> Tensor? { forward.inputMask(position) }
+    public var outputMask: Tensor? { forward.outputMask }
 
     /// The gradient of the output; the layer may use its memory for what it computes on the way.
     public var outputGradient: Tensor {

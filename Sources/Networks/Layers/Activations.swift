@@ -1,0 +1,148 @@
+public import Kernels
+public import Tensors
+
+/// An activation function as a layer of its own.
+public struct ElementwiseActivation: Layer {
+    public let activation: Activation
+
+    public init(_ activation: Activation) { self.activation = activation }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+
+    public func forward(_ pass: ForwardPass) { activate(activation, pass.input(), into: pass.output) }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        activateGradient(
+            activation, value: activation.needsInput ? pass.input() : pass.output,
+            outputGradient: pass.outputGradient, into: dx)
+    }
+}
+
+/// Keras's ReLU and LeakyReLU layers.
+public struct Rectify: Layer {
+    public let rectifier: Rectifier
+
+    public init(_ rectifier: Rectifier) { self.rectifier = rectifier }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+
+    public func forward(_ pass: ForwardPass) { rectify(rectifier, pass.input(), into: pass.output) }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        rectifyGradient(rectifier, pass.input(), outputGradient: pass.outputGradient, into: dx)
+    }
+}
+
+/// y = x where x > 0, else alpha · x, with an alpha for every element but along the shared axes.
+public struct PReLU: Layer {
+    /// Keras's axes: 1 is the first after the examples.
+    public let sharedAxes: [Int]
+
+    public init(sharedAxes: [Int] = []) { self.sharedAxes = sharedAxes }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        var plan = try elementwisePlan(inputs)
+        var axes = inputs[0].axes
+        for axis in sharedAxes {
+            guard axis >= 1, axis <= axes.count else {
+                throw ShapeError("shares axis \(axis), which its input \(inputs[0]) does not have")
+            }
+            axes[axis - 1] = 1
+        }
+        plan.parameters = [ParameterSpec("alpha", Shape(axes), .zeros)]
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let x = pass.input(), y = pass.output, alpha = pass.parameter(0)
+        for (element, place) in places(in: x, alpha.shape) { y[element] = x[element] > 0 ? x[element] : alpha[place] * x[element] }
+    }
+
+    public func backward(_ pass: BackwardPass) {
+        let x = pass.input(), dy = pass.outputGradient, alpha = pass.parameter(0), dalpha = pass.parameterGradient(0)
+        dalpha.fill(with: 0)
+        let dx = pass.inputGradient()
+        for (element, place) in places(in: x, alpha.shape) {
+            if x[element] <= 0 { dalpha[place] += dy[element] * x[element] }
+            dx?[element] = dy[element] * (x[element] > 0 ? 1 : alpha[place])
+        }
+    }
+
+    /// Each element of `x` with the place of its alpha.
+    private func places(in x: Tensor, _ alpha: Shape) -> some Sequence<(Int, Int)> {
+        let shape = x.shape
+        let places = (0..<shape.elementCount).map { element in
+            var rest = element, place = 0, stride = 1
+            for axis in (0..<shape.rank).reversed() {
+                place += alpha[axis] == 1 ? 0 : rest % shape[axis] * stride
+                stride *= alpha[axis]
+                rest /= shape[axis]
+            }
+            return place
+        }
+        return (0..<x.elementCount).lazy.map { ($0, places[$0 % places.count]) }
+    }
+}
+
+/// Softmax over one axis.
+///
+///     y = eˣ / Σ eˣ,  dx = y (dy − y·dy)
+public struct Softmax: Layer {
+    /// Counted from the end when negative; the axis of examples is 0, as in Keras.
+    public let axis: Int
+
+    public init(axis: Int = -1) { self.axis = axis }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        let plan = try elementwisePlan(inputs)
+        guard axis == -1 || axis == inputs[0].rank else {
+            throw ShapeError("takes the softmax over axis \(axis) of \(inputs[0]); only the last axis is supported")
+        }
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) { softmax(pass.input(), into: pass.output) }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        softmaxGradient(pass.output, outputGradient: pass.outputGradient, into: dx)
+    }
+}
+
+/// y = x − log Σ eˣ over the last axis, dx = dy − eʸ Σ dy
+public struct LogSoftmax: Layer {
+    public init() {}
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+
+    public func forward(_ pass: ForwardPass) {
+        let x = pass.input(), y = pass.output, columns = x.shape.channels
+        pass.kernels.withScratch(x.rowCount) { sums in
+            logSumExp(x, into: sums)
+            for row in 0..<x.rowCount {
+                scale(x.slice(at: row * columns, count: columns), by: 1, adding: -sums[row],
+                    into: y.slice(at: row * columns, count: columns))
+            }
+        }
+    }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        let y = pass.output, dy = pass.outputGradient, columns = y.shape.channels
+        activate(Activation(.exponential), y, into: dx)
+        for row in 0..<y.rowCount {
+            let sum = dy.slice(at: row * columns, count: columns).values.reduce(0, +)
+            let part = dx.slice(at: row * columns, count: columns)
+            scale(part, by: -sum, into: part)
+            addScaled(dy.slice(at: row * columns, count: columns), by: 1, to: part)
+        }
+    }
+}
+
+/// One input, an output of the same shape, no parameters.
+func elementwisePlan(_ inputs: [Shape], sharing: MemorySharing = .never) throws(ShapeError) -> LayerPlan {
+    guard inputs.count == 1 else { throw ShapeError("takes one input, found \(inputs.count)") }
+    return LayerPlan(output: inputs[0], sharing: sharing, mask: .first)
+}

@@ -1,0 +1,140 @@
+import Kernels
+public import Tensors
+
+/// Several inputs of one shape become one, elementwise.
+public struct Merge: Layer {
+    public enum Operation: Hashable, Sendable { case add, subtract, multiply, average, maximum, minimum }
+
+    public let operation: Operation
+    /// Whether masks meet as in Keras 2 (real in all) rather than Keras 3 (real in any).
+    public let keras2Masks: Bool
+
+    public init(_ operation: Operation, keras2Masks: Bool = false) {
+        self.operation = operation
+        self.keras2Masks = keras2Masks
+    }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        guard inputs.count >= 2, operation != .subtract || inputs.count == 2 else {
+            throw ShapeError("takes \(operation == .subtract ? "two" : "two or more") inputs, found \(inputs.count)")
+        }
+        guard Set(inputs).count == 1 else { throw ShapeError("takes inputs of one shape, found \(list(inputs))") }
+        // Partial products or extrema, so that each input's gradient can be told from the others'.
+        let folds = [.multiply, .maximum, .minimum].contains(operation) && inputs.count > 2 ? inputs.count - 2 : 0
+        return LayerPlan(
+            output: inputs[0], saved: Array(repeating: inputs[0], count: folds), mask: keras2Masks ? .all : .any)
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let y = pass.output, last = pass.inputCount - 1
+        var left = pass.input(0)
+        for position in 1...last {
+            let right = pass.input(position)
+            switch operation {
+            case .add, .average: add(left, right, into: y)
+            case .subtract: subtract(left, right, into: y)
+            case .multiply, .maximum, .minimum:
+                let target = position == last ? y : pass.saved(position - 1)
+                if operation == .multiply {
+                    multiplyElements(left, right, into: target)
+                } else {
+                    extremum(isMaximum: operation == .maximum, left, right, into: target)
+                }
+                left = target
+                continue
+            }
+            left = y
+        }
+        if operation == .average { scale(y, by: 1 / Float(pass.inputCount), into: y) }
+    }
+
+    public func backward(_ pass: BackwardPass) {
+        let dy = pass.outputGradient, last = pass.inputCount - 1
+        switch operation {
+        case .add, .average, .subtract:
+            for position in 0...last {
+                guard let dx = pass.inputGradient(position) else { continue }
+                let factor: Float =
+                    operation == .average ? 1 / Float(pass.inputCount) : operation == .subtract && position == 1 ? -1 : 1
+                scale(dy, by: factor, into: dx)
+            }
+        case .multiply, .maximum, .minimum:
+            pass.kernels.withScratch(2 * dy.elementCount) { scratch in
+                let spare = scratch.slice(at: 0, count: dy.elementCount)
+                let other = scratch.slice(at: dy.elementCount, count: dy.elementCount)
+                for position in (1...last).reversed() {
+                    let left = position == 1 ? pass.input(0) : pass.saved(position - 2), right = pass.input(position)
+                    let dleft = position == 1 ? pass.inputGradient(0) ?? spare : spare
+                    let dright = pass.inputGradient(position) ?? other
+                    if operation == .multiply {
+                        multiplyElements(dy, left, into: dright)
+                        multiplyElements(dy, right, into: dleft)
+                    } else {
+                        extremumGradient(
+                            isMaximum: operation == .maximum, left, right, outputGradient: dy, into: dleft, dright)
+                    }
+                    if position > 1 { dy.copy(from: dleft) }
+                }
+            }
+        }
+    }
+}
+
+/// Inputs one after another along an axis.
+public struct Concatenate: Layer {
+    /// Keras's: 1 is the first after the examples, negative ones count from the end.
+    public let axis: Int
+    public let keras2Masks: Bool
+
+    public init(axis: Int = -1, keras2Masks: Bool = false) {
+        self.axis = axis
+        self.keras2Masks = keras2Masks
+    }
+
+    private func place(_ rank: Int) -> Int { axis < 0 ? rank + axis : axis - 1 }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        guard let first = inputs.first, first.rank >= 1, (0..<first.rank).contains(place(first.rank)) else {
+            throw ShapeError("joins axis \(axis), which \(list(inputs)) does not have")
+        }
+        let place = place(first.rank)
+        for shape in inputs.dropFirst() {
+            guard shape.rank == first.rank, (0..<first.rank).allSatisfy({ $0 == place || shape[$0] == first[$0] }) else {
+                throw ShapeError("joins axis \(axis) of inputs that differ in another: \(list(inputs))")
+            }
+        }
+        var axes = first.axes
+        axes[place] = inputs.reduce(0) { $0 + $1[place] }
+        let joinsTime = place == 0 && first.rank > 1
+        return LayerPlan(output: Shape(axes), mask: joinsTime ? .none : keras2Masks ? .all : .any)
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        var offset = 0
+        for position in 0..<pass.inputCount {
+            let x = pass.input(position)
+            eachRun(x, in: pass.output, at: &offset) { source, target, length in
+                pass.output.slice(at: target, count: length).copy(from: x.slice(at: source, count: length))
+            }
+        }
+    }
+
+    public func backward(_ pass: BackwardPass) {
+        var offset = 0
+        for position in 0..<pass.inputCount {
+            let dx = pass.inputGradient(position)
+            eachRun(pass.input(position), in: pass.output, at: &offset) { source, target, length in
+                dx?.slice(at: source, count: length).copy(from: pass.outputGradient.slice(at: target, count: length))
+            }
+        }
+    }
+
+    /// Calls `body` for every run of elements of `part` that stays together in `whole`.
+    private func eachRun(_ part: Tensor, in whole: Tensor, at offset: inout Int, _ body: (Int, Int, Int) -> Void) {
+        let place = place(part.shape.rank)
+        let length = part.shape.axes[place...].reduce(1, *), stride = whole.shape.axes[place...].reduce(1, *)
+        guard length > 0 else { return }
+        for run in 0..<(part.elementCount / length) { body(run * length, run * stride + offset, length) }
+        offset += length
+    }
+}
