@@ -15,6 +15,8 @@ struct KerasConfiguration {
         /// The model inside, if the layer is one, or distributes one over time.
         var model: KerasConfiguration?
         var isDistributed = false
+        /// Whether the model is only the layer itself and its activation, which is a layer too.
+        var hasSeparateActivation = false
 
         var isInput: Bool { className == "InputLayer" }
         var isTrainable: Bool { options["trainable"]?.bool ?? true }
@@ -39,8 +41,13 @@ extension KerasConfiguration {
     private static let modelClasses: Set = ["Sequential", "Functional", "Model"]
     /// What Keras 3 leaves of a mask in a model file. The graph passes masks on by itself.
     private static let maskClasses: Set = ["NotEqual", "Any"]
+    /// The layers that do what `x + y` and the like, written as operations of Keras 2, do.
+    private static let operationClasses = [
+        "__operators__.add": "Add", "math.add": "Add", "math.subtract": "Subtract", "math.multiply": "Multiply",
+        "math.maximum": "Maximum", "math.minimum": "Minimum",
+    ]
     /// More would be no model that anybody trained.
-    private static let layerLimit = 20_000
+    private static let layerLimit = 10_000
 
     /// Reads a model: the whole `model_config`, or a layer that is a model.
     init(_ json: JSON) throws(ConfigurationError) {
@@ -118,7 +125,9 @@ extension KerasConfiguration {
             !name.isEmpty
         else { throw ConfigurationError("a layer of class '\(className)' has no name") }
         var layer = Layer(name: name, className: className, options: options, calls: [])
-        if modelClasses.contains(className) {
+        if className == "TFOpLambda", let operation = operationClasses[options["function"]?.string ?? ""] {
+            layer.className = operation
+        } else if modelClasses.contains(className) {
             layer.model = try KerasConfiguration(json)
         } else if className == "TimeDistributed", let inner = options["layer"],
             let innerClass = inner["class_name"]?.string, modelClasses.contains(innerClass)
@@ -129,6 +138,7 @@ extension KerasConfiguration {
             activation["config"]?.object != nil, activationClass != "function"
         {
             layer.model = withSeparateActivation(layer, activation, activationClass)
+            layer.hasSeparateActivation = true
         }
         return layer
     }
@@ -139,17 +149,17 @@ extension KerasConfiguration {
     ) -> KerasConfiguration {
         var plain = layer
         plain.options["activation"] = "linear"
-        plain.calls = [[Reference(layer: "input", node: 0, tensor: 0)]]
+        plain.calls = [[Reference(layer: "", node: 0, tensor: 0)]]
         let name = layer.name + "_activation"
         return KerasConfiguration(
             name: layer.name,
             layers: [
-                Layer(name: "input", className: "InputLayer", options: [:], calls: []), plain,
+                Layer(name: "", className: "InputLayer", options: [:], calls: []), plain,
                 Layer(
                     name: name, className: activationClass, options: activation["config"]?.object ?? [:],
                     calls: [[Reference(layer: layer.name, node: 0, tensor: 0)]]),
             ],
-            inputs: [Reference(layer: "input", node: 0, tensor: 0)],
+            inputs: [Reference(layer: "", node: 0, tensor: 0)],
             outputs: [Reference(layer: name, node: 0, tensor: 0)])
     }
 }
