@@ -18,12 +18,11 @@ func system(_ name: String, pkgConfig: String? = nil, package: String) -> Target
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-/// The tests of the target of the same name, in `Tests/NAMETests`.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+/// The tests of the target of the same name, in `Tests/NAMETests`; their fixtures are opened where they lie.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures: Bool = false) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: [], swiftSettings: [
-            .enableUpcomingFeature("ExistentialAny")
-        ])
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
+        exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: [.enableUpcomingFeature("ExistentialAny")])
 }
 
 let package = Package(
@@ -56,12 +55,19 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Datasets", ["HDF5", "Gzip"]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
+        library("ModelFiles", [
+            "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
+        ]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
 
         .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
         tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
+        tests("HDF5", hasFixtures: true),
+        tests("Gzip"),
+        tests("Datasets", ["HDF5"]),
+        tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"]),
     ]
 )

@@ -56,9 +56,18 @@
         for (index, value) in values.enumerated() { unsafe base[index] = value }
     }
 
-    /// Lends the elements to code that works on spans.
-    public func withMutableSpan<Result>(_ body: (inout MutableSpan<Float>) throws -> Result) rethrows -> Result {
-        var span = unsafe MutableSpan(_unsafeStart: base, count: elementCount)
+    /// Lends the elements for reading.
+    public func withSpan<Result, Failure: Error>(
+        _ body: (Span<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(unsafe UnsafeBufferPointer(start: base, count: elementCount).span)
+    }
+
+    /// Lends the elements for reading and writing.
+    public func withMutableSpan<Result, Failure: Error>(
+        _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var span = unsafe UnsafeMutableBufferPointer(start: base, count: elementCount).mutableSpan
         return try body(&span)
     }
 

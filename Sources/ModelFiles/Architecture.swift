@@ -1,0 +1,107 @@
+public import Tensors
+
+/// A network described in words: its layers by Keras's names, and which layer reads what.
+///
+/// Nested models are taken apart: a layer inside model `outer` is called `outer/inner` here.
+public struct Architecture: Hashable, Sendable {
+    /// Where a tensor comes from: an input, or the result of one call of a layer.
+    public struct Source: Hashable, Sendable {
+        public var layer: String
+        /// Which call: layers that are used several times keep the same weights.
+        public var call: Int
+
+        public init(_ layer: String, call: Int = 0) {
+            self.layer = layer
+            self.call = call
+        }
+    }
+
+    public struct Input: Hashable, Sendable {
+        public var name: String
+        /// The shape of one example; nil for an axis whose length the model leaves open.
+        public var axes: [Int?]
+
+        public init(_ name: String, _ axes: [Int?]) {
+            self.name = name
+            self.axes = axes
+        }
+    }
+
+    public struct Layer: Hashable, Sendable {
+        public var name: String
+        /// Keras's class, such as `Dense`.
+        public var className: String
+        /// Keras's options.
+        public var options: JSON.Object
+        /// What each call of the layer reads.
+        public var calls: [[Source]]
+        /// Whether Keras trains it; matters for the order of weights inside nested models.
+        public var isTrainable: Bool
+        /// The layer of the Keras model whose weights it belongs to: itself, or the nested model it was taken from.
+        public var owner: String
+        /// The line of the architecture file that describes it.
+        public var line: Int?
+
+        public init(
+            _ name: String, _ className: String, _ options: JSON.Object, calls: [[Source]], isTrainable: Bool = true,
+            owner: String? = nil, line: Int? = nil
+        ) {
+            self.name = name
+            self.className = className
+            self.options = options
+            self.calls = calls
+            self.isTrainable = isTrainable
+            self.owner = owner ?? name
+            self.line = line
+        }
+    }
+
+    /// Whose meaning of names counts, where the versions of Keras differ: `hard_sigmoid` and merged masks.
+    public enum Dialect: Hashable, Sendable { case keras2, keras3 }
+
+    /// Where it came from: a path.
+    public var origin: String
+    public var name: String
+    public var dialect: Dialect
+    public var inputs: [Input]
+    public var layers: [Layer]
+    public var outputs: [Source]
+    /// Whether an option that no layer knows is an error: it is in architecture files, where people make typing errors,
+    /// and not in Keras's files, where each version leaves its own.
+    public var isStrict: Bool
+
+    public init(
+        origin: String, name: String, dialect: Dialect = .keras3, inputs: [Input], layers: [Layer], outputs: [Source],
+        isStrict: Bool = false
+    ) {
+        self.origin = origin
+        self.name = name
+        self.dialect = dialect
+        self.inputs = inputs
+        self.layers = layers
+        self.outputs = outputs
+        self.isStrict = isStrict
+    }
+
+    /// The shapes of the inputs, if none leaves an axis open.
+    public var inputShapes: [Shape]? {
+        let shapes = inputs.map { $0.axes.compactMap(\.self) }
+        return zip(shapes, inputs).allSatisfy { $0.count == $1.axes.count } ? shapes.map { Shape($0) } : nil
+    }
+
+    /// Whether every layer is called once, on the layer before it.
+    public var isChain: Bool {
+        guard inputs.count == 1, outputs.count == 1 else { return false }
+        var previous = Source(inputs[0].name)
+        for layer in layers {
+            guard layer.calls == [[previous]] else { return false }
+            previous = Source(layer.name)
+        }
+        return outputs == [previous]
+    }
+}
+
+extension Architecture.Layer {
+    /// As errors begin: with the line, if there is one.
+    var place: String { (line.map { "line \($0), " } ?? "") + "layer '\(name)' (\(className))" }
+}

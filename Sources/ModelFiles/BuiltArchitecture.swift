@@ -1,0 +1,250 @@
+import Kernels
+public import Networks
+public import Tensors
+
+/// An architecture whose every layer was found, checked and wired.
+public struct BuiltArchitecture: Sendable {
+    public let architecture: Architecture
+    public let graph: LayerGraph
+    /// What each layer of the architecture became, in its order.
+    let layers: [Layer]
+
+    struct Layer: Sendable {
+        /// The graph's names of its parts, in the order of their weights.
+        var parts: [Part] = []
+        /// The options that build it again, in the words of both versions of Keras.
+        var written: JSON.Object = [:]
+    }
+
+    struct Part: Sendable {
+        let name: String
+        let suffix: String
+        let hasRowAxis: Bool
+        let id: LayerGraph.LayerID
+    }
+}
+
+extension Architecture {
+    /// Builds the graph, or says everything that stands in the way.
+    ///
+    /// - Parameter inputs: The shapes of the inputs, where the architecture leaves lengths open.
+    public func graph(inputs: [Shape]? = nil) throws(ModelFileError) -> BuiltArchitecture {
+        var builder = GraphBuilder(self)
+        return try builder.build(inputs: inputs)
+    }
+}
+
+private struct GraphBuilder {
+    private let architecture: Architecture
+    private var graph = LayerGraph()
+    private var problems: [String] = []
+    private var recipes: [(parts: [LayerPart], magnitude: Double)] = []
+    private var layers: [BuiltArchitecture.Layer] = []
+    private var values: [Architecture.Source: LayerGraph.Value] = [:]
+    /// What the last part of each layer read, to find the logits.
+    private var lastReads: [String: LayerGraph.Value] = [:]
+
+    /// Numbers in one example of a value, at most: a gibibyte.
+    private static let valueLimit = 1 << 28
+    /// No product of sizes may come near what an Int holds.
+    private static let magnitudeLimit = 0x1p50
+
+    init(_ architecture: Architecture) { self.architecture = architecture }
+
+    mutating func build(inputs: [Shape]?) throws(ModelFileError) -> BuiltArchitecture {
+        findRecipes()
+        try refuseProblems()
+        try addInputs(inputs)
+        defineLayers()
+        callLayers()
+        try refuseProblems()
+        finish()
+        return BuiltArchitecture(architecture: architecture, graph: graph, layers: layers)
+    }
+
+    private func refuseProblems() throws(ModelFileError) {
+        if !problems.isEmpty { throw ModelFileError(.refused, architecture.origin, problems) }
+    }
+
+    /// Finds the parts of every layer, and everything that is wrong with its options.
+    private mutating func findRecipes() {
+        let last = architecture.outputs.count == 1 ? architecture.outputs[0].layer : nil
+        for layer in architecture.layers {
+            var settings = LayerSettings(
+                layer.options, dialect: architecture.dialect, endsNetwork: layer.name == last)
+            let parts = LayerCatalog.parts(layer.className, &settings)
+            var found = settings.problems
+            if architecture.isStrict && LayerCatalog.recipes[layer.className] != nil {
+                found += settings.unknown.map { option in
+                    let nearest = nearestName(to: option, among: settings.known).map { "; did you mean '\($0)'?" } ?? ""
+                    return "there is no option '\(option)'\(nearest)"
+                }
+            }
+            problems += found.map { "\(layer.place): \($0)" }
+            recipes.append((parts, settings.magnitude))
+            layers.append(BuiltArchitecture.Layer(written: settings.written))
+        }
+    }
+
+    private mutating func addInputs(_ given: [Shape]?) throws(ModelFileError) {
+        if let given, given.count != architecture.inputs.count {
+            throw ModelFileError(
+                .refused, architecture.origin, ["takes \(architecture.inputs.count) inputs, found \(given.count)"])
+        }
+        for (position, input) in architecture.inputs.enumerated() {
+            let axes: [Int]
+            if let given {
+                axes = given[position].axes
+                guard axes.count == input.axes.count, zip(axes, input.axes).allSatisfy({ $1 == nil || $0 == $1 }) else {
+                    problems.append("input '\(input.name)': expected shape \(shape(input)), found \(given[position])")
+                    continue
+                }
+            } else {
+                axes = input.axes.compactMap(\.self)
+                guard axes.count == input.axes.count else {
+                    problems.append("input '\(input.name)' leaves a length open: \(shape(input))")
+                    continue
+                }
+            }
+            guard axes.reduce(1.0, { $0 * Double($1) }) <= Double(Self.valueLimit), axes.allSatisfy({ $0 > 0 }) else {
+                problems.append("input '\(input.name)' has the shape \(shape(input)), more than a gibibyte an example")
+                continue
+            }
+            values[Architecture.Source(input.name)] = graph.addInput(Shape(axes))
+        }
+        try refuseProblems()
+    }
+
+    private func shape(_ input: Architecture.Input) -> String {
+        "(\(input.axes.map { $0.map(String.init) ?? "?" }.joined(separator: ", ")))"
+    }
+
+    private mutating func defineLayers() {
+        var names = Set(architecture.layers.map(\.name))
+        for (index, layer) in architecture.layers.enumerated() {
+            for part in recipes[index].parts {
+                var name = layer.name
+                if !part.suffix.isEmpty {
+                    name += "/" + part.suffix
+                    while !names.insert(name).inserted { name += "_" }
+                }
+                let id = graph.define(name, part.layer)
+                layers[index].parts.append(
+                    BuiltArchitecture.Part(name: name, suffix: part.suffix, hasRowAxis: part.hasRowAxis, id: id))
+            }
+        }
+    }
+
+    // MARK: Calls
+
+    private struct Call {
+        let layer: Int
+        let number: Int
+    }
+
+    /// Makes every call whose inputs can be computed, in such an order.
+    private mutating func callLayers() {
+        var readers: [Architecture.Source: [Call]] = [:], waiting: [[Int]] = []
+        var ready: [Call] = []
+        let produced = Set(
+            architecture.layers.flatMap { layer in
+                layer.calls.indices.map { Architecture.Source(layer.name, call: $0) }
+            })
+        for (index, layer) in architecture.layers.enumerated() {
+            waiting.append([])
+            for (number, sources) in layer.calls.enumerated() {
+                let missing = Set(sources).filter { values[$0] == nil }
+                waiting[index].append(missing.count)
+                for source in missing {
+                    readers[source, default: []].append(Call(layer: index, number: number))
+                    if !produced.contains(source) {
+                        problems.append("\(layer.place): reads '\(source.layer)', and there is no such layer")
+                    }
+                }
+                if missing.isEmpty { ready.append(Call(layer: index, number: number)) }
+            }
+        }
+        guard problems.isEmpty else { return }
+        var next = 0
+        while next < ready.count {
+            let call = ready[next]
+            next += 1
+            guard let value = perform(call) else { continue }
+            let source = Architecture.Source(architecture.layers[call.layer].name, call: call.number)
+            values[source] = value
+            for reader in readers[source] ?? [] {
+                waiting[reader.layer][reader.number] -= 1
+                if waiting[reader.layer][reader.number] == 0 { ready.append(reader) }
+            }
+        }
+        refuseUncomputed()
+    }
+
+    /// Without other problems, what cannot be computed reads itself.
+    private mutating func refuseUncomputed() {
+        guard problems.isEmpty else { return }
+        for layer in architecture.layers
+        where layer.calls.indices.contains(where: { values[Architecture.Source(layer.name, call: $0)] == nil }) {
+            problems.append("\(layer.place): reads what is computed from it")
+        }
+        for output in architecture.outputs where problems.isEmpty && values[output] == nil {
+            problems.append("output '\(output.layer)': there is no such layer")
+        }
+    }
+
+    private mutating func perform(_ call: Call) -> LayerGraph.Value? {
+        let layer = architecture.layers[call.layer], recipe = recipes[call.layer]
+        let inputs = layer.calls[call.number].compactMap { values[$0] }
+        guard !inputs.isEmpty else {
+            problems.append("\(layer.place): reads nothing")
+            return nil
+        }
+        let elementCount = inputs.reduce(1.0) { max($0, Double(graph.shape(of: $1).elementCount)) }
+        guard elementCount * recipe.magnitude <= Self.magnitudeLimit else {
+            problems.append("\(layer.place): its sizes are beyond what any computer holds")
+            return nil
+        }
+        var results: [LayerGraph.Value] = []
+        for (position, part) in recipe.parts.enumerated() {
+            let read = part.inputs.flatMap { input in
+                switch input {
+                case .all: inputs
+                case .part(let index): [results[index]]
+                }
+            }
+            do throws(ShapeError) {
+                let id = layers[call.layer].parts[position].id
+                let result = try graph.call(id, read, overSteps: part.overSteps)
+                guard graph.shape(of: result).elementCount <= Self.valueLimit else {
+                    problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
+                    return nil
+                }
+                results.append(result)
+                lastReads[layer.name] = read[0]
+            } catch {
+                problems.append("\(layer.place): \(error)")
+                return nil
+            }
+        }
+        return results.last
+    }
+
+    // MARK: Outputs
+
+    private mutating func finish() {
+        let outputs = architecture.outputs.compactMap { values[$0] }
+        let head = head()
+        let logits = head == .none ? outputs[0] : lastReads[architecture.outputs[0].layer] ?? outputs[0]
+        graph.finish(outputs: outputs, logits: logits, head: head)
+    }
+
+    private func head() -> LayerGraph.Head {
+        guard architecture.outputs.count == 1,
+            let index = architecture.layers.firstIndex(where: { $0.name == architecture.outputs[0].layer }),
+            architecture.layers[index].calls.count == 1, let last = recipes[index].parts.last
+        else { return .none }
+        if last.layer is Softmax { return .softmax }
+        if let activation = last.layer as? ElementwiseActivation, activation.activation.kind == .sigmoid { return .sigmoid }
+        return .none
+    }
+}

@@ -1,0 +1,258 @@
+/// A model as Keras's configuration has it: layers that call each other, some of them models themselves.
+struct KerasConfiguration {
+    /// `[layer, node, tensor]`: the tensor-th result of the node-th call of a layer.
+    struct Reference: Hashable {
+        var layer: String
+        var node: Int
+        var tensor: Int
+    }
+
+    struct Layer {
+        var name: String
+        var className: String
+        var options: JSON.Object
+        var calls: [[Reference]]
+        /// The model inside, if the layer is one, or distributes one over time.
+        var model: KerasConfiguration?
+        var isDistributed = false
+        /// Whether the model is only the layer itself and its activation, which is a layer too.
+        var hasSeparateActivation = false
+
+        var isInput: Bool { className == "InputLayer" }
+        var isTrainable: Bool { options["trainable"]?.bool ?? true }
+    }
+
+    var name: String
+    var layers: [Layer]
+    var inputs: [Reference]
+    var outputs: [Reference]
+}
+
+/// What is wrong with a configuration.
+struct ConfigurationError: Error {
+    let problems: [String]
+    init(_ problems: [String]) { self.problems = problems }
+    init(_ problem: String) { problems = [problem] }
+}
+
+// MARK: - Reading
+
+extension KerasConfiguration {
+    private static let modelClasses: Set = ["Sequential", "Functional", "Model"]
+    /// What Keras 3 leaves of a mask in a model file. The graph passes masks on by itself.
+    private static let maskClasses: Set = ["NotEqual", "Any"]
+    /// The layers that do what `x + y` and the like, written as operations of Keras 2, do.
+    private static let operationClasses = [
+        "__operators__.add": "Add", "math.add": "Add", "math.subtract": "Subtract", "math.multiply": "Multiply",
+        "math.maximum": "Maximum", "math.minimum": "Minimum",
+    ]
+    /// More would be no model that anybody trained.
+    private static let layerLimit = 10_000
+
+    /// Reads a model: the whole `model_config`, or a layer that is a model.
+    init(_ json: JSON) throws(ConfigurationError) {
+        guard let className = json["class_name"]?.string, let config = json["config"] else {
+            throw ConfigurationError("the model configuration has no 'class_name' and 'config'")
+        }
+        switch className {
+        case "Sequential": self = try Self.sequential(config)
+        case "Functional", "Model": self = try Self.functional(config)
+        default:
+            throw ConfigurationError(
+                "the model is a '\(className)', a class of its own; only Sequential and Functional models can be read")
+        }
+    }
+
+    private static func layers(_ config: JSON) throws(ConfigurationError) -> [JSON] {
+        // Up to Keras 2.1 the configuration of a Sequential was the bare list.
+        guard let layers = config.array ?? config["layers"]?.array else {
+            throw ConfigurationError("the model configuration has no list of layers")
+        }
+        guard layers.count <= layerLimit else {
+            throw ConfigurationError("the model has \(layers.count) layers; at most \(layerLimit) are read")
+        }
+        return layers
+    }
+
+    private static func sequential(_ config: JSON) throws(ConfigurationError) -> KerasConfiguration {
+        var layers: [Layer] = []
+        for json in try Self.layers(config) { layers.append(try layer(json)) }
+        if layers.first?.isInput != true { layers.insert(implicitInput(of: layers.first), at: 0) }
+        for index in layers.indices.dropFirst() {
+            let previous = layers[index - 1]
+            // The model inside a Sequential is called once; its nodes count from where its own references do.
+            layers[index].calls = [[Reference(layer: previous.name, node: 0, tensor: 0)]]
+        }
+        return KerasConfiguration(
+            name: config["name"]?.string ?? "sequential", layers: layers,
+            inputs: [Reference(layer: layers[0].name, node: 0, tensor: 0)],
+            outputs: [Reference(layer: layers[layers.count - 1].name, node: 0, tensor: 0)])
+    }
+
+    /// The input that older files give as an option of the first layer.
+    private static func implicitInput(of first: Layer?) -> Layer {
+        let shape = first?.options["batch_input_shape"] ?? first?.model?.layers.first?.options["batch_input_shape"]
+            ?? first?.model?.layers.first?.options["batch_shape"]
+        let options: JSON.Object = shape.map { ["batch_input_shape": $0] } ?? [:]
+        return Layer(name: (first?.name ?? "") + "_input", className: "InputLayer", options: options, calls: [])
+    }
+
+    private static func functional(_ config: JSON) throws(ConfigurationError) -> KerasConfiguration {
+        var layers: [Layer] = [], problems: [String] = []
+        for json in try Self.layers(config) {
+            var layer = try layer(json)
+            if maskClasses.contains(layer.className), layer.options["trainable"] == nil { continue }
+            do throws(ConfigurationError) {
+                layer.calls = try calls(json["inbound_nodes"] ?? [], of: &layer)
+            } catch {
+                problems += error.problems.map { "layer '\(layer.name)' (\(layer.className)): \($0)" }
+            }
+            layers.append(layer)
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        return KerasConfiguration(
+            name: config["name"]?.string ?? "model", layers: layers,
+            inputs: try references(config["input_layers"], "input_layers"),
+            outputs: try references(config["output_layers"], "output_layers"))
+    }
+
+    private static func layer(_ json: JSON) throws(ConfigurationError) -> Layer {
+        guard let className = json["class_name"]?.string, let config = json["config"] else {
+            throw ConfigurationError("a layer has no 'class_name' and 'config'")
+        }
+        let options = config.object ?? [:]
+        guard let name = json["name"]?.string ?? options["name"]?.string ?? (config.array == nil ? nil : "sequential"),
+            !name.isEmpty
+        else { throw ConfigurationError("a layer of class '\(className)' has no name") }
+        var layer = Layer(name: name, className: className, options: options, calls: [])
+        if className == "TFOpLambda", let operation = operationClasses[options["function"]?.string ?? ""] {
+            layer.className = operation
+        } else if modelClasses.contains(className) {
+            layer.model = try KerasConfiguration(json)
+        } else if className == "TimeDistributed", let inner = options["layer"],
+            let innerClass = inner["class_name"]?.string, modelClasses.contains(innerClass)
+        {
+            layer.model = try KerasConfiguration(inner)
+            layer.isDistributed = true
+        } else if let activation = options["activation"], let activationClass = activation["class_name"]?.string,
+            activation["config"]?.object != nil, activationClass != "function"
+        {
+            layer.model = withSeparateActivation(layer, activation, activationClass)
+            layer.hasSeparateActivation = true
+        }
+        return layer
+    }
+
+    /// A layer whose activation is a layer: the two, one after the other.
+    private static func withSeparateActivation(
+        _ layer: Layer, _ activation: JSON, _ activationClass: String
+    ) -> KerasConfiguration {
+        var plain = layer
+        plain.options["activation"] = "linear"
+        plain.calls = [[Reference(layer: "", node: 0, tensor: 0)]]
+        let name = layer.name + "_activation"
+        return KerasConfiguration(
+            name: layer.name,
+            layers: [
+                Layer(name: "", className: "InputLayer", options: [:], calls: []), plain,
+                Layer(
+                    name: name, className: activationClass, options: activation["config"]?.object ?? [:],
+                    calls: [[Reference(layer: layer.name, node: 0, tensor: 0)]]),
+            ],
+            inputs: [Reference(layer: "", node: 0, tensor: 0)],
+            outputs: [Reference(layer: name, node: 0, tensor: 0)])
+    }
+}
+
+// MARK: - Who reads what
+
+extension KerasConfiguration {
+    /// The inputs or outputs of a model: one bare triple, a list of them, or an object of them.
+    private static func references(_ json: JSON?, _ what: String) throws(ConfigurationError) -> [Reference] {
+        let found = json.flatMap { reference($0).map { [$0] } ?? tensors($0) } ?? []
+        guard !found.isEmpty else { throw ConfigurationError("the model configuration has no '\(what)'") }
+        return found
+    }
+
+    /// `["dense", 0, 0]`, with or without keyword arguments behind.
+    private static func reference(_ json: JSON) -> Reference? {
+        guard let list = json.array, (3...4).contains(list.count), let layer = list[0].string,
+            let node = list[1].integer, let tensor = list[2].integer
+        else { return nil }
+        return Reference(layer: layer, node: node, tensor: tensor)
+    }
+
+    /// Every tensor in nested lists and objects, in order: Keras 2's triples and Keras 3's tensor objects.
+    private static func tensors(_ json: JSON) -> [Reference] {
+        if let reference = reference(json) { return [reference] }
+        if json["class_name"]?.string == "__keras_tensor__" {
+            return json["config"]?["keras_history"].flatMap(reference).map { [$0] } ?? []
+        }
+        switch json {
+        case .array(let elements): return elements.flatMap(tensors)
+        case .object(let object): return object.members.flatMap { tensors($0.value) }
+        default: return []
+        }
+    }
+
+    private static func calls(
+        _ json: JSON, of layer: inout Layer
+    ) throws(ConfigurationError) -> [[Reference]] {
+        guard let nodes = json.array else { throw ConfigurationError("'inbound_nodes' is no list") }
+        var calls: [[Reference]] = []
+        for node in nodes {
+            if node.object != nil {
+                calls.append(try keras3Call(node))
+            } else if let reference = reference(node) {
+                // Operations are written with one list less: each node is the call itself.
+                calls.append([reference] + (try operands(node[3])))
+            } else {
+                guard let elements = node.array else { throw ConfigurationError("an inbound node is no list") }
+                calls.append(try keras2Call(elements))
+            }
+        }
+        return calls
+    }
+
+    private static func keras2Call(_ elements: [JSON]) throws(ConfigurationError) -> [Reference] {
+        var call: [Reference] = []
+        for element in elements {
+            guard let reference = reference(element) else {
+                throw ConfigurationError("the inbound node \(element) names no layer, node and tensor")
+            }
+            call.append(reference)
+            try refuseArguments(element[3])
+        }
+        return call
+    }
+
+    private static func keras3Call(_ node: JSON) throws(ConfigurationError) -> [Reference] {
+        try refuseArguments(node["kwargs"])
+        let arguments = node["args"] ?? []
+        guard !holdsNumbers(arguments) else {
+            throw ConfigurationError("operations with constant numbers are not supported")
+        }
+        return tensors(arguments)
+    }
+
+    private static func holdsNumbers(_ json: JSON) -> Bool {
+        json.number != nil || (json.array?.contains(where: holdsNumbers) ?? false)
+    }
+
+    /// The second operand of an operation of Keras 2.
+    private static func operands(_ arguments: JSON?) throws(ConfigurationError) -> [Reference] {
+        guard let second = arguments?["y"] else { return [] }
+        guard let reference = reference(second) else {
+            throw ConfigurationError("operations with constant numbers are not supported")
+        }
+        return [reference]
+    }
+
+    /// Arguments of a call that would change what the layer does. A mask follows the graph by itself.
+    private static func refuseArguments(_ arguments: JSON?) throws(ConfigurationError) {
+        for member in arguments?.object?.members ?? [] where !member.value.isNull {
+            let isHarmless = member.key == "mask" || (member.key == "training" && member.value == false)
+            guard isHarmless else { throw ConfigurationError("is called with '\(member.key)', which is not supported") }
+        }
+    }
+}

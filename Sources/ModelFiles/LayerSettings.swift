@@ -1,0 +1,236 @@
+import Kernels
+import Networks
+
+/// The options of one layer, read by Keras's names.
+///
+/// It notes what is wrong, which options the layer knows, and what has to be written down to build the same layer
+/// again: the options that are not as Keras has them by itself.
+struct LayerSettings {
+    let options: JSON.Object
+    let dialect: Architecture.Dialect
+    /// Whether the network's predictions are this layer's output, so that a sigmoid must be a step of its own.
+    let endsNetwork: Bool
+    private(set) var problems: [String] = []
+    private(set) var known: Set<String> = ["name"]
+    private(set) var written: JSON.Object = [:]
+    /// The product of all whole numbers: no size that comes of them is larger than it is times the input.
+    private(set) var magnitude = 1.0
+
+    /// No option of a network that anybody trained is larger.
+    static let largestInteger = 1 << 24
+
+    init(_ options: JSON.Object, dialect: Architecture.Dialect, endsNetwork: Bool = false) {
+        self.options = options
+        self.dialect = dialect
+        self.endsNetwork = endsNetwork
+    }
+
+    mutating func fail(_ problem: String) { problems.append(problem) }
+
+    /// Writes an option down although nobody reads it.
+    mutating func write(_ value: JSON, to name: String) { written[name] = value }
+
+    /// Names options that are read elsewhere.
+    mutating func know(_ names: [String]) { known.formUnion(names) }
+
+    /// Takes over what was found out about a layer inside this one.
+    mutating func absorb(_ inner: LayerSettings, _ place: String) {
+        problems += inner.problems.map { "\(place): \($0)" }
+        magnitude *= inner.magnitude
+        unknownInside += inner.unknown
+    }
+
+    private var unknownInside: [String] = []
+
+    /// The options that were given and that nobody asked for.
+    var unknown: [String] { options.keys.filter { !known.contains($0) } + unknownInside }
+
+    // MARK: One option
+
+    /// The value of an option, or nil if it is missing or null.
+    private mutating func find(_ names: [String]) -> JSON? {
+        known.formUnion(names)
+        return names.lazy.compactMap { [options] in options[$0] }.first { !$0.isNull }
+    }
+
+    /// Reads an option; `fallback` nil means that it must be there.
+    private mutating func read<Value: Equatable>(
+        _ name: String, alias: String? = nil, _ fallback: Value?, _ expected: String, placeholder: Value,
+        parse: (JSON) -> Value?, write: (Value) -> JSON
+    ) -> Value {
+        guard let json = find([name] + (alias.map { [$0] } ?? [])) else {
+            guard let fallback else {
+                fail("has no '\(name)'")
+                return placeholder
+            }
+            return fallback
+        }
+        guard let value = parse(json) else {
+            fail("option '\(name)': expected \(expected), found \(json)")
+            return placeholder
+        }
+        if value != fallback { written[name] = write(value) }
+        return value
+    }
+
+    mutating func integer(_ name: String, default fallback: Int? = nil, in range: ClosedRange<Int>? = nil) -> Int {
+        let range = range ?? 1...Self.largestInteger
+        let value = read(
+            name, fallback, "a whole number from \(range.lowerBound) to \(range.upperBound)", placeholder: range.lowerBound,
+            parse: { $0.integer.flatMap { range.contains($0) ? $0 : nil } }, write: { .integer($0) })
+        magnitude *= Double(max(abs(value), 1))
+        return value
+    }
+
+    /// A number for each of `count` axes, or one for all of them.
+    mutating func axes(
+        _ name: String, count: Int, default fallback: [Int]? = nil, in range: ClosedRange<Int>? = nil
+    ) -> [Int] {
+        let range = range ?? 1...Self.largestInteger
+        let expected = count == 1 ? "a whole number" : "a whole number, or a list of \(count)"
+        let value = read(
+            name, fallback, "\(expected), from \(range.lowerBound) to \(range.upperBound)",
+            placeholder: Array(repeating: range.lowerBound, count: count),
+            parse: { json in
+                let list = json.array?.compactMap(\.integer) ?? json.integer.map { Array(repeating: $0, count: count) }
+                return list.flatMap { $0.count == count && $0.allSatisfy(range.contains) ? $0 : nil }
+            },
+            write: { Set($0).count == 1 ? .integer($0[0]) : .array($0.map { .integer($0) }) })
+        for axis in value { magnitude *= Double(max(abs(axis), 1)) }
+        return value
+    }
+
+    /// A list of whole numbers of any length.
+    mutating func integers(_ name: String, default fallback: [Int]? = nil) -> [Int] {
+        let limit = Self.largestInteger
+        let value = read(
+            name, fallback, "a list of whole numbers", placeholder: [],
+            parse: { json in
+                let list = json.array?.compactMap(\.integer) ?? json.integer.map { [$0] }
+                return list.flatMap { list in
+                    list.count == json.array?.count ?? 1 && list.count <= 16
+                        && list.allSatisfy { (-limit...limit).contains($0) } ? list : nil
+                }
+            },
+            write: { .array($0.map { .integer($0) }) })
+        for axis in value { magnitude *= Double(max(abs(axis), 1)) }
+        return value
+    }
+
+    mutating func number(_ name: String, alias: String? = nil, default fallback: Double? = nil) -> Float {
+        Float(
+            read(
+                name, alias: alias, fallback, "a number", placeholder: 0,
+                parse: { $0.number.flatMap { $0.isFinite ? $0 : nil } }, write: { .number($0) }))
+    }
+
+    mutating func bool(_ name: String, default fallback: Bool) -> Bool {
+        read(
+            name, fallback, "true or false", placeholder: fallback,
+            parse: { json in json.bool ?? json.integer.flatMap { $0 == 0 ? false : $0 == 1 ? true : nil } },
+            write: { .bool($0) })
+    }
+
+    mutating func word(_ name: String, default fallback: String, of words: [String]) -> String {
+        read(
+            name, fallback, words.map { "'\($0)'" }.joined(separator: " or "), placeholder: fallback,
+            parse: { $0.string.flatMap { words.contains($0) ? $0 : nil } }, write: { .string($0) })
+    }
+
+    mutating func padding(allowsCausal: Bool = false) -> Padding {
+        let words = ["valid", "same"] + (allowsCausal ? ["causal"] : [])
+        return Padding(rawValue: word("padding", default: "valid", of: words)) ?? .valid
+    }
+
+    /// Cells before and after each of `count` axes: one number, one for each axis, or a pair for each axis.
+    mutating func margins(_ name: String, count: Int, default fallback: Int) -> [[Int]] {
+        let value = read(
+            name, Array(repeating: [fallback, fallback], count: count),
+            "a whole number, or \(count == 1 ? "two" : "two numbers or two pairs")",
+            placeholder: Array(repeating: [0, 0], count: count),
+            parse: { Self.margins($0, count: count) },
+            write: { pairs in
+                let lists = pairs.map { JSON.array($0.map { .integer($0) }) }
+                return count == 1 ? lists[0] : .array(lists)
+            })
+        for number in value.joined() { magnitude *= Double(max(number, 1)) }
+        return value
+    }
+
+    private static func margins(_ json: JSON, count: Int) -> [[Int]]? {
+        func valid(_ number: Int?) -> Int? { number.flatMap { (0...largestInteger).contains($0) ? $0 : nil } }
+        if let number = valid(json.integer) { return Array(repeating: [number, number], count: count) }
+        guard let list = json.array, list.count == 2 else { return nil }
+        let numbers = list.compactMap { valid($0.integer) }
+        if numbers.count == 2 { return count == 1 ? [numbers] : numbers.map { [$0, $0] } }
+        let pairs = list.map { ($0.array ?? []).compactMap { valid($0.integer) } }
+        return count == 2 && pairs.allSatisfy { $0.count == 2 } ? pairs : nil
+    }
+
+    /// Refuses an option that is set to anything but `value`.
+    mutating func require(_ name: String, _ value: JSON, or others: JSON...) {
+        guard let found = find([name]), found != value, !others.contains(found) else { return }
+        fail("option '\(name)': only \(value) is supported, found \(found)")
+    }
+
+    mutating func requireChannelsLast() { require("data_format", "channels_last") }
+}
+
+// MARK: - Activations and first values
+
+extension LayerSettings {
+    /// An activation of one number at a time, or one of those over all channels.
+    enum NamedActivation: Hashable {
+        case elementwise(Activation)
+        case softmax, logSoftmax
+    }
+
+    mutating func activation(_ name: String = "activation", default fallback: String = "linear") -> NamedActivation {
+        let word = read(
+            name, fallback, "the name of an activation function", placeholder: fallback,
+            parse: { json in
+                // Keras 3 may write the object of a function, whose configuration is its name.
+                json.string ?? (json["class_name"] == "function" ? json["config"]?.string : nil)
+            }, write: { .string($0) })
+        switch word {
+        case "softmax": return .softmax
+        case "log_softmax": return .logSoftmax
+        default:
+            guard let activation = Activation(keras: word, isKeras2: dialect == .keras2) else {
+                let names = Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
+                let nearest = nearestName(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
+                fail("the activation '\(word)' is not supported\(nearest)")
+                return .elementwise(Activation(.linear))
+            }
+            return .elementwise(activation)
+        }
+    }
+
+    /// An activation that a recurrent layer can compute inside its steps.
+    mutating func innerActivation(_ name: String, default fallback: String) -> Activation {
+        guard case .elementwise(let activation) = activation(name, default: fallback), !activation.needsInput else {
+            fail("option '\(name)': \(options[name] ?? "softmax") is not supported inside a recurrent layer")
+            return Activation(.linear)
+        }
+        return activation
+    }
+
+    /// How the kernel begins; Keras's names and class names. It matters to training alone, so nothing is refused
+    /// that a file of Keras says.
+    mutating func kernelInitializer(_ name: String = "kernel_initializer") -> Initializer {
+        known.insert(name)
+        let word = options[name]?.string ?? options[name]?["class_name"]?.string
+        switch word {
+        case "he_normal", "HeNormal": return .heNormal
+        case "orthogonal", "Orthogonal": return .orthogonal
+        case "zeros", "Zeros": return .zeros
+        case "ones", "Ones": return .ones
+        case "glorot_uniform", "GlorotUniform", nil: return .glorotUniform
+        default:
+            if options[name]?.string != nil {
+                fail("option '\(name)': expected glorot_uniform, he_normal, orthogonal, zeros or ones, found \(word ?? "")")
+            }
+            return .glorotUniform
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import HDF5
+import Networks
+import Tensors
+
+/// One parameter of a graph, as Keras sees it.
+struct WeightSlot: CustomStringConvertible {
+    /// The layer of the architecture that owns it, and its position there.
+    let layer: Architecture.Layer
+    let layerIndex: Int
+    let entry: ParameterLayout.Entry
+    /// Its name in the Keras layer: `kernel`, `forward_kernel`.
+    let name: String
+    /// Its shape in a file.
+    let shape: [Int]
+
+    var description: String { "layer '\(layer.name)', parameter '\(name)'" }
+}
+
+extension BuiltArchitecture {
+    /// The parameters of every Keras layer that has any, in the order in which Keras lists them: of the layers in a
+    /// nested model first all that is trained, then all that is not.
+    var weightOrder: [(owner: String, slots: [WeightSlot])] {
+        let entries = Dictionary(grouping: graph.layout.entries, by: \.layer)
+        var groups: [(owner: String, slots: [WeightSlot], fixed: [WeightSlot])] = []
+        for (index, layer) in architecture.layers.enumerated() {
+            if groups.last?.owner != layer.owner { groups.append((layer.owner, [], [])) }
+            for part in layers[index].parts {
+                let others = layers[index].parts.filter { $0.name != part.name }
+                let otherNames = Set(others.flatMap { entries[$0.name] ?? [] }.map(\.spec.name))
+                for entry in entries[part.name] ?? [] {
+                    let axes = entry.spec.shape.axes, name = entry.spec.name
+                    let slot = WeightSlot(
+                        layer: layer, layerIndex: index, entry: entry,
+                        name: otherNames.contains(name) ? "\(part.suffix)_\(name)" : name,
+                        shape: part.hasRowAxis && axes.count > 1 ? Array(axes.dropFirst()) : axes)
+                    let isTrained = layer.isTrainable && entry.spec.role == .trainable
+                    if isTrained {
+                        groups[groups.count - 1].slots.append(slot)
+                    } else {
+                        groups[groups.count - 1].fixed.append(slot)
+                    }
+                }
+            }
+        }
+        return groups.map { ($0.owner, $0.slots + $0.fixed) }.filter { !$0.1.isEmpty }
+    }
+}
+
+/// The parameters of a graph beside the weights of a file, by position alone, as Keras has it.
+struct WeightMatch {
+    private(set) var pairs: [(slot: WeightSlot, stored: KerasFile.StoredWeight)] = []
+    private(set) var problems: [String] = []
+    /// Layers whose bias is flat where two rows are expected.
+    private(set) var flatBiasLayers: [Int] = []
+
+    init(_ built: BuiltArchitecture, _ groups: [KerasFile.StoredGroup]) {
+        let expected = built.weightOrder
+        guard expected.count == groups.count else {
+            problems = [
+                "expected weights of \(expected.count) layers (\(Self.list(expected.map(\.owner)))), found weights of "
+                    + "\(groups.count) (\(Self.list(groups.map(\.layer))))"
+            ]
+            return
+        }
+        for (group, stored) in zip(expected, groups) { match(group.owner, group.slots, stored) }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        names.prefix(10).map { "'\($0)'" }.joined(separator: ", ") + (names.count > 10 ? ", …" : "")
+    }
+
+    private mutating func match(_ owner: String, _ slots: [WeightSlot], _ group: KerasFile.StoredGroup) {
+        guard slots.count == group.weights.count else {
+            problems.append(
+                "layer '\(owner)': expected \(slots.count) weights (\(slots.map(\.name).joined(separator: ", "))), found "
+                    + "\(group.weights.count) (\(group.weights.map(\.name).joined(separator: ", ")))")
+            return
+        }
+        for (slot, stored) in zip(slots, group.weights) {
+            if slot.shape != stored.shape {
+                problems.append("\(slot): expected shape \(slot.shape), found \(stored.shape)")
+                if slot.entry.spec.name == "bias", slot.shape.count == 2, stored.shape.count == 1,
+                    slot.shape[1] == stored.shape[0]
+                {
+                    flatBiasLayers.append(slot.layerIndex)
+                }
+            } else if !stored.type.isFloat {
+                problems.append("\(slot): expected floating-point numbers, found \(stored.type)")
+            } else {
+                pairs.append((slot, stored))
+            }
+        }
+    }
+}
+
+extension Architecture {
+    /// The same architecture with the reset gate of the given GRU layers before the matrix product; nil if one of them
+    /// says where it is.
+    func withResetBefore(in layerIndices: [Int]) -> Architecture? {
+        guard !layerIndices.isEmpty else { return nil }
+        var changed = self
+        for index in Set(layerIndices) {
+            guard let options = Self.resettingBefore(layers[index].className, layers[index].options) else { return nil }
+            changed.layers[index].options = options
+        }
+        return changed
+    }
+
+    private static func resettingBefore(_ className: String, _ options: JSON.Object) -> JSON.Object? {
+        var options = options
+        if className == "GRU" {
+            guard options["reset_after"] == nil else { return nil }
+            options["reset_after"] = false
+            return options
+        }
+        for key in ["layer", "backward_layer"] {
+            guard let wrapped = options[key], !wrapped.isNull else { continue }
+            guard var object = wrapped.object, let inner = wrapped["class_name"]?.string,
+                let config = wrapped["config"]?.object, let changed = resettingBefore(inner, config)
+            else { return nil }
+            object["config"] = .object(changed)
+            options[key] = .object(object)
+        }
+        return options["layer"] == nil ? nil : options
+    }
+}
