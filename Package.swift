@@ -60,6 +60,11 @@ let package = Package(
         ]),
         library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
 
+        library("Distillation", [
+            "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]),
+
         .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 
         tests("Tensors"),
