@@ -27,6 +27,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures
 
 let package = Package(
     name: "compress",
+    products: [
+        .library(name: "Compression", targets: ["HDF5", "Tensors", "Kernels", "Networks", "Training", "Datasets"])
+    ],
     traits: [
         .default(enabledTraits: ["OneDNN"]),
         .trait(name: "OneDNN", description: "Convolutions and matrix products by oneDNN (else OpenBLAS alone)."),
@@ -39,6 +42,7 @@ let package = Package(
     ],
     targets: [
         system("CHDF5", pkgConfig: "hdf5-serial", package: "libhdf5-dev"),
+        system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
         system("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
         system("COneDNN", package: "libdnnl-dev"),
         .target(name: "CVector"),
@@ -49,14 +53,21 @@ let package = Package(
         ]),
         library("Networks", ["Tensors", "Kernels"]),
         library("HDF5", ["CHDF5"]),
+        library("Gzip", ["CZlib"]),
+        library("Datasets", ["HDF5", "Gzip"]),
         library("ModelFiles", [
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
+
+        .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
-        tests("Networks", ["Tensors", "Kernels"]),
+        tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
         tests("HDF5", hasFixtures: true),
+        tests("Gzip"),
+        tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"]),
     ]
 )

@@ -9,6 +9,8 @@ private final class Library: Sendable {
     let lock = NSRecursiveLock()
 
     init() {
+        // Every handle closes itself. What could not be closed is a damaged file, and trying again at exit crashes.
+        H5dont_atexit()
         H5Eset_auto2(hid_t(H5E_DEFAULT), nil, nil)
         // A file may not make us open other files, nor load code.
         H5Lunregister(H5L_TYPE_EXTERNAL)

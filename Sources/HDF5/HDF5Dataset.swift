@@ -30,6 +30,8 @@ public struct HDF5Dataset: ~Copyable, Sendable {
     /// Which byte of an element comes first in the file; nil where that means nothing.
     public let byteOrder: HDF5ByteOrder?
     public let layout: Layout
+    /// What is compressed, and so read, together; nil unless the layout is chunked.
+    public let chunkShape: [Int]?
     /// The bytes of all elements, as the file's types have it.
     public let byteCount: Int
     /// The bytes that they take in the file: fewer if they are compressed, none if they were never written.
@@ -37,6 +39,7 @@ public struct HDF5Dataset: ~Copyable, Sendable {
 
     /// bfloat16 as Keras stores it, which the library cannot convert.
     private let isOpaque: Bool
+    private let elementSize: Int
 
     public var place: HDF5Place { attributes.place }
 
@@ -62,13 +65,11 @@ extension HDF5Dataset {
         let (spaceID, typeID) = (space.id, storedType.id)
         let elementSize = withLibrary { H5Tget_size(typeID) }
         let shape = try Self.shape(spaceID, place)
-        let byteCount = shape.reduce(Int?(elementSize)) { product, extent in
-            guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
-            return overflow ? nil : value
-        }
+        let byteCount = product(shape, elementSize)
         guard let byteCount, elementSize > 0 else {
             throw HDF5Error(.damaged, "open", place, "its shape \(shape) is too large for any computer")
         }
+        let chunkShape = layout == .chunked ? try Self.chunkShape(id, rank: shape.count, place) : nil
         let storedByteCount = Int(clamping: withLibrary { H5Dget_storage_size(id) })
         let type = try Self.type(storedType, attributes)
         self.type = type
@@ -84,6 +85,8 @@ extension HDF5Dataset {
         self.elementCount = byteCount / elementSize
         self.layout = layout
         self.storedByteCount = storedByteCount
+        self.chunkShape = chunkShape
+        self.elementSize = elementSize
         self.attributes = attributes
     }
 
@@ -151,25 +154,19 @@ extension HDF5Dataset {
                 .damaged, "open", place,
                 "it declares \(byteCount) bytes of data, but only \(storedByteCount) bytes are stored")
         }
-        if layout == .chunked, !overflow, try chunkByteCount() > max(largest, slack) {
+        if let chunkShape, !overflow, product(chunkShape, elementSize).map({ $0 > max(largest, slack) }) ?? true {
             throw HDF5Error(
                 .damaged, "open", place,
-                "its chunks of \(try chunkByteCount()) bytes are too large for \(storedByteCount) bytes stored")
+                "its chunks of shape \(chunkShape) are too large for \(storedByteCount) bytes stored")
         }
     }
 
-    private func chunkByteCount() throws(HDF5Error) -> Int {
-        let id = id
+    private static func chunkShape(_ id: hid_t, rank: Int, _ place: HDF5Place) throws(HDF5Error) -> [Int] {
         let properties = try attemptHandle("open", place) { H5Dget_create_plist(id) }
         let propertiesID = properties.id
-        var dimensions = [hsize_t](repeating: 0, count: shape.count)
-        try attempt("open", place) {
-            unsafe H5Pget_chunk(propertiesID, Int32(dimensions.count), &dimensions)
-        }
-        return dimensions.reduce(type.byteCount ?? 1) { product, extent in
-            let (value, overflow) = product.multipliedReportingOverflow(by: Int(clamping: extent))
-            return overflow ? .max : value
-        }
+        var dimensions = [hsize_t](repeating: 0, count: rank)
+        try attempt("open", place) { unsafe H5Pget_chunk(propertiesID, Int32(rank), &dimensions) }
+        return dimensions.map { Int(clamping: $0) }
     }
 
     /// What is still to be added to the file when this dataset is written.
@@ -316,6 +313,11 @@ extension HDF5Dataset {
         try write(nil, elements)
     }
 
+    /// Writes all elements, converted if the dataset has another type.
+    public func write<Element: HDF5Element>(_ elements: [Element]) throws(HDF5Error) {
+        try write(elements.span)
+    }
+
     /// Writes a range of rows.
     public func write<Element: HDF5Element>(rows: Range<Int>, _ elements: Span<Element>) throws(HDF5Error) {
         checkRows(rows, elements.count)
@@ -355,5 +357,15 @@ extension HDF5Dataset {
                 unsafe H5Dwrite(id, typeID, memoryID, fileID, chdf5_default(), $0.baseAddress)
             }
         }
+    }
+}
+
+/// The product of the factors; nil if it overflows.
+private func product(_ shape: [Int], _ size: Int) -> Int? {
+    // A zero makes the product zero, wherever it stands.
+    if shape.contains(0) { return 0 }
+    return shape.reduce(size) { product, extent in
+        guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
+        return overflow ? nil : value
     }
 }

@@ -2,7 +2,9 @@ public import Kernels
 public import Tensors
 
 /// The memory one worker needs to run a network on a batch, planned once and used for every batch.
-public final class Workspace {
+///
+/// One thread uses a workspace at a time.
+public final class Workspace: @unchecked Sendable {
     let graph: LayerGraph
     let plan: MemoryPlan
     public let kernels: KernelContext

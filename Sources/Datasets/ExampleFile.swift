@@ -1,0 +1,97 @@
+import HDF5
+
+/// How examples are labelled.
+public enum LabelKind: Hashable, Sendable {
+    /// Each example belongs to exactly one class.
+    case oneClass
+    /// Each example has any number of labels.
+    case manyLabels
+}
+
+/// A file of examples: `train/x`, `train/y`, `test/x`, `test/y`, and optionally `validation/x`, `validation/y`.
+///
+/// Opening it checks everything that can be known without reading `x`.
+public struct ExampleFile: Sendable {
+    public let path: String
+    public let labelKind: LabelKind
+    public let classCount: Int
+    public let classNames: [String]?
+    /// The extents of one example.
+    public let exampleShape: [Int]
+    /// All training examples.
+    public let train: ExampleSplit
+    public let test: ExampleSplit
+    /// The validation examples, if the file has a group of them.
+    public let validation: ExampleSplit?
+
+    /// Labels beyond this are taken for damage, unless the file names its classes.
+    private static let mostClasses = 1 << 20
+
+    public init(opening path: String) throws {
+        let file = try HDF5File(opening: path)
+        let names = try Self.classNames(file, path)
+        let train = try SplitSource(file.root, "train", path)
+        let test = try SplitSource(file.root, "test", path)
+        let hasValidation = try file.root.contains("validation")
+        let validation = hasValidation ? try SplitSource(file.root, "validation", path) : nil
+        let sources = [train, test] + (validation.map { [$0] } ?? [])
+        for source in sources.dropFirst() {
+            try source.refuseDifference(from: train)
+        }
+        let classCount = try Self.classCount(sources, names)
+        for source in sources {
+            try source.refuseLabels(beyond: classCount, areNamed: names != nil)
+        }
+        self.path = path
+        self.labelKind = train.labelKind
+        self.classCount = classCount
+        self.classNames = names
+        self.exampleShape = train.exampleShape
+        self.train = ExampleSplit(train, classCount)
+        self.test = ExampleSplit(test, classCount)
+        self.validation = validation.map { ExampleSplit($0, classCount) }
+    }
+
+    /// What to train with and what to validate with: the file's own parts, or a fixed part of train held out.
+    public func trainAndValidation() -> (train: ExampleSplit, validation: ExampleSplit) {
+        if let validation {
+            return (train, validation)
+        }
+        let rows = HeldOut.split(train.count)
+        return (train.selecting(rows.train, name: "train"), train.selecting(rows.validation, name: "validation"))
+    }
+
+    private static func classNames(_ file: borrowing HDF5File, _ path: String) throws -> [String]? {
+        guard try file.root.attributes.contains("classes") else { return nil }
+        let names = try file.root.attributes.strings("classes")
+        guard !names.isEmpty else {
+            throw ExampleFileError(
+                path, expected: "an attribute 'classes' with the name of each class", found: "an empty list",
+                "Write the names, or leave the attribute out.")
+        }
+        return names
+    }
+
+    private static func classCount(_ sources: [SplitSource], _ names: [String]?) throws -> Int {
+        guard let first = sources.first else { return 0 }
+        if first.labelKind == .manyLabels {
+            let count = first.labelsPerExample
+            if let names, names.count != count {
+                throw ExampleFileError(
+                    first.path, "train/y", expected: "\(names.count) columns, one for each name in 'classes'",
+                    found: "\(count)", "Name every column once, or leave the attribute 'classes' out.")
+            }
+            return count
+        }
+        if let names { return names.count }
+        for source in sources {
+            if let row = source.labels.firstIndex(where: { $0 >= mostClasses }) {
+                throw ExampleFileError(
+                    source.path, "\(source.name)/y", expected: "class numbers from 0 on",
+                    found: "\(source.labels[row]) in row \(row)",
+                    "Number the classes without gaps, or name them in the file's attribute 'classes'.")
+            }
+        }
+        return Int(sources.compactMap { $0.labels.max() }.max() ?? 0) + 1
+    }
+}

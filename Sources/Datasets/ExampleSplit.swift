@@ -1,0 +1,209 @@
+import HDF5
+
+/// Some of the examples of a file: its training, validation or test examples.
+public struct ExampleSplit: Sendable {
+    public let name: String
+    /// The rows of the file's datasets that belong to it, ascending.
+    public let rows: [Int]
+    let source: SplitSource
+    public let classCount: Int
+
+    public var path: String { source.path }
+    public var count: Int { rows.count }
+    public var exampleShape: [Int] { source.exampleShape }
+    public var labelKind: LabelKind { source.labelKind }
+    /// Whether the file says how many frames of each example are real.
+    public var hasFrameCounts: Bool { source.frameCounts != nil }
+
+    init(_ source: SplitSource, _ classCount: Int) {
+        self.init(source.name, Array(0..<source.count), source, classCount)
+    }
+
+    private init(_ name: String, _ rows: [Int], _ source: SplitSource, _ classCount: Int) {
+        self.name = name
+        self.rows = rows
+        self.source = source
+        self.classCount = classCount
+    }
+
+    /// The given rows of this split, which must be ascending.
+    public func selecting(_ rows: [Int], name: String) -> ExampleSplit {
+        precondition(
+            zip(rows, rows.dropFirst()).allSatisfy(<) && rows.allSatisfy(self.rows.indices.contains),
+            "rows must be ascending positions of the split")
+        return ExampleSplit(name, rows.map { self.rows[$0] }, source, classCount)
+    }
+}
+
+/// One group of a file, `train`, `validation` or `test`, open and checked.
+final class SplitSource: Sendable {
+    let path: String
+    let name: String
+    let count: Int
+    let exampleShape: [Int]
+    let inputs: HDF5Dataset
+    let scale: Float
+    let offset: Float
+    let labelKind: LabelKind
+    /// The class of each example, where it has one.
+    let labels: [Int32]
+    /// The labels of each example, where it has many: too large to keep.
+    let labelRows: HDF5Dataset
+    let labelsPerExample: Int
+    /// How many frames of each example are real.
+    let frameCounts: [Int32]?
+
+    init(_ root: borrowing HDF5Group, _ name: String, _ path: String) throws {
+        for part in ["x", "y"] where try root.kind(of: "\(name)/\(part)") != .dataset {
+            let names = try root.names().map { "'\($0)'" }
+            throw ExampleFileError(
+                path, expected: "a dataset '\(name)/\(part)'",
+                found: names.isEmpty ? "an empty file" : "\(names.joined(separator: ", ")) at the top",
+                "A data file holds train/x, train/y, test/x and test/y.")
+        }
+        let x = try root.dataset("\(name)/x"), y = try root.dataset("\(name)/y")
+        let place = Place(path: path, split: name)
+        try place.checkInputs(x)
+        self.labelKind = try place.checkLabels(y, count: x.shape[0])
+        (self.scale, self.offset) = try place.scaling(x.attributes)
+        self.labels = try labelKind == .oneClass ? place.readLabels(y) : []
+        self.labelsPerExample = y.shape.count == 2 ? y.shape[1] : 1
+        self.frameCounts = try place.readFrameCounts(root, of: x)
+        self.path = path
+        self.name = name
+        self.count = x.shape[0]
+        self.exampleShape = Array(x.shape.dropFirst())
+        self.inputs = x
+        self.labelRows = y
+    }
+
+    /// All parts of a file hold the same kind of examples.
+    func refuseDifference(from train: SplitSource) throws {
+        if exampleShape != train.exampleShape {
+            throw ExampleFileError(
+                path, "\(name)/x", expected: "examples of shape \(train.exampleShape), as in 'train/x'",
+                found: "\(exampleShape)", "All splits must hold the same kind of examples.")
+        }
+        if labelKind != train.labelKind || labelKind == .manyLabels && labelsPerExample != train.labelsPerExample {
+            throw ExampleFileError(
+                path, "\(name)/y", expected: "labels as in 'train/y', of shape (examples\(train.labelColumns))",
+                found: "shape (examples\(labelColumns))", "All splits must be labelled alike.")
+        }
+        if (frameCounts == nil) != (train.frameCounts == nil) {
+            throw ExampleFileError(
+                path, "\(name)/length",
+                expected: frameCounts == nil ? "as in 'train/length'" : "nothing, as in 'train'",
+                found: frameCounts == nil ? "nothing" : "a dataset", "Give 'length' for every split, or for none.")
+        }
+    }
+
+    func refuseLabels(beyond classCount: Int, areNamed: Bool) throws {
+        guard labelKind == .oneClass else { return }
+        if let row = labels.firstIndex(where: { $0 >= classCount }) {
+            throw ExampleFileError(
+                path, "\(name)/y", expected: "classes from 0 to \(classCount - 1), as 'classes' names them",
+                found: "\(labels[row]) in row \(row)", "Name every class, or leave the attribute 'classes' out.")
+        }
+    }
+
+    private var labelColumns: String {
+        labelKind == .oneClass ? "" : ", \(labelsPerExample)"
+    }
+
+    /// The bytes that one example takes in memory as it is read.
+    var rowByteCount: Int {
+        let size = inputs.type == .uint8 ? 1 : inputs.type == .float16 ? 2 : 4
+        return inputs.elementsPerRow * size + (labelKind == .manyLabels ? labelsPerExample : 0)
+    }
+}
+
+/// The checks of one group, which all speak of the same place.
+private struct Place {
+    let path: String
+    let split: String
+
+    func error(_ part: String, expected: String, found: String, _ advice: String) -> ExampleFileError {
+        ExampleFileError(path, "\(split)/\(part)", expected: expected, found: found, advice)
+    }
+
+    func checkInputs(_ x: borrowing HDF5Dataset) throws {
+        guard [.uint8, .float16, .float32, .float64].contains(x.type) else {
+            throw error(
+                "x", expected: "uint8, float16, float32 or float64", found: "\(x.type)",
+                "Store the examples as one of these.")
+        }
+        guard x.shape.count >= 2 else {
+            throw error(
+                "x", expected: "shape (examples, …)", found: "\(x.shape)",
+                "The first axis counts examples; single numbers are of shape (examples, 1).")
+        }
+        guard x.elementCount > 0 else {
+            throw error("x", expected: "at least one example", found: "shape \(x.shape)", "Is the file finished?")
+        }
+    }
+
+    func checkLabels(_ y: borrowing HDF5Dataset, count: Int) throws -> LabelKind {
+        guard y.shape.first == count else {
+            throw error(
+                "y", expected: "\(count) rows, as many as '\(split)/x' has", found: "shape \(y.shape)",
+                "Each example needs its label.")
+        }
+        if y.shape.count == 1, y.type.isInteger {
+            return .oneClass
+        }
+        if y.shape.count == 2, y.shape[1] > 0, y.type.byteCount == 1 {
+            return .manyLabels
+        }
+        throw error(
+            "y", expected: "whole numbers of shape (\(count)), or uint8 of shape (\(count), classes)",
+            found: "\(y.type) of shape \(y.shape)",
+            "Store the number of the class, or a row of zeros and ones for several labels.")
+    }
+
+    func readLabels(_ y: borrowing HDF5Dataset) throws -> [Int32] {
+        let labels = try y.read(as: Int.self)
+        if let row = labels.firstIndex(where: { $0 < 0 || $0 > Int32.max }) {
+            throw error(
+                "y", expected: "class numbers from 0 on", found: "\(labels[row]) in row \(row)",
+                "Number the classes from 0, and remove examples that have none.")
+        }
+        return labels.map { Int32($0) }
+    }
+
+    func scaling(_ attributes: borrowing HDF5Attributes) throws -> (scale: Float, offset: Float) {
+        var values: [Float] = [1, 0]
+        for (index, name) in ["scale", "offset"].enumerated() where try attributes.contains(name) {
+            let value = try attributes.double(name)
+            guard Float(value).isFinite else {
+                throw error(
+                    "x", expected: "a finite number in the attribute '\(name)'", found: "\(value)",
+                    "Inputs are x·scale + offset.")
+            }
+            values[index] = Float(value)
+        }
+        return (values[0], values[1])
+    }
+
+    func readFrameCounts(_ root: borrowing HDF5Group, of x: borrowing HDF5Dataset) throws -> [Int32]? {
+        guard try root.contains("\(split)/length") else { return nil }
+        let lengths = try root.dataset("\(split)/length")
+        guard lengths.shape == [x.shape[0]], lengths.type.isInteger else {
+            throw error(
+                "length", expected: "whole numbers of shape (\(x.shape[0]))",
+                found: "\(lengths.type) of shape \(lengths.shape)", "It says how many frames of each example are real.")
+        }
+        guard x.shape.count >= 3 else {
+            throw error(
+                "length", expected: "examples of several frames", found: "'\(split)/x' of shape \(x.shape)",
+                "Leave 'length' out where examples have no frames.")
+        }
+        let counts = try lengths.read(as: Int.self)
+        let frames = x.shape[1]
+        if let row = counts.firstIndex(where: { !(1...frames).contains($0) }) {
+            throw error(
+                "length", expected: "from 1 to \(frames) frames", found: "\(counts[row]) in row \(row)",
+                "'\(split)/x' has \(frames) frames for each example.")
+        }
+        return counts.map { Int32($0) }
+    }
+}

@@ -1,0 +1,45 @@
+import Kernels
+public import Tensors
+
+/// Runs a network over many examples on several threads, without learning.
+public final class Predictor {
+    public let graph: LayerGraph
+    /// The most examples that go through the network at once.
+    public let shardSize: Int
+    private let weights: Tensor
+    private let workers: Workers
+    private let workspaces: [Workspace]
+
+    /// - Parameter weights: A run of floats with the graph's layout, which must live as long as the predictor.
+    public init(_ graph: LayerGraph, weights: Tensor, workers: Workers, shardSize: Int? = nil) {
+        self.graph = graph
+        self.weights = weights
+        self.workers = workers
+        let size = shardSize ?? Self.shardSize(for: graph)
+        self.shardSize = size
+        workspaces = (0..<workers.count).map { _ in Workspace(graph, batchSize: size, mode: .inference) }
+    }
+
+    /// As many examples as keep a network's values in a processor's own cache, within reason.
+    static func shardSize(for graph: LayerGraph) -> Int {
+        let bytes = MemoryPlan(graph, batchSize: 1, mode: .inference).byteCount.bytes
+        return min(max((2 << 20) / max(bytes, 1) / 16 * 16, 32), 128)
+    }
+
+    /// Predicts examples 0 ..< count. Both closures run on several threads, each on examples of its own.
+    ///
+    /// - Parameters:
+    ///   - fill: Writes the inputs of a range of examples.
+    ///   - take: Reads what the network made of them, by `Workspace.value`.
+    public func run(
+        _ count: Int, fill: @Sendable (Range<Int>, [Tensor]) -> Void, take: @Sendable (Range<Int>, Workspace) -> Void
+    ) {
+        let (size, weights, workspaces) = (shardSize, weights, workspaces)
+        workers.run((count + size - 1) / size) { worker, shard in
+            let range = (shard * size)..<min((shard + 1) * size, count), workspace = workspaces[worker]
+            fill(range, workspace.graph.inputs.indices.map { workspace.input($0, count: range.count) })
+            workspace.forward(weights: weights, count: range.count)
+            take(range, workspace)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Kernels
+import Synchronization
+
+/// A fixed number of threads that share out tasks. The calling thread is one of them.
+///
+/// What a task computes must depend on its number alone, never on the worker or the order: then results are the same
+/// on any number of threads.
+public final class Workers: @unchecked Sendable {
+    public let count: Int
+    private let condition = NSCondition()
+    // Guarded by `condition`.
+    private var round = 0
+    private var busy = 0
+    private var isClosing = false
+    private var body: ((_ worker: Int, _ task: Int) -> Void)?
+    private var tasks = 0
+    private let next = Atomic<Int>(0)
+
+    /// - Parameter count: Threads; nil for one for each processor.
+    public init(_ count: Int? = nil) {
+        let count = max(1, count ?? ProcessInfo.processInfo.activeProcessorCount)
+        self.count = count
+        limitKernelThreads()
+        for worker in 1..<max(count, 2) where worker < count {
+            let thread = Thread { [self] in serve(worker) }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    /// Ends the threads; the workers cannot be used afterwards.
+    public func close() {
+        condition.lock()
+        isClosing = true
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    /// Calls `body` once for every task below `tasks`, on all workers, and returns when all are done.
+    public func run(_ tasks: Int, _ body: @Sendable (_ worker: Int, _ task: Int) -> Void) {
+        guard tasks > 0 else { return }
+        if count == 1 || tasks == 1 {
+            for task in 0..<tasks { body(0, task) }
+            return
+        }
+        withoutActuallyEscaping(body) { body in
+            condition.lock()
+            self.body = body
+            self.tasks = tasks
+            next.store(0, ordering: .relaxed)
+            round += 1
+            busy = count - 1
+            condition.broadcast()
+            condition.unlock()
+            work(0, tasks, body)
+            condition.lock()
+            while busy > 0 { condition.wait() }
+            self.body = nil
+            condition.unlock()
+        }
+    }
+
+    private func work(_ worker: Int, _ tasks: Int, _ body: (Int, Int) -> Void) {
+        while true {
+            let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard task < tasks else { return }
+            body(worker, task)
+        }
+    }
+
+    private func serve(_ worker: Int) {
+        limitKernelThreads()
+        var seen = 0
+        while true {
+            condition.lock()
+            while round == seen && !isClosing { condition.wait() }
+            if isClosing { return condition.unlock() }
+            seen = round
+            condition.unlock()
+            takePart(worker)
+            condition.lock()
+            busy -= 1
+            if busy == 0 { condition.broadcast() }
+            condition.unlock()
+        }
+    }
+
+    /// A function of its own, so that the borrowed closure is let go before the caller hears that all is done.
+    @inline(never)
+    private func takePart(_ worker: Int) {
+        condition.lock()
+        let (tasks, body) = (tasks, body)
+        condition.unlock()
+        if let body { work(worker, tasks, body) }
+    }
+}

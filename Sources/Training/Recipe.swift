@@ -1,0 +1,21 @@
+/// How a network is trained: everything that its final weights depend on besides data, objective and first weights.
+public struct Recipe: Hashable, Sendable {
+    public var epochs: Int
+    public var batchSize: Int
+    /// Examples that one worker computes at a time. A batch is cut into shards of this size on every machine, so that the
+    /// number of threads changes nothing; batch normalisation sees one shard.
+    public var shardSize = 64
+    public var optimizer = Optimizer(.adam)
+    public var learningRate = 1e-3
+    public var learningRateSchedule = LearningRateSchedule(.cosine)
+    /// The largest norm of the whole gradient; longer ones are shortened to it.
+    public var clipNorm: Double?
+    /// The decay of an exponential moving average of the weights, which is then what training returns.
+    public var averageDecay: Double?
+    public var seed = 0
+
+    public init(epochs: Int, batchSize: Int = 128) {
+        self.epochs = epochs
+        self.batchSize = batchSize
+    }
+}

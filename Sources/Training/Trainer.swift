@@ -1,0 +1,185 @@
+import Kernels
+public import Networks
+import Synchronization
+public import Tensors
+
+/// Minimizes an objective over a data set.
+///
+/// A batch is cut into shards; workers compute the shards' gradients; the gradients are added in the order of the
+/// shards, whoever was first; the optimizer then moves the weights. The result depends on the recipe alone.
+public final class Trainer {
+    public let graph: LayerGraph
+    public let recipe: Recipe
+    public let weights: ParameterVector
+    /// The moving average of the weights, if the recipe wants one.
+    public let average: Moment?
+    public let moments: [Moment]
+    /// The number of steps made.
+    public private(set) var step = 0
+
+    private let layout: ParameterLayout
+    private let workers: Workers
+    private let workspaces: [Workspace]
+    /// The first is the sum; the others take the shards of one round.
+    private let gradients: [Moment]
+    private let statistics: [ParameterLayout.Entry]
+
+    /// A vector that an array can hold.
+    public final class Moment: Sendable {
+        public let vector: ParameterVector
+        init(_ layout: ParameterLayout) { vector = ParameterVector(zeros: layout) }
+    }
+
+    /// What one step came to.
+    public struct StepReport: Sendable {
+        /// The mean of each of the objective's terms over the batch.
+        public let terms: [Double]
+        public let learningRate: Double
+        /// The norm of the gradient before clipping; nil unless clipping measures it.
+        public let gradientNorm: Double?
+        public var loss: Double { terms.reduce(0, +) }
+    }
+
+    /// - Parameter weights: The first weights, which the trainer takes over.
+    public init(_ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers) {
+        self.graph = graph
+        self.recipe = recipe
+        self.workers = workers
+        let layout = weights.layout
+        self.layout = layout
+        statistics = layout.entries.filter { $0.spec.role != .trainable }
+        let shardSize = min(recipe.shardSize, recipe.batchSize)
+        let shards = (recipe.batchSize + shardSize - 1) / shardSize
+        let working = min(workers.count, shards)
+        workspaces = (0..<working).map { _ in Workspace(graph, batchSize: shardSize, mode: .training) }
+        gradients = (0..<(shards > working ? working + 1 : working)).map { _ in Moment(layout) }
+        moments = (0..<recipe.optimizer.momentCount).map { _ in Moment(layout) }
+        if recipe.averageDecay != nil {
+            let average = Moment(layout)
+            average.vector.copy(from: weights)
+            self.average = average
+        } else {
+            average = nil
+        }
+        self.weights = weights
+    }
+
+    /// What training is for: the average where there is one, else the weights.
+    public var result: Tensor { average?.vector.tensor ?? weights.tensor }
+
+    /// Goes on as if `step` steps had been made; weights, average and moments have been restored.
+    public func resume(at step: Int) { self.step = step }
+
+    /// Makes one step on a batch.
+    ///
+    /// - Parameter totalSteps: The number of steps of the whole training.
+    public func train<Examples: Batch>(
+        on batch: Examples, minimizing objective: some Objective<Examples>, totalSteps: Int
+    ) -> StepReport {
+        let progress = Double(step) / Double(max(totalSteps - 1, 1))
+        let rate = recipe.learningRate * recipe.learningRateSchedule(step: step, of: totalSteps)
+        let terms = computeGradient(batch, objective, progress: progress)
+        let norm = recipe.clipNorm.map { _ in sumOfSquares().squareRoot() }
+        let factor = zip(norm, recipe.clipNorm).map { $0 > $1 ? Float($1 / $0) : 1 } ?? 1
+        update(learningRate: Float(rate), gradientFactor: factor)
+        step += 1
+        return StepReport(terms: terms, learningRate: rate, gradientNorm: norm)
+    }
+
+    private func zip(_ a: Double?, _ b: Double?) -> (Double, Double)? {
+        if let a, let b { (a, b) } else { nil }
+    }
+
+    /// Leaves the sum of the shards' gradients in the first gradient, and returns the terms' means.
+    private func computeGradient<Examples: Batch>(
+        _ batch: Examples, _ objective: some Objective<Examples>, progress: Double
+    ) -> [Double] {
+        let size = min(recipe.shardSize, recipe.batchSize), shards = (batch.count + size - 1) / size
+        let sums = Mutex([[Double]](repeating: [], count: shards))
+        let key = RandomKey(seed: recipe.seed)[step]
+        let total = batch.count
+        var first = 0
+        while first < shards {
+            // The first round's first shard writes the sum; every other shard has a vector of its own.
+            let round = first..<min(first + workspaces.count, shards), isFirstRound = first == 0
+            let (graph, weights, workspaces, gradients) = (graph, weights.tensor, workspaces, gradients)
+            let statistics = statistics
+            workers.run(round.count) { worker, index in
+                let shard = round.lowerBound + index, workspace = workspaces[index]
+                let examples = (shard * size)..<min((shard + 1) * size, total), count = examples.count
+                let gradient = gradients[isFirstRound ? index : index + 1].vector.tensor
+                batch.readInputs(examples, into: workspace.input(0, count: count))
+                workspace.forward(weights: weights, count: count, key: key[shard])
+                guard let logitsGradient = workspace.gradient(graph.logits, count: count) else {
+                    preconditionFailure("the network has no trainable parameter")
+                }
+                let terms = objective.evaluate(
+                    workspace.value(graph.logits, count: count), batch, examples, progress: progress,
+                    scale: 1 / Float(total), gradient: logitsGradient, kernels: workspace.kernels)
+                sums.withLock { $0[shard] = terms }
+                workspace.backward(weights: weights, gradient: gradient, count: count, key: key[shard])
+                for entry in statistics {
+                    let values = gradient.slice(at: entry.offset, count: entry.spec.shape.elementCount)
+                    scale(values, by: Float(count) / Float(total), into: values)
+                }
+            }
+            let others = isFirstRound ? 1..<round.count : 1..<(round.count + 1)
+            if !others.isEmpty {
+                eachStretch(of: layout.extent) { start, count in
+                    let sum = gradients[0].vector.tensor.slice(at: start, count: count)
+                    for other in others {
+                        addScaled(gradients[other].vector.tensor.slice(at: start, count: count), by: 1, to: sum)
+                    }
+                }
+            }
+            first = round.upperBound
+        }
+        return sums.withLock { sums in
+            objective.terms.indices.map { term in sums.reduce(0) { $0 + $1[term] } / Double(total) }
+        }
+    }
+
+    private func sumOfSquares() -> Double {
+        let length = Self.stretch, extent = layout.trainableExtent
+        let parts = Mutex([Double](repeating: 0, count: (extent + length - 1) / length))
+        let gradient = gradients[0].vector.tensor
+        eachStretch(of: extent) { start, count in
+            let sum = Kernels.sumOfSquares(gradient.slice(at: start, count: count))
+            parts.withLock { $0[start / length] = sum }
+        }
+        return parts.withLock { $0.reduce(0, +) }
+    }
+
+    private func update(learningRate: Float, gradientFactor: Float) {
+        let (gradient, weights, optimizer, step) = (gradients[0].vector.tensor, weights.tensor, recipe.optimizer, step)
+        let moments = moments, average = average?.vector.tensor, decay = Float(recipe.averageDecay ?? 0)
+        eachStretch(of: layout.trainableExtent) { start, count in
+            let part = gradient.slice(at: start, count: count), target = weights.slice(at: start, count: count)
+            if gradientFactor != 1 { scale(part, by: gradientFactor, into: part) }
+            optimizer.apply(
+                target, gradient: part, moments: moments.map { $0.vector.tensor.slice(at: start, count: count) },
+                learningRate: learningRate, step: step)
+            if let average { averageStep(average.slice(at: start, count: count), target, decay: decay) }
+        }
+        for entry in statistics {
+            guard case .statistic(let momentum) = entry.spec.role else { continue }
+            let count = entry.spec.shape.elementCount
+            averageStep(
+                weights.slice(at: entry.offset, count: count), gradient.slice(at: entry.offset, count: count),
+                decay: momentum)
+            average?.slice(at: entry.offset, count: count).copy(
+                from: weights.slice(at: entry.offset, count: count))
+        }
+    }
+
+    /// Elements that one worker updates at a time.
+    private static let stretch = 1 << 16
+
+    /// Calls `body` for each stretch of a vector, on all workers.
+    private func eachStretch(of extent: Int, _ body: @Sendable (_ start: Int, _ count: Int) -> Void) {
+        let length = Self.stretch
+        workers.run((extent + length - 1) / length) { _, index in
+            body(index * length, min(length, extent - index * length))
+        }
+    }
+}

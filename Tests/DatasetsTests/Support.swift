@@ -1,0 +1,79 @@
+import Foundation
+import HDF5
+
+/// Lends a folder that is removed afterwards.
+func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try body(folder)
+}
+
+/// A data file with a few examples, of which a test changes what it is about.
+struct Recipe {
+    var train = 20
+    var test = 5
+    var validation: Int?
+    var width = 3
+    var type = HDF5Type.uint8
+    var classes: [String]?
+    var compression: HDF5Compression?
+    /// Writes something else than usual; true replaces the usual dataset of that path.
+    var replace: (String, NewFile) throws -> Bool = { _, _ in false }
+
+    /// The value of an element: different in every row.
+    static func value(_ row: Int, _ element: Int) -> Float {
+        Float((row * 7 + element) % 251)
+    }
+
+    func write(to path: String) throws {
+        let new = try NewFile(path)
+        if let classes {
+            try new.file.root.attributes.write(classes, to: "classes")
+        }
+        for (name, count) in [("train", train), ("test", test), ("validation", validation ?? 0)] where count > 0 {
+            try write(name, count, into: new)
+        }
+        try new.file.flush()
+    }
+
+    private func write(_ name: String, _ count: Int, into new: NewFile) throws {
+        let hasInputs = try replace("\(name)/x", new)
+        if !hasInputs {
+            try writeInputs("\(name)/x", count, into: new.file.root)
+        }
+        let hasLabels = try replace("\(name)/y", new)
+        if !hasLabels {
+            try writeLabels("\(name)/y", count, into: new.file.root)
+        }
+        _ = try replace("\(name)/length", new)
+    }
+
+    private func writeInputs(_ path: String, _ count: Int, into root: borrowing HDF5Group) throws {
+        let values = (0..<count).flatMap { row in (0..<width).map { Self.value(row, $0) } }
+        let x = try root.createDataset(path, type, shape: [count, width], compression: compression)
+        try fill(x, values)
+    }
+
+    private func writeLabels(_ path: String, _ count: Int, into root: borrowing HDF5Group) throws {
+        try root.createDataset(path, (0..<count).map { $0 % 4 }, shape: [count], type: .int64)
+    }
+
+    private func fill(_ x: borrowing HDF5Dataset, _ values: [Float]) throws {
+        if type == .uint8 {
+            let bytes = values.map { UInt8($0) }
+            try x.write(bytes.span)
+        } else {
+            try x.write(values.span)
+        }
+    }
+}
+
+/// A file that closures may be given: the compiler (6.3) fails on closures that borrow what cannot be copied.
+final class NewFile {
+    let file: HDF5File
+
+    init(_ path: String) throws {
+        self.file = try HDF5File(creating: path)
+    }
+}

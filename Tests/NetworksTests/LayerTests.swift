@@ -1,0 +1,121 @@
+import Kernels
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+/// Every layer against finite differences, on every kernel library.
+@Suite struct LayerTests {
+    @Test(arguments: Activation.Kind.allCases)
+    func activationsKeepTheContract(kind: Activation.Kind) throws {
+        try expectLayerContract(ElementwiseActivation(Activation(kind)), inputs: [[7]])
+    }
+
+    @Test func denseKeepsTheContract() throws {
+        try expectLayerContract(Dense(units: 5), inputs: [[7]])
+        try expectLayerContract(Dense(units: 5, useBias: false, activation: Activation(.tanh)), inputs: [[3, 4]])
+        try expectLayerContract(Dense(units: 5, activation: Activation(.sigmoid)), inputs: [[2, 3, 4]])
+    }
+
+    @Test func convolution2DKeepsTheContract() throws {
+        try expectLayerContract(Convolution2D(filters: 4, kernelSize: (3, 3)), inputs: [[5, 6, 3]])
+        try expectLayerContract(
+            Convolution2D(filters: 4, kernelSize: (3, 2), strides: (2, 2), padding: .same), inputs: [[6, 5, 2]])
+        try expectLayerContract(
+            Convolution2D(filters: 6, kernelSize: (3, 3), padding: .same, dilation: (2, 1), groups: 2, useBias: false),
+            inputs: [[6, 6, 4]])
+        try expectLayerContract(
+            Convolution2D(filters: 16, kernelSize: (3, 3), padding: .same, activation: Activation(.tanh)),
+            inputs: [[4, 4, 16]])
+        try expectLayerContract(
+            Convolution2D(filters: 3, kernelSize: (1, 1), strides: (2, 3)), inputs: [[5, 7, 2]])
+    }
+
+    @Test func convolution1DKeepsTheContract() throws {
+        try expectLayerContract(Convolution1D(filters: 4, kernelSize: 3), inputs: [[7, 3]])
+        try expectLayerContract(
+            Convolution1D(filters: 4, kernelSize: 3, padding: .causal, dilation: 2), inputs: [[7, 3]])
+        try expectLayerContract(Convolution1D(filters: 4, kernelSize: 4, strides: 2, padding: .same), inputs: [[7, 3]])
+    }
+
+    @Test func depthwiseConvolutionKeepsTheContract() throws {
+        try expectLayerContract(DepthwiseConvolution2D(kernelSize: (3, 3)), inputs: [[5, 5, 3]])
+        try expectLayerContract(
+            DepthwiseConvolution2D(kernelSize: (3, 2), strides: (2, 2), padding: .same, depthMultiplier: 2),
+            inputs: [[6, 5, 3]])
+    }
+
+    @Test func poolingKeepsTheContract() throws {
+        for kind in [PoolingKind.max, .average] {
+            try expectLayerContract(Pooling2D(kind, poolSize: (2, 2)), inputs: [[4, 6, 3]], step: 1e-3)
+            try expectLayerContract(
+                Pooling2D(kind, poolSize: (3, 2), strides: (2, 1), padding: .same), inputs: [[5, 5, 2]], step: 1e-3)
+            try expectLayerContract(Pooling1D(kind, poolSize: 3, strides: 2), inputs: [[7, 3]], step: 1e-3)
+            try expectLayerContract(GlobalPooling(kind), inputs: [[3, 4, 2]], step: 1e-3)
+            try expectLayerContract(GlobalPooling(kind, keepDimensions: true), inputs: [[5, 2]], step: 1e-3)
+        }
+        try expectLayerContract(GlobalPooling(.average), inputs: [[5, 2]], padding: [3, 5, 1])
+    }
+
+    @Test func normalizationKeepsTheContract() throws {
+        try expectLayerContract(LayerNormalization(), inputs: [[3, 6]])
+        try expectLayerContract(LayerNormalization(center: false, scale: false), inputs: [[6]])
+        try expectLayerContract(BatchNormalization(), inputs: [[4, 3]])
+        try expectLayerContract(BatchNormalization(center: false, scale: false), inputs: [[3, 3, 2]])
+        try expectLayerContract(Rescaling(scale: 0.5, offset: -1), inputs: [[4]])
+    }
+
+    @Test func activationLayersKeepTheContract() throws {
+        try expectLayerContract(Softmax(), inputs: [[2, 5]])
+        try expectLayerContract(LogSoftmax(), inputs: [[2, 5]])
+        try expectLayerContract(Rectify(Rectifier(negativeSlope: 0.3)), inputs: [[9]], step: 1e-3)
+        try expectLayerContract(Rectify(Rectifier(maximum: 1, negativeSlope: 0.1, threshold: 0.2)), inputs: [[9]], step: 1e-3)
+        try expectLayerContract(PReLU(sharedAxes: [1]), inputs: [[3, 4]], step: 1e-3)
+    }
+
+    @Test func regularizationKeepsTheContract() throws {
+        try expectLayerContract(Dropout(rate: 0.4), inputs: [[11]])
+        try expectLayerContract(Dropout(rate: 0.4, isSpatial: true), inputs: [[4, 5]])
+        try expectLayerContract(GaussianNoise(deviation: 0.1), inputs: [[5]])
+        try expectLayerContract(GaussianDropout(rate: 0.3), inputs: [[5]])
+        try expectLayerContract(AlphaDropout(rate: 0.3), inputs: [[5]])
+    }
+
+    @Test func reshapingKeepsTheContract() throws {
+        try expectLayerContract(Flatten(), inputs: [[2, 3]])
+        try expectLayerContract(Reshape(to: [3, -1]), inputs: [[2, 6]])
+        try expectLayerContract(Permute([3, 1, 2]), inputs: [[2, 3, 4]])
+        try expectLayerContract(RepeatVector(3), inputs: [[4]])
+        try expectLayerContract(ZeroPadding2D(Margins(top: 1, bottom: 2, left: 0, right: 3)), inputs: [[2, 3, 2]])
+        try expectLayerContract(Cropping2D(Margins(top: 1, bottom: 1, left: 2, right: 0)), inputs: [[4, 5, 2]])
+        try expectLayerContract(ZeroPadding1D(before: 2, after: 1), inputs: [[3, 2]])
+        try expectLayerContract(Cropping1D(before: 1, after: 1), inputs: [[4, 2]])
+        try expectLayerContract(UpSampling2D(rows: 2, columns: 3), inputs: [[2, 3, 2]])
+        try expectLayerContract(ReverseTime(), inputs: [[4, 2]])
+    }
+
+    @Test func mergingKeepsTheContract() throws {
+        for operation in [Merge.Operation.add, .multiply, .average, .maximum, .minimum] {
+            try expectLayerContract(Merge(operation), inputs: [[4], [4]], step: 1e-3)
+            try expectLayerContract(Merge(operation), inputs: [[4], [4], [4], [4]], step: 1e-3)
+        }
+        try expectLayerContract(Merge(.subtract), inputs: [[4], [4]])
+        try expectLayerContract(Concatenate(), inputs: [[2, 3], [2, 4], [2, 1]])
+        try expectLayerContract(Concatenate(axis: 1), inputs: [[2, 3], [4, 3]])
+    }
+
+    @Test(arguments: [nil, [4, 5, 0]] as [[Int]?], [false, true])
+    func recurrentLayersKeepTheContract(padding: [Int]?, returnSequences: Bool) throws {
+        let layers: [any Layer] = [
+            SimpleRNN(units: 3, returnSequences: returnSequences),
+            SimpleRNN(units: 3, activation: Activation(.relu), useBias: false, returnSequences: returnSequences, goBackwards: true),
+            LSTM(units: 3, returnSequences: returnSequences),
+            LSTM(units: 4, recurrentActivation: Activation(.hardSigmoid), useBias: false, returnSequences: returnSequences, zeroOutputForMask: true),
+            GRU(units: 3, returnSequences: returnSequences),
+            GRU(units: 3, resetAfter: false, returnSequences: returnSequences, goBackwards: true),
+            GRU(units: 17, activation: Activation(.softsign), useBias: false, returnSequences: returnSequences),
+            GRU(units: 3, useBias: false, resetAfter: false, returnSequences: returnSequences, zeroOutputForMask: true),
+        ]
+        for layer in layers { try expectLayerContract(layer, inputs: [[5, 2]], padding: padding, step: 2e-3) }
+    }
+}

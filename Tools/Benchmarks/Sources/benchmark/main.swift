@@ -1,0 +1,157 @@
+// Examples per second of the models that the issue of speed names, forward and in training, one JSON object a line.
+//
+//     benchmark [--models conv,gru] [--seconds 3] [--threads 2]
+//
+// The peers are beside this: peers/pytorch.py and peers/keras_peer.py print the same rows. `compare` runs all in turn.
+
+import Foundation
+import Kernels
+import Networks
+import Tensors
+import Training
+
+struct Model {
+    let name: String
+    let input: Shape
+    let build: (inout LayerGraph, LayerGraph.Value) throws -> LayerGraph.Value
+}
+
+func relu(_ filters: Int, _ padding: Padding = .same) -> Convolution2D {
+    Convolution2D(filters: filters, kernelSize: (3, 3), padding: padding, activation: Activation(.relu))
+}
+
+func sequential(_ layers: [any Layer]) -> (inout LayerGraph, LayerGraph.Value) throws -> LayerGraph.Value {
+    { graph, input in
+        var value = input
+        for (index, layer) in layers.enumerated() { value = try graph.add("layer\(index)", layer, to: [value]) }
+        return value
+    }
+}
+
+func convolutional(_ units: Int) -> [any Layer] {
+    [
+        relu(32), relu(32, .valid), Pooling2D(.max, poolSize: (2, 2)), Dropout(rate: 0.25),
+        relu(64), relu(64, .valid), Pooling2D(.max, poolSize: (2, 2)), Dropout(rate: 0.25),
+        Flatten(), Dense(units: units, activation: Activation(.relu)), Dense(units: 10),
+    ]
+}
+
+let models = [
+    Model(name: "conv", input: [28, 28, 1], build: sequential(convolutional(256))),
+    Model(name: "bag-of-frames", input: [28, 28]) { graph, input in
+        let first = try graph.add("a", Dense(units: 256, activation: Activation(.relu)), to: [input])
+        let frames = try graph.add("b", Dense(units: 256, activation: Activation(.relu)), to: [first])
+        let mean = try graph.add("mean", GlobalPooling(.average), to: [frames])
+        let maximum = try graph.add("max", GlobalPooling(.max), to: [frames])
+        let both = try graph.add("both", Concatenate(), to: [mean, maximum])
+        let hidden = try graph.add("c", Dense(units: 256, activation: Activation(.relu)), to: [both])
+        return try graph.add("d", Dense(units: 10), to: [hidden])
+    },
+    Model(name: "gru", input: [28, 28], build: sequential([GRU(units: 128), Dense(units: 10)])),
+    Model(name: "simple-rnn", input: [28, 28], build: sequential([SimpleRNN(units: 128), Dense(units: 10)])),
+    Model(
+        name: "student", input: [28, 28, 1],
+        build: sequential([
+            relu(16), Pooling2D(.max, poolSize: (2, 2)), relu(32), Pooling2D(.max, poolSize: (2, 2)), Flatten(),
+            Dense(units: 64, activation: Activation(.relu)), Dense(units: 10),
+        ])),
+    Model(name: "cifar", input: [32, 32, 3], build: sequential(convolutional(512))),
+]
+
+func option(_ name: String) -> String? {
+    guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else { return nil }
+    return CommandLine.arguments[index + 1]
+}
+
+let seconds = Double(option("--seconds") ?? "3") ?? 3
+let wanted = option("--models")?.split(separator: ",").map(String.init)
+let passes = option("--passes")?.split(separator: ",").map(String.init) ?? ["forward", "train"]
+let workers = Workers(Int(option("--threads") ?? "2"))
+let batchSize = 128
+
+func moment() -> Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
+
+/// The median over chunks of about a fifth of a second.
+func measure(_ examples: Int, _ body: () -> Void) -> Double {
+    body()
+    body()
+    var rates: [Double] = []
+    let end = moment() + seconds
+    repeat {
+        let start = moment()
+        var count = 0
+        repeat {
+            body()
+            count += 1
+        } while moment() - start < min(0.2, seconds / 5)
+        rates.append(Double(count * examples) / (moment() - start))
+    } while moment() < end
+    return rates.sorted()[rates.count / 2]
+}
+
+for model in models where wanted?.contains(model.name) ?? true {
+    var graph = LayerGraph()
+    let input = graph.addInput(model.input)
+    let logits = try model.build(&graph, input)
+    graph.finish(outputs: [logits], logits: logits, head: .softmax)
+    let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: 1))
+    let multiplyAdds = graph.multiplyAdds.values.reduce(0, +)
+    func report(_ pass: String, _ rate: Double) {
+        let flops = Double(2 * multiplyAdds) * rate * (pass == "train" ? 3 : 1)
+        print(
+            "{\"peer\": \"compress\", \"model\": \"\(model.name)\", \"pass\": \"\(pass)\", \"examples_per_second\": \(Int(rate)), "
+                + "\"parameters\": \(graph.layout.parameterCount), \"gflops\": \(Int(flops * 1e-9))}")
+        fflush(nil)
+    }
+    let count = 8 * batchSize
+    let pixels = Buffer(zeros: count * model.input.elementCount)
+    for index in 0..<pixels.count { pixels[index] = Float(RandomKey(seed: 2).uniform(index)) }
+    let view = pixels.tensor, size = model.input.elementCount
+    if passes.contains("forward") {
+        let predictor = Predictor(graph, weights: weights.tensor, workers: workers, shardSize: Int(option("--shard") ?? ""))
+        report("forward", measure(count) {
+            predictor.run(count) { range, inputs in
+                inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
+            } take: { _, _ in }
+        })
+    }
+    if passes.contains("train") {
+        var recipe = Recipe(epochs: 1, batchSize: batchSize)
+        if let shard = Int(option("--shard") ?? "") { recipe.shardSize = shard }
+        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
+        report("train", measure(batchSize) {
+            _ = trainer.train(on: Pixels(view: view, size: size), minimizing: RandomTargets(), totalSteps: 1_000_000)
+        })
+    }
+}
+
+/// The first examples of a block of numbers.
+struct Pixels: Batch {
+    let view: Tensor
+    let size: Int
+    var count: Int { batchSize }
+
+    func readInputs(_ examples: Range<Int>, into input: Tensor) {
+        input.copy(from: view.slice(at: examples.lowerBound * size, count: examples.count * size))
+    }
+}
+
+/// Cross-entropy with made-up labels: the arithmetic of the real thing.
+struct RandomTargets: Objective {
+    var terms: [String] { ["cross-entropy"] }
+
+    func evaluate(
+        _ logits: Tensor, _ batch: Pixels, _ examples: Range<Int>, progress: Double, scale factor: Float,
+        gradient: Tensor, kernels: KernelContext
+    ) -> [Double] {
+        softmax(logits, into: gradient)
+        var sum = 0.0
+        for (row, example) in examples.enumerated() {
+            let place = row * 10 + example % 10
+            sum -= Double(log(gradient[place]))
+            gradient[place] -= 1
+        }
+        scale(gradient, by: factor, into: gradient)
+        return [sum]
+    }
+}
