@@ -12,6 +12,8 @@ struct KerasConfiguration {
         var className: String
         var options: JSON.Object
         var calls: [[Reference]]
+        /// All that each call uses, masks included.
+        var uses: [[Reference]] = []
         /// The model inside, if the layer is one, or distributes one over time.
         var model: KerasConfiguration?
         var isDistributed = false
@@ -39,8 +41,6 @@ struct ConfigurationError: Error {
 
 extension KerasConfiguration {
     private static let modelClasses: Set = ["Sequential", "Functional", "Model"]
-    /// What Keras 3 leaves of a mask in a model file. The graph passes masks on by itself.
-    private static let maskClasses: Set = ["NotEqual", "Any"]
     /// The layers that do what `x + y` and the like, written as operations of Keras 2, do.
     private static let operationClasses = [
         "__operators__.add": "Add", "math.add": "Add", "math.subtract": "Subtract", "math.multiply": "Multiply",
@@ -98,22 +98,66 @@ extension KerasConfiguration {
     }
 
     private static func functional(_ config: JSON) throws(ConfigurationError) -> KerasConfiguration {
-        var layers: [Layer] = [], problems: [String] = []
+        var layers: [Layer] = [], problems: [String: [String]] = [:]
         for json in try Self.layers(config) {
             var layer = try layer(json)
-            if maskClasses.contains(layer.className), layer.options["trainable"] == nil { continue }
+            let nodes = json["inbound_nodes"] ?? []
             do throws(ConfigurationError) {
-                layer.calls = try calls(json["inbound_nodes"] ?? [], of: &layer)
+                layer.calls = try calls(nodes)
             } catch {
-                problems += error.problems.map { "layer '\(layer.name)' (\(layer.className)): \($0)" }
+                problems[layer.name] = error.problems.map { "layer '\(layer.name)' (\(layer.className)): \($0)" }
             }
+            layer.uses = nodes.array?.map(tensors) ?? []
             layers.append(layer)
         }
-        guard problems.isEmpty else { throw ConfigurationError(problems) }
-        return KerasConfiguration(
+        var model = KerasConfiguration(
             name: config["name"]?.string ?? "model", layers: layers,
             inputs: try references(config["input_layers"], "input_layers"),
             outputs: try references(config["output_layers"], "output_layers"))
+        model.countNodesFromZero()
+        model.sortAsKeras()
+        let serious = model.layers.flatMap { problems[$0.name] ?? [] }
+        guard serious.isEmpty else { throw ConfigurationError(serious) }
+        return model
+    }
+
+    /// The nodes of a nested model count from 1 in Keras 2, where node 0 is the model's own making.
+    private mutating func countNodesFromZero() {
+        let references = layers.flatMap { $0.uses.joined() } + outputs
+        let nodes = Dictionary(grouping: references, by: \.layer).mapValues { $0.map(\.node) }
+        let countFromOne = Set(
+            layers.filter { layer in
+                layer.model != nil && nodes[layer.name]?.min() == 1 && nodes[layer.name]?.max() == layer.calls.count
+            }.map(\.name))
+        guard !countFromOne.isEmpty else { return }
+        func corrected(_ reference: Reference) -> Reference {
+            var reference = reference
+            reference.node -= countFromOne.contains(reference.layer) ? 1 : 0
+            return reference
+        }
+        outputs = outputs.map(corrected)
+        for index in layers.indices {
+            layers[index].calls = layers[index].calls.map { $0.map(corrected) }
+            layers[index].uses = layers[index].uses.map { $0.map(corrected) }
+        }
+    }
+
+    /// Puts the layers into Keras's order, and leaves out those that no output comes from.
+    ///
+    /// Keras 3 leaves the operations that made a mask in the file. Only masks read them, and masks follow the graph by
+    /// themselves here; they count for the order and then go.
+    private mutating func sortAsKeras() {
+        let byName = Dictionary(layers.map { ($0.name, $0) }) { first, _ in first }
+        func order(_ calls: (Layer) -> [[Reference]]) -> [String] {
+            kerasOrder(outputs: outputs.map { LayerCall(layer: $0.layer, number: $0.node) }) { call in
+                guard let layer = byName[call.layer], calls(layer).indices.contains(call.number) else { return [] }
+                return calls(layer)[call.number].map { LayerCall(layer: $0.layer, number: $0.node) }
+            }
+        }
+        guard byName.count == layers.count else { return }
+        let used = Set(order(\.calls))
+        let unused = layers.filter { $0.isInput && !used.contains($0.name) }
+        layers = unused + order(\.uses).filter(used.contains).compactMap { byName[$0] }
     }
 
     private static func layer(_ json: JSON) throws(ConfigurationError) -> Layer {
@@ -195,9 +239,7 @@ extension KerasConfiguration {
         }
     }
 
-    private static func calls(
-        _ json: JSON, of layer: inout Layer
-    ) throws(ConfigurationError) -> [[Reference]] {
+    private static func calls(_ json: JSON) throws(ConfigurationError) -> [[Reference]] {
         guard let nodes = json.array else { throw ConfigurationError("'inbound_nodes' is no list") }
         var calls: [[Reference]] = []
         for node in nodes {

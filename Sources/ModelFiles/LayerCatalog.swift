@@ -191,6 +191,8 @@ extension LayerCatalog {
 
     private static func pool(_ kind: PoolingKind, _ settings: inout LayerSettings, axes: Int) -> [LayerPart] {
         let size = settings.axes("pool_size", count: axes, default: Array(repeating: 2, count: axes))
+        // Keras 3 insists on the size of average pools, though it has a default.
+        settings.write(size.allSatisfy { $0 == size[0] } ? .integer(size[0]) : .array(size.map { .integer($0) }), to: "pool_size")
         let strides = settings.axes("strides", count: axes, default: size), padding = settings.padding()
         settings.requireChannelsLast()
         return [
@@ -246,7 +248,8 @@ extension LayerCatalog {
 
     private static let regularization: [String: Recipe] = [
         "Dropout": { settings in
-            settings.require("noise_shape", .null)
+            // Only training would tell; so a file of Keras may have one, and an architecture file may not.
+            if let shape = settings.options["noise_shape"], !shape.isNull { settings.write(shape, to: "noise_shape") }
             return [LayerPart(Dropout(rate: rate(&settings)))]
         },
         "SpatialDropout1D": { [LayerPart(Dropout(rate: rate(&$0), isSpatial: true))] },
@@ -256,10 +259,7 @@ extension LayerCatalog {
         },
         "GaussianNoise": { [LayerPart(GaussianNoise(deviation: $0.number("stddev")))] },
         "GaussianDropout": { [LayerPart(GaussianDropout(rate: rate(&$0)))] },
-        "AlphaDropout": { settings in
-            settings.require("noise_shape", .null)
-            return [LayerPart(AlphaDropout(rate: rate(&settings)))]
-        },
+        "AlphaDropout": { [LayerPart(AlphaDropout(rate: rate(&$0)))] },
         "ActivityRegularization": { settings in
             _ = (settings.number("l1", default: 0), settings.number("l2", default: 0))
             return [LayerPart(Identity())]

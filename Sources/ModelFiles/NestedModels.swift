@@ -14,8 +14,6 @@ struct NestedModels {
         let argument: (_ call: Int, _ position: Int, _ depth: Int) throws(ConfigurationError) -> Architecture.Source
         var positions: [String: Int] = [:]
         var inputs: [String: Int] = [:]
-        /// The first node of each nested model: 1 in Keras 2, where node 0 is the model's making, and 0 in Keras 3.
-        var firstNodes: [String: Int] = [:]
     }
 
     private var layers: [Architecture.Layer] = []
@@ -76,12 +74,6 @@ struct NestedModels {
             }
         }
         for (position, reference) in scope.model.inputs.enumerated() { scope.inputs[reference.layer] = position }
-        let references = scope.model.layers.flatMap { $0.calls.joined() } + scope.model.outputs
-        for layer in scope.model.layers where layer.model != nil {
-            let nodes = references.filter { $0.layer == layer.name }.map(\.node)
-            let countsFromOne = nodes.min() == 1 && nodes.max() == layer.calls.count
-            scope.firstNodes[layer.name] = countsFromOne ? 1 : 0
-        }
     }
 
     // MARK: Layers
@@ -170,7 +162,7 @@ struct NestedModels {
             throw ConfigurationError("reads '\(reference.layer)', and there is no such layer")
         }
         let layer = scope.model.layers[position]
-        let node = reference.node - (scope.firstNodes[reference.layer] ?? 0)
+        let node = reference.node
         guard layer.calls.indices.contains(node) else {
             throw ConfigurationError("reads call \(reference.node) of '\(reference.layer)', and there is no such call")
         }

@@ -1,0 +1,54 @@
+import Foundation
+
+extension HDF5File {
+    /// Writes a file under a name beside its own, and gives it its own once it is whole, checked and on the disk.
+    ///
+    /// Whatever goes wrong, nothing is left behind, and a file that had the name before keeps it.
+    /// - Parameter check: Is told how many bytes the file takes, and throws if that is not as it should be.
+    /// - Returns: The number of bytes.
+    @discardableResult
+    public static func writeWhole(
+        to path: String, _ write: (borrowing HDF5File) throws -> Void, check: (Int) throws -> Void = { _ in }
+    ) throws -> Int {
+        let partial = path + ".partial"
+        // What an earlier run left when it was killed.
+        unsafe unlink(partial)
+        do {
+            let file = try HDF5File(creating: partial)
+            try write(file)
+            try file.close()
+            let byteCount = try sync(partial)
+            try check(byteCount)
+            guard unsafe rename(partial, path) == 0 else { throw writeError("rename", partial) }
+            syncFolder(of: path)
+            return byteCount
+        } catch {
+            unsafe unlink(partial)
+            throw error
+        }
+    }
+
+    /// Waits until a file is on the disk, and measures it.
+    private static func sync(_ path: String) throws(HDF5Error) -> Int {
+        let descriptor = unsafe open(path, O_RDONLY)
+        guard descriptor >= 0 else { throw writeError("write", path) }
+        defer { _ = Foundation.close(descriptor) }
+        var status = stat()
+        guard fsync(descriptor) == 0, unsafe fstat(descriptor, &status) == 0 else { throw writeError("write", path) }
+        return Int(status.st_size)
+    }
+
+    /// Makes a new name last. Some file systems cannot, which is no reason to fail.
+    private static func syncFolder(of path: String) {
+        let folder = URL(filePath: path).deletingLastPathComponent().path
+        let descriptor = unsafe open(folder, O_RDONLY)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        _ = Foundation.close(descriptor)
+    }
+
+    private static func writeError(_ action: String, _ path: String) -> HDF5Error {
+        let reason = unsafe String(cString: strerror(errno))
+        return HDF5Error(.write, action, HDF5Place(file: path), reason.prefix(1).lowercased() + reason.dropFirst())
+    }
+}

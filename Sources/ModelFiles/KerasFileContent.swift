@@ -1,0 +1,174 @@
+import HDF5
+import Networks
+import Tensors
+
+/// Everything in a Keras file but its numbers, in the one spelling that both Keras 2 and Keras 3 load.
+struct KerasFileContent: Sendable {
+    private let built: BuiltArchitecture
+    private let type: HDF5Type
+    private let notes: [(name: String, text: String)]
+    private let configuration: JSON
+    /// The names in the file of all layers, by position.
+    private let names: [String]
+    /// The positions of the layers, in the order in which Keras will list them.
+    private let order: [Int]
+    private let slots: [Int: [WeightSlot]]
+
+    init(_ built: BuiltArchitecture, _ type: HDF5Type, _ notes: [(name: String, text: String)]) {
+        self.built = built
+        self.type = type
+        self.notes = notes
+        let writer = ConfigurationWriter(built)
+        configuration = writer.json
+        names = writer.layerNames
+        order = writer.order
+        slots = Dictionary(grouping: built.weightOrder.flatMap(\.slots), by: \.layerIndex)
+            .mapValues { $0.inOwnOrder }
+    }
+
+    /// The size of the file, by writing it without numbers into memory.
+    func predictedSize() throws -> SizeReport {
+        let file = try HDF5File.inMemory()
+        try write(nil, to: file.root)
+        let elementSize = type.byteCount ?? 0
+        let stored = slots.values.joined().map { ($0, $0.entry.spec.shape.elementCount * elementSize, type) }
+        return built.report(path: built.architecture.origin, file: try file.byteCount(), stored: stored)
+    }
+
+    /// Writes everything; without weights, all but the numbers.
+    func write(_ weights: Tensor?, to root: borrowing HDF5Group) throws {
+        try root.attributes.write(configuration.description, to: "model_config")
+        try root.attributes.write(kerasVersion, to: "keras_version")
+        for note in notes { try root.attributes.write(note.text, to: note.name) }
+        let group = try root.createGroup("model_weights")
+        // Without it Keras 2 takes the weights for those of version 1, and turns some around.
+        try group.attributes.write(kerasVersion, to: "keras_version")
+        let layers = order.filter { slots[$0] != nil }
+        try group.attributes.write(layers.map { names[$0] }, to: "layer_names")
+        for index in layers { try write(slots[index] ?? [], weights, to: group.createGroup(names[index])) }
+    }
+
+    private func write(_ slots: [WeightSlot], _ weights: Tensor?, to group: borrowing HDF5Group) throws {
+        try group.attributes.write(slots.map(\.name), to: "weight_names")
+        for slot in slots {
+            let dataset = try group.createDataset(slot.name, type, shape: slot.shape)
+            let count = slot.entry.spec.shape.elementCount
+            try weights?.slice(at: slot.entry.offset, count: count).withSpan { span throws(HDF5Error) in
+                try dataset.write(span)
+            }
+        }
+    }
+
+    /// Whose meaning the names have, where versions differ.
+    private var kerasVersion: String { built.architecture.dialect == .keras2 ? "2.15.0" : "3.0.0" }
+}
+
+extension [WeightSlot] {
+    /// As a layer of its own has them: what is trained first. A layer from a frozen nested model is frozen no more.
+    fileprivate var inOwnOrder: [WeightSlot] {
+        filter { $0.entry.spec.role == .trainable } + filter { $0.entry.spec.role != .trainable }
+    }
+}
+
+/// Puts an architecture into Keras's words.
+private struct ConfigurationWriter {
+    private let built: BuiltArchitecture
+    let layerNames: [String]
+    /// The positions of the layers as Keras orders them.
+    let order: [Int]
+    private let inputNames: [String]
+    /// The file's name of each input and layer.
+    private let nameOf: [String: String]
+
+    init(_ built: BuiltArchitecture) {
+        self.built = built
+        let architecture = built.architecture
+        var taken: Set<String> = []
+        var nameOf: [String: String] = [:]
+        func name(_ wanted: String) -> String {
+            let plain = Self.plain(wanted)
+            var name = plain, suffix = 1
+            while !taken.insert(name).inserted {
+                name = "\(plain)_\(suffix)"
+                suffix += 1
+            }
+            nameOf[wanted] = name
+            return name
+        }
+        inputNames = architecture.inputs.map { name($0.name) }
+        layerNames = architecture.layers.map { name($0.name) }
+        self.nameOf = nameOf
+        order = Self.order(architecture)
+    }
+
+    private static func order(_ architecture: Architecture) -> [Int] {
+        guard !architecture.isChain else { return Array(architecture.layers.indices) }
+        let positions = Dictionary(
+            architecture.layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let names = kerasOrder(outputs: architecture.outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) { call in
+            guard let position = positions[call.layer] else { return [] }
+            return architecture.layers[position].calls[call.number].map { LayerCall(layer: $0.layer, number: $0.call) }
+        }
+        return names.compactMap { positions[$0] }
+    }
+
+    /// A name that TensorFlow takes: of letters, digits and a few signs. Keras 3 forbids slashes.
+    private static func plain(_ name: String) -> String {
+        let text = String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) ? $0 : "_" })
+        let starts = text.first.map { $0.isLetter || $0.isNumber } ?? false
+        return starts ? text : "layer" + text
+    }
+
+    var json: JSON {
+        let architecture = built.architecture
+        let inputs = architecture.inputs.indices.map(input)
+        guard !architecture.isChain else {
+            return model("Sequential", ["layers": .array(inputs + order.map(layer))])
+        }
+        return model(
+            "Functional",
+            [
+                "layers": .array(inputs.map { called($0, []) } + order.map { called(layer($0), nodes($0)) }),
+                "input_layers": .array(architecture.inputs.map { reference(Architecture.Source($0.name)) }),
+                "output_layers": .array(architecture.outputs.map { reference($0) }),
+            ])
+    }
+
+    private func model(_ className: String, _ config: JSON.Object) -> JSON {
+        var named: JSON.Object = ["name": .string(Self.plain(built.architecture.name))]
+        for member in config.members { named[member.key] = member.value }
+        return ["class_name": .string(className), "config": .object(named)]
+    }
+
+    private func input(_ index: Int) -> JSON {
+        let axes = built.architecture.inputs[index].axes.map { $0.map { JSON.integer($0) } ?? .null }
+        return [
+            "class_name": "InputLayer",
+            "config": [
+                "batch_input_shape": .array([.null] + axes), "dtype": "float32", "name": .string(inputNames[index]),
+            ],
+        ]
+    }
+
+    private func layer(_ index: Int) -> JSON {
+        var config: JSON.Object = ["name": .string(layerNames[index])]
+        for member in built.layers[index].written.members { config[member.key] = member.value }
+        return ["class_name": .string(built.architecture.layers[index].className), "config": .object(config)]
+    }
+
+    /// An entry of a Functional: with its name outside too, and who calls it.
+    private func called(_ layer: JSON, _ nodes: [JSON]) -> JSON {
+        var object = layer.object ?? [:]
+        object["name"] = layer["config"]?["name"]
+        object["inbound_nodes"] = .array(nodes)
+        return .object(object)
+    }
+
+    private func nodes(_ index: Int) -> [JSON] {
+        built.architecture.layers[index].calls.map { .array($0.map { reference($0, arguments: [[:]]) }) }
+    }
+
+    private func reference(_ source: Architecture.Source, arguments: [JSON] = []) -> JSON {
+        .array([.string(nameOf[source.layer] ?? source.layer), .integer(source.call), 0] + arguments)
+    }
+}

@@ -1,0 +1,51 @@
+/// A call of a layer in a functional model.
+struct LayerCall: Hashable {
+    let layer: String
+    let number: Int
+}
+
+/// The layers of a functional model in the order in which Keras lists them, and with them their weights, however the
+/// file has them: the furthest from the outputs first, and among equals the one that a walk from the outputs meets first.
+///
+/// Layers that no output comes from are left out, as Keras does. This is `map_graph` of Keras 3 and
+/// `_map_graph_network` of Keras 2.
+///
+/// - Parameter reads: The calls whose results a call uses.
+func kerasOrder(outputs: [LayerCall], reads: (LayerCall) -> [LayerCall]) -> [String] {
+    var traversal: [String: Int] = [:]
+    let finished = callsInOrder(outputs, reads) { layer in
+        if traversal[layer] == nil { traversal[layer] = traversal.count }
+    }
+    var depths: [LayerCall: Int] = [:], layerDepths: [String: Int] = [:]
+    for call in finished.reversed() {
+        let depth = max(depths[call] ?? 0, layerDepths[call.layer] ?? 0)
+        layerDepths[call.layer] = depth
+        for read in reads(call) { depths[read] = max(depths[read] ?? 0, depth + 1) }
+    }
+    return traversal.keys.sorted { first, second in
+        (layerDepths[second] ?? 0, traversal[first] ?? 0) < (layerDepths[first] ?? 0, traversal[second] ?? 0)
+    }
+}
+
+/// All calls that lead to the outputs, each after those it reads. A circle is cut where it closes.
+private func callsInOrder(
+    _ outputs: [LayerCall], _ reads: (LayerCall) -> [LayerCall], enter: (String) -> Void
+) -> [LayerCall] {
+    var seen: Set<LayerCall> = [], finished: [LayerCall] = []
+    for output in outputs where seen.insert(output).inserted {
+        enter(output.layer)
+        var open = [(call: output, rest: reads(output)[...])]
+        while var current = open.popLast() {
+            guard let next = current.rest.popFirst() else {
+                finished.append(current.call)
+                continue
+            }
+            open.append(current)
+            if seen.insert(next).inserted {
+                enter(next.layer)
+                open.append((next, reads(next)[...]))
+            }
+        }
+    }
+    return finished
+}

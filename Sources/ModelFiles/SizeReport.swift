@@ -1,0 +1,121 @@
+import HDF5
+import Networks
+public import Tensors
+
+/// How many bytes each layer of a model takes in its file.
+public struct SizeReport: Hashable, Sendable {
+    public struct Row: Hashable, Sendable {
+        /// Keras's name of the layer, after those of the models it is in.
+        public let name: String
+        public let className: String
+        /// The shape of one example of its output; nil where that is not known.
+        public let outputShape: Shape?
+        /// The numbers in the file, moving statistics included.
+        public let parameters: Int
+        public let size: ByteCount
+        /// The type of the numbers in the file; empty for a layer without any.
+        public let type: String
+        /// Multiplications with additions for one example; nil where that is not known.
+        public let multiplyAdds: Int?
+    }
+
+    /// The file, or the architecture the report is of.
+    public let path: String
+    /// The layers, in the order of the model.
+    public let rows: [Row]
+    /// The whole file.
+    public let file: ByteCount
+
+    /// The numbers in the file, moving statistics included.
+    public var parameters: Int { rows.reduce(0) { $0 + $1.parameters } }
+
+    /// The bytes of all numbers.
+    public var weights: ByteCount { ByteCount(rows.reduce(0) { $0 + $1.size.bytes }) }
+
+    /// What the file takes beside the numbers: names, shapes, the architecture.
+    public var overhead: ByteCount { ByteCount(file.bytes - weights.bytes) }
+
+    public var multiplyAdds: Int? {
+        rows.reduce(Int?(0)) { sum, row in sum.flatMap { sum in row.multiplyAdds.map { sum + $0 } } }
+    }
+
+    /// The part of the file that a layer takes, from 0 to 1.
+    public func share(of row: Row) -> Double { file.bytes == 0 ? 0 : Double(row.size.bytes) / Double(file.bytes) }
+
+    /// The layers that take most, largest first.
+    public func largest(_ count: Int) -> [Row] {
+        Array(rows.filter { $0.size.bytes > 0 }.sorted { $0.size > $1.size }.prefix(count))
+    }
+
+    /// The layers in the words of an error: `hidden (1,024 bytes), logits (40 bytes)`.
+    public func largestInWords(_ count: Int = 3) -> String {
+        largest(count).map { "\($0.name) (\($0.size))" }.joined(separator: ", ")
+    }
+
+    /// The keys and values of `inspect --json`.
+    public var json: JSON {
+        [
+            "path": .string(path), "parameters": .integer(parameters), "bytes": .integer(file.bytes),
+            "weights_bytes": .integer(weights.bytes),
+            "layers": .array(rows.map(\.json)),
+        ]
+    }
+}
+
+extension SizeReport.Row {
+    fileprivate var json: JSON {
+        [
+            "name": .string(name), "class": .string(className),
+            "output_shape": outputShape.map { .array($0.axes.map { .integer($0) }) } ?? nil,
+            "parameters": .integer(parameters), "bytes": .integer(size.bytes),
+            "dtype": type.isEmpty ? nil : .string(type), "multiply_adds": multiplyAdds.map { .integer($0) } ?? nil,
+        ]
+    }
+}
+
+// MARK: - Making reports
+
+extension BuiltArchitecture {
+    /// The report of a file with the given datasets.
+    func report(path: String, file: Int, stored: [(slot: WeightSlot, byteCount: Int, type: HDF5Type)]) -> SizeReport {
+        let multiplyAdds = graph.multiplyAdds, shapes = graph.outputShapes
+        let byLayer = Dictionary(grouping: stored, by: \.slot.layerIndex)
+        let rows = architecture.layers.indices.map { index in
+            let layer = architecture.layers[index], parts = layers[index].parts, weights = byLayer[index] ?? []
+            return SizeReport.Row(
+                name: layer.name, className: layer.className,
+                outputShape: parts.last.flatMap { shapes[$0.name] },
+                parameters: weights.reduce(0) { $0 + $1.slot.entry.spec.shape.elementCount },
+                size: ByteCount(weights.reduce(0) { $0 + $1.byteCount }), type: weights.first?.type.description ?? "",
+                multiplyAdds: parts.reduce(0) { $0 + (multiplyAdds[$1.name] ?? 0) })
+        }
+        return SizeReport(path: path, rows: rows, file: ByteCount(file))
+    }
+}
+
+extension KerasFile {
+    /// What each layer takes in this file. A model that cannot be run is reported as far as it is understood.
+    public func sizeReport(inputs: [Shape]? = nil) -> SizeReport {
+        guard let built = try? graph(inputs: inputs ?? defaultInputs) else { return roughReport }
+        let stored = WeightMatch(built, groups).pairs.map { ($0.slot, $0.stored.byteCount, $0.stored.type) }
+        return built.report(path: path, file: byteCount, stored: stored)
+    }
+
+    /// A length for those that the model leaves open: enough for a few strides and windows.
+    private var defaultInputs: [Shape] {
+        architecture.inputs.map { Shape($0.axes.map { $0 ?? 64 }) }
+    }
+
+    /// The layers as the groups of the file have them.
+    private var roughReport: SizeReport {
+        let rows = groups.map { group in
+            SizeReport.Row(
+                name: group.layer, className: architecture.layers.first { $0.owner == group.layer }?.className ?? "",
+                outputShape: nil,
+                parameters: group.weights.reduce(0) { $0 + $1.shape.reduce(1, *) },
+                size: ByteCount(group.weights.reduce(0) { $0 + $1.byteCount }),
+                type: group.weights.first?.type.description ?? "", multiplyAdds: nil)
+        }
+        return SizeReport(path: path, rows: rows, file: ByteCount(byteCount))
+    }
+}
