@@ -58,7 +58,7 @@ let package = Package(
         library("ModelFiles", [
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
 
         library("Distillation", [
             "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",

@@ -23,33 +23,34 @@ public struct TeacherStore: Sendable {
     private func path(_ teacher: String, _ split: String) -> String { "\(directory)/\(teacher.prefix(16))-\(split).h5" }
 
     /// The logits of a teacher for a split, if they are here and belong to this data; rows × classes.
-    public func logits(of teacher: String, split: ExampleSplit) -> [Float]? {
+    public func logits(of teacher: String, split: ExampleSplit) throws -> Buffer? {
+        guard has(teacher, split) else { return nil }
+        let file = try HDF5File(opening: path(teacher, split.name))
+        let buffer = Buffer(zeros: split.count * split.classCount), dataset = try file.root.dataset("logits")
+        try buffer.tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
+        return buffer
+    }
+
+    /// Whether the logits of a teacher for a split are here, complete and of this data.
+    public func has(_ teacher: String, _ split: ExampleSplit) -> Bool {
         let path = path(teacher, split.name)
-        guard FileManager.default.fileExists(atPath: path), let file = try? HDF5File(opening: path),
-            (try? file.root.attributes.string("teacher")) == teacher,
-            (try? file.root.attributes.string("data")) == dataDigest,
-            (try? file.root.attributes.string("format")) == Self.format,
-            let dataset = try? file.root.dataset("logits"), dataset.shape == [split.count, split.classCount]
-        else { return nil }
-        return try? dataset.read(as: Float.self)
+        guard FileManager.default.fileExists(atPath: path), let file = try? HDF5File(opening: path) else { return false }
+        return (try? file.root.attributes.string("teacher")) == teacher
+            && (try? file.root.attributes.string("data")) == dataDigest
+            && (try? file.root.attributes.string("format")) == Self.format
+            && (try? file.root.dataset("logits").shape) == [split.count, split.classCount]
     }
 
     private static let format = "compress teacher logits 1"
 
     /// Keeps a teacher's logits for a split.
     public func keep(_ logits: Tensor, of teacher: String, split: ExampleSplit) throws {
-        let path = path(teacher, split.name), partial = path + ".partial"
-        try? FileManager.default.removeItem(atPath: partial)
-        do {
-            let file = try HDF5File(creating: partial)
+        try HDF5File.writeWhole(to: path(teacher, split.name)) { file in
             try file.root.attributes.write(teacher, to: "teacher")
             try file.root.attributes.write(dataDigest, to: "data")
             try file.root.attributes.write(Self.format, to: "format")
             let dataset = try file.root.createDataset("logits", .float32, shape: [split.count, split.classCount])
             try logits.withSpan { span throws(HDF5Error) in try dataset.write(span) }
-            try file.flush()
         }
-        try? FileManager.default.removeItem(atPath: path)
-        try FileManager.default.moveItem(atPath: partial, toPath: path)
     }
 }

@@ -81,5 +81,6 @@ public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combin
 final class SharedBuffer: Sendable {
     let buffer: Buffer
     init(_ count: Int) { buffer = Buffer(zeros: count) }
+    init(_ buffer: consuming Buffer) { self.buffer = buffer }
     var tensor: Tensor { buffer.tensor }
 }
