@@ -73,6 +73,6 @@ let package = Package(
         tests("HDF5", hasFixtures: true),
         tests("Gzip"),
         tests("Datasets", ["HDF5"]),
-        tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"]),
+        tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
     ]
 )

@@ -76,8 +76,7 @@ private struct GraphBuilder {
             var found = settings.problems
             if architecture.isStrict && LayerCatalog.recipes[layer.className] != nil {
                 found += settings.unknown.map { option in
-                    let nearest = nearestName(to: option, among: settings.known).map { "; did you mean '\($0)'?" } ?? ""
-                    return "there is no option '\(option)'\(nearest)"
+                    "there is no option '\(option)'\(didYouMean(option, settings.known))"
                 }
             }
             problems += found.map { "\(layer.place): \($0)" }
@@ -164,6 +163,7 @@ private struct GraphBuilder {
                 if missing.isEmpty { ready.append(Call(layer: index, number: number)) }
             }
         }
+        if architecture.isStrict { refuseUnread() }
         guard problems.isEmpty else { return }
         var next = 0
         while next < ready.count {
@@ -178,6 +178,14 @@ private struct GraphBuilder {
             }
         }
         refuseUncomputed()
+    }
+
+    /// A layer that leads nowhere is a mistake in a file written by hand.
+    private mutating func refuseUnread() {
+        let read = Set(architecture.layers.flatMap { $0.calls.joined().map(\.layer) } + architecture.outputs.map(\.layer))
+        for layer in architecture.layers where !read.contains(layer.name) {
+            problems.append("\(layer.place): nothing reads it")
+        }
     }
 
     /// Without other problems, what cannot be computed reads itself.

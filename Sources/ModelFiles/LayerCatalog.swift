@@ -59,8 +59,7 @@ enum LayerCatalog {
         if className == "Lambda" {
             return "Lambda layers hold Python code, which is never run"
         }
-        let nearest = nearestName(to: className, among: recipes.keys)
-        return "layers of this class are not supported" + (nearest.map { "; did you mean '\($0)'?" } ?? "")
+        return "layers of this class are not supported\(didYouMean(className, recipes.keys))"
     }
 
     /// A layer with an activation: inside it where that is possible, behind it otherwise.

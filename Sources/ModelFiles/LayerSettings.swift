@@ -198,8 +198,7 @@ extension LayerSettings {
         default:
             guard let activation = Activation(keras: word, isKeras2: dialect == .keras2) else {
                 let names = Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
-                let nearest = nearestName(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
-                fail("the activation '\(word)' is not supported\(nearest)")
+                fail("the activation '\(word)' is not supported\(didYouMean(word, names))")
                 return .elementwise(Activation(.linear))
             }
             return .elementwise(activation)

@@ -1,0 +1,289 @@
+import Foundation
+public import Tensors
+
+/// A file of `Architectures/`: a network in words, whose sizes may depend on the data and on a width.
+public struct ArchitectureFile: Sendable {
+    public let path: String
+    public let name: String
+    private let inputs: [Architecture.Input]
+    private let entries: [Entry]
+
+    private struct Entry: Sendable {
+        let line: Int
+        let className: String
+        let options: JSON.Object
+        let name: String?
+        /// What it reads; nil for the entry before.
+        let from: [String]?
+    }
+
+    /// Whether a path is that of an architecture file, rather than of a model.
+    public static func isNamed(_ path: String) -> Bool {
+        let lowercased = path.lowercased()
+        return lowercased.hasSuffix(".yaml") || lowercased.hasSuffix(".yml")
+    }
+
+    public init(reading path: String) throws(ModelFileError) {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw ModelFileError(.missing, path, ["there is no such file"])
+        }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ModelFileError(.unreadable, path, ["cannot be read as a file"])
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw ModelFileError(.refused, path, ["is not text in UTF-8"])
+        }
+        try self.init(parsing: text, path: path)
+    }
+
+    public init(parsing text: String, path: String) throws(ModelFileError) {
+        let reader: Reader
+        do throws(YAMLProblem) {
+            reader = Reader(try YAMLValue(parsing: text))
+        } catch {
+            throw ModelFileError(.refused, path, [error.description])
+        }
+        guard reader.problems.isEmpty else { throw ModelFileError(.refused, path, reader.problems) }
+        self.path = path
+        name = reader.name ?? URL(filePath: path).deletingPathExtension().lastPathComponent
+        inputs = reader.inputs
+        entries = reader.entries
+    }
+}
+
+// MARK: - Reading
+
+extension ArchitectureFile {
+    /// Goes through the file and notes everything that is wrong.
+    private struct Reader {
+        var problems: [String] = []
+        var name: String?
+        var inputs: [Architecture.Input] = []
+        var entries: [Entry] = []
+
+        private static let keys = ["name", "input", "inputs", "layers"]
+
+        init(_ root: YAMLValue) {
+            guard let members = root.members else {
+                problems.append("expected the keys 'name', 'input' and 'layers'")
+                return
+            }
+            for member in members {
+                let value = member.value
+                switch member.key {
+                case "name": name = value.json.string ?? "\(value.json)"
+                case "input": addInput("input", value)
+                case "inputs": for member in value.members ?? [] { addInput(member.key, member.value) }
+                case "layers": addLayers(value)
+                default: fail(value, "there is no key '\(member.key)'\(didYouMean(member.key, Self.keys))")
+                }
+            }
+            if inputs.isEmpty { problems.append("has no 'input'") }
+            if entries.isEmpty && problems.isEmpty { problems.append("has no 'layers'") }
+        }
+
+        private mutating func fail(_ value: YAMLValue, _ problem: String) {
+            problems.append("line \(value.line): \(problem)")
+        }
+
+        private mutating func addInput(_ name: String, _ value: YAMLValue) {
+            var axes: [Int?] = []
+            for element in value.elements ?? [] {
+                let axis = element.json.integer
+                guard element.isNull || (axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false) else {
+                    return fail(element, "input '\(name)': expected a whole number of 1 or more, found \(element.json)")
+                }
+                axes.append(axis)
+            }
+            guard value.elements != nil else {
+                return fail(value, "input '\(name)': expected a shape such as [28, 28, 1], found \(value.json)")
+            }
+            inputs.append(Architecture.Input(name, axes))
+        }
+
+        private mutating func addLayers(_ value: YAMLValue) {
+            guard let elements = value.elements else { return fail(value, "'layers' is no list") }
+            for element in elements { addLayer(element) }
+        }
+
+        private mutating func addLayer(_ value: YAMLValue) {
+            if let className = value.string {
+                entries.append(Entry(line: value.line, className: className, options: [:], name: nil, from: nil))
+                return
+            }
+            let layers = (value.members ?? []).filter { $0.key != "name" && $0.key != "from" }
+            guard layers.count == 1 else {
+                return fail(
+                    value, "expected one layer with 'name' and 'from' beside it, found \(layers.map(\.key))")
+            }
+            guard let options = layerOptions(layers[0].value) else {
+                return fail(value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
+            }
+            entries.append(
+                Entry(
+                    line: value.line, className: layers[0].key, options: options, name: givenName(value["name"]),
+                    from: sources(value["from"])))
+        }
+
+        private mutating func givenName(_ value: YAMLValue?) -> String? {
+            guard let value else { return nil }
+            guard let name = value.json.string ?? value.json.integer.map(String.init), !name.isEmpty, !name.contains("/")
+            else {
+                fail(value, "'name': expected a word without slashes, found \(value.json)")
+                return nil
+            }
+            return name
+        }
+
+        private mutating func sources(_ value: YAMLValue?) -> [String]? {
+            guard let value else { return nil }
+            let names = value.elements?.compactMap { $0.json.string ?? $0.json.integer.map(String.init) }
+            if let names, !names.isEmpty, names.count == value.elements?.count { return names }
+            guard let name = value.string else {
+                fail(value, "'from': expected a name or a list of names, found \(value.json)")
+                return nil
+            }
+            return [name]
+        }
+
+        /// Options as Keras writes them: a layer inside a layer is an object with its class.
+        private func layerOptions(_ value: YAMLValue) -> JSON.Object? {
+            if value.isNull { return [:] }
+            guard let members = value.members else { return nil }
+            return JSON.Object(
+                members.map { member in
+                    let isLayer = member.key == "layer" || member.key == "backward_layer"
+                    return JSON.Object.Member(member.key, isLayer ? wrapped(member.value) : member.value.json)
+                })
+        }
+
+        private func wrapped(_ value: YAMLValue) -> JSON {
+            if let className = value.string { return ["class_name": .string(className), "config": [:]] }
+            guard let members = value.members, members.count == 1, let options = layerOptions(members[0].value) else {
+                return value.json
+            }
+            return ["class_name": .string(members[0].key), "config": .object(options)]
+        }
+    }
+}
+
+// MARK: - Putting in numbers
+
+extension ArchitectureFile {
+    /// Whether any size is a multiple of the width.
+    public var usesWidth: Bool { entries.contains { Self.contains(.object($0.options)) { Self.widthFactor($0) != nil } } }
+
+    /// Whether any size is the number of classes.
+    public var usesClasses: Bool { entries.contains { Self.contains(.object($0.options)) { $0 == "classes" } } }
+
+    /// The architecture with all its numbers.
+    ///
+    /// - Parameter input: The shape of the data, for an input whose shape the file leaves open.
+    public func architecture(
+        classes: Int? = nil, input: Shape? = nil, width: Double = 1
+    ) throws(ModelFileError) -> Architecture {
+        guard classes != nil || !usesClasses else {
+            throw ModelFileError(.refused, path, ["needs the number of classes, which comes with the data"])
+        }
+        let names = try layerNames()
+        var layers: [Architecture.Layer] = [], problems: [String] = []
+        for (index, entry) in entries.enumerated() {
+            if index == 0, inputs.count > 1, entry.from == nil {
+                problems.append("line \(entry.line): the first layer needs 'from', as there are several inputs")
+            }
+            let previous = index == 0 ? inputs[0].name : names[index - 1]
+            let options = Self.evaluated(.object(entry.options), classes: classes ?? 0, width: width).object ?? [:]
+            layers.append(
+                Architecture.Layer(
+                    names[index], entry.className, options,
+                    calls: [(entry.from ?? [previous]).map { Architecture.Source($0) }], line: entry.line))
+        }
+        guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
+        return Architecture(
+            origin: path, name: name, dialect: .keras3, inputs: filled(inputs, with: input), layers: layers,
+            outputs: [Architecture.Source(names[names.count - 1])], isStrict: true)
+    }
+
+    private func filled(_ inputs: [Architecture.Input], with shape: Shape?) -> [Architecture.Input] {
+        guard let shape, inputs.count == 1, inputs[0].axes.count == shape.rank else { return inputs }
+        return [Architecture.Input(inputs[0].name, zip(inputs[0].axes, shape.axes).map { $0 ?? $1 })]
+    }
+
+    /// The names given, and Keras's for the others: `dense`, `dense_1`, …
+    private func layerNames() throws(ModelFileError) -> [String] {
+        var taken = Set(inputs.map(\.name)), problems: [String] = []
+        for entry in entries {
+            if let name = entry.name, !taken.insert(name).inserted {
+                problems.append("line \(entry.line): the name '\(name)' is taken")
+            }
+        }
+        guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
+        return entries.map { entry in
+            if let name = entry.name { return name }
+            let plain = kerasName(ofClass: entry.className)
+            var name = plain, number = 0
+            while !taken.insert(name).inserted {
+                number += 1
+                name = "\(plain)_\(number)"
+            }
+            return name
+        }
+    }
+
+    /// `N` of `N*width` or `width*N`.
+    private static func widthFactor(_ text: String) -> Double? {
+        let parts = text.split(separator: "*", omittingEmptySubsequences: false).map {
+            $0.trimmingCharacters(in: .whitespaces)
+        }
+        guard parts.count == 2, parts.contains("width"), let number = parts.first(where: { $0 != "width" }),
+            let factor = Double(number), factor > 0, factor.isFinite
+        else { return nil }
+        return factor
+    }
+
+    private static func contains(_ json: JSON, _ condition: (String) -> Bool) -> Bool {
+        switch json {
+        case .string(let text): condition(text)
+        case .array(let elements): elements.contains { contains($0, condition) }
+        case .object(let object): object.members.contains { contains($0.value, condition) }
+        default: false
+        }
+    }
+
+    private static func evaluated(_ json: JSON, classes: Int, width: Double) -> JSON {
+        switch json {
+        case .string("classes"): return .integer(classes)
+        case .string(let text):
+            guard let factor = widthFactor(text) else { return json }
+            let units = (factor * width).rounded()
+            return .integer(Int(min(max(units, 1), Double(LayerSettings.largestInteger) * 2)))
+        case .array(let elements): return .array(elements.map { evaluated($0, classes: classes, width: width) })
+        case .object(let object):
+            return .object(
+                JSON.Object(
+                    object.members.map { member in
+                        JSON.Object.Member(member.key, evaluated(member.value, classes: classes, width: width))
+                    }))
+        default: return json
+        }
+    }
+}
+
+/// The name that Keras gives to the first layer of a class: `Conv2D` becomes `conv2d`, `MaxPooling2D` `max_pooling2d`.
+func kerasName(ofClass className: String) -> String {
+    let letters = Array(className.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
+    func isUpper(_ index: Int) -> Bool { ("A"..."Z").contains(letters[index]) }
+    func isLower(_ index: Int) -> Bool { letters.indices.contains(index) && ("a"..."z").contains(letters[index]) }
+    var name = ""
+    for index in letters.indices {
+        // A capital begins a word if a small letter follows or goes before.
+        if index > 0, isUpper(index), isLower(index + 1) || isLower(index - 1) { name += "_" }
+        name.unicodeScalars.append(letters[index])
+    }
+    return name.lowercased()
+}
+
+/// The end of an error about a name that was not found.
+func didYouMean(_ name: String, _ known: some Collection<String>) -> String {
+    nearestName(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
+}

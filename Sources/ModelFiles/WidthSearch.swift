@@ -1,0 +1,44 @@
+import Foundation
+public import Tensors
+
+extension ArchitectureFile {
+    /// Widths are multiples of this.
+    public static let widthStep = 1.0 / 64
+
+    /// The widest width whose exported file takes no more than `limit`; nil if not even the narrowest fits, or if the
+    /// width makes no difference.
+    ///
+    /// - Parameter notes: The attributes that the file will have.
+    public func widestWidth(
+        fitting limit: ByteCount, classes: Int? = nil, input: Shape? = nil,
+        precision: ExportPlan.Precision = .float32, notes: [(name: String, text: String)] = []
+    ) throws -> Double? {
+        guard usesWidth else { return nil }
+        // What is wrong at any width is an error; what is wrong at some (groups that do not divide) is passed over.
+        _ = try architecture(classes: classes, input: input).graph()
+        func bytes(_ steps: Int) throws -> Int? {
+            guard
+                let built = try? architecture(classes: classes, input: input, width: Double(steps) * Self.widthStep)
+                    .graph()
+            else { return nil }
+            return try ExportPlan(built, precision: precision, notes: notes).size.file.bytes
+        }
+        /// The widest possible width of at most so many steps, and its size.
+        func nearest(_ steps: Int) throws -> (steps: Int, bytes: Int)? {
+            for candidate in stride(from: steps, to: max(steps - 64, 0), by: -1) {
+                if let bytes = try bytes(candidate) { return (candidate, bytes) }
+            }
+            return nil
+        }
+        var fitting = 0, tooWide = 1
+        while let found = try nearest(tooWide), found.bytes <= limit.bytes, tooWide < 1 << 30 {
+            fitting = tooWide
+            tooWide *= 2
+        }
+        while tooWide - fitting > 1 {
+            let middle = (fitting + tooWide) / 2
+            if let found = try nearest(middle), found.bytes <= limit.bytes { fitting = middle } else { tooWide = middle }
+        }
+        return try nearest(fitting).map { Double($0.steps) * Self.widthStep }
+    }
+}
