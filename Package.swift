@@ -28,7 +28,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures
 let package = Package(
     name: "compress",
     products: [
-        .library(name: "Compression", targets: ["HDF5", "Tensors", "Kernels", "Networks", "Training", "Datasets"])
+        .library(
+            name: "Compression",
+            targets: [
+                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "Distillation",
+            ])
     ],
     traits: [
         .default(enabledTraits: ["OneDNN"]),

@@ -2,7 +2,7 @@ import Datasets
 import Foundation
 import ModelFiles
 import Networks
-public import Tensors
+import Tensors
 
 /// A trained model whose predictions the student imitates. Only its architecture is in memory until it runs.
 struct Teacher {
