@@ -71,7 +71,8 @@ private struct GraphBuilder {
         let last = architecture.outputs.count == 1 ? architecture.outputs[0].layer : nil
         for layer in architecture.layers {
             var settings = LayerSettings(
-                layer.options, dialect: architecture.dialect, endsNetwork: layer.name == last)
+                layer.options, dialect: architecture.dialect, isStrict: architecture.isStrict,
+                endsNetwork: layer.name == last)
             let parts = LayerCatalog.parts(layer.className, &settings)
             var found = settings.problems
             if architecture.isStrict && LayerCatalog.recipes[layer.className] != nil {
@@ -188,12 +189,12 @@ private struct GraphBuilder {
         }
     }
 
-    /// Without other problems, what cannot be computed reads itself.
+    /// Without other problems, what cannot be computed reads itself, directly or by others.
     private mutating func refuseUncomputed() {
         guard problems.isEmpty else { return }
         for layer in architecture.layers
         where layer.calls.indices.contains(where: { values[Architecture.Source(layer.name, call: $0)] == nil }) {
-            problems.append("\(layer.place): reads what is computed from it")
+            problems.append("\(layer.place): cannot be computed, its inputs go round in a circle")
         }
         for output in architecture.outputs where problems.isEmpty && values[output] == nil {
             problems.append("output '\(output.layer)': there is no such layer")

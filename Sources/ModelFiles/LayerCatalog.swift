@@ -49,17 +49,17 @@ enum LayerCatalog {
     /// Builds the parts of a layer. Its problems, if any, are in `settings`; the parts are then of no use.
     static func parts(_ className: String, _ settings: inout LayerSettings) -> [LayerPart] {
         guard let recipe = recipes[className] else {
-            settings.fail(refusal(of: className))
+            settings.fail(refusal(of: className, settings))
             return []
         }
         return recipe(&settings)
     }
 
-    private static func refusal(of className: String) -> String {
+    private static func refusal(of className: String, _ settings: LayerSettings) -> String {
         if className == "Lambda" {
             return "Lambda layers hold Python code, which is never run"
         }
-        return "layers of this class are not supported\(didYouMean(className, recipes.keys))"
+        return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }
 
     /// A layer with an activation: inside it where that is possible, behind it otherwise.

@@ -10,6 +10,8 @@ struct LayerSettings {
     let dialect: Architecture.Dialect
     /// Whether the network's predictions are this layer's output, so that a sigmoid must be a step of its own.
     let endsNetwork: Bool
+    /// Whether people wrote the options, and may have mistyped a name.
+    let isStrict: Bool
     private(set) var problems: [String] = []
     private(set) var known: Set<String> = ["name"]
     private(set) var written: JSON.Object = [:]
@@ -19,10 +21,18 @@ struct LayerSettings {
     /// No option of a network that anybody trained is larger.
     static let largestInteger = 1 << 24
 
-    init(_ options: JSON.Object, dialect: Architecture.Dialect, endsNetwork: Bool = false) {
+    init(
+        _ options: JSON.Object, dialect: Architecture.Dialect, isStrict: Bool = false, endsNetwork: Bool = false
+    ) {
         self.options = options
         self.dialect = dialect
+        self.isStrict = isStrict
         self.endsNetwork = endsNetwork
+    }
+
+    /// The end of an error about a name that is not known.
+    func suggestion(for name: String, among known: some Collection<String>) -> String {
+        isStrict ? didYouMean(name, known) : ""
     }
 
     mutating func fail(_ problem: String) { problems.append(problem) }
@@ -73,12 +83,15 @@ struct LayerSettings {
         return value
     }
 
-    mutating func integer(_ name: String, default fallback: Int? = nil, in range: ClosedRange<Int>? = nil) -> Int {
+    /// - Parameter power: How often sizes have it as a factor.
+    mutating func integer(
+        _ name: String, default fallback: Int? = nil, in range: ClosedRange<Int>? = nil, power: Int = 1
+    ) -> Int {
         let range = range ?? 1...Self.largestInteger
         let value = read(
             name, fallback, "a whole number from \(range.lowerBound) to \(range.upperBound)", placeholder: range.lowerBound,
             parse: { $0.integer.flatMap { range.contains($0) ? $0 : nil } }, write: { .integer($0) })
-        magnitude *= Double(max(abs(value), 1))
+        for _ in 0..<power { magnitude *= Double(max(abs(value), 1)) }
         return value
     }
 
@@ -198,7 +211,7 @@ extension LayerSettings {
         default:
             guard let activation = Activation(keras: word, isKeras2: dialect == .keras2) else {
                 let names = Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
-                fail("the activation '\(word)' is not supported\(didYouMean(word, names))")
+                fail("the activation '\(word)' is not supported\(suggestion(for: word, among: names))")
                 return .elementwise(Activation(.linear))
             }
             return .elementwise(activation)
