@@ -58,7 +58,12 @@ let package = Package(
         library("ModelFiles", [
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
+
+        library("Distillation", [
+            "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]),
 
         .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 
