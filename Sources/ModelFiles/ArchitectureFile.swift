@@ -78,7 +78,7 @@ extension ArchitectureFile {
                 default: fail(value, "there is no key '\(member.key)'\(didYouMean(member.key, Self.keys))")
                 }
             }
-            if inputs.isEmpty { problems.append("has no 'input'") }
+            if inputs.isEmpty && problems.isEmpty { problems.append("has no 'input'") }
             if entries.isEmpty && problems.isEmpty { problems.append("has no 'layers'") }
         }
 
