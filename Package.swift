@@ -28,6 +28,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures
 let package = Package(
     name: "compress",
     products: [
+        .executable(name: "compress", targets: ["compress"]),
         .library(name: "Compression", targets: ["HDF5", "Tensors", "Kernels", "Networks", "Training", "Datasets"])
     ],
     traits: [
@@ -59,6 +60,14 @@ let package = Package(
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
         library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
+        library("Reports", ["Tensors", "ModelFiles", "Training"]),
+        .executableTarget(
+            name: "compress",
+            dependencies: [
+                "HDF5", "Gzip", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "Reports",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 
@@ -69,5 +78,6 @@ let package = Package(
         tests("Gzip"),
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
+        tests("Reports", ["Tensors", "ModelFiles", "Training"]),
     ]
 )
