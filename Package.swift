@@ -78,6 +78,7 @@ let package = Package(
         tests("Gzip"),
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
+        tests("Training", ["Tensors", "Datasets"], hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Training"]),
     ]
 )

@@ -7,7 +7,7 @@ struct Compress: ParsableCommand {
         commandName: "compress",
         abstract: "Distil several Keras models into one small student that fits a byte budget.",
         version: "0.1.0",
-        subcommands: [PredictCommand.self, InspectCommand.self])
+        subcommands: [EvaluateCommand.self, PredictCommand.self, InspectCommand.self, ImportCommand.self])
 }
 
 @main
