@@ -29,7 +29,12 @@ let package = Package(
     name: "compress",
     products: [
         .executable(name: "compress", targets: ["compress"]),
-        .library(name: "Compression", targets: ["HDF5", "Tensors", "Kernels", "Networks", "Training", "Datasets"])
+        .library(
+            name: "Compression",
+            targets: [
+                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "Distillation",
+                "Reports",
+            ]),
     ],
     traits: [
         .default(enabledTraits: ["OneDNN"]),
@@ -59,13 +64,18 @@ let package = Package(
         library("ModelFiles", [
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets"]),
-        library("Reports", ["Tensors", "ModelFiles", "Training"]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
+
+        library("Distillation", [
+            "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]),
+        library("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .executableTarget(
             name: "compress",
             dependencies: [
-                "HDF5", "Gzip", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "Reports",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "HDF5", "Gzip", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "Distillation",
+                "Reports", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -79,6 +89,6 @@ let package = Package(
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests("Training", ["Tensors", "Datasets"], hasFixtures: true),
-        tests("Reports", ["Tensors", "ModelFiles", "Training"]),
+        tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
     ]
 )

@@ -37,3 +37,11 @@ static inline hid_t chdf5_uint64(void) { return H5T_STD_U64LE; }
 static inline herr_t chdf5_object_info(hid_t object, H5O_info_t *info) {
     return H5Oget_info2(object, info, H5O_INFO_BASIC);
 }
+
+// Declared by string.h only where GNU extensions are on.
+extern void *memmem(const void *bytes, size_t count, const void *wanted, size_t wanted_count);
+
+/// Finds four bytes among many; null if they are not there.
+static inline const void *chdf5_find(const void *bytes, size_t count, const char *wanted) {
+    return memmem(bytes, count, wanted, 4);
+}

@@ -241,3 +241,24 @@ FAST void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float 
             dx[i] = scale[c] * (dy[i] - sum_dy[c] * n - (x[i] - mean[c]) * inverse[c] * inverse[c] * sum_dy_xc[c] * n);
         }
 }
+
+FAST double cv_soft_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *q, const float *z,
+                                  float *p) {
+    float inverse = 1 / temperature;
+    double total = 0;
+    for (ptrdiff_t r = 0; r < rows; r++, q += columns, z += columns, p += columns) {
+        float largest = z[0];
+        for (ptrdiff_t c = 1; c < columns; c++) largest = z[c] > largest ? z[c] : largest;
+        float sum = 0, along = 0, mass = 0;
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            float shifted = (z[c] - largest) * inverse;
+            along += q[c] * shifted;
+            mass += q[c];
+            sum += p[c] = exponential(shifted);
+        }
+        float scale = 1 / sum;
+        for (ptrdiff_t c = 0; c < columns; c++) p[c] *= scale;
+        total += (double)along - (double)mass * (double)logf(sum);
+    }
+    return total;
+}

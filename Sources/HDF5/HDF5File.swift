@@ -28,6 +28,7 @@ extension HDF5File {
     public init(opening path: String) throws(HDF5Error) {
         let place = HDF5Place(file: path)
         try Self.refuseUnreadable(path)
+        try Self.refuseLoops(path)
         let access = try Self.makeAccess(place)
         let accessID = access.id
         let handle = try attemptHandle("open", place) { unsafe H5Fopen(path, chdf5_read_only(), accessID) }
@@ -37,6 +38,7 @@ extension HDF5File {
     /// Opens the bytes of a file for reading.
     public init(bytes: [UInt8], name: String) throws(HDF5Error) {
         let place = HDF5Place(file: name)
+        try LoopCheck(Data(bytes), place)?.run()
         let access = try Self.makeMemoryAccess(place)
         let accessID = access.id
         var bytes = bytes
@@ -62,6 +64,19 @@ extension HDF5File {
         guard unsafe access(path, R_OK) == 0 else {
             throw HDF5Error(.unreadable, "open", place, systemReason())
         }
+    }
+
+    private static func refuseLoops(_ path: String) throws(HDF5Error) {
+        let place = HDF5Place(file: path)
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_size <= LoopCheck.byteLimit else { return }
+        let bytes: Data
+        do {
+            bytes = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
+        } catch {
+            throw HDF5Error(.unreadable, "open", place, systemReason())
+        }
+        try LoopCheck(bytes, place)?.run()
     }
 
     private static func systemReason() -> String {

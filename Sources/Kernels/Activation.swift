@@ -130,3 +130,9 @@ public func logSumExp(_ x: Tensor, temperature: Float = 1, into result: Tensor) 
     precondition(result.elementCount == x.rowCount)
     unsafe cv_log_sum_exp(x.rowCount, x.shape.channels, temperature, x.base, result.base)
 }
+
+/// p = softmax(z / temperature) over the last axis; returns Σ q log p.
+public func softCrossEntropy(_ z: Tensor, targets q: Tensor, temperature: Float, probabilities p: Tensor) -> Double {
+    precondition(q.elementCount == z.elementCount && p.elementCount == z.elementCount)
+    return unsafe cv_soft_cross_entropy(z.rowCount, z.shape.channels, temperature, q.base, z.base, p.base)
+}

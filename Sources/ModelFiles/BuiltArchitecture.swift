@@ -14,12 +14,13 @@ public struct BuiltArchitecture: Sendable {
         var parts: [Part] = []
         /// The options that build it again, in the words of both versions of Keras.
         var written: JSON.Object = [:]
+        /// The class that these options are for.
+        var className = ""
     }
 
     struct Part: Sendable {
         let name: String
         let suffix: String
-        let hasRowAxis: Bool
         let id: LayerGraph.LayerID
     }
 }
@@ -71,7 +72,8 @@ private struct GraphBuilder {
         let last = architecture.outputs.count == 1 ? architecture.outputs[0].layer : nil
         for layer in architecture.layers {
             var settings = LayerSettings(
-                layer.options, dialect: architecture.dialect, endsNetwork: layer.name == last)
+                layer.options, dialect: architecture.dialect, isStrict: architecture.isStrict,
+                endsNetwork: layer.name == last)
             let parts = LayerCatalog.parts(layer.className, &settings)
             var found = settings.problems
             if architecture.isStrict && LayerCatalog.recipes[layer.className] != nil {
@@ -81,7 +83,9 @@ private struct GraphBuilder {
             }
             problems += found.map { "\(layer.place): \($0)" }
             recipes.append((parts, settings.magnitude))
-            layers.append(BuiltArchitecture.Layer(written: settings.written))
+            layers.append(
+                BuiltArchitecture.Layer(
+                    written: settings.written, className: settings.writtenClass ?? layer.className))
         }
     }
 
@@ -129,7 +133,7 @@ private struct GraphBuilder {
                 }
                 let id = graph.define(name, part.layer)
                 layers[index].parts.append(
-                    BuiltArchitecture.Part(name: name, suffix: part.suffix, hasRowAxis: part.hasRowAxis, id: id))
+                    BuiltArchitecture.Part(name: name, suffix: part.suffix, id: id))
             }
         }
     }
@@ -188,12 +192,12 @@ private struct GraphBuilder {
         }
     }
 
-    /// Without other problems, what cannot be computed reads itself.
+    /// Without other problems, what cannot be computed reads itself, directly or by others.
     private mutating func refuseUncomputed() {
         guard problems.isEmpty else { return }
         for layer in architecture.layers
         where layer.calls.indices.contains(where: { values[Architecture.Source(layer.name, call: $0)] == nil }) {
-            problems.append("\(layer.place): reads what is computed from it")
+            problems.append("\(layer.place): cannot be computed, its inputs go round in a circle")
         }
         for output in architecture.outputs where problems.isEmpty && values[output] == nil {
             problems.append("output '\(output.layer)': there is no such layer")

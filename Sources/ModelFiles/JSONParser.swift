@@ -163,7 +163,10 @@ extension JSON {
                 position = start
                 throw failure("expected a value")
             }
-            guard whole.count == 1 || whole.first != 0x30 else { throw failure("a number with a leading zero") }
+            guard whole.count == 1 || whole.first != 0x30 else {
+                position = start
+                throw failure("a number with a leading zero")
+            }
             var isWhole = true
             if take(".") {
                 isWhole = false

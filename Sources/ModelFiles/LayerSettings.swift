@@ -10,6 +10,8 @@ struct LayerSettings {
     let dialect: Architecture.Dialect
     /// Whether the network's predictions are this layer's output, so that a sigmoid must be a step of its own.
     let endsNetwork: Bool
+    /// Whether people wrote the options, and may have mistyped a name.
+    let isStrict: Bool
     private(set) var problems: [String] = []
     private(set) var known: Set<String> = ["name"]
     private(set) var written: JSON.Object = [:]
@@ -19,10 +21,18 @@ struct LayerSettings {
     /// No option of a network that anybody trained is larger.
     static let largestInteger = 1 << 24
 
-    init(_ options: JSON.Object, dialect: Architecture.Dialect, endsNetwork: Bool = false) {
+    init(
+        _ options: JSON.Object, dialect: Architecture.Dialect, isStrict: Bool = false, endsNetwork: Bool = false
+    ) {
         self.options = options
         self.dialect = dialect
+        self.isStrict = isStrict
         self.endsNetwork = endsNetwork
+    }
+
+    /// The end of an error about a name that is not known.
+    func suggestion(for name: String, among known: some Collection<String>) -> String {
+        isStrict ? didYouMean(name, known) : ""
     }
 
     mutating func fail(_ problem: String) { problems.append(problem) }
@@ -44,6 +54,11 @@ struct LayerSettings {
 
     /// The options that were given and that nobody asked for.
     var unknown: [String] { options.keys.filter { !known.contains($0) } + unknownInside }
+
+    /// The class that builds it again, if that is another one.
+    private(set) var writtenClass: String?
+
+    mutating func write(asClass className: String) { writtenClass = className }
 
     // MARK: One option
 
@@ -73,12 +88,15 @@ struct LayerSettings {
         return value
     }
 
-    mutating func integer(_ name: String, default fallback: Int? = nil, in range: ClosedRange<Int>? = nil) -> Int {
+    /// - Parameter power: How often sizes have it as a factor.
+    mutating func integer(
+        _ name: String, default fallback: Int? = nil, in range: ClosedRange<Int>? = nil, power: Int = 1
+    ) -> Int {
         let range = range ?? 1...Self.largestInteger
         let value = read(
             name, fallback, "a whole number from \(range.lowerBound) to \(range.upperBound)", placeholder: range.lowerBound,
             parse: { $0.integer.flatMap { range.contains($0) ? $0 : nil } }, write: { .integer($0) })
-        magnitude *= Double(max(abs(value), 1))
+        for _ in 0..<power { magnitude *= Double(max(abs(value), 1)) }
         return value
     }
 
@@ -122,6 +140,23 @@ struct LayerSettings {
             read(
                 name, alias: alias, fallback, "a number", placeholder: 0,
                 parse: { $0.number.flatMap { $0.isFinite ? $0 : nil } }, write: { .number($0) }))
+    }
+
+    /// One number, or a list of them, perhaps in further lists.
+    mutating func numbers(_ name: String, default fallback: [Double]? = nil) -> [Float] {
+        read(
+            name, fallback, "a number or a list of numbers", placeholder: [0],
+            parse: { Self.numbers($0) }, write: { $0.count == 1 ? .number($0[0]) : .array($0.map { .number($0) }) }
+        ).map { Float($0) }
+    }
+
+    private static func numbers(_ json: JSON) -> [Double]? {
+        if let number = json.number { return number.isFinite ? [number] : nil }
+        guard let list = json.array, !list.isEmpty else { return nil }
+        let parts = list.compactMap(numbers)
+        // Lists around lists are axes of size 1, as in [[[1, 2, 3]]].
+        guard parts.count == list.count, list.count == 1 || parts.allSatisfy({ $0.count == 1 }) else { return nil }
+        return Array(parts.joined())
     }
 
     mutating func bool(_ name: String, default fallback: Bool) -> Bool {
@@ -198,7 +233,7 @@ extension LayerSettings {
         default:
             guard let activation = Activation(keras: word, isKeras2: dialect == .keras2) else {
                 let names = Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
-                fail("the activation '\(word)' is not supported\(didYouMean(word, names))")
+                fail("the activation '\(word)' is not supported\(suggestion(for: word, among: names))")
                 return .elementwise(Activation(.linear))
             }
             return .elementwise(activation)

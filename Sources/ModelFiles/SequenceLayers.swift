@@ -7,7 +7,7 @@ extension LayerCatalog {
     static let sequences: [String: Recipe] = [
         "Masking": { [LayerPart(Masking(maskValue: $0.number("mask_value", default: 0)))] },
         "SimpleRNN": { settings in
-            let units = recurrentUnits(&settings), activation = settings.innerActivation("activation", default: "tanh")
+            let units = settings.integer("units", power: 2), activation = settings.innerActivation("activation", default: "tanh")
             let useBias = settings.bool("use_bias", default: true), time = Time(&settings)
             return [
                 LayerPart(
@@ -17,7 +17,7 @@ extension LayerCatalog {
             ]
         },
         "LSTM": { settings in
-            let units = recurrentUnits(&settings), activation = settings.innerActivation("activation", default: "tanh")
+            let units = settings.integer("units", power: 2), activation = settings.innerActivation("activation", default: "tanh")
             let gates = settings.innerActivation("recurrent_activation", default: "sigmoid")
             let useBias = settings.bool("use_bias", default: true), time = Time(&settings)
             return [
@@ -30,7 +30,7 @@ extension LayerCatalog {
             ]
         },
         "GRU": { settings in
-            let units = recurrentUnits(&settings), activation = settings.innerActivation("activation", default: "tanh")
+            let units = settings.integer("units", power: 2), activation = settings.innerActivation("activation", default: "tanh")
             let gates = settings.innerActivation("recurrent_activation", default: "sigmoid")
             let useBias = settings.bool("use_bias", default: true), time = Time(&settings)
             return [
@@ -45,12 +45,6 @@ extension LayerCatalog {
         "Bidirectional": { bidirectional(&$0) },
         "TimeDistributed": { timeDistributed(&$0) },
     ]
-
-    private static func recurrentUnits(_ settings: inout LayerSettings) -> Int {
-        // Twice, for the size of the recurrent kernel.
-        _ = settings.integer("units")
-        return settings.integer("units")
-    }
 
     private struct Time {
         let returnsSequences, goesBackwards, zeroesPadding: Bool
@@ -96,7 +90,8 @@ extension LayerCatalog {
     private static func parts(
         of wrapped: WrappedLayer, in settings: inout LayerSettings
     ) -> (parts: [LayerPart], written: JSON.Object) {
-        var inner = LayerSettings(wrapped.options, dialect: settings.dialect, endsNetwork: settings.endsNetwork)
+        var inner = LayerSettings(
+            wrapped.options, dialect: settings.dialect, isStrict: settings.isStrict, endsNetwork: settings.endsNetwork)
         let parts = parts(wrapped.className, &inner)
         settings.absorb(inner, "\(wrapped.className) inside")
         return (parts, inner.written)
@@ -110,8 +105,10 @@ extension LayerCatalog {
             return []
         }
         guard var forward = WrappedLayer("layer", of: &settings) else { return [] }
-        guard ["SimpleRNN", "LSTM", "GRU"].contains(forward.className) else {
-            settings.fail("'\(forward.className)' inside Bidirectional is not supported")
+        let recurrent = ["SimpleRNN", "LSTM", "GRU"]
+        guard recurrent.contains(forward.className) else {
+            let suggestion = settings.suggestion(for: forward.className, among: recurrent)
+            settings.fail("'\(forward.className)' inside Bidirectional is not supported\(suggestion)")
             return []
         }
         let returnsSequences = forward.options["return_sequences"]?.bool ?? false

@@ -1,6 +1,5 @@
 public import ModelFiles
 public import Tensors
-public import Training
 
 /// How good models are, each by itself and together.
 public struct EvaluationReport: Sendable {
@@ -8,9 +7,9 @@ public struct EvaluationReport: Sendable {
         public let path: String
         public let parameters: Int
         public let bytes: ByteCount
-        public let metrics: Metrics
+        public let metrics: NamedMetrics
 
-        public init(path: String, parameters: Int, bytes: ByteCount, metrics: Metrics) {
+        public init(path: String, parameters: Int, bytes: ByteCount, metrics: NamedMetrics) {
             self.path = path
             self.parameters = parameters
             self.bytes = bytes
@@ -19,37 +18,41 @@ public struct EvaluationReport: Sendable {
     }
 
     public let models: [Model]
-    public let ensemble: Metrics?
+    public let ensemble: NamedMetrics?
 
-    public init(models: [Model], ensemble: Metrics?) {
+    public init(models: [Model], ensemble: NamedMetrics?) {
         self.models = models
         self.ensemble = ensemble
     }
 
     public var table: String {
         var table = TextTable(
-            [.init("model", .left), .init("parameters"), .init("bytes")] + (models.first?.metrics.columns ?? []))
+            [.init("model", .left), .init("parameters"), .init("bytes")] + columns(models.first?.metrics ?? []))
         for model in models {
-            table.add([model.path, grouped(model.parameters), grouped(model.bytes.bytes)] + model.metrics.cells)
+            table.add([model.path, grouped(model.parameters), grouped(model.bytes.bytes)] + cells(model.metrics))
         }
         if let ensemble {
+            let parameters = models.reduce(0) { $0 + $1.parameters }, bytes = models.reduce(0) { $0 + $1.bytes.bytes }
             table.addRule()
-            table.add([
-                "ensemble", grouped(models.reduce(0) { $0 + $1.parameters }),
-                grouped(models.reduce(0) { $0 + $1.bytes.bytes }),
-            ] + ensemble.cells)
+            table.add(["ensemble", grouped(parameters), grouped(bytes)] + cells(ensemble))
         }
         return table.text
     }
 
     /// What `evaluate --json` prints.
     public var json: JSON {
-        let models = models.map { JSON.object(JSON.Object([.init("path", .string($0.path))] + $0.metrics.members)) }
+        let models = models.map { JSON.object(JSON.Object([.init("path", .string($0.path))] + members($0.metrics))) }
         var object: JSON.Object = ["models": .array(models)]
-        object["ensemble"] = ensemble.map { .object(JSON.Object($0.members)) }
+        object["ensemble"] = ensemble.map { .object(JSON.Object(members($0))) }
         return .object(object)
     }
 }
 
-/// A part of a whole, from 0 to 1, as tables show it: `0.9812`.
-func share(_ value: Double) -> String { fixed(value, digits: 4) }
+extension EvaluationReport.Model {
+    /// The keys of a model in JSON.
+    var jsonMembers: [JSON.Object.Member] {
+        [
+            .init("path", .string(path)), .init("parameters", .integer(parameters)), .init("bytes", .integer(bytes.bytes)),
+        ] + members(metrics)
+    }
+}

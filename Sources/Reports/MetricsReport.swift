@@ -1,27 +1,24 @@
-public import ModelFiles
-public import Training
+import ModelFiles
+import Tensors
 
-extension Metrics {
-    /// The keys that every command's JSON has for them.
-    public var members: [JSON.Object.Member] { values.map { JSON.Object.Member($0.name, .number($0.value)) } }
+/// Values from 0 to 1 by JSON's names: `accuracy`, or `gap_at_20`, `map`, `hit_at_1` and `perr`.
+public typealias NamedMetrics = [(name: String, value: Double)]
 
-    /// Their names as the titles of columns.
-    var columns: [TextTable.Column] { values.map { TextTable.Column($0.title) } }
+/// The keys that every command's JSON has for metrics.
+func members(_ metrics: NamedMetrics) -> [JSON.Object.Member] { metrics.map { .init($0.name, .number($0.value)) } }
 
-    var cells: [String] { values.map { $0.text } }
-}
+/// The columns that every table has for metrics.
+func columns(_ metrics: NamedMetrics) -> [TextTable.Column] { metrics.map { .init(title($0.name)) } }
 
-extension Metrics.Metric {
-    /// In people's words, where they differ from JSON's.
-    var title: String {
-        switch name {
-        case "gap_at_20": "GAP@20"
-        case "map": "mAP"
-        case "hit_at_1": "Hit@1"
-        case "perr": "PERR"
-        default: name
-        }
+func cells(_ metrics: NamedMetrics) -> [String] { metrics.map { fixed($0.value, digits: 4) } }
+
+/// A metric in people's words, where they differ from JSON's.
+private func title(_ name: String) -> String {
+    switch name {
+    case "gap_at_20": "GAP@20"
+    case "map": "mAP"
+    case "hit_at_1": "Hit@1"
+    case "perr": "PERR"
+    default: name
     }
-
-    var text: String { share(value) }
 }

@@ -16,11 +16,5 @@ public struct TrainingSummary: Sendable {
     }
 
     /// What `train --json` prints.
-    public var json: JSON {
-        let members: [JSON.Object.Member] = [
-            .init("path", .string(model.path)), .init("parameters", .integer(model.parameters)),
-            .init("bytes", .integer(model.bytes.bytes)),
-        ]
-        return .object(JSON.Object(members + model.metrics.members + [.init("seconds", .number(seconds))]))
-    }
+    public var json: JSON { .object(JSON.Object(model.jsonMembers + [.init("seconds", .number(seconds))])) }
 }

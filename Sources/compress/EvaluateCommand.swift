@@ -1,5 +1,7 @@
 import ArgumentParser
 import Datasets
+import Distillation
+import Kernels
 import ModelFiles
 import Networks
 import Reports
@@ -43,21 +45,9 @@ struct EvaluateCommand: ParsableCommand {
         let split = examples(of: data)
         // Whatever does not fit is told before the first model is run.
         let shapes = try models.map { try DataFit.check(KerasFile(opening: $0), split) }
-        let labels = try Labels(of: split), workers = threading.workers, progress = common.progress
-        let sum = Predictions(zeros: ensemble ? split.count : 0, classCount: split.classCount)
-        var rows: [EvaluationReport.Model] = []
-        for (path, shape) in zip(models, shapes) {
-            let file = try KerasFile(opening: path)
-            progress.begin("evaluating \(path)", total: split.count)
-            let predictions = try predict(file.network(inputs: [shape]).network, split, workers, progress)
-            progress.end()
-            rows.append(
-                EvaluationReport.Model(
-                    path: path, parameters: file.sizeReport(inputs: [shape]).parameters,
-                    bytes: ByteCount(file.byteCount), metrics: Metrics(predictions, labels)))
-            if ensemble { sum.add(predictions, weight: 1 / Float(models.count)) }
-        }
-        let report = EvaluationReport(models: rows, ensemble: ensemble ? Metrics(sum, labels) : nil)
+        let evaluation = try Evaluation(split, workers: threading.workers, progress: common.progress)
+        let rows = try zip(models, shapes).map { try evaluation.add($0, shape: $1, of: models.count) }
+        let report = EvaluationReport(models: rows, ensemble: ensemble ? evaluation.ensemble : nil)
         try common.print(title(split) + report.table, json: report.json)
     }
 
@@ -69,21 +59,61 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func predict(
-        _ network: Network, _ split: ExampleSplit, _ workers: Workers, _ progress: Progress
-    ) throws -> Predictions {
-        let predictor = Predictor(network.graph, weights: network.weights.tensor, workers: workers)
-        return try withExtendedLifetime(network) {
-            try Predictions(of: predictor, over: split, workers: workers.count) { done in
-                progress.advance(to: done)
-                try Interruption.check()
-            }
-        }
-    }
-
     private func title(_ split: ExampleSplit) -> String {
         "\(split.path), \(split.name): \(grouped(split.count)) examples, \(grouped(split.classCount)) classes\n"
             .styled(.bold, on: .output)
+    }
+}
+
+/// Models looked at one after another.
+private final class Evaluation {
+    private let split: ExampleSplit
+    private let workers: Workers
+    private let progress: Progress
+    private let labels: Buffer
+    /// The mean of the models' scores so far.
+    private let sum: Buffer
+
+    init(_ split: ExampleSplit, workers: Workers, progress: Progress) throws {
+        self.split = split
+        self.workers = workers
+        self.progress = progress
+        labels = try split.allLabels()
+        sum = Buffer(zeros: labels.count)
+    }
+
+    private func rows(_ buffer: borrowing Buffer) -> Tensor {
+        buffer.tensor(count: split.count, shape: [split.classCount])
+    }
+
+    /// Measures a model, and adds it to the ensemble of `count`.
+    func add(_ path: String, shape: Shape, of count: Int) throws -> EvaluationReport.Model {
+        let file = try KerasFile(opening: path), network = try file.network(inputs: [shape]).network
+        progress.begin("evaluating \(path)", total: split.count)
+        let output = try predictLogits(
+            network.graph, weights: network.weights.tensor, of: split, workers: workers,
+            advance: { progress.advance(by: $0) }, isInterrupted: { Interruption.requested })
+        progress.end()
+        let scores = rows(output)
+        takeHead(network.graph.head, scores)
+        addScaled(scores, by: 1 / Float(count), to: rows(sum))
+        return EvaluationReport.Model(
+            path: path, parameters: network.graph.layout.parameterCount, bytes: ByteCount(file.byteCount),
+            metrics: metrics(scores, labels: rows(labels), kind: split.labelKind))
+    }
+
+    var ensemble: NamedMetrics { metrics(rows(sum), labels: rows(labels), kind: split.labelKind) }
+
+    /// Makes probabilities of logits. A model that ends in neither softmax nor sigmoid may give either.
+    private func takeHead(_ head: LayerGraph.Head, _ rows: Tensor) {
+        let task: Task =
+            switch head {
+            case .softmax: .oneClass
+            case .sigmoid: .manyLabels
+            case .none: split.labelKind == .oneClass ? .oneClass : .manyLabels
+            }
+        if head == .none && rows.values.allSatisfy({ $0 >= 0 && $0 <= 1 }) { return }
+        probabilities(rows, task: task, temperature: 1, into: rows)
     }
 }
 

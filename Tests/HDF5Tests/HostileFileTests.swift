@@ -59,4 +59,51 @@ import Testing
         }
         #expect(error?.kind == .damaged)
     }
+
+    /// HDF5 recurses into such a group until the stack ends.
+    @Test func refusesAGroupThatIsItsOwnChild() throws {
+        var bytes = try fixtureBytes("layouts.h5")
+        let tree = try #require(bytes.indices.dropLast(4).first { bytes[$0..<($0 + 4)].elementsEqual("TREE".utf8) })
+        bytes[tree + 5] = 1
+        for index in 0..<8 {
+            bytes[tree + 32 + index] = UInt8(truncatingIfNeeded: tree >> (8 * index))
+        }
+        let damaged = bytes
+        let error = failure { () throws(HDF5Error) in _ = try HDF5File(bytes: damaged, name: "loop.h5") }
+        #expect(error?.description == "could not open 'loop.h5': the index of a group leads back into itself")
+        #expect(error?.kind == .damaged)
+    }
+
+    /// HDF5 never returns from reading a string in such a heap.
+    @Test func refusesAHeapThatNeverEnds() throws {
+        var bytes = try fixtureBytes("strings.h5")
+        let heap = try #require(bytes.indices.dropLast(4).first { bytes[$0..<($0 + 4)].elementsEqual("GCOL".utf8) })
+        for index in [16, 17] + (24..<32) {
+            bytes[heap + index] = 0
+        }
+        let damaged = bytes
+        let error = failure { () throws(HDF5Error) in _ = try HDF5File(bytes: damaged, name: "loop.h5") }
+        #expect(error?.description == "could not open 'loop.h5': a heap of strings has an object of impossible size")
+    }
+
+    /// HDF5 copies what lies behind its own memory when it reads such a dataset.
+    @Test func refusesDataShorterThanDeclared() throws {
+        var bytes = try fixtureBytes("types.h5")
+        let file = try HDF5File(bytes: bytes, name: "t.h5")
+        #expect(try file.root.dataset("little/float32").storedByteCount == 24)
+        // The layout message of a contiguous dataset: version 3, class 1, address, size. Every size of 24 becomes 8.
+        for start in bytes.indices.dropLast(24)
+        where bytes[start] == 3 && bytes[start + 1] == 1
+            && bytes[(start + 10)..<(start + 18)] == [24, 0, 0, 0, 0, 0, 0, 0]
+        {
+            bytes[start + 10] = 8
+        }
+        let short = try HDF5File(bytes: bytes, name: "short.h5")
+        let error = failure { () throws(HDF5Error) in _ = try short.root.dataset("little/float32") }
+        #expect(
+            error?.description == """
+                could not open '/little/float32' in 'short.h5': it declares 24 bytes of data, \
+                but only 8 bytes are stored
+                """)
+    }
 }

@@ -34,6 +34,9 @@ void cv_softmax(ptrdiff_t rows, ptrdiff_t columns, float temperature, const floa
 void cv_softmax_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *y, const float *dy, float *dx);
 // log Σ exp(x / temperature) of each row.
 void cv_log_sum_exp(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *x, float *result);
+// p = softmax(z / temperature), and the result is Σ over rows and columns of q (z / temperature − log Σ exp): minus the
+// cross-entropy of q and p, as a double.
+double cv_soft_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *q, const float *z, float *p);
 
 void cv_fill(ptrdiff_t count, float value, float *y);
 void cv_add(ptrdiff_t count, const float *a, const float *b, float *y);

@@ -1,0 +1,217 @@
+import Datasets
+import Foundation
+import HDF5
+import Kernels
+import ModelFiles
+import Networks
+import Tensors
+import Training
+
+/// Distils an ensemble of teachers into one student that fits a budget.
+///
+/// `plan` is cheap and refuses what cannot work; `run` does the work, one teacher in memory at a time.
+public final class Compressor {
+    private let request: CompressionRequest
+    private let tell: (CompressionEvent) -> Void
+    private let isInterrupted: () -> Bool
+    private let data: ExampleFile
+    private let plan: StudentPlan
+    private let task: Task
+    private var seconds = CompressionReport.Seconds()
+    private let start = Date()
+
+    /// Opens the data, fits the student to the budget and checks both against each other, before any teacher is opened.
+    ///
+    /// - Throws: `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input.
+    public init(
+        _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
+        tell: @escaping (CompressionEvent) -> Void
+    ) throws {
+        self.request = request
+        self.tell = tell
+        self.isInterrupted = isInterrupted
+        let data = try ExampleFile(opening: request.data)
+        self.data = data
+        task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+        plan = try StudentPlan(
+            request.student, width: request.width, budget: request.budget, data: data, task: task)
+        seconds.load += Date().timeIntervalSince(start)
+    }
+
+    public func run() throws -> CompressionReport {
+        try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
+        let workers = Workers(request.threads)
+        defer { workers.close() }
+        let (train, validation) = data.trainAndValidation()
+        tell(.message(plan.sentence(budget: request.budget)))
+
+        let loading = Date()
+        let dataDigest = try sha256(ofFile: request.data)
+        let store = try TeacherStore("\(request.runDirectory)/soft-targets", dataDigest: dataDigest)
+        let teachers = try request.teachers.map { try Teacher($0, data: data, task: task) }
+        seconds.load += Date().timeIntervalSince(loading)
+
+        let teaching = Date()
+        for teacher in teachers { try teach(teacher, [train, validation], store, workers) }
+        let ensemble = try Ensemble(
+            teachers, store, validation: validation, task: task, combination: request.combination,
+            weights: request.teacherWeights)
+        for line in ensemble.messages { tell(line) }
+        let softTargets = try ensemble.softTargets(train, store, temperature: request.temperature)
+        try writeManifest(teachers, ensemble, dataDigest)
+        seconds.teach += Date().timeIntervalSince(teaching)
+
+        let loss = DistillationLoss(softTargets, softWeight: request.softWeight, lambda: request.lambda)
+        tell(.message("loss: \(loss.formula)"))
+        let fingerprint = fingerprint(loss.formula, ensemble, teachers, dataDigest)
+        let student = try trainStudent(
+            "student", minimizing: loss, train, validation, fingerprint: fingerprint, workers)
+        let baseline =
+            request.baseline
+            ? try trainStudent(
+                "baseline", minimizing: LabelLoss(data.labelKind), train, validation,
+                fingerprint: "labels only; \(fingerprint)", workers) : nil
+
+        let exporting = Date()
+        let weights = ParameterVector(zeros: student.graph.layout)
+        weights.tensor.copy(from: student.result)
+        let bytes = try plan.export.write(weights, to: request.output, limit: request.budget)
+        seconds.export += Date().timeIntervalSince(exporting)
+
+        return try evaluate(
+            teachers, ensemble, store, student: student, baseline: baseline, bytes: bytes, validation: validation,
+            workers)
+    }
+
+    // MARK: - Teaching
+
+    /// Makes sure that the store has a teacher's logits for some splits.
+    private func teach(
+        _ teacher: Teacher, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers
+    ) throws {
+        let missing = splits.filter { $0.count > 0 && !store.has(teacher.digest, $0) }
+        guard !missing.isEmpty else { return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory")) }
+        let network = try teacher.network()
+        tell(.began("teacher \(teacher.name)", total: missing.reduce(0) { $0 + $1.count }))
+        for split in missing {
+            let logits = try predictLogits(
+                network.graph, weights: network.weights.tensor, of: split, workers: workers,
+                advance: { self.tell(.advanced($0, note: nil)) }, isInterrupted: isInterrupted)
+            guard isFinite(logits.tensor) else {
+                throw ModelFileError(
+                    .refused, teacher.path, ["predicts NaN or infinite numbers for examples of '\(split.name)'"],
+                    advice: "Check that the data has the range that the teacher was trained with")
+            }
+            try store.keep(logits.tensor, of: teacher.digest, split: split)
+        }
+        tell(.ended)
+    }
+
+    private func writeManifest(_ teachers: [Teacher], _ ensemble: Ensemble, _ dataDigest: String) throws {
+        let manifest: JSON = [
+            "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
+            "teachers": .array(zip(teachers, ensemble.weights).map { teacher, weight in
+                ["path": .string(teacher.path), "sha256": .string(teacher.digest), "weight": .number(weight)]
+            }),
+            "combination": .string(request.combination.rawValue),
+            "temperature": .number(Double(request.temperature)),
+        ]
+        try manifest.indented.write(
+            toFile: "\(request.runDirectory)/manifest.json", atomically: true, encoding: .utf8)
+    }
+
+    // MARK: - Training
+
+    /// Everything the student's weights depend on.
+    private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ teachers: [Teacher], _ data: String) -> String {
+        let shares = zip(teachers, ensemble.weights).map { "\($0.digest):\($1)" }.joined(separator: ",")
+        return "\(formula); \(request.recipe); \(plan.sentence(budget: request.budget)); \(request.combination); \(shares); data \(data)"
+    }
+
+    private func trainStudent(
+        _ name: String, minimizing objective: some Objective<ExampleBatch>, _ train: ExampleSplit,
+        _ validation: ExampleSplit, fingerprint: String, _ workers: Workers
+    ) throws -> Trainer {
+        let beginning = Date()
+        let graph = plan.built.graph
+        let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: request.recipe.seed)[-1])
+        let trainer = Trainer(graph, weights: weights, recipe: request.recipe, workers: workers)
+        let path = "\(request.runDirectory)/\(name)-checkpoint.h5"
+        if !request.isResuming { try? FileManager.default.removeItem(atPath: path) }
+        let log = try MetricsLog("\(request.runDirectory)/\(name)-metrics.jsonl", isAppending: request.isResuming)
+        var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
+        run.checkpoint = (path, fingerprint)
+        run.isInterrupted = isInterrupted
+        var accuracy = ""
+        run.advance = { [tell] count, loss in
+            tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(accuracy)"))
+        }
+        run.epochEnded = { report in
+            if let value = report.validationAccuracy { accuracy = ", held-out accuracy \(fixed(value, digits: 4))" }
+            log.append(report, terms: objective.terms)
+        }
+        tell(.began("training \(name)", total: train.count * request.recipe.epochs))
+        try run.run(trainer, minimizing: objective, workers: workers)
+        tell(.ended)
+        seconds.train += Date().timeIntervalSince(beginning)
+        return trainer
+    }
+
+    // MARK: - Evaluation
+
+    /// Reads the test split, for the first and only time.
+    private func evaluate(
+        _ teachers: [Teacher], _ ensemble: Ensemble, _ store: TeacherStore, student: Trainer, baseline: Trainer?,
+        bytes: ByteCount, validation: ExampleSplit, _ workers: Workers
+    ) throws -> CompressionReport {
+        let evaluating = Date()
+        let test = data.test, task = task, shape: Shape = [data.classCount]
+        let labelBuffer = try test.allLabels()
+        let labels = labelBuffer.tensor(count: test.count, shape: shape)
+        for teacher in teachers { try teach(teacher, [test], store, workers) }
+        let sum = EnsembleSum(
+            rows: test.count, classes: data.classCount, combination: request.combination, task: task)
+        var reports: [CompressionReport.Teacher] = []
+        for (index, teacher) in teachers.enumerated() {
+            let logits = try ensemble.logits(index, test, store)
+            let rows = logits.buffer.tensor(count: test.count, shape: shape)
+            sum.add(rows, weight: Float(ensemble.weights[index]))
+            reports.append(
+                CompressionReport.Teacher(
+                    path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
+                    weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
+                    test: metrics(scores(rows), labels: labels, task: task)))
+        }
+        let together = sum.finish()
+
+        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (CompressionReport.Metrics, SharedBuffer) {
+            let logits = SharedBuffer(
+                try predictLogits(trainer.graph, weights: trainer.result, of: split, workers: workers))
+            let result = metrics(scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
+            return (result, logits)
+        }
+        let (studentTest, studentLogits) = try measure(student, test, labels)
+        let studentValidation =
+            validation.count > 0
+            ? try measure(student, validation, ensemble.labels.buffer.tensor(count: validation.count, shape: shape)).0
+            : []
+        let baselineTest = try baseline.map { try measure($0, test, labels).0 }
+        seconds.evaluate += Date().timeIntervalSince(evaluating)
+        seconds.total = Date().timeIntervalSince(start)
+        return CompressionReport(
+            teachers: reports, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
+            ensembleValidation: ensemble.validation, ensembleTest: metrics(together, labels: labels, task: task),
+            student: CompressionReport.Student(
+                path: request.output, name: plan.built.architecture.name,
+                parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
+                validation: studentValidation, test: studentTest,
+                agreement: agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)),
+            baselineTest: baselineTest, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+    }
+
+    /// Logits as scores between 0 and 1, in place.
+    private func scores(_ logits: Tensor) -> Tensor {
+        probabilities(logits, task: task, temperature: 1, into: logits)
+        return logits
+    }
+}

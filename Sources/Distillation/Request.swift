@@ -1,0 +1,107 @@
+public import Tensors
+public import Training
+
+/// What a user wants compressed, and how: plain values, nothing opened yet.
+public struct CompressionRequest: Sendable {
+    /// Where the student's architecture comes from.
+    public enum Student: Hashable, Sendable {
+        /// The widest of `Architectures/students` that suits the data and fits the budget.
+        case automatic
+        /// An architecture (`.yaml`) or a Keras model whose architecture is taken (`.h5`).
+        case file(String)
+    }
+
+    public var teachers: [String]
+    public var data: String
+    public var budget: ByteCount
+    public var output: String
+    public var student = Student.automatic
+    /// The multiplier of the architecture's width; nil fits it to the budget.
+    public var width: Double?
+    public var recipe: Recipe
+    public var temperature: Float
+    public var lambda: Schedule
+    public var softWeight: Schedule
+    public var combination = Combination.mean
+    public var teacherWeights = TeacherWeights.uniform
+    /// Whether the same student is trained on labels alone as well.
+    public var baseline = false
+    public var runDirectory: String
+    /// Whether to go on from the run directory's checkpoint.
+    public var isResuming = false
+    public var threads: Int?
+
+    public init(
+        teachers: [String], data: String, budget: ByteCount, output: String, recipe: Recipe, temperature: Float,
+        lambda: Schedule, softWeight: Schedule, runDirectory: String
+    ) {
+        (self.teachers, self.data, self.budget, self.output) = (teachers, data, budget, output)
+        (self.recipe, self.temperature) = (recipe, temperature)
+        (self.lambda, self.softWeight, self.runDirectory) = (lambda, softWeight, runDirectory)
+    }
+}
+
+/// What a compression is doing, for those who watch.
+public enum CompressionEvent: Sendable {
+    /// A sentence to be told as it is.
+    case message(String)
+    /// Something the user should know before trusting the result.
+    case warning(String)
+    /// A part of the work begins; `total` counts examples.
+    case began(String, total: Int)
+    /// More examples are done. `note` is the latest figure worth seeing.
+    case advanced(Int, note: String?)
+    case ended
+}
+
+/// What a compression came to.
+public struct CompressionReport: Sendable {
+    /// Metrics by the names of `--json`: `accuracy`, or `gap_at_20`, `map`, `hit_at_1` and `perr`.
+    public typealias Metrics = [(name: String, value: Double)]
+
+    public struct Teacher: Sendable {
+        public let path: String
+        public let parameters: Int
+        public let bytes: ByteCount
+        public let weight: Double
+        /// On held-out rows, and on the test split.
+        public let validation: Metrics
+        public let test: Metrics
+    }
+
+    public struct Student: Sendable {
+        public let path: String
+        public let name: String
+        public let parameters: Int
+        public let bytes: ByteCount
+        public let predictedBytes: ByteCount
+        public let validation: Metrics
+        public let test: Metrics
+        /// How often its first class is the ensemble's, on the test split.
+        public let agreement: Double
+    }
+
+    public struct Seconds: Sendable {
+        public var load = 0.0, teach = 0.0, train = 0.0, evaluate = 0.0, export = 0.0, total = 0.0
+        public init() {}
+    }
+
+    public let teachers: [Teacher]
+    public let ensembleBytes: ByteCount
+    public let ensembleValidation: Metrics
+    public let ensembleTest: Metrics
+    public let student: Student
+    public let baselineTest: Metrics?
+    public let budget: ByteCount
+    public let seconds: Seconds
+    public let peakMemory: ByteCount
+
+    /// The first metric decides: accuracy, or GAP.
+    private func first(_ metrics: Metrics) -> Double { metrics.first?.value ?? 0 }
+
+    /// The share of the ensemble's gain over the label-only student that the student keeps (Buciluă et al., 2006).
+    public var gainKept: Double? {
+        guard let baselineTest, first(ensembleTest) != first(baselineTest) else { return nil }
+        return (first(student.test) - first(baselineTest)) / (first(ensembleTest) - first(baselineTest))
+    }
+}

@@ -1,0 +1,111 @@
+import CHDF5
+import Foundation
+
+/// Refuses files on which HDF5 never returns, or recurses until the stack ends.
+///
+/// HDF5 1.10.8 follows a group's index into itself, and steps through a heap of strings by zero bytes at a time.
+/// Both structures begin with a signature, so this looks for every one of them and checks that it leads onwards:
+///
+///     index  "TREE", type (0: group), level, entries (2), 2 siblings, then key, child, key, child, …, key
+///     heap   "GCOL", version, 0 0 0, size, then objects: number (2), references (2), 0 (4), size, bytes (padded to 8)
+struct LoopCheck {
+    /// Larger files are not looked through, which would take longer than the work to be done with them.
+    static let byteLimit = 8 << 30
+
+    private let bytes: Data
+    private let place: HDF5Place
+    private let start: Int
+    private let addressSize: Int
+    private let lengthSize: Int
+
+    /// Takes the bytes of a file; nil if they are not laid out as HDF5, which the library will say better.
+    init?(_ bytes: Data, _ place: HDF5Place) {
+        let signature = Data([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A])
+        var start = 0
+        while start + 64 <= bytes.count, bytes[start..<(start + 8)] != signature {
+            start = start == 0 ? 512 : start * 2
+        }
+        guard start + 64 <= bytes.count else { return nil }
+        let sizes = start + (bytes[start + 8] < 2 ? 13 : 9)
+        let addressSize = Int(bytes[sizes]), lengthSize = Int(bytes[sizes + 1])
+        guard (1...8).contains(addressSize), (1...8).contains(lengthSize) else { return nil }
+        self.bytes = bytes
+        self.place = place
+        self.start = start
+        self.addressSize = addressSize
+        self.lengthSize = lengthSize
+    }
+
+    func run() throws(HDF5Error) {
+        for position in positions(of: "TREE") {
+            guard leadsOnwards(index: position) else {
+                throw HDF5Error(.damaged, "open", place, "the index of a group leads back into itself")
+            }
+        }
+        for position in positions(of: "GCOL") {
+            guard leadsOnwards(heap: position) else {
+                throw HDF5Error(.damaged, "open", place, "a heap of strings has an object of impossible size")
+            }
+        }
+    }
+
+    /// Children of an index of groups must lie one level lower.
+    private func leadsOnwards(index position: Int) -> Bool {
+        guard let level = byte(position + 5), level > 0, byte(position + 4) == 0 else { return true }
+        guard let count = number(position + 6, 2) else { return false }
+        for entry in 0..<count {
+            let place = position + 8 + 2 * addressSize + entry * (lengthSize + addressSize) + lengthSize
+            guard let address = number(place, addressSize) else { return false }
+            let (child, overflow) = address.addingReportingOverflow(start)
+            guard !overflow, child + 6 <= bytes.count, bytes[child..<(child + 4)].elementsEqual("TREE".utf8),
+                byte(child + 4) == 0, byte(child + 5) == level - 1
+            else { return false }
+        }
+        return true
+    }
+
+    private func leadsOnwards(heap position: Int) -> Bool {
+        guard byte(position + 4) == 1, let size = number(position + 8, lengthSize), size <= bytes.count - position
+        else {
+            return true
+        }
+        let header = (8 + lengthSize + 7) / 8 * 8
+        let end = position + size
+        var object = position + header
+        while object + header <= end {
+            guard let number = number(object, 2), let count = self.number(object + 8, lengthSize), count <= size else {
+                return false
+            }
+            // Number 0 is what is left, header included.
+            let step = number == 0 ? count : header + (count + 7) / 8 * 8
+            guard step > 0, step <= end - object else { return false }
+            object += step
+        }
+        return true
+    }
+
+    private func byte(_ position: Int) -> UInt8? {
+        position < bytes.count ? bytes[position] : nil
+    }
+
+    /// A little-endian number; nil if it lies outside the file or is too large for one.
+    private func number(_ position: Int, _ count: Int) -> Int? {
+        guard position + count <= bytes.count else { return nil }
+        let value = (0..<count).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[position + $1]) }
+        return Int(exactly: value)
+    }
+
+    private func positions(of signature: String) -> [Int] {
+        unsafe bytes.withUnsafeBytes { buffer in
+            var positions: [Int] = []
+            guard let base = buffer.baseAddress else { return positions }
+            var from = 0
+            while let found = unsafe chdf5_find(base + from, buffer.count - from, signature) {
+                let position = unsafe found - base
+                positions.append(position)
+                from = position + 1
+            }
+            return positions
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import ModelFiles
+import Testing
+
+/// Files that cannot be used, and what is said about them.
+@Suite struct RefusalTests {
+    private func message(_ name: String) -> String? {
+        let path = fixture("refused/\(name)")
+        do {
+            let file = try KerasFile(opening: path)
+            _ = try file.network()
+            return nil
+        } catch {
+            return "\(error)".replacing(path, with: name)
+        }
+    }
+
+    private static let savingAdvice =
+        "In Keras, load or build the model and write it with model.save('model.h5'), which keeps architecture and weights"
+    private static let trainingAdvice =
+        "Such a model predicts nothing; it was probably saved after its training had diverged"
+
+    @Test(arguments: [
+        ("conv3d.h5", "'conv3d.h5': layer 'conv' (Conv3D): layers of this class are not supported"),
+        (
+            "custom-activation.h5",
+            "'custom-activation.h5': layer 'hidden' (Dense): the activation 'Fixtures>wobble' is not supported"
+        ),
+        ("custom-layer.h5", "'custom-layer.h5': layer 'shift' (Fixtures>Shift): layers of this class are not supported"),
+        ("lambda.h5", "'lambda.h5': layer 'twice' (Lambda): Lambda layers hold Python code, which is never run"),
+        ("lambda-k2.h5", "'lambda-k2.h5': layer 'twice' (Lambda): Lambda layers hold Python code, which is never run"),
+        (
+            "unknown-activation.h5",
+            "'unknown-activation.h5': layer 'hidden' (Dense): the activation 'wobble' is not supported"
+        ),
+    ])
+    func refusesWhatItCannotBuild(name: String, expected: String) {
+        #expect(message(name) == expected)
+    }
+
+    @Test(arguments: [
+        ("nan-in-weights.h5", "layer 'output', parameter 'kernel': 1 of 6 numbers are NaN or infinite"),
+        ("infinity-in-weights.h5", "layer 'hidden', parameter 'bias': 1 of 3 numbers are NaN or infinite"),
+        ("negative-variance.h5", "layer 'normalization', parameter 'moving_variance': 1 of 4 variances are negative"),
+    ])
+    func refusesNumbersThatPredictNothing(name: String, problem: String) {
+        #expect(message(name) == "'\(name)': \(problem). \(Self.trainingAdvice)")
+    }
+
+    @Test func saysEverythingThatDoesNotFit() {
+        #expect(
+            message("wrong-shape.h5") == """
+                'wrong-shape.h5': 3 problems: layer 'hidden', parameter 'kernel': expected shape [4, 5], found [4, 3]; \
+                layer 'hidden', parameter 'bias': expected shape [5], found [3]; \
+                layer 'output', parameter 'kernel': expected shape [5, 2], found [3, 2]
+                """)
+        #expect(
+            message("missing-layer.h5") == """
+                'missing-layer.h5': expected weights of 2 layers ('hidden', 'output'), found weights of 1 ('hidden')
+                """)
+    }
+
+    @Test(arguments: ["weights-only-k2.h5", "weights-only.weights.h5"])
+    func refusesWeightsWithoutArchitecture(name: String) {
+        #expect(
+            message(name) == """
+                '\(name)': holds weights only, without the architecture (no attribute 'model_config'). \
+                \(Self.savingAdvice)
+                """)
+    }
+
+    @Test func knowsArchives() {
+        #expect(message("keras-archive.h5") == "'keras-archive.h5': is a .keras archive, not HDF5. \(Self.savingAdvice)")
+    }
+
+    @Test func saysWhereDamagedFilesAreDamaged() {
+        #expect(
+            message("not-json.h5") == "'not-json.h5': the attribute 'model_config' is not JSON: byte 298: expected a value")
+        #expect(
+            message("missing-weight.h5") == """
+                could not open '/model_weights/output/model/output/bias' in 'missing-weight.h5': there is no such object
+                """)
+        #expect(message("truncated.h5")?.hasPrefix("could not open 'truncated.h5': unable to open file") == true)
+        #expect(message("nowhere.h5") == "could not open 'nowhere.h5': there is no such file")
+    }
+
+    @Test func refusesDataFiles() throws {
+        let path = fixture("dense.io.h5")
+        #expect(throws: ModelFileError.self) { _ = try KerasFile(opening: path) }
+    }
+}
