@@ -91,3 +91,11 @@ let package = Package(
         tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
     ]
 )
+
+// Tools/check makes every warning of ours an error; whoever only builds, perhaps with a later compiler, is not stopped.
+if Context.environment["COMPRESS_CHECK"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+        target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}
