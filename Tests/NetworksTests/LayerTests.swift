@@ -45,6 +45,33 @@ import Testing
             inputs: [[6, 5, 3]])
     }
 
+    @Test func transposedConvolutionKeepsTheContract() throws {
+        try expectLayerContract(TransposedConvolution2D(filters: 4, kernelSize: (3, 3)), inputs: [[4, 5, 3]])
+        try expectLayerContract(
+            TransposedConvolution2D(filters: 2, kernelSize: (3, 2), strides: (2, 3), padding: .same), inputs: [[3, 4, 3]])
+        try expectLayerContract(
+            TransposedConvolution2D(
+                filters: 2, kernelSize: (2, 1), strides: (3, 2), useBias: false, activation: Activation(.tanh)),
+            inputs: [[3, 2, 2]])
+    }
+
+    @Test func layersInOneRowKeepTheContract() throws {
+        try expectLayerContract(OneRow(DepthwiseConvolution2D(kernelSize: (1, 3), padding: .same)), inputs: [[6, 3]])
+        try expectLayerContract(
+            OneRow(TransposedConvolution2D(filters: 2, kernelSize: (1, 3), strides: (1, 2))), inputs: [[4, 3]])
+        try expectLayerContract(OneRow(UpSampling2D(rows: 1, columns: 3)), inputs: [[4, 2]])
+    }
+
+    @Test func axisSwapKeepsTheContract() throws {
+        try expectLayerContract(AxisSwap(1), inputs: [[3, 4, 2]])
+        try expectLayerContract(AxisSwap(-2), inputs: [[3, 4]])
+        try expectLayerContract(AxisSwap(2), inputs: [[3, 4]])
+    }
+
+    @Test func channelScalingKeepsTheContract() throws {
+        try expectLayerContract(ChannelScaling(scale: [2, -1, 0.5], offset: [0, 1, 2]), inputs: [[4, 3]])
+    }
+
     @Test func poolingKeepsTheContract() throws {
         for kind in [PoolingKind.max, .average] {
             try expectLayerContract(Pooling2D(kind, poolSize: (2, 2)), inputs: [[4, 6, 3]], step: 1e-3)
