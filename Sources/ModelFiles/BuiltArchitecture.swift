@@ -14,12 +14,13 @@ public struct BuiltArchitecture: Sendable {
         var parts: [Part] = []
         /// The options that build it again, in the words of both versions of Keras.
         var written: JSON.Object = [:]
+        /// The class that these options are for.
+        var className = ""
     }
 
     struct Part: Sendable {
         let name: String
         let suffix: String
-        let hasRowAxis: Bool
         let id: LayerGraph.LayerID
     }
 }
@@ -82,7 +83,9 @@ private struct GraphBuilder {
             }
             problems += found.map { "\(layer.place): \($0)" }
             recipes.append((parts, settings.magnitude))
-            layers.append(BuiltArchitecture.Layer(written: settings.written))
+            layers.append(
+                BuiltArchitecture.Layer(
+                    written: settings.written, className: settings.writtenClass ?? layer.className))
         }
     }
 
@@ -130,7 +133,7 @@ private struct GraphBuilder {
                 }
                 let id = graph.define(name, part.layer)
                 layers[index].parts.append(
-                    BuiltArchitecture.Part(name: name, suffix: part.suffix, hasRowAxis: part.hasRowAxis, id: id))
+                    BuiltArchitecture.Part(name: name, suffix: part.suffix, id: id))
             }
         }
     }

@@ -122,6 +122,9 @@ public struct KerasFile: ~Copyable {
         var weights: [StoredWeight] = []
         for name in try group.attributes.strings("weight_names") {
             let dataset = try group.dataset(name)
+            // How many batches a Normalization has seen; nothing is computed from it.
+            let isCount = dataset.shape.isEmpty && dataset.type.isInteger
+            if isCount { continue }
             weights.append(
                 StoredWeight(
                     name: name, path: dataset.place.path, shape: dataset.shape, type: dataset.type,

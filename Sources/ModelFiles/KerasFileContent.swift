@@ -153,7 +153,7 @@ private struct ConfigurationWriter {
     private func layer(_ index: Int) -> JSON {
         var config: JSON.Object = ["name": .string(layerNames[index])]
         for member in built.layers[index].written.members { config[member.key] = member.value }
-        return ["class_name": .string(built.architecture.layers[index].className), "config": .object(config)]
+        return ["class_name": .string(built.layers[index].className), "config": .object(config)]
     }
 
     /// An entry of a Functional: with its name outside too, and who calls it.

@@ -16,8 +16,6 @@ struct LayerPart: Sendable {
     var inputs: [Input]
     /// Whether it works on every step of the first axis by itself.
     var overSteps = false
-    /// Whether its kernels have an axis of size 1 in front that Keras's have not: one-dimensional layers computed in two.
-    var hasRowAxis = false
 
     /// The only part of a layer.
     init(_ layer: any Layer) { self.init("", layer) }
@@ -92,8 +90,12 @@ extension LayerCatalog {
                 Dense(units: units, useBias: useBias, activation: $0, kernelInitializer: initializer)
             }
         },
-        "Rescaling": { settings in
-            [LayerPart(Rescaling(scale: settings.number("scale"), offset: settings.number("offset", default: 0)))]
+        "Embedding": { settings in
+            settings.know(["input_length"])
+            let layer = Embedding(
+                count: settings.integer("input_dim"), units: settings.integer("output_dim"),
+                masksZero: settings.bool("mask_zero", default: false))
+            return [LayerPart(layer)]
         },
     ]
 
@@ -130,9 +132,57 @@ extension LayerCatalog {
             let filters = settings.integer("filters")
             let depthwise = depthwise(&settings, Window(&settings, axes: 2), "depthwise_initializer")
             settings.require("groups", 1)
-            return separable(&settings, filters: filters, depthwise)
+            let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
+            let initializer = settings.kernelInitializer("pointwise_initializer")
+            let pointwise = activated(activation, settings, "pointwise") {
+                Convolution2D(
+                    filters: filters, kernelSize: (1, 1), useBias: useBias, activation: $0,
+                    kernelInitializer: initializer)
+            }
+            return LayerPart.chain([LayerPart("depthwise", depthwise(false, Activation(.linear)))] + pointwise)
+        },
+        "DepthwiseConv1D": { settings in
+            let depthwise = depthwise(&settings, Window(&settings, axes: 1), "depthwise_initializer")
+            settings.require("groups", 1)
+            let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
+            return activated(activation, settings) { OneRow(depthwise(useBias, $0)) }
+        },
+        "SeparableConv1D": { settings in
+            let filters = settings.integer("filters")
+            let depthwise = depthwise(&settings, Window(&settings, axes: 1), "depthwise_initializer")
+            settings.require("groups", 1)
+            let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
+            let initializer = settings.kernelInitializer("pointwise_initializer")
+            let pointwise = activated(activation, settings, "pointwise") {
+                Convolution1D(
+                    filters: filters, kernelSize: 1, useBias: useBias, activation: $0, kernelInitializer: initializer)
+            }
+            return LayerPart.chain([LayerPart("depthwise", OneRow(depthwise(false, Activation(.linear))))] + pointwise)
+        },
+        "Conv2DTranspose": { settings in
+            let transposed = transposed(&settings, axes: 2)
+            return activated(settings.activation(), settings) { transposed($0) }
+        },
+        "Conv1DTranspose": { settings in
+            let transposed = transposed(&settings, axes: 1)
+            return activated(settings.activation(), settings) { OneRow(transposed($0)) }
         },
     ]
+
+    private static func transposed(
+        _ settings: inout LayerSettings, axes: Int
+    ) -> (Activation) -> TransposedConvolution2D {
+        let filters = settings.integer("filters"), window = Window(&settings, axes: axes, allowsCausal: false)
+        let useBias = settings.bool("use_bias", default: true), initializer = settings.kernelInitializer()
+        settings.require("output_padding", .null)
+        settings.require("groups", 1)
+        if window.dilation != (1, 1) { settings.fail("option 'dilation_rate': only 1 is supported") }
+        return { activation in
+            TransposedConvolution2D(
+                filters: filters, kernelSize: window.size, strides: window.strides, padding: window.padding,
+                useBias: useBias, activation: activation, kernelInitializer: initializer)
+        }
+    }
 
     private typealias MakeDepthwise = (_ useBias: Bool, _ activation: Activation) -> any Layer
 
@@ -148,31 +198,18 @@ extension LayerCatalog {
         }
     }
 
-    /// Each channel by itself, then a combination of channels at each place.
-    private static func separable(
-        _ settings: inout LayerSettings, filters: Int, _ depthwise: MakeDepthwise
-    ) -> [LayerPart] {
-        let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
-        let initializer = settings.kernelInitializer("pointwise_initializer")
-        let pointwise = activated(activation, settings, "pointwise") {
-            Convolution2D(
-                filters: filters, kernelSize: (1, 1), useBias: useBias, activation: $0, kernelInitializer: initializer)
-        }
-        return LayerPart.chain([LayerPart("depthwise", depthwise(false, Activation(.linear)))] + pointwise)
-    }
-
     /// How a kernel or pool moves over its input; a single axis is the second of two.
     private struct Window {
         let size, strides, dilation: (Int, Int)
         let padding: Padding
 
-        init(_ settings: inout LayerSettings, axes: Int) {
+        init(_ settings: inout LayerSettings, axes: Int, allowsCausal: Bool = true) {
             func pair(_ list: [Int]) -> (Int, Int) { axes == 1 ? (1, list[0]) : (list[0], list[1]) }
             let ones = Array(repeating: 1, count: axes)
             size = pair(settings.axes("kernel_size", count: axes))
             strides = pair(settings.axes("strides", count: axes, default: ones))
             dilation = pair(settings.axes("dilation_rate", count: axes, default: ones))
-            padding = settings.padding(allowsCausal: axes == 1)
+            padding = settings.padding(allowsCausal: axes == 1 && allowsCausal)
             settings.requireChannelsLast()
         }
     }
@@ -231,6 +268,7 @@ extension LayerCatalog {
             let margins = settings.margins("cropping", count: 1, default: 1)[0]
             return [LayerPart(Cropping1D(before: margins[0], after: margins[1]))]
         },
+        "UpSampling1D": { [LayerPart(OneRow(UpSampling2D(rows: 1, columns: $0.integer("size", default: 2))))] },
         "UpSampling2D": { settings in
             let size = settings.axes("size", count: 2, default: [2, 2])
             settings.require("interpolation", "nearest")
@@ -275,38 +313,6 @@ extension LayerCatalog {
         return rate
     }
 
-    private static let normalization: [String: Recipe] = [
-        "BatchNormalization": { settings in
-            let axis = lastAxis(&settings)
-            let layer = BatchNormalization(
-                axis: axis, momentum: settings.number("momentum", default: 0.99),
-                epsilon: settings.number("epsilon", default: 1e-3), center: settings.bool("center", default: true),
-                scale: settings.bool("scale", default: true))
-            settings.require("renorm", false)
-            return [LayerPart(layer)]
-        },
-        "LayerNormalization": { settings in
-            let axis = lastAxis(&settings)
-            if axis != -1 { settings.write(.integer(axis), to: "axis") }
-            settings.require("rms_scaling", false)
-            let layer = LayerNormalization(
-                epsilon: settings.number("epsilon", default: 1e-3), center: settings.bool("center", default: true),
-                scale: settings.bool("scale", default: true))
-            return [LayerPart(layer)]
-        },
-    ]
-
-    /// The axis to normalise, which Keras 2 writes as a list.
-    private static func lastAxis(_ settings: inout LayerSettings) -> Int {
-        let axes = settings.integers("axis", default: [-1])
-        guard axes.count == 1 else {
-            settings.fail("option 'axis': only one axis is supported, found \(axes)")
-            return -1
-        }
-        if axes[0] != -1 { settings.write(.integer(axes[0]), to: "axis") }
-        return axes[0]
-    }
-
     private static let activations: [String: Recipe] = [
         "Activation": { settings in
             switch settings.activation("activation", default: "linear") {
@@ -316,10 +322,8 @@ extension LayerCatalog {
             }
         },
         "Softmax": { settings in
-            let axes = settings.integers("axis", default: [-1])
-            if axes.count != 1 { settings.fail("option 'axis': only one axis is supported, found \(axes)") }
-            settings.write(.integer(axes.first ?? -1), to: "axis")
-            return [LayerPart(Softmax(axis: axes.first ?? -1))]
+            let axis = singleAxis(&settings)
+            return along(axis, Softmax())
         },
         "ReLU": { settings in
             settings.know(["max_value"])

@@ -55,6 +55,11 @@ struct LayerSettings {
     /// The options that were given and that nobody asked for.
     var unknown: [String] { options.keys.filter { !known.contains($0) } + unknownInside }
 
+    /// The class that builds it again, if that is another one.
+    private(set) var writtenClass: String?
+
+    mutating func write(asClass className: String) { writtenClass = className }
+
     // MARK: One option
 
     /// The value of an option, or nil if it is missing or null.
@@ -135,6 +140,23 @@ struct LayerSettings {
             read(
                 name, alias: alias, fallback, "a number", placeholder: 0,
                 parse: { $0.number.flatMap { $0.isFinite ? $0 : nil } }, write: { .number($0) }))
+    }
+
+    /// One number, or a list of them, perhaps in further lists.
+    mutating func numbers(_ name: String, default fallback: [Double]? = nil) -> [Float] {
+        read(
+            name, fallback, "a number or a list of numbers", placeholder: [0],
+            parse: { Self.numbers($0) }, write: { $0.count == 1 ? .number($0[0]) : .array($0.map { .number($0) }) }
+        ).map { Float($0) }
+    }
+
+    private static func numbers(_ json: JSON) -> [Double]? {
+        if let number = json.number { return number.isFinite ? [number] : nil }
+        guard let list = json.array, !list.isEmpty else { return nil }
+        let parts = list.compactMap(numbers)
+        // Lists around lists are axes of size 1, as in [[[1, 2, 3]]].
+        guard parts.count == list.count, list.count == 1 || parts.allSatisfy({ $0.count == 1 }) else { return nil }
+        return Array(parts.joined())
     }
 
     mutating func bool(_ name: String, default fallback: Bool) -> Bool {

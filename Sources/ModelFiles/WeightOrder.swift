@@ -28,11 +28,11 @@ extension BuiltArchitecture {
                 let others = layers[index].parts.filter { $0.name != part.name }
                 let otherNames = Set(others.flatMap { entries[$0.name] ?? [] }.map(\.spec.name))
                 for entry in entries[part.name] ?? [] {
-                    let axes = entry.spec.shape.axes, name = entry.spec.name
+                    let name = entry.spec.name
                     let slot = WeightSlot(
                         layer: layer, layerIndex: index, entry: entry,
                         name: otherNames.contains(name) ? "\(part.suffix)_\(name)" : name,
-                        shape: part.hasRowAxis && axes.count > 1 ? Array(axes.dropFirst()) : axes)
+                        shape: entry.spec.shape.axes)
                     let isTrained = layer.isTrainable && entry.spec.role == .trainable
                     if isTrained {
                         groups[groups.count - 1].slots.append(slot)

@@ -6,17 +6,12 @@ import Testing
 /// Every model that `Tools/reference/keras_fixtures.py` and `keras2_fixtures.py` wrote, run here and there.
 @Suite struct PredictionTests {
     /// Models with layers that are not supported.
-    static let unsupported: Set = [
-        "activation-layers.h5", "activation-layers-k2.h5", "batch-normalization.h5", "batch-normalization-k2.h5",
-        "batch-normalization-conv.h5", "batch-normalization-conv-k2.h5", "conv1d-transpose.h5", "conv2d-transpose.h5",
-        "conv2d-transpose-k2.h5", "dot.h5", "rescaling-per-channel.h5", "separable-conv1d.h5", "shapes.h5",
-        "shapes-k2.h5",
-    ]
+    static let unsupported: Set = ["dot.h5"]
 
     static let models = (try? FileManager.default.contentsOfDirectory(atPath: fixture("")))?
         .filter { $0.hasSuffix(".h5") && !$0.hasSuffix(".io.h5") && !unsupported.contains($0) }.sorted() ?? []
 
-    @Test func thereAreFixtures() { #expect(Self.models.count > 80) }
+    @Test func thereAreFixtures() { #expect(Self.models.count > 90) }
 
     @Test(arguments: models)
     func agreesWithKeras(model: String) throws {
