@@ -28,7 +28,13 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures
 let package = Package(
     name: "compress",
     products: [
-        .library(name: "Compression", targets: ["HDF5", "Tensors", "Kernels", "Networks", "Training", "Datasets"])
+        .executable(name: "compress", targets: ["compress"]),
+        .library(
+            name: "Compression",
+            targets: [
+                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "Distillation",
+                "Reports",
+            ]),
     ],
     traits: [
         .default(enabledTraits: ["OneDNN"]),
@@ -59,11 +65,18 @@ let package = Package(
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
         library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
-
         library("Distillation", [
             "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
             .product(name: "Crypto", package: "swift-crypto"),
         ]),
+        library("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
+        .executableTarget(
+            name: "compress",
+            dependencies: [
+                "HDF5", "Gzip", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "Distillation",
+                "Reports", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
 
@@ -74,5 +87,6 @@ let package = Package(
         tests("Gzip"),
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
+        tests("Reports", ["Tensors", "ModelFiles", "Training"]),
     ]
 )

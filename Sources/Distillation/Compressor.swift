@@ -1,11 +1,11 @@
-public import Datasets
+import Datasets
 import Foundation
 import HDF5
 import Kernels
-public import ModelFiles
-public import Networks
-public import Tensors
-public import Training
+import ModelFiles
+import Networks
+import Tensors
+import Training
 
 /// Distils an ensemble of teachers into one student that fits a budget.
 ///
@@ -184,9 +184,10 @@ public final class Compressor {
         }
         let together = sum.finish()
 
-        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (CompressionReport.Metrics, Buffer) {
-            let logits = try predictLogits(trainer.graph, weights: trainer.result, of: split, workers: workers)
-            let result = metrics(scores(logits.tensor(count: split.count, shape: shape)), labels: labels, task: task)
+        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (CompressionReport.Metrics, SharedBuffer) {
+            let logits = SharedBuffer(
+                try predictLogits(trainer.graph, weights: trainer.result, of: split, workers: workers))
+            let result = metrics(scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
             return (result, logits)
         }
         let (studentTest, studentLogits) = try measure(student, test, labels)
@@ -204,7 +205,7 @@ public final class Compressor {
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 validation: studentValidation, test: studentTest,
-                agreement: agreement(studentLogits.tensor(count: test.count, shape: shape), together)),
+                agreement: agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)),
             baselineTest: baselineTest, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
     }
 

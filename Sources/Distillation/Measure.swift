@@ -6,7 +6,7 @@ import Training
 func metrics(_ predictions: Tensor, labels: Tensor, task: Task) -> CompressionReport.Metrics {
     switch task {
     case .oneClass: [("accuracy", accuracy(predictions, labels: labels))]
-    case .manyLabels: multiLabelMetrics(predictions, labels: labels)
+    case .manyLabels: []
     }
 }
 
@@ -23,6 +23,6 @@ func crossEntropy(_ probabilities: Tensor, labels: Tensor, task: Task) -> Double
 /// The most memory the process has had, in bytes.
 func peakMemory() -> ByteCount {
     var usage = rusage()
-    unsafe getrusage(RUSAGE_SELF, &usage)
+    unsafe getrusage(__rusage_who_t(Int32(RUSAGE_SELF.rawValue)), &usage)
     return ByteCount(usage.ru_maxrss * 1024)
 }

@@ -89,8 +89,9 @@ extension ArchitectureFile {
         private mutating func addInput(_ name: String, _ value: YAMLValue) {
             var axes: [Int?] = []
             for element in value.elements ?? [] {
-                let axis = element.json.integer
-                guard element.isNull || (axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false) else {
+                // A word, such as `time`, stands for an extent that the data decides.
+                let axis = element.json.integer, isWord = element.string?.allSatisfy(\.isLetter) ?? false
+                guard element.isNull || isWord || (axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false) else {
                     return fail(element, "input '\(name)': expected a whole number of 1 or more, found \(element.json)")
                 }
                 axes.append(axis)

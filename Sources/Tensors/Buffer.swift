@@ -9,11 +9,41 @@
 /// A fixed-size block of floats with a single owner, aligned for vector instructions.
 ///
 /// Fresh memory is zero. Large blocks come straight from the system in whole pages that are touched when first used.
-@safe public struct Buffer: ~Copyable, @unchecked Sendable {
-    public let count: Int
-    @usableFromInline let base: UnsafeMutablePointer<Float>
+/// Tensors that view the block keep its memory, so that a view never outlives what it shows.
+public struct Buffer: ~Copyable, Sendable {
+    private let memory: Memory
 
-    public init(zeros count: Int) {
+    public init(zeros count: Int) { memory = Memory(count) }
+
+    public var count: Int { memory.count }
+
+    /// All elements as one example of shape (count).
+    public var tensor: Tensor { unsafe Tensor(memory, memory.base, count: 1, shape: [count]) }
+
+    /// The `count` examples of `shape` that begin at element `offset`.
+    public func tensor(at offset: Int = 0, count: Int = 1, shape: Shape) -> Tensor {
+        precondition(offset >= 0 && offset + count * shape.elementCount <= self.count, "a view beyond its buffer")
+        return unsafe Tensor(memory, memory.base + offset, count: count, shape: shape)
+    }
+
+    public subscript(index: Int) -> Float {
+        get {
+            precondition(index >= 0 && index < count, "index \(index) of a buffer of \(count)")
+            return unsafe memory.base[index]
+        }
+        nonmutating set {
+            precondition(index >= 0 && index < count, "index \(index) of a buffer of \(count)")
+            unsafe memory.base[index] = newValue
+        }
+    }
+}
+
+/// Pages of the system, given back when nobody views them any more.
+@safe final class Memory: @unchecked Sendable {
+    let count: Int
+    let base: UnsafeMutablePointer<Float>
+
+    init(_ count: Int) {
         precondition(count >= 0, "a buffer cannot have \(count) elements")
         self.count = count
         let byteCount = max(count, 1) * MemoryLayout<Float>.stride
@@ -25,24 +55,4 @@
     }
 
     deinit { unsafe munmap(base, max(count, 1) * MemoryLayout<Float>.stride) }
-
-    /// All elements as one example of shape (count).
-    public var tensor: Tensor { unsafe Tensor(base, count: 1, shape: [count]) }
-
-    /// The `count` examples of `shape` that begin at element `offset`.
-    public func tensor(at offset: Int = 0, count: Int = 1, shape: Shape) -> Tensor {
-        precondition(offset >= 0 && offset + count * shape.elementCount <= self.count, "a view beyond its buffer")
-        return unsafe Tensor(base + offset, count: count, shape: shape)
-    }
-
-    @inlinable public subscript(index: Int) -> Float {
-        get {
-            precondition(index >= 0 && index < count, "index \(index) of a buffer of \(count)")
-            return unsafe base[index]
-        }
-        nonmutating set {
-            precondition(index >= 0 && index < count, "index \(index) of a buffer of \(count)")
-            unsafe base[index] = newValue
-        }
-    }
 }

@@ -1,15 +1,17 @@
 /// A block of floats lent by a `Buffer`: `count` examples of one shape, dense, row-major.
 ///
-/// A tensor owns nothing and is valid for as long as its buffer is. Layers meet tensors only inside a pass, where the
-/// workspace holds the memory. Writing through a tensor is visible to every other view of the same memory.
+/// A tensor is a view: writing through it is visible to every other view of the same memory, which lives as long as any
+/// of them.
 @safe public struct Tensor: @unchecked Sendable {
     /// The number of examples, `B`.
     public let count: Int
     /// The shape of one example.
     public let shape: Shape
     public let base: UnsafeMutablePointer<Float>
+    fileprivate let memory: Memory
 
-    public init(_ base: UnsafeMutablePointer<Float>, count: Int, shape: Shape) {
+    init(_ memory: Memory, _ base: UnsafeMutablePointer<Float>, count: Int, shape: Shape) {
+        self.memory = memory
         unsafe self.base = base
         self.count = count
         self.shape = shape
@@ -35,13 +37,13 @@
     /// The same memory, seen as `count` examples of `shape`.
     public func viewed(count: Int, shape: Shape) -> Tensor {
         precondition(count * shape.elementCount == elementCount, "\(elementCount) elements cannot be \(count) × \(shape)")
-        return unsafe Tensor(base, count: count, shape: shape)
+        return unsafe Tensor(memory, base, count: count, shape: shape)
     }
 
     /// `count` elements from `offset` on, as one example.
     public func slice(at offset: Int, count: Int) -> Tensor {
         precondition(offset >= 0 && count >= 0 && offset + count <= elementCount, "a slice beyond its tensor")
-        return unsafe Tensor(base + offset, count: 1, shape: [count])
+        return unsafe Tensor(memory, base + offset, count: 1, shape: [count])
     }
 
     public func copy(from other: Tensor) {
@@ -81,6 +83,7 @@
     /// Whether the memory holds the transpose: (columns, rows) with `stride` between its rows.
     public let isTransposed: Bool
     public let base: UnsafeMutablePointer<Float>
+    private let memory: Memory
 
     public init(_ tensor: Tensor, rows: Int, columns: Int, stride: Int? = nil, at offset: Int = 0) {
         let stride = stride ?? columns
@@ -92,6 +95,7 @@
         self.columns = columns
         self.stride = stride
         isTransposed = false
+        memory = tensor.memory
         unsafe base = tensor.base + offset
     }
 
@@ -100,6 +104,7 @@
         columns = matrix.rows
         stride = matrix.stride
         isTransposed = !matrix.isTransposed
+        memory = matrix.memory
         unsafe base = matrix.base
     }
 

@@ -1,0 +1,139 @@
+import Datasets
+import Foundation
+public import ModelFiles
+import Networks
+public import Tensors
+
+/// The student before it is trained: its architecture, its width and the exact size of its file.
+struct StudentPlan {
+    let built: BuiltArchitecture
+    let export: ExportPlan
+    /// The multiplier of the architecture's width, where it has one.
+    let width: Double?
+
+    /// Finds a student that suits the data and fits the budget.
+    ///
+    /// - Throws: `BudgetError` when none fits; `ModelFileError` for an architecture that does not suit the data.
+    init(_ choice: CompressionRequest.Student, width: Double?, budget: ByteCount, data: ExampleFile, task: Task) throws {
+        let shape = Shape(data.exampleShape)
+        switch choice {
+        case .automatic:
+            try self.init(
+                try Self.suitable(for: shape), width: width, budget: budget, shape: shape, data: data, task: task)
+        case .file(let path) where ArchitectureFile.isNamed(path):
+            try self.init(
+                try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data, task: task)
+        case .file(let path):
+            let file = try KerasFile(opening: path)
+            try self.init(try file.graph(inputs: [shape]), width: nil, budget: budget, data: data, task: task) { nil }
+        }
+    }
+
+    private init(
+        _ file: ArchitectureFile, width: Double?, budget: ByteCount, shape: Shape, data: ExampleFile, task: Task
+    ) throws {
+        let classes = data.classCount
+        func widest() throws -> Double? { try file.widestWidth(fitting: budget, classes: classes, input: shape) }
+        let fitted = try width ?? widest()
+        let built = try Self.withHead(
+            file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), task
+        ).graph()
+        try self.init(built, width: file.usesWidth ? fitted : nil, budget: budget, data: data, task: task, widest)
+    }
+
+    private init(
+        _ built: BuiltArchitecture, width: Double?, budget: ByteCount, data: ExampleFile, task: Task,
+        _ widest: () throws -> Double?
+    ) throws {
+        let graph = built.graph, path = built.architecture.origin
+        guard graph.inputs.count == 1, graph.shape(of: graph.inputs[0]) == Shape(data.exampleShape) else {
+            let found = graph.inputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
+            throw ModelFileError(
+                .refused, path, ["takes \(found), but '\(data.path)' has x of shape \(Shape(data.exampleShape))"])
+        }
+        guard graph.outputs.count == 1, graph.shape(of: graph.outputs[0]) == [data.classCount] else {
+            let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
+            throw ModelFileError(.refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
+        }
+        let wanted: LayerGraph.Head = task == .oneClass ? .softmax : .sigmoid
+        guard graph.head == wanted else {
+            throw ModelFileError(
+                .refused, path, ["must end in \(wanted.rawValue), since the labels are \(task == .oneClass ? "one class each" : "several each")"])
+        }
+        guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
+        export = try ExportPlan(built)
+        guard export.size.file <= budget else {
+            throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
+        }
+        self.built = built
+        self.width = width
+    }
+
+    /// One line for the user.
+    func sentence(budget: ByteCount) -> String {
+        let size = export.size, share = 100 * Double(size.file.bytes) / Double(budget.bytes)
+        let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
+        return "student: \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
+            + "\(size.file) of \(budget) (\(fixed(share, digits: 1)) %)"
+    }
+
+    // MARK: - Choosing
+
+    /// The student of `Architectures/students` for data of some shape: pictures, sequences or vectors.
+    private static func suitable(for shape: Shape) throws -> ArchitectureFile {
+        let name = switch shape.rank {
+        case 1: "mlp"
+        case 2: "bag-of-frames"
+        case 3: "conv"
+        default:
+            throw ModelFileError(
+                .refused, "Architectures/students", ["has no student for examples of shape \(shape)"],
+                advice: "Choose one with --student")
+        }
+        guard let folder = studentFolder else {
+            throw ModelFileError(
+                .missing, "Architectures/students", ["is not beside the program"],
+                advice: "Choose an architecture with --student, or set COMPRESS_ARCHITECTURES to that folder's parent")
+        }
+        return try ArchitectureFile(reading: "\(folder)/\(name).yaml")
+    }
+
+    /// In the folder that COMPRESS_ARCHITECTURES names, or beside the program, or in a folder above it.
+    private static var studentFolder: String? {
+        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        var folders = ProcessInfo.processInfo.environment["COMPRESS_ARCHITECTURES"].map { [$0] } ?? []
+        var folder = program.deletingLastPathComponent()
+        for _ in 0..<6 {
+            folders += [folder.path + "/Architectures", folder.path + "/share/compress/Architectures"]
+            folder = folder.deletingLastPathComponent()
+        }
+        return folders.map { $0 + "/students" }.first { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// The architecture with the last layer's activation that the task needs: students are written with softmax.
+    private static func withHead(_ architecture: Architecture, _ task: Task) -> Architecture {
+        guard task == .manyLabels, var last = architecture.layers.last, last.options["activation"]?.string == "softmax"
+        else { return architecture }
+        var changed = architecture
+        last.options["activation"] = .string("sigmoid")
+        changed.layers[changed.layers.count - 1] = last
+        return changed
+    }
+}
+
+/// A student that does not fit: by how much, where the bytes are, and what would fit.
+public struct BudgetError: Error, CustomStringConvertible {
+    public let limit: ByteCount
+    public let size: SizeReport
+    /// The widest width of the same architecture that fits, if there is one.
+    public let fittingWidth: Double?
+
+    public var description: String {
+        let excess = ByteCount(size.file.bytes - limit.bytes)
+        let cure =
+            fittingWidth.map { "--width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)") would fit" }
+            ?? "Choose a smaller --student"
+        return "the student takes \(size.file), \(excess) over the budget of \(limit). "
+            + "Largest layers: \(size.largestInWords()). \(cure)."
+    }
+}

@@ -1,0 +1,84 @@
+import Datasets
+import Foundation
+import Gzip
+import HDF5
+import ModelFiles
+
+/// What the program says to its caller: the exit codes of the manual, after `sysexits.h`.
+enum ExitStatus: Int32 {
+    case success = 0
+    /// The answer is no: over the budget.
+    case overBudget = 1
+    /// The command line is wrong.
+    case usage = 64
+    /// An input file is damaged, of the wrong shape, or unsupported.
+    case badInput = 65
+    /// An input file is missing or unreadable.
+    case noInput = 66
+    /// A mistake of ours.
+    case internalError = 70
+    /// The output cannot be created.
+    case cannotCreate = 73
+    /// Reading or writing failed midway.
+    case inputOutput = 74
+    case interrupted = 130
+    case terminated = 143
+}
+
+/// Something that went wrong, with the code that it ends the program with.
+struct Failure: Error, CustomStringConvertible {
+    let status: ExitStatus
+    let description: String
+
+    init(_ status: ExitStatus, _ description: String) {
+        self.status = status
+        self.description = description
+    }
+}
+
+extension Failure {
+    /// The one place where errors become exit codes.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as HDF5Error: self.init(Self.status(error), error.description)
+        case let error as ModelFileError: self.init(Self.status(error.kind), error.description)
+        case let error as ExampleFileError: self.init(.badInput, error.description)
+        case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
+        case let error as CocoaError: self.init(Self.status(error), Self.words(error))
+        default: self.init(.internalError, "internal error: \(error)")
+        }
+    }
+
+    private static func status(_ error: HDF5Error) -> ExitStatus {
+        switch error.kind {
+        case .missing, .unreadable: .noInput
+        case .damaged, .absent, .unsupported: .badInput
+        case .write: error.action == "create" && error.place.path == "/" ? .cannotCreate : .inputOutput
+        }
+    }
+
+    private static func status(_ kind: ModelFileError.Kind) -> ExitStatus {
+        switch kind {
+        case .missing, .unreadable: .noInput
+        case .refused: .badInput
+        case .tooLarge: .overBudget
+        case .write: .inputOutput
+        }
+    }
+
+    private static func status(_ error: CocoaError) -> ExitStatus {
+        switch error.code {
+        case .fileReadNoSuchFile, .fileNoSuchFile, .fileReadNoPermission: .noInput
+        case .fileWriteNoPermission, .fileWriteFileExists, .fileWriteVolumeReadOnly: .cannotCreate
+        default: .inputOutput
+        }
+    }
+
+    /// Foundation's errors in our form.
+    private static func words(_ error: CocoaError) -> String {
+        let place = error.filePath.map { "'\($0)': " } ?? ""
+        let underlying = (error.underlying as? POSIXError).map { String(describing: $0.code) }
+        return place + (underlying ?? error.localizedDescription)
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import ModelFiles
+import Reports
+import Tensors
+
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Say what a model or architecture takes, layer by layer.",
+        discussion: """
+            Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
+            additions for one example. The size of an architecture (.yaml) is that of the file that would be exported. \
+            With --budget the exit code is 1 if all models together take more.
+
+            Examples:
+              compress inspect teacher.h5
+              compress inspect a.h5 b.h5 c.h5 --budget 1GB
+              compress inspect Architectures/student-small.yaml --classes 10 --width 0.5 --json
+            """)
+
+    @Argument(help: "Keras models (.h5, .hdf5) or architectures (.yaml).")
+    var paths: [String]
+
+    @Option(
+        help: .init("The most bytes that all of them may take together, such as 250kB, 1GB or 1GiB.", valueName: "size"),
+        transform: byteCount)
+    var budget: ByteCount?
+
+    @Option(help: .init("The number of classes, for architectures that leave it open.", valueName: "n"), transform: wholeNumber)
+    var classes: Int?
+
+    @Option(help: .init("The multiplier of the widths of an architecture.", valueName: "x"), transform: positiveNumber)
+    var width: Double = 1
+
+    @OptionGroup var common: CommonOptions
+
+    /// Classes, if nobody says how many.
+    private static let usualClasses = 10
+    /// Steps of an axis that an architecture leaves open; they change no size.
+    private static let usualLength = 64
+
+    func run() throws {
+        let reports = try paths.map(report)
+        let used = ByteCount(reports.reduce(0) { $0 + $1.file.bytes })
+        let verdict = budget.map { BudgetVerdict(limit: $0, used: used) }
+        try common.print(text(reports, verdict), json: json(reports, verdict))
+        if verdict?.fits == false { throw ExitCode(ExitStatus.overBudget.rawValue) }
+    }
+
+    private func report(_ path: String) throws -> SizeReport {
+        guard ArchitectureFile.isNamed(path) else { return try KerasFile(opening: path).sizeReport() }
+        let file = try ArchitectureFile(reading: path)
+        if file.usesClasses && classes == nil {
+            common.note("'\(path)': sized for \(Self.usualClasses) classes; say how many with --classes")
+        }
+        let architecture = try file.architecture(classes: classes ?? Self.usualClasses, width: width)
+        let inputs = architecture.inputs.map { Shape($0.axes.map { $0 ?? Self.usualLength }) }
+        return try ExportPlan(architecture.graph(inputs: inputs)).size
+    }
+
+    private func text(_ reports: [SizeReport], _ verdict: BudgetVerdict?) -> String {
+        let tables = reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.table }
+        var text = tables.joined(separator: "\n")
+        if let verdict {
+            text += "\n" + "\(verdict)".styled(verdict.fits ? .green : .red, on: .output) + "\n"
+        }
+        return text
+    }
+
+    private func json(_ reports: [SizeReport], _ verdict: BudgetVerdict?) -> JSON {
+        var object: JSON.Object = ["models": .array(reports.map(\.json))]
+        object["budget"] = verdict?.json
+        return .object(object)
+    }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Synchronization
+
+/// Whether the user wants the program to stop. The first SIGINT or SIGTERM asks; the second one ends it at once.
+enum Interruption {
+    private static let signal = Atomic<Int32>(0)
+
+    /// Watches for signals from now on, and keeps broken pipes and full quotas from killing the program.
+    static func install() {
+        _ = signal.load(ordering: .relaxed)
+        for number in [SIGINT, SIGTERM] {
+            var action = sigaction()
+            unsafe action.__sigaction_handler.sa_handler = { Interruption.note($0) }
+            action.sa_flags = SA_RESTART
+            unsafe sigaction(number, &action, nil)
+        }
+        // Writing to them fails instead, and failures are told.
+        for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
+    }
+
+    /// Runs inside the signal handler, where hardly anything is allowed.
+    private static func note(_ number: Int32) {
+        let before = signal.exchange(number, ordering: .relaxed)
+        if before != 0 { _exit(128 + number) }
+    }
+
+    /// Whether to stop at the next good moment.
+    static var requested: Bool { signal.load(ordering: .relaxed) != 0 }
+
+    /// Throws if it is time to stop.
+    static func check() throws {
+        if requested { throw failure("stopped") }
+    }
+
+    /// The error that ends a stopped program.
+    static func failure(_ words: String) -> Failure {
+        Failure(signal.load(ordering: .relaxed) == SIGTERM ? .terminated : .interrupted, words)
+    }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import ModelFiles
+import Networks
+import Reports
+import Tensors
+
+/// What every command understands.
+struct CommonOptions: ParsableArguments {
+    @Flag(help: "Print one JSON object on standard output, and nothing else there.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Print no progress and no messages, only results and errors.")
+    var quiet = false
+
+    /// Prints a result: the JSON if it is wanted, else the text.
+    func print(_ text: @autoclosure () -> String, json object: @autoclosure () -> JSON) throws(Failure) {
+        try Output.write(json ? object().indented + "\n" : text())
+    }
+
+    /// Says something that is no result.
+    func note(_ text: String) {
+        if !quiet { Terminal.error.write(text + "\n") }
+    }
+
+    var progress: Progress { Progress(isQuiet: quiet) }
+}
+
+struct ThreadOptions: ParsableArguments {
+    @Option(
+        help: .init("The number of threads. Results do not depend on it. (default: one for each processor)", valueName: "n"),
+        transform: wholeNumber)
+    var threads: Int?
+
+    /// Threads are started here, not before there is work for them.
+    var workers: Workers { Workers(threads) }
+}
+
+/// Reads a whole number of at least 1.
+@Sendable func wholeNumber(_ text: String) throws -> Int {
+    guard let number = Int(text), number >= 1 else {
+        throw ValidationError("expected a whole number of at least 1, found '\(text)'")
+    }
+    return number
+}
+
+/// Reads a finite number above 0.
+@Sendable func positiveNumber(_ text: String) throws -> Double {
+    guard let number = Double(text), number > 0, number.isFinite else {
+        throw ValidationError("expected a number above 0, found '\(text)'")
+    }
+    return number
+}
+
+/// Reads a size such as `1GB`.
+@Sendable func byteCount(_ text: String) throws -> ByteCount {
+    guard let size = ByteCount(text) else {
+        throw ValidationError("expected a size such as 250kB, 1GB (10⁹ bytes) or 1GiB (2³⁰ bytes), found '\(text)'")
+    }
+    return size
+}
+
+/// Standard output.
+enum Output {
+    /// Writes a result, or says why not. Whoever closes the other end has seen enough, and needs no message.
+    static func write(_ text: String) throws(Failure) {
+        guard !Terminal.output.write(text) else { return }
+        let reason = unsafe String(cString: strerror(errno)).lowercased()
+        throw Failure(.inputOutput, errno == EPIPE ? "" : "could not write to standard output: \(reason)")
+    }
+}

@@ -1,0 +1,36 @@
+import Foundation
+
+/// Finds out before any work is done that its result could not be kept.
+enum OutputFile {
+    /// Throws if no file can be created at a path, or if it is one of the inputs. A regular file there will be replaced.
+    static func check(_ path: String, inputs: [String] = []) throws(Failure) {
+        var status = stat()
+        if unsafe stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                let isFolder = status.st_mode & S_IFMT == S_IFDIR
+                throw Failure(.cannotCreate, "cannot create '\(path)': it is \(isFolder ? "a folder" : "no regular file")")
+            }
+            for input in inputs where isSame(status, input) {
+                throw Failure(.usage, "'\(path)' is both an input and the output; choose another name for --output")
+            }
+        }
+        try tryToCreate(path)
+    }
+
+    private static func isSame(_ status: stat, _ path: String) -> Bool {
+        var other = stat()
+        return unsafe stat(path, &other) == 0 && other.st_dev == status.st_dev && other.st_ino == status.st_ino
+    }
+
+    /// Makes a file beside the path, where the result will be written, and removes it.
+    private static func tryToCreate(_ path: String) throws(Failure) {
+        let name = "\(path).\(getpid()).partial"
+        let descriptor = unsafe open(name, O_CREAT | O_EXCL | O_WRONLY, 0o666)
+        guard descriptor >= 0 else {
+            let reason = errno == ENOENT ? "there is no such folder" : unsafe String(cString: strerror(errno)).lowercased()
+            throw Failure(.cannotCreate, "cannot create '\(path)': \(reason)")
+        }
+        close(descriptor)
+        unsafe unlink(name)
+    }
+}
