@@ -90,5 +90,8 @@ let package = Package(
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests("Training", ["Tensors", "Datasets"], hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
     ]
 )

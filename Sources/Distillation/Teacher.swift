@@ -42,14 +42,9 @@ struct Teacher {
                 .refused, file.path, ["has \(wanted.count) inputs; the data has one, x"],
                 advice: "Teachers with one input are supported")
         }
-        let axes = wanted[0].axes
-        if axes.count == found.count, zip(axes, found).allSatisfy({ $0 == nil || $0 == $1 }) { return [Shape(found)] }
-        if axes.allSatisfy({ $0 != nil }), axes.compactMap({ $0 }).filter({ $0 != 1 }) == found.filter({ $0 != 1 }) {
-            return [Shape(axes.compactMap { $0 })]
-        }
-        let shape = axes.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
+        if let shape = Architecture.fit(found, to: wanted[0]) { return [shape] }
         throw ModelFileError(
-            .refused, file.path, ["takes inputs of shape (\(shape)), but '\(data.path)' has x of shape \(Shape(found))"],
+            .refused, file.path, ["takes \(wanted[0]), but '\(data.path)' has x of shape \(Shape(found))"],
             advice: "Shapes may differ only by axes of size 1")
     }
 
