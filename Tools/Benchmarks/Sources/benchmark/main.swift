@@ -1,6 +1,7 @@
-// Examples per second of the models that the issue of speed names, forward and in training, one JSON object a line.
+// Examples per second of six small models, forward and in training, one JSON object a line; first of all `sgemm`, the
+// most that matrix products reach on all threads, which is what the others' `gflops` are measured against.
 //
-//     benchmark [--models conv,gru] [--seconds 3] [--threads 2]
+//     benchmark [--models sgemm,conv,gru] [--passes forward,train] [--seconds 3] [--threads 2] [--shard 32]
 //
 // The peers are beside this: peers/pytorch.py and peers/keras_peer.py print the same rows. `compare` runs all in turn.
 
@@ -87,6 +88,27 @@ func measure(_ examples: Int, _ body: () -> Void) -> Double {
         rates.append(Double(count * examples) / (moment() - start))
     } while moment() < end
     return rates.sorted()[rates.count / 2]
+}
+
+/// Kernels and three square matrices for one worker, who alone touches them.
+final class Product: @unchecked Sendable {
+    static let extent = 1024
+    private let kernels = KernelContext()
+    private let matrices = (0..<3).map { seed in
+        let numbers = Buffer(zeros: extent * extent)
+        for index in 0..<numbers.count { numbers[index] = Float(RandomKey(seed: seed).uniform(index)) }
+        return numbers.tensor(count: extent, shape: [extent]).examples
+    }
+
+    func multiply() { kernels.multiply(matrices[0], matrices[1], into: matrices[2]) }
+}
+
+if wanted?.contains("sgemm") ?? true {
+    let products = (0..<workers.count).map { _ in Product() }
+    let rate = measure(workers.count * 4) { workers.run(workers.count * 4) { worker, _ in products[worker].multiply() } }
+    let flops = rate * 2 * pow(Double(Product.extent), 3)
+    print("{\"peer\": \"compress\", \"model\": \"sgemm\", \"pass\": \"peak\", \"gflops\": \(Int(flops * 1e-9))}")
+    fflush(nil)
 }
 
 for model in models where wanted?.contains(model.name) ?? true {
