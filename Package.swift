@@ -69,7 +69,7 @@ let package = Package(
             "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
             .product(name: "Crypto", package: "swift-crypto"),
         ]),
-        library("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
+        library("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .executableTarget(
             name: "compress",
             dependencies: [
@@ -87,7 +87,8 @@ let package = Package(
         tests("Gzip"),
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
-        tests("Reports", ["Tensors", "ModelFiles", "Training"]),
+        tests("Training", ["Tensors", "Datasets"], hasFixtures: true),
+        tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
     ]
 )
 

@@ -118,7 +118,8 @@ extension ArchitectureFile {
                     value, "expected one layer with 'name' and 'from' beside it, found \(layers.map(\.key))")
             }
             guard let options = layerOptions(layers[0].value) else {
-                return fail(value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
+                return fail(
+                    value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
             }
             entries.append(
                 Entry(
@@ -128,7 +129,8 @@ extension ArchitectureFile {
 
         private mutating func givenName(_ value: YAMLValue?) -> String? {
             guard let value else { return nil }
-            guard let name = value.json.string ?? value.json.integer.map(String.init), !name.isEmpty, !name.contains("/")
+            guard let name = value.json.string ?? value.json.integer.map(String.init), !name.isEmpty,
+                !name.contains("/")
             else {
                 fail(value, "'name': expected a word without slashes, found \(value.json)")
                 return nil
@@ -172,7 +174,9 @@ extension ArchitectureFile {
 
 extension ArchitectureFile {
     /// Whether any size is a multiple of the width.
-    public var usesWidth: Bool { entries.contains { Self.contains(.object($0.options)) { Self.widthFactor($0) != nil } } }
+    public var usesWidth: Bool {
+        entries.contains { Self.contains(.object($0.options)) { Self.widthFactor($0) != nil } }
+    }
 
     /// Whether any size is the number of classes.
     public var usesClasses: Bool { entries.contains { Self.contains(.object($0.options)) { $0 == "classes" } } }
@@ -210,7 +214,7 @@ extension ArchitectureFile {
         return [Architecture.Input(inputs[0].name, zip(inputs[0].axes, shape.axes).map { $0 ?? $1 })]
     }
 
-    /// The names given, and Keras's for the others: `dense`, `dense_1`, …
+    /// The names given, and for the others those that Keras would give, with numbers behind.
     private func layerNames() throws(ModelFileError) -> [String] {
         var taken = Set(inputs.map(\.name)), problems: [String] = []
         for entry in entries {
@@ -272,7 +276,8 @@ extension ArchitectureFile {
 
 /// The name that Keras gives to the first layer of a class: `Conv2D` becomes `conv2d`, `MaxPooling2D` `max_pooling2d`.
 func kerasName(ofClass className: String) -> String {
-    let letters = Array(className.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
+    let letters = Array(
+        className.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
     func isUpper(_ index: Int) -> Bool { ("A"..."Z").contains(letters[index]) }
     func isLower(_ index: Int) -> Bool { letters.indices.contains(index) && ("a"..."z").contains(letters[index]) }
     var name = ""
