@@ -65,6 +65,7 @@ let package = Package(
             "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
         ]),
         library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
+
         library("Distillation", [
             "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
             .product(name: "Crypto", package: "swift-crypto"),
@@ -89,6 +90,9 @@ let package = Package(
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests("Training", ["Tensors", "Datasets"], hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
     ]
 )
 

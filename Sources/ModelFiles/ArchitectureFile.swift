@@ -91,7 +91,8 @@ extension ArchitectureFile {
             for element in value.elements ?? [] {
                 // A word, such as `time`, stands for an extent that the data decides.
                 let axis = element.json.integer, isWord = element.string?.allSatisfy(\.isLetter) ?? false
-                guard element.isNull || isWord || (axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false) else {
+                let isExtent = axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false
+                guard element.isNull || isWord || isExtent else {
                     return fail(element, "input '\(name)': expected a whole number of 1 or more, found \(element.json)")
                 }
                 axes.append(axis)

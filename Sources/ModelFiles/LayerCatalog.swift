@@ -312,7 +312,8 @@ extension LayerCatalog {
     /// Layers that change pictures in training alone; a file of Keras may have them, and they do nothing.
     private static let augmentation: Recipe = { settings in
         if settings.isStrict { settings.fail("pictures are not changed in training here") }
-        for option in settings.options.members where !["name", "dtype", "trainable"].contains(option.key) {
+        let foreign = ["name", "dtype", "trainable", "data_format", "seed"]
+        for option in settings.options.members where !foreign.contains(option.key) {
             settings.write(option.value, to: option.key)
         }
         return [LayerPart(Identity())]

@@ -23,6 +23,8 @@ extension LayerCatalog {
         },
         "Rescaling": { settings in
             let scale = settings.numbers("scale"), offset = settings.numbers("offset", default: [0])
+            // Keras 3 insists on the offset, though it has a default.
+            settings.write(settings.options["offset"] ?? 0.0, to: "offset")
             return scaling(&settings, scale, offset)
         },
         "Normalization": { normalization(&$0) },

@@ -128,7 +128,6 @@ struct DistillCommand: ParsableCommand {
     func run() throws {
         let options = try options()
         try OutputFile.check(options.output, inputs: options.teachers + [options.data])
-        try options.save()
         let report = try distill(options, progress: common.progress)
         try common.print(report.text, json: report.json)
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Foundation
 import ModelFiles
 import Tensors
 
@@ -50,6 +51,9 @@ struct ImportCommand: ParsableCommand {
     }
 
     func run() throws {
+        for path in source where !FileManager.default.fileExists(atPath: path) {
+            throw Failure(.noInput, "'\(path)': there is no such file or folder")
+        }
         try OutputFile.check(output, inputs: source)
         let files = try files(), progress = common.progress
         progress.begin("importing", total: try count(files))

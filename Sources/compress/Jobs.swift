@@ -16,7 +16,10 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
     request.isResuming = options.isResuming
     request.threads = options.threads
     do {
-        return try Compressor(request, isInterrupted: { Interruption.requested }, tell: progress.tell).run()
+        // What cannot work is refused here, before anything is written.
+        let compressor = try Compressor(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        try options.save()
+        return try compressor.run()
     } catch is CancellationError {
         throw Interruption.failure("stopped; go on with: compress --resume '\(options.runDirectory)'")
     }

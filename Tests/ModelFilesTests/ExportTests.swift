@@ -56,6 +56,19 @@ import Testing
         }
     }
 
+    /// Keras 3 insists on some options that have defaults.
+    @Test func writesWhatKeras3InsistsOn() throws {
+        let text = "input: [4, 2]\nlayers:\n  - Rescaling: {scale: 0.5}\n  - AveragePooling1D"
+        let built = try ArchitectureFile(parsing: text, path: "a.yaml").architecture().graph()
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "s.h5").path
+            try ExportPlan(built).write(weights(built), to: path)
+            let layers = try KerasFile(opening: path).architecture.layers
+            #expect(layers.map { $0.options["offset"] } == [0.0, nil])
+            #expect(layers.map { $0.options["pool_size"] } == [nil, 2])
+        }
+    }
+
     @Test(arguments: [ExportPlan.Precision.float32, .float16])
     func predictsTheSizeOfAnyFile(precision: ExportPlan.Precision) throws {
         for width in [0.25, 1, 7.5, 40] {
