@@ -6,7 +6,8 @@ let package = Package(
     // Passed on to the package measured, so that Tools/build-flags serves both.
     traits: [.default(enabledTraits: ["OneDNN"]), .trait(name: "OneDNN")],
     dependencies: [
-        .package(name: "compress", path: "../..", traits: [.trait(name: "OneDNN", condition: .when(traits: ["OneDNN"]))])
+        .package(
+            name: "compress", path: "../..", traits: [.trait(name: "OneDNN", condition: .when(traits: ["OneDNN"]))])
     ],
     targets: [
         .executableTarget(name: "benchmark", dependencies: [.product(name: "Compression", package: "compress")])

@@ -60,7 +60,9 @@ let models = [
 ]
 
 func option(_ name: String) -> String? {
-    guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else { return nil }
+    guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else {
+        return nil
+    }
     return CommandLine.arguments[index + 1]
 }
 
@@ -105,7 +107,9 @@ final class Product: @unchecked Sendable {
 
 if wanted?.contains("sgemm") ?? true {
     let products = (0..<workers.count).map { _ in Product() }
-    let rate = measure(workers.count * 4) { workers.run(workers.count * 4) { worker, _ in products[worker].multiply() } }
+    let rate = measure(workers.count * 4) {
+        workers.run(workers.count * 4) { worker, _ in products[worker].multiply() }
+    }
     let flops = rate * 2 * pow(Double(Product.extent), 3)
     print("{\"peer\": \"compress\", \"model\": \"sgemm\", \"pass\": \"peak\", \"gflops\": \(Int(flops * 1e-9))}")
     fflush(nil)
@@ -130,20 +134,27 @@ for model in models where wanted?.contains(model.name) ?? true {
     for index in 0..<pixels.count { pixels[index] = Float(RandomKey(seed: 2).uniform(index)) }
     let view = pixels.tensor, size = model.input.elementCount
     if passes.contains("forward") {
-        let predictor = Predictor(graph, weights: weights.tensor, workers: workers, shardSize: Int(option("--shard") ?? ""))
-        report("forward", measure(count) {
-            predictor.run(count) { range, inputs in
-                inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
-            } take: { _, _ in }
-        })
+        let predictor = Predictor(
+            graph, weights: weights.tensor, workers: workers, shardSize: Int(option("--shard") ?? ""))
+        report(
+            "forward",
+            measure(count) {
+                predictor.run(count) { range, inputs in
+                    inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
+                } take: { _, _ in
+                }
+            })
     }
     if passes.contains("train") {
         var recipe = Recipe(epochs: 1, batchSize: batchSize)
         if let shard = Int(option("--shard") ?? "") { recipe.shardSize = shard }
         let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
-        report("train", measure(batchSize) {
-            _ = trainer.train(on: Pixels(view: view, size: size), minimizing: RandomTargets(), totalSteps: 1_000_000)
-        })
+        report(
+            "train",
+            measure(batchSize) {
+                _ = trainer.train(
+                    on: Pixels(view: view, size: size), minimizing: RandomTargets(), totalSteps: 1_000_000)
+            })
     }
 }
 
