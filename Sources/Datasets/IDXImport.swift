@@ -9,6 +9,8 @@ public struct IDXImport: Hashable, Sendable {
     public var testLabels: String
     /// The names of the classes, which IDX files do not hold.
     public var classNames: [String]?
+    /// How many of the last training examples become the validation examples.
+    public var validationCount = 0
 
     public init(
         trainImages: String, trainLabels: String, testImages: String, testLabels: String, classNames: [String]? = nil
@@ -45,6 +47,8 @@ public struct IDXImport: Hashable, Sendable {
 public struct ImportReport: Hashable, Sendable {
     public let path: String
     public let trainCount: Int
+    /// Nil where the file has no validation examples of its own.
+    public let validationCount: Int?
     public let testCount: Int
     public let classCount: Int
     public let byteCount: Int
@@ -52,60 +56,66 @@ public struct ImportReport: Hashable, Sendable {
 
 extension IDXImport {
     /// Writes the images and labels to a data file, which appears under its name only when it is whole.
-    public func write(to output: String) throws -> ImportReport {
-        let partial = output + ".partial"
-        guard !FileManager.default.fileExists(atPath: output) else {
-            throw ExampleFileError(
-                output, expected: "no file of this name", found: "one", "Remove it, or choose another name.")
+    ///
+    /// - Parameter progress: Is told now and then how many examples are done, and may throw to stop.
+    public func write(to output: String, progress: (Int) throws -> Void = { _ in }) throws -> ImportReport {
+        var data: ExampleFile?
+        let byteCount = try HDF5File.writeWhole(to: output) { file in
+            try writeAll(to: file.root, progress)
+        } check: { _ in
+            data = try ExampleFile(opening: output + ".partial")
         }
-        // What an interrupted import left.
-        try? FileManager.default.removeItem(atPath: partial)
-        do {
-            try writeAll(to: partial)
-            let data = try ExampleFile(opening: partial)
-            try publish(partial, as: output)
-            let size = try FileManager.default.attributesOfItem(atPath: output)[.size] as? Int
-            return ImportReport(
-                path: output, trainCount: data.train.count, testCount: data.test.count, classCount: data.classCount,
-                byteCount: size ?? 0)
-        } catch {
-            try? FileManager.default.removeItem(atPath: partial)
-            throw error
-        }
+        guard let data else { preconditionFailure("a file was written without a check") }
+        return ImportReport(
+            path: output, trainCount: data.train.count, validationCount: data.validation?.count,
+            testCount: data.test.count, classCount: data.classCount, byteCount: byteCount)
     }
 
-    private func writeAll(to path: String) throws {
-        let file = try HDF5File(creating: path)
+    private func writeAll(to root: borrowing HDF5Group, _ progress: (Int) throws -> Void) throws {
         if let classNames {
-            try file.root.attributes.write(classNames, to: "classes")
+            try root.attributes.write(classNames, to: "classes")
         }
-        try writeSplit("train", trainImages, trainLabels, file.root)
-        try writeSplit("test", testImages, testLabels, file.root)
-        try file.close()
+        var done = 0
+        func write(_ images: String, _ labels: String, _ name: String, last: Int) throws {
+            var images = try IDXFile(opening: images), labels = try IDXFile(opening: labels)
+            try check(images, labels, last: last)
+            let count = images.shape[0]
+            for (split, rows) in [(name, count - last), ("validation", last)] where rows > 0 {
+                // Channels are last, and grey images have one.
+                let shape = [rows] + images.shape.dropFirst() + (images.shape.count == 3 ? [1] : [])
+                try copy(&images, to: root.createDataset("\(split)/x", .uint8, shape: shape)) { try progress(done + $0) }
+                try copy(&labels, to: root.createDataset("\(split)/y", .uint8, shape: [rows])) { _ in }
+                done += rows
+            }
+            try images.finish()
+            try labels.finish()
+        }
+        try write(trainImages, trainLabels, "train", last: validationCount)
+        try write(testImages, testLabels, "test", last: 0)
     }
 
-    private func writeSplit(
-        _ split: String, _ imagePath: String, _ labelPath: String, _ root: borrowing HDF5Group
-    ) throws {
-        var images = try IDXFile(opening: imagePath), labels = try IDXFile(opening: labelPath)
+    private func check(_ images: borrowing IDXFile, _ labels: borrowing IDXFile, last: Int) throws {
         guard images.shape.count >= 2 else {
             throw ExampleFileError(
-                imagePath, expected: "images, of at least two axes", found: "shape \(images.shape)",
+                images.path, expected: "images, of at least two axes", found: "shape \(images.shape)",
                 "Are images and labels exchanged?")
         }
         guard labels.shape == [images.shape[0]] else {
             throw ExampleFileError(
-                labelPath, expected: "\(images.shape[0]) labels, one for each image in '\(imagePath)'",
+                labels.path, expected: "\(images.shape[0]) labels, one for each image in '\(images.path)'",
                 found: "shape \(labels.shape)", "Give the images and labels of the same examples.")
         }
-        // Channels are last, and grey images have one.
-        let shape = images.shape.count == 3 ? images.shape + [1] : images.shape
-        try copy(&images, to: root.createDataset("\(split)/x", .uint8, shape: shape))
-        try copy(&labels, to: root.createDataset("\(split)/y", .uint8, shape: labels.shape))
+        guard last < images.shape[0] else {
+            throw ExampleFileError(
+                images.path, expected: "more than the \(last) images wanted for validation",
+                found: "\(images.shape[0])", "Leave some to train with.")
+        }
     }
 
-    private func copy(_ file: inout IDXFile, to dataset: borrowing HDF5Dataset) throws {
-        let width = file.bytesPerRow, count = file.shape[0]
+    private func copy(
+        _ file: inout IDXFile, to dataset: borrowing HDF5Dataset, _ progress: (Int) throws -> Void
+    ) throws {
+        let width = file.bytesPerRow, count = dataset.shape[0]
         let step = max(1, min(count, (1 << 20) / width))
         var bytes = [UInt8](repeating: 0, count: step * width)
         for start in stride(from: 0, to: count, by: step) {
@@ -114,15 +124,7 @@ extension IDXImport {
             var part = span._mutatingExtracting(0..<(rows.count * width))
             try file.read(into: &part)
             try dataset.write(rows: rows, part.span)
+            try progress(rows.upperBound)
         }
-        try file.finish()
-    }
-
-    /// Gives a file its final name once the system has stored it.
-    private func publish(_ partial: String, as output: String) throws {
-        let handle = try FileHandle(forUpdating: URL(filePath: partial))
-        try handle.synchronize()
-        try handle.close()
-        try FileManager.default.moveItem(atPath: partial, toPath: output)
     }
 }

@@ -103,7 +103,7 @@ struct Ensemble {
 }
 
 /// Predictions that were kept a moment ago are gone.
-struct LostPredictionsError: Error, CustomStringConvertible {
+public struct LostPredictionsError: Error, CustomStringConvertible {
     let directory: String
-    var description: String { "'\(directory)': a teacher's predictions disappeared during the run. Run again" }
+    public var description: String { "'\(directory)': a teacher's predictions disappeared during the run. Run again" }
 }

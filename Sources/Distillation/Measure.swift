@@ -6,7 +6,7 @@ import Training
 func metrics(_ predictions: Tensor, labels: Tensor, task: Task) -> CompressionReport.Metrics {
     switch task {
     case .oneClass: [("accuracy", accuracy(predictions, labels: labels))]
-    case .manyLabels: []
+    case .manyLabels: rankingMetrics(predictions, labels: labels)
     }
 }
 

@@ -6,8 +6,28 @@ struct Compress: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compress",
         abstract: "Distil several Keras models into one small student that fits a byte budget.",
+        discussion: """
+            Without a subcommand, does the main job; 'compress help distill' lists its options.
+
+            Examples:
+              compress --teachers a.h5 b.h5 c.h5 --data digits.h5 --budget 1MB \\
+                --output student.h5
+              compress import idx fashion-mnist/ --output fashion.h5
+              compress evaluate student.h5 a.h5 b.h5 --data digits.h5 --ensemble
+              compress inspect student.h5 --budget 1MB
+
+            Results go to standard output, progress and messages to standard error.
+
+            Exit codes: 0 done; 1 over the budget; 64 wrong command line; 65 an input is damaged, of the wrong shape or \
+            unsupported; 66 an input is missing or unreadable; 73 the output cannot be created; 74 reading or writing \
+            failed midway; 130, 143 stopped.
+            """,
         version: "0.1.0",
-        subcommands: [PredictCommand.self, InspectCommand.self])
+        subcommands: [
+            DistillCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, InspectCommand.self,
+            ImportCommand.self,
+        ],
+        defaultSubcommand: DistillCommand.self)
 }
 
 @main
@@ -45,10 +65,17 @@ enum Program {
             Terminal.output.write(Compress.fullMessage(for: error) + "\n")
             return nil
         case .validationFailure:
-            let message = Compress.message(for: error)
-            return Failure(.usage, message.prefix(1).lowercased() + message.dropFirst())
+            return Failure(.usage, usageText(error))
         default: return Failure(error)
         }
+    }
+
+    /// What is wrong with the command line, and where to read how it should be.
+    private static func usageText(_ error: any Error) -> String {
+        let message = Compress.message(for: error).split(separator: "\n").first.map(String.init) ?? ""
+        let names = Compress.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let name = CommandLine.arguments.dropFirst().first { names.contains($0) } ?? "distill"
+        return message.prefix(1).lowercased() + message.dropFirst() + "\nSee 'compress help \(name)'."
     }
 
     /// One or two lines; those after the first are indented.

@@ -1,8 +1,10 @@
 import Datasets
+import Distillation
 import Foundation
 import Gzip
 import HDF5
 import ModelFiles
+import Training
 
 /// What the program says to its caller: the exit codes of the manual, after `sysexits.h`.
 enum ExitStatus: Int32 {
@@ -45,6 +47,11 @@ extension Failure {
         case let error as ModelFileError: self.init(Self.status(error.kind), error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
+        case let error as BudgetError: self.init(.overBudget, error.description)
+        case let error as NotFiniteError: self.init(.badInput, error.description)
+        case let error as CheckpointError: self.init(.usage, error.description)
+        case let error as LostPredictionsError: self.init(.inputOutput, error.description)
+        case is CancellationError: self = Interruption.failure("stopped")
         case let error as CocoaError: self.init(Self.status(error), Self.words(error))
         default: self.init(.internalError, "internal error: \(error)")
         }

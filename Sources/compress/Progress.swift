@@ -34,11 +34,16 @@ final class Progress: Sendable {
     }
 
     /// Says how much is done, and perhaps what else is worth knowing. May be called often, by any thread.
-    func advance(to done: Int, note: String? = nil) {
+    func advance(to done: Int, note: String? = nil) { advance(note) { done - $0.offset } }
+
+    /// Says that so much more is done.
+    func advance(by count: Int, note: String? = nil) { advance(note) { $0.line.done + count } }
+
+    private func advance(_ note: String?, _ done: (Phase) -> Int) {
         if isQuiet { return }
         phase.withLock { phase in
             guard var current = phase else { return }
-            current.line.done = done - current.offset
+            current.line.done = done(current)
             current.line.seconds = (ContinuousClock.now - current.start).seconds
             if let note { current.line.note = note }
             if isDue(current) {

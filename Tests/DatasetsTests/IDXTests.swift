@@ -11,6 +11,7 @@ import Testing
             let report = try files.write(to: output)
             #expect(report.trainCount == 6)
             #expect(report.testCount == 2)
+            #expect(report.validationCount == nil)
             #expect(report.classCount == 3)
             #expect(report.byteCount > 6 * 8)
             let file = try HDF5File(opening: output)
@@ -110,14 +111,37 @@ import Testing
         }
     }
 
-    @Test func neverReplacesAFile() throws {
+    @Test func replacesAFileWhenTheNewOneIsWhole() throws {
         try withFiles { folder, files in
             let output = folder.appending(path: "d.h5").path
+            try Data([1]).write(to: URL(filePath: output))
             _ = try files.write(to: output)
+            #expect(try ExampleFile(opening: output).train.count == 6)
+            var damaged = files
+            damaged.testLabels = files.testImages
+            #expect(throws: ExampleFileError.self) { try damaged.write(to: output) }
+            #expect(try ExampleFile(opening: output).train.count == 6)
+        }
+    }
+
+    @Test func keepsTheLastExamplesForValidation() throws {
+        try withFiles { folder, files in
+            let output = folder.appending(path: "d.h5").path
+            var files = files
+            files.validationCount = 2
+            let report = try files.write(to: output)
+            #expect(report.trainCount == 4)
+            #expect(report.validationCount == 2)
+            let file = try HDF5File(opening: output)
+            #expect(try file.root.dataset("validation/x").read(as: UInt8.self) == (32..<48).map { UInt8($0) })
+            #expect(try file.root.dataset("validation/y").read(as: UInt8.self) == [1, 2])
+            files.validationCount = 6
             let error = #expect(throws: ExampleFileError.self) { try files.write(to: output) }
             #expect(
-                error?.description
-                    == "'\(output)': expected no file of this name, found one. Remove it, or choose another name.")
+                error?.description == """
+                    '\(files.trainImages)': expected more than the 6 images wanted for validation, found 6. \
+                    Leave some to train with.
+                    """)
         }
     }
 

@@ -1,0 +1,24 @@
+import ModelFiles
+import Tensors
+
+/// Values from 0 to 1 by JSON's names: `accuracy`, or `gap_at_20`, `map`, `hit_at_1` and `perr`.
+public typealias NamedMetrics = [(name: String, value: Double)]
+
+/// The keys that every command's JSON has for metrics.
+func members(_ metrics: NamedMetrics) -> [JSON.Object.Member] { metrics.map { .init($0.name, .number($0.value)) } }
+
+/// The columns that every table has for metrics.
+func columns(_ metrics: NamedMetrics) -> [TextTable.Column] { metrics.map { .init(title($0.name)) } }
+
+func cells(_ metrics: NamedMetrics) -> [String] { metrics.map { fixed($0.value, digits: 4) } }
+
+/// A metric in people's words, where they differ from JSON's.
+private func title(_ name: String) -> String {
+    switch name {
+    case "gap_at_20": "GAP@20"
+    case "map": "mAP"
+    case "hit_at_1": "Hit@1"
+    case "perr": "PERR"
+    default: name
+    }
+}

@@ -1,0 +1,44 @@
+import Distillation
+import Reports
+
+/// The main job.
+func distill(_ options: DistillOptions, progress: Progress) throws -> CompressionReport {
+    var request = CompressionRequest(
+        teachers: options.teachers, data: options.data, budget: options.budget, output: options.output,
+        recipe: options.training.recipe, temperature: Float(options.temperature ?? Defaults.temperature),
+        lambda: options.lambda ?? Defaults.lambda, softWeight: options.softWeight ?? Defaults.softWeight,
+        runDirectory: options.runDirectory)
+    request.student = options.student
+    request.width = options.width
+    request.combination = options.combine
+    request.teacherWeights = options.teacherWeights
+    request.baseline = options.baseline
+    request.isResuming = options.isResuming
+    request.threads = options.threads
+    do {
+        // What cannot work is refused here, before anything is written.
+        let compressor = try Compressor(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        try options.save()
+        return try compressor.run()
+    } catch is CancellationError {
+        throw Interruption.failure("stopped; go on with: compress --resume '\(options.runDirectory)'")
+    }
+}
+
+extension Progress {
+    /// Shows what a compression says of itself.
+    func tell(_ event: CompressionEvent) {
+        switch event {
+        case .message(let text): message(text)
+        case .warning(let text): message("warning: \(text)".styled(.bold, on: .error))
+        case .began(let name, let total): begin(name, total: total)
+        case .advanced(let count, let note): advance(by: count, note: note)
+        case .ended: end()
+        }
+    }
+}
+
+/// Trains one model on the true labels.
+func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummary {
+    throw Failure(.internalError, "training a single model is not connected yet")
+}

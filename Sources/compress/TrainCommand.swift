@@ -1,0 +1,51 @@
+import ArgumentParser
+import Reports
+import Training
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train one model on the true labels: a teacher, or a student to compare with.",
+        discussion: """
+            Examples:
+              compress train --architecture conv.yaml --data digits.h5 --output conv.h5
+              compress train --architecture conv.yaml --width 2 --epochs 30 \\
+                --data digits.h5 --output wide.h5
+            """)
+
+    @Option(help: .init("An architecture (.yaml), or a Keras model whose architecture is taken (.h5).", valueName: "path"))
+    var architecture: String
+
+    @Option(
+        help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
+    var data: String
+
+    @Option(help: .init("The model to write, Keras HDF5.", valueName: "path"))
+    var output: String
+
+    @Option(help: .init("The multiplier of the architecture's widths. (default: 1)", valueName: "x"), transform: positiveNumber)
+    var width: Double?
+
+    @OptionGroup(title: "Training options") var training: TrainingOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        try OutputFile.check(output, inputs: [architecture, data])
+        let options = TrainOptions(
+            architecture: architecture, data: data, output: output, width: width, training: training.values,
+            threads: threading.threads)
+        let summary = try train(options, progress: common.progress)
+        try common.print(summary.text, json: summary.json)
+    }
+}
+
+/// What the user said of training one model: nil where the choice is the program's.
+struct TrainOptions {
+    var architecture: String
+    var data: String
+    var output: String
+    var width: Double?
+    var training: TrainingOptions.Values
+    var threads: Int?
+}

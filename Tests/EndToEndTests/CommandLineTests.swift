@@ -1,0 +1,180 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Testing
+
+@Suite struct HelpTests {
+    @Test func saysItsVersion() throws {
+        try withFolder { folder in
+            let run = try Program.run("--version", in: folder)
+            #expect(run.code == 0)
+            #expect(run.output == "0.1.0\n")
+        }
+    }
+
+    @Test(arguments: ["distill", "train", "evaluate", "predict", "inspect", "import"])
+    func explainsEveryCommand(command: String) throws {
+        try withFolder { folder in
+            let run = try Program.run("help", command, in: folder)
+            #expect(run.code == 0)
+            #expect(run.output.contains("compress \(command)"))
+            #expect(run.output.contains("Examples:"))
+            #expect(run.output.contains("--json"))
+            #expect(run.errors.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        (["--tachers", "a.h5"], "unknown option '--tachers'. Did you mean '--teachers'?", "distill"),
+        (["distill"], "missing --teachers, --data, --budget, --output", "distill"),
+        (
+            ["--teachers", "a.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1XB"],
+            "the value '1XB' is invalid for '--budget <size>': expected a size such as 250kB, 1GB (10⁹ bytes) or 1GiB "
+                + "(2³⁰ bytes), found '1XB'", "distill"
+        ),
+        (
+            ["--teachers", "a.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--lambda", "step:0:1"],
+            "the value 'step:0:1' is invalid for '--lambda <schedule>': expected a number, linear:0:1, cosine:0:1 or "
+                + "step:0:1:0.5, found 'step:0:1'", "distill"
+        ),
+        (
+            ["--teachers", "a.h5", "b.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--teacher-weights", "1"],
+            "--teacher-weights has 1 shares for 2 --teachers", "distill"
+        ),
+        (
+            [
+                "--teachers", "a.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--lambda", "0",
+                "--soft-weight", "0",
+            ], "--lambda and --soft-weight are both 0: there would be nothing to learn from", "distill"
+        ),
+        (["predict", "m.h5", "--inputs", "a.h5:x"], "missing expected argument '--output <path>'", "predict"),
+        (
+            ["evaluate", "m.h5", "--data", "d.h5", "--threads", "0"],
+            "the value '0' is invalid for '--threads <n>': expected a whole number of at least 1, found '0'", "evaluate"
+        ),
+    ])
+    func refusesWrongCommandLines(arguments: [String], message: String, command: String) throws {
+        try withFolder { folder in
+            let run = try Program.run(arguments, in: folder)
+            #expect(run.code == 64)
+            #expect(run.output.isEmpty)
+            #expect(run.errors == "error: \(message)\n       See 'compress help \(command)'.\n")
+        }
+    }
+
+    @Test func tellsErrorsToPrograms() throws {
+        try withFolder { folder in
+            let run = try Program.run("inspect", "m.h5", "--json", "--nonsense", in: folder)
+            #expect(run.code == 64)
+            let error = try #require(run.json()["error"])
+            #expect(error["code"] == 64)
+            #expect(error["message"]?.string == "unknown option '--nonsense'\nSee 'compress help inspect'.")
+        }
+    }
+}
+
+@Suite struct InspectTests {
+    @Test func reportsEveryLayer() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run("inspect", "digits.h5", "--budget", "1MB", "--json", in: folder)
+            #expect(run.code == 0)
+            #expect(run.errors.isEmpty)
+            let json = try run.json(), model = try #require(json["models"]?[0])
+            #expect(json.object?.keys == ["models", "budget"])
+            #expect(model.object?.keys == ["path", "parameters", "bytes", "weights_bytes", "layers"])
+            #expect(model["path"] == "digits.h5")
+            let size = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "digits.h5").path)[.size]
+            #expect(model["bytes"]?.integer == size as? Int)
+            let layers = try #require(model["layers"]?.array)
+            #expect(layers.reduce(0) { $0 + ($1["parameters"]?.integer ?? 0) } == model["parameters"]?.integer)
+            #expect(layers.reduce(0) { $0 + ($1["bytes"]?.integer ?? 0) } == model["weights_bytes"]?.integer)
+            #expect(
+                layers[0].object?.keys
+                    == ["name", "class", "output_shape", "parameters", "bytes", "dtype", "multiply_adds"])
+            #expect(json["budget"]?.object?.keys == ["limit", "used", "fits"])
+            #expect(json["budget"]?["limit"] == 1_000_000)
+        }
+    }
+
+    @Test func saysNoWithOne() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run("inspect", "digits.h5", "digits.h5", "--budget", "30kB", in: folder)
+            #expect(run.code == 1)
+            #expect(run.output.contains("over the budget of 30,000 bytes by 29,392 bytes: 59,392 bytes needed (198.0 %)\n"))
+            let json = try Program.run("inspect", "digits.h5", "--budget", "1kB", "--json", in: folder)
+            #expect(json.code == 1)
+            #expect(try json.json()["budget"]?["fits"] == false)
+        }
+    }
+
+    @Test func sizesAnArchitecture() throws {
+        try withFolder { folder in
+            let text = """
+                name: small
+                input: [28, 28, 1]
+                layers:
+                  - Flatten: {}
+                  - Dense: {units: 64*width, activation: relu}
+                  - Dense: {units: classes, activation: softmax}
+                """
+            try text.write(to: folder.appending(path: "small.yaml"), atomically: true, encoding: .utf8)
+            let run = try Program.run(
+                "inspect", "small.yaml", "--classes", "7", "--width", "0.5", "--json", in: folder)
+            #expect(run.code == 0)
+            #expect(try run.json()["models"]?[0]?["parameters"] == .integer(784 * 32 + 32 + 32 * 7 + 7))
+            let guessed = try Program.run("inspect", "small.yaml", in: folder)
+            #expect(guessed.code == 0)
+            #expect(guessed.errors == "'small.yaml': sized for 10 classes; say how many with --classes\n")
+        }
+    }
+
+    @Test func refusesWhatIsNoModel() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let whole = try Data(contentsOf: folder.appending(path: "digits.h5"))
+            try whole.prefix(whole.count / 2).write(to: folder.appending(path: "cut.h5"))
+            try Data("Hello, world\n".utf8).write(to: folder.appending(path: "text.h5"))
+            try Data().write(to: folder.appending(path: "empty.h5"))
+            try writeDigits(to: folder.appending(path: "data.h5"), train: 2, test: 2)
+            let advice =
+                "In Keras, load or build the model and write it with model.save('model.h5'), which keeps architecture and weights"
+            let cases: [(String, Int32, String)] = [
+                ("none.h5", 66, "could not open 'none.h5': there is no such file"),
+                (".", 66, "could not open '.': it is a directory"),
+                ("text.h5", 65, "could not open 'text.h5': unable to open file (file signature not found)"),
+                ("empty.h5", 65, "could not open 'empty.h5': unable to open file (file signature not found)"),
+                ("none.yaml", 66, "'none.yaml': there is no such file"),
+                (
+                    "data.h5", 65,
+                    "'data.h5': is an HDF5 file, but no Keras model (no attribute 'model_config'). \(advice)"
+                ),
+            ]
+            for (path, code, message) in cases {
+                let run = try Program.run("inspect", path, in: folder)
+                #expect(run.code == code, "\(path)")
+                #expect(run.output.isEmpty)
+                #expect(run.errors == "error: \(message)\n")
+                let json = try Program.run("inspect", path, "--json", in: folder)
+                #expect(try json.json() == ["error": ["code": .integer(Int(code)), "message": .string(message)]])
+            }
+            let cut = try Program.run("inspect", "cut.h5", in: folder)
+            #expect(cut.code == 65)
+            #expect(cut.errors.hasPrefix("error: could not open 'cut.h5': "))
+        }
+    }
+
+    @Test func toleratesAReaderThatLeaves() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.shell(
+                "{ \"$compress\" inspect digits.h5 digits.h5; echo $? >code; } | true; cat code", in: folder)
+            #expect(["0\n", "74\n"].contains(run.output))
+            #expect(run.errors.isEmpty)
+            let full = try Program.shell("\"$compress\" inspect digits.h5 >/dev/full", in: folder)
+            #expect(full.code == 74)
+            #expect(full.errors == "error: could not write to standard output: no space left on device\n")
+        }
+    }
+}

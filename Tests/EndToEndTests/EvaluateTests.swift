@@ -1,0 +1,97 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Testing
+
+@Suite struct EvaluateTests {
+    @Test func measuresModelsAndTheirEnsemble() throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let run = try Program.run(
+                "evaluate", "digits.h5", "digits-k2.h5", "--data", "d.h5", "--ensemble", "--json", in: folder)
+            #expect(run.code == 0)
+            let json = try run.json()
+            #expect(json.object?.keys == ["models", "ensemble"])
+            #expect(json["models"]?.array?.map { $0.object?.keys } == [["path", "accuracy"], ["path", "accuracy"]])
+            #expect(json["ensemble"]?.object?.keys == ["accuracy"])
+            let accuracy = try #require(json["models"]?[0]?["accuracy"]?.number)
+            #expect((0...1).contains(accuracy))
+            #expect(accuracy == (accuracy * 20).rounded() / 20)
+            let text = try Program.run("evaluate", "digits.h5", "--data", "d.h5", "--split", "validation", in: folder)
+            #expect(text.output.hasPrefix("d.h5, validation: 6 examples, 10 classes\n"))
+        }
+    }
+
+    @Test func ranksSeveralLabels() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"), labels: 2)
+            let run = try Program.run("evaluate", "digits.h5", "--data", "d.h5", "--json", in: folder)
+            #expect(run.code == 0)
+            #expect(try run.json()["models"]?[0]?.object?.keys == ["path", "gap_at_20", "map", "hit_at_1", "perr"])
+        }
+    }
+
+    @Test func refusesDataOfOtherClasses() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let file = try HDF5File(creating: folder.appending(path: "d.h5").path)
+            for name in ["train", "test"] {
+                try file.root.createDataset("\(name)/x", [UInt8](repeating: 0, count: 288), shape: [2, 12, 12, 1])
+                try file.root.createDataset("\(name)/y", [UInt8(0), 2], shape: [2])
+            }
+            try file.close()
+            let run = try Program.run("evaluate", "digits.h5", "--data", "d.h5", in: folder)
+            #expect(run.code == 65)
+            #expect(
+                run.errors == "error: 'digits.h5': expected an output of 3 classes, as 'd.h5' has, found shape (10)\n")
+        }
+    }
+}
+
+@Suite struct ImportTests {
+    @Test func importsAFolder() throws {
+        try withFolder { folder in
+            try writeIDX(to: folder)
+            let run = try Program.run(
+                "import", "idx", ".", "--output", "d.h5", "--validation", "2", "--json", in: folder)
+            #expect(run.code == 0)
+            let size = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "d.h5").path)[.size]
+            #expect(
+                try run.json() == [
+                    "path": "d.h5",
+                    "splits": [
+                        "train": ["examples": .integer(4)], "validation": ["examples": .integer(2)],
+                        "test": ["examples": .integer(2)],
+                    ], "classes": .integer(3), "bytes": .integer(size as? Int ?? 0),
+                ])
+        }
+    }
+
+    @Test func refusesWhatIsMissing() throws {
+        try withFolder { folder in
+            let none = try Program.run("import", "idx", "nowhere", "--output", "d.h5", in: folder)
+            #expect(none.code == 66)
+            #expect(none.errors == "error: 'nowhere': there is no such file or folder\n")
+            try writeIDX(to: folder)
+            let format = try Program.run("import", "npz", ".", "--output", "d.h5", in: folder)
+            #expect(format.code == 64)
+            try Data([1, 2, 3]).write(to: folder.appending(path: "t10k-labels-idx1-ubyte"))
+            let damaged = try Program.run("import", "idx", ".", "--output", "d.h5", in: folder)
+            #expect(damaged.code == 65)
+            #expect(try names(in: folder).allSatisfy { !$0.hasPrefix("d.h5") })
+        }
+    }
+
+    private func writeIDX(to folder: URL) throws {
+        func write(_ name: String, _ header: [UInt8], _ bytes: [UInt8]) throws {
+            try Data([0, 0, 8] + header + bytes).write(to: folder.appending(path: name))
+        }
+        let images = (0..<48).map { UInt8($0) }
+        try write("train-images-idx3-ubyte", [3, 0, 0, 0, 6, 0, 0, 0, 4, 0, 0, 0, 2], images)
+        try write("train-labels-idx1-ubyte", [1, 0, 0, 0, 6], [0, 1, 2, 0, 1, 2])
+        try write("t10k-images-idx3-ubyte", [3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 2], Array(images.prefix(16)))
+        try write("t10k-labels-idx1-ubyte", [1, 0, 0, 0, 2], [2, 0])
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Testing
+
+@Suite struct PredictTests {
+    @Test func writesWhatTheLastLayerSays() throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "digits.io.h5"] { try copyFixture(name, to: folder) }
+            let run = try Program.run(
+                "predict", "digits.h5", "--inputs", "digits.io.h5:input", "--output", "p.h5", "--json", in: folder)
+            #expect(run.code == 0)
+            #expect(run.errors.isEmpty)
+            #expect(try run.json() == ["outputs": [["name": "output", "shape": [.integer(4), .integer(10)]]]])
+            let expected = try values("output", folder.appending(path: "digits.io.h5"))
+            let found = try values("output", folder.appending(path: "p.h5"))
+            #expect(found.count == expected.count)
+            #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-5 })
+            #expect(try names(in: folder) == ["digits.h5", "digits.io.h5", "p.h5"])
+        }
+    }
+
+    @Test func addsAxesOfOne() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let run = try Program.run(
+                "predict", "digits.h5", "--inputs", "d.h5:test/x", "--output", "p.h5", "--threads", "2", in: folder)
+            #expect(run.code == 0)
+            #expect(run.output == "wrote 'output' (20, 10) to 'p.h5'\n")
+            let one = try Program.run(
+                "predict", "digits.h5", "--inputs", "d.h5:test/x", "--output", "q.h5", "--threads", "1", in: folder)
+            #expect(one.code == 0)
+            #expect(
+                try values("output", folder.appending(path: "p.h5")) == values("output", folder.appending(path: "q.h5")))
+        }
+    }
+
+    @Test func refusesWhatDoesNotFit() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let file = try HDF5File(creating: folder.appending(path: "other.h5").path)
+            try file.root.createDataset("x", [Float](repeating: 0, count: 30), shape: [3, 10])
+            try file.root.createDataset("single", [Float(0)], shape: [])
+            try file.close()
+            let cases: [([String], Int32, String)] = [
+                (
+                    ["other.h5:x"], 65,
+                    "'x' in 'other.h5': 'digits.h5' expects examples that fit its input 'input' (12, 12, 1), "
+                        + "found shape (10)"
+                ),
+                (
+                    ["other.h5:single"], 65,
+                    "'single' in 'other.h5': expected numbers of shape (examples, …), found float32 of shape ()"
+                ),
+                (["d.h5:nothing"], 65, "could not open '/nothing' in 'd.h5': there is no such object"),
+                (["none.h5:x"], 66, "could not open 'none.h5': there is no such file"),
+                (
+                    ["d.h5:test/x", "d.h5:train/x"], 64,
+                    "'digits.h5' takes 1 input, 'input' (12, 12, 1), but --inputs names 2 datasets"
+                ),
+            ]
+            for (inputs, code, message) in cases {
+                let run = try Program.run(
+                    ["predict", "digits.h5", "--inputs"] + inputs + ["--output", "p.h5"], in: folder)
+                #expect(run.code == code)
+                #expect(run.errors == "error: \(message)\n")
+            }
+            #expect(try names(in: folder) == ["d.h5", "digits.h5", "other.h5"])
+        }
+    }
+
+    @Test func refusesOutputsThatCannotBe() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let cases: [(String, Int32, String)] = [
+                ("no/p.h5", 73, "cannot create 'no/p.h5': there is no such folder"),
+                (".", 73, "cannot create '.': it is a folder"),
+                ("/dev/full", 73, "cannot create '/dev/full': it is no regular file"),
+                ("/proc/p.h5", 73, "cannot create '/proc/p.h5': there is no such folder"),
+                ("d.h5", 64, "'d.h5' is both an input and the output; choose another name for --output"),
+            ]
+            for (output, code, message) in cases {
+                let run = try Program.run(
+                    "predict", "digits.h5", "--inputs", "d.h5:test/x", "--output", output, in: folder)
+                #expect(run.code == code)
+                #expect(run.errors == "error: \(message)\n")
+            }
+            #expect(try names(in: folder) == ["d.h5", "digits.h5"])
+        }
+    }
+
+    @Test func leavesNothingBehindOnAFullDisk() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"), test: 4000)
+            // No file may grow beyond 64 blocks of 512 bytes; to a program that is a full disk.
+            let run = try Program.shell(
+                "ulimit -f 64; \"$compress\" predict digits.h5 --inputs d.h5:test/x --output p.h5", in: folder)
+            #expect(run.code == 74)
+            #expect(run.errors.hasPrefix("error: could not write "))
+            #expect(run.errors.contains("'p.h5"))
+            #expect(run.errors.split(separator: "\n").count <= 2)
+            #expect(try names(in: folder) == ["d.h5", "digits.h5"])
+        }
+    }
+
+    private func values(_ name: String, _ url: URL) throws -> [Float] {
+        try HDF5File(opening: url.path).root.dataset(name).read()
+    }
+}
