@@ -79,7 +79,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["Tensors", "Kernels", "Networks"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport",
+            dependencies: ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training"],
+            path: "Tests/TestSupport"),
 
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
@@ -88,7 +91,12 @@ let package = Package(
         tests("Gzip"),
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
-        tests("Training", ["Tensors", "Datasets"], hasFixtures: true),
+        tests(
+            "Training", ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
+            hasFixtures: true),
+        tests(
+            "Distillation",
+            ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"]),
         tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"],
