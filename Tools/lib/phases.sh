@@ -14,7 +14,7 @@ phase() {
         return 0
     fi
     printf 'FAIL  %-28s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
-    { grep -E '(^|[ :])(error|fatal): |recorded an issue' "$log" | sort -u | head -n 20; echo ...; tail -n 30 "$log"; } | sed 's/^/      /'
+    { grep -E '(^|[ :])(error|fatal): |recorded an issue' "$log" | sort -u | head -n 20; echo ...; grep -v "^✔" "$log" | tail -n 30; } | sed 's/^/      /'
     return 1
 }
 
