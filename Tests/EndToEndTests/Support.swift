@@ -104,7 +104,7 @@ func copyFixture(_ name: String, to folder: URL) throws {
 func writeDigits(to url: URL, train: Int = 60, test: Int = 20, labels: Int = 1) throws {
     let file = try HDF5File(creating: url.path)
     for (name, count) in [("train", train), ("test", test)] {
-        let pixels = (0..<(count * 144)).map { UInt8(($0 * 37 + $0 / 144 * 11) % 256) }
+        let pixels = (0..<(count * 144)).map { (pixel: Int) -> UInt8 in UInt8((pixel * 37 + pixel / 144 * 11) % 256) }
         try file.root.createDataset("\(name)/x", pixels, shape: [count, 12, 12])
         if labels == 1 {
             try file.root.createDataset("\(name)/y", (0..<count).map { UInt8($0 % 10) }, shape: [count])
