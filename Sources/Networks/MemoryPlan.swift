@@ -30,7 +30,7 @@ public struct MemoryPlan: Sendable {
     /// Nodes whose output is the same memory as their input, and nodes whose output gradient is too.
     let isShared: [Bool]
     let sharesGradient: [Bool]
-    /// Nodes between a trainable parameter and the logits: those with something to do on the way back.
+    /// Nodes between a parameter and the logits: those with something to do on the way back.
     let isLearning: [Bool]
     /// Values whose gradient somebody needs.
     let needsGradient: [Bool]
@@ -41,11 +41,11 @@ public struct MemoryPlan: Sendable {
         let nodes = graph.nodes, end = mode == .training ? 2 * nodes.count : nodes.count
         func backwardTime(_ node: Int) -> Int { 2 * nodes.count - 1 - node }
 
-        // Who learns.
+        // Who learns. Statistics count as well: a layer that has nothing else still measures them on the way back.
         var trains = [Bool](repeating: false, count: graph.shapes.count)
         for node in nodes {
             trains[node.output.index] =
-                node.inputs.contains { trains[$0.index] } || node.plan.parameters.contains { $0.role == .trainable }
+                node.inputs.contains { trains[$0.index] } || !node.plan.parameters.isEmpty
         }
         var reaches = [Bool](repeating: false, count: graph.shapes.count)
         reaches[graph.logits.index] = true
