@@ -1,6 +1,7 @@
 // Pooling and depthwise convolution, channels last: the inner loop runs over the channels.
 #include "elementary.h"
 
+
 INLINE ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
@@ -49,7 +50,7 @@ FAST void cv_max_pool_gradient(const cv_pool *p, const float *R x, const float *
                     ptrdiff_t o = (top * p->width + left) * C, down = p->width * C;
                     const float *R a = x + o, *R d = a + C, *R e = a + down;
                     float *R ga = dx + o, *R gd = ga + C, *R ge = ga + down, *R gf = ge + C;
-                    for (ptrdiff_t c = 0; c < C; c++) {
+                    LANES for (ptrdiff_t c = 0; c < C; c++) {
                         float v = y[c], g = dy[c];
                         float wa = a[c] == v ? g : 0, wd = a[c] != v && d[c] == v ? g : 0;
                         float we = a[c] != v && d[c] != v && e[c] == v ? g : 0;

@@ -1,11 +1,6 @@
 // One time step of SimpleRNN, LSTM and GRU, forward and backward, after the matrix products.
 #include "elementary.h"
 
-// The loops over kinds that are not constants stay scalar, and Clang need not say so.
-#pragma clang diagnostic ignored "-Wpass-failed"
-// The blocks of one row never overlap.
-#define LANES _Pragma("clang loop vectorize(assume_safety)")
-
 // Keras's defaults (tanh, sigmoid) become constants, so that their loops become vectors; the rest share one loop.
 #define FOR_KINDS(a, g, ...)                                                                                          \
     if ((a) == CV_TANH && (g) == CV_SIGMOID) { enum { A = CV_TANH, G = CV_SIGMOID }; __VA_ARGS__; }                         \

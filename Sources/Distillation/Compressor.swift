@@ -43,7 +43,7 @@ public final class Compressor {
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
-        tell(.message(plan.sentence(budget: request.budget)))
+        tell(.message(plan.sentence("student", budget: request.budget)))
 
         let loading = Date()
         let dataDigest = try sha256(ofFile: request.data)
@@ -125,7 +125,7 @@ public final class Compressor {
     /// Everything the student's weights depend on.
     private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ teachers: [Teacher], _ data: String) -> String {
         let shares = zip(teachers, ensemble.weights).map { "\($0.digest):\($1)" }.joined(separator: ",")
-        return "\(formula); \(request.recipe); \(plan.sentence(budget: request.budget)); \(request.combination); \(shares); data \(data)"
+        return "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
     }
 
     private func trainStudent(
@@ -133,28 +133,12 @@ public final class Compressor {
         _ validation: ExampleSplit, fingerprint: String, _ workers: Workers
     ) throws -> Trainer {
         let beginning = Date()
-        let graph = plan.built.graph
-        let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: request.recipe.seed)[-1])
-        let trainer = Trainer(graph, weights: weights, recipe: request.recipe, workers: workers)
-        let path = "\(request.runDirectory)/\(name)-checkpoint.h5"
-        if !request.isResuming { try? FileManager.default.removeItem(atPath: path) }
-        let log = try MetricsLog("\(request.runDirectory)/\(name)-metrics.jsonl", isAppending: request.isResuming)
-        var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
-        run.checkpoint = (path, fingerprint)
-        run.isInterrupted = isInterrupted
-        var accuracy = ""
-        run.advance = { [tell] count, loss in
-            tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(accuracy)"))
-        }
-        run.epochEnded = { report in
-            if let value = report.validationAccuracy { accuracy = ", held-out accuracy \(fixed(value, digits: 4))" }
-            log.append(report, terms: objective.terms)
-        }
-        tell(.began("training \(name)", total: train.count * request.recipe.epochs))
-        try run.run(trainer, minimizing: objective, workers: workers)
-        tell(.ended)
-        seconds.train += Date().timeIntervalSince(beginning)
-        return trainer
+        defer { seconds.train += Date().timeIntervalSince(beginning) }
+        let session = TrainingSession(
+            name: name, directory: request.runDirectory, fingerprint: fingerprint, isResuming: request.isResuming,
+            isInterrupted: isInterrupted, tell: tell)
+        return try session.train(
+            plan.built.graph, request.recipe, minimizing: objective, train, validation, workers)
     }
 
     // MARK: - Evaluation

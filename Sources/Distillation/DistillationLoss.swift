@@ -87,4 +87,4 @@ public struct DistillationLoss: Objective {
 }
 
 /// A number without a needless fraction.
-func trimmed(_ value: Float) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }
+func trimmed(_ value: Float) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }

@@ -11,10 +11,10 @@ struct StudentPlan {
     /// The multiplier of the architecture's width, where it has one.
     let width: Double?
 
-    /// Finds a student that suits the data and fits the budget.
+    /// Finds a student that suits the data and fits the budget; without a budget, its width is 1 unless given.
     ///
     /// - Throws: `BudgetError` when none fits; `ModelFileError` for an architecture that does not suit the data.
-    init(_ choice: CompressionRequest.Student, width: Double?, budget: ByteCount, data: ExampleFile, task: Task) throws {
+    init(_ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task) throws {
         let shape = Shape(data.exampleShape)
         switch choice {
         case .automatic:
@@ -30,10 +30,13 @@ struct StudentPlan {
     }
 
     private init(
-        _ file: ArchitectureFile, width: Double?, budget: ByteCount, shape: Shape, data: ExampleFile, task: Task
+        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, shape: Shape, data: ExampleFile, task: Task
     ) throws {
         let classes = data.classCount
-        func widest() throws -> Double? { try file.widestWidth(fitting: budget, classes: classes, input: shape) }
+        func widest() throws -> Double? {
+            guard let budget else { return 1 }
+            return try file.widestWidth(fitting: budget, classes: classes, input: shape)
+        }
         let fitted = try width ?? widest()
         let built = try Self.withHead(
             file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), task
@@ -42,7 +45,7 @@ struct StudentPlan {
     }
 
     private init(
-        _ built: BuiltArchitecture, width: Double?, budget: ByteCount, data: ExampleFile, task: Task,
+        _ built: BuiltArchitecture, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task,
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
@@ -62,7 +65,7 @@ struct StudentPlan {
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
         export = try ExportPlan(built)
-        guard export.size.file <= budget else {
+        if let budget, export.size.file > budget {
             throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
         }
         self.built = built
@@ -70,11 +73,12 @@ struct StudentPlan {
     }
 
     /// One line for the user.
-    func sentence(budget: ByteCount) -> String {
-        let size = export.size, share = 100 * Double(size.file.bytes) / Double(budget.bytes)
+    func sentence(_ role: String, budget: ByteCount?) -> String {
+        let size = export.size
+        let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
-        return "student: \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
-            + "\(size.file) of \(budget) (\(fixed(share, digits: 1)) %)"
+        return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
+            + "\(size.file)\(share ?? "")"
     }
 
     // MARK: - Choosing

@@ -38,7 +38,9 @@ extension HDF5File {
         return Int(status.st_size)
     }
 
-    /// Makes a new name last. Some file systems cannot, which is no reason to fail.
+    /// Makes a new name last.
+    ///
+    /// Some file systems cannot, which is no reason to fail.
     private static func syncFolder(of path: String) {
         let folder = URL(filePath: path).deletingLastPathComponent().path
         let descriptor = unsafe open(folder, O_RDONLY)

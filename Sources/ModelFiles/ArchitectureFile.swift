@@ -91,7 +91,8 @@ extension ArchitectureFile {
             for element in value.elements ?? [] {
                 // A word, such as `time`, stands for an extent that the data decides.
                 let axis = element.json.integer, isWord = element.string?.allSatisfy(\.isLetter) ?? false
-                guard element.isNull || isWord || (axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false) else {
+                let isExtent = axis.map { (1...LayerSettings.largestInteger).contains($0) } ?? false
+                guard element.isNull || isWord || isExtent else {
                     return fail(element, "input '\(name)': expected a whole number of 1 or more, found \(element.json)")
                 }
                 axes.append(axis)
@@ -118,7 +119,8 @@ extension ArchitectureFile {
                     value, "expected one layer with 'name' and 'from' beside it, found \(layers.map(\.key))")
             }
             guard let options = layerOptions(layers[0].value) else {
-                return fail(value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
+                return fail(
+                    value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
             }
             entries.append(
                 Entry(
@@ -128,7 +130,8 @@ extension ArchitectureFile {
 
         private mutating func givenName(_ value: YAMLValue?) -> String? {
             guard let value else { return nil }
-            guard let name = value.json.string ?? value.json.integer.map(String.init), !name.isEmpty, !name.contains("/")
+            guard let name = value.json.string ?? value.json.integer.map(String.init), !name.isEmpty,
+                !name.contains("/")
             else {
                 fail(value, "'name': expected a word without slashes, found \(value.json)")
                 return nil
@@ -172,7 +175,9 @@ extension ArchitectureFile {
 
 extension ArchitectureFile {
     /// Whether any size is a multiple of the width.
-    public var usesWidth: Bool { entries.contains { Self.contains(.object($0.options)) { Self.widthFactor($0) != nil } } }
+    public var usesWidth: Bool {
+        entries.contains { Self.contains(.object($0.options)) { Self.widthFactor($0) != nil } }
+    }
 
     /// Whether any size is the number of classes.
     public var usesClasses: Bool { entries.contains { Self.contains(.object($0.options)) { $0 == "classes" } } }
@@ -210,7 +215,7 @@ extension ArchitectureFile {
         return [Architecture.Input(inputs[0].name, zip(inputs[0].axes, shape.axes).map { $0 ?? $1 })]
     }
 
-    /// The names given, and Keras's for the others: `dense`, `dense_1`, …
+    /// The names given, and for the others those that Keras would give, with numbers behind.
     private func layerNames() throws(ModelFileError) -> [String] {
         var taken = Set(inputs.map(\.name)), problems: [String] = []
         for entry in entries {
@@ -272,7 +277,8 @@ extension ArchitectureFile {
 
 /// The name that Keras gives to the first layer of a class: `Conv2D` becomes `conv2d`, `MaxPooling2D` `max_pooling2d`.
 func kerasName(ofClass className: String) -> String {
-    let letters = Array(className.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
+    let letters = Array(
+        className.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
     func isUpper(_ index: Int) -> Bool { ("A"..."Z").contains(letters[index]) }
     func isLower(_ index: Int) -> Bool { letters.indices.contains(index) && ("a"..."z").contains(letters[index]) }
     var name = ""

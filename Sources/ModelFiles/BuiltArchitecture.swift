@@ -186,7 +186,8 @@ private struct GraphBuilder {
 
     /// A layer that leads nowhere is a mistake in a file written by hand.
     private mutating func refuseUnread() {
-        let read = Set(architecture.layers.flatMap { $0.calls.joined().map(\.layer) } + architecture.outputs.map(\.layer))
+        let read = Set(
+            architecture.layers.flatMap { $0.calls.joined().map(\.layer) } + architecture.outputs.map(\.layer))
         for layer in architecture.layers where !read.contains(layer.name) {
             problems.append("\(layer.place): nothing reads it")
         }
@@ -256,7 +257,9 @@ private struct GraphBuilder {
             architecture.layers[index].calls.count == 1, let last = recipes[index].parts.last
         else { return .none }
         if last.layer is Softmax { return .softmax }
-        if let activation = last.layer as? ElementwiseActivation, activation.activation.kind == .sigmoid { return .sigmoid }
+        if let activation = last.layer as? ElementwiseActivation, activation.activation.kind == .sigmoid {
+            return .sigmoid
+        }
         return .none
     }
 }

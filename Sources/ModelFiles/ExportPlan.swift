@@ -4,7 +4,9 @@ public import Tensors
 
 /// What will be written to a model file, to the byte, known before there are any weights.
 public struct ExportPlan: Sendable {
-    /// How numbers are stored. Networks compute with float32 whatever the file has.
+    /// How numbers are stored.
+    ///
+    /// Networks compute with float32 whatever the file has.
     public enum Precision: String, Sendable, CaseIterable {
         case float32, float16
     }

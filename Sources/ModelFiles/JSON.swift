@@ -1,4 +1,6 @@
-/// A JSON value. Objects keep their order; numbers may be NaN or infinite, as Python writes them.
+/// A JSON value.
+///
+/// Objects keep their order; numbers may be NaN or infinite, as Python writes them.
 public indirect enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -27,7 +29,9 @@ public indirect enum JSON: Hashable, Sendable {
 
         public var keys: [String] { members.map(\.key) }
 
-        /// The value of a key. Of equal keys the last one counts; a new key goes to the end; nil removes it.
+        /// The value of a key.
+        ///
+        /// Of equal keys the last one counts; a new key goes to the end; nil removes it.
         public subscript(key: String) -> JSON? {
             get { members.last { $0.key == key }?.value }
             set {

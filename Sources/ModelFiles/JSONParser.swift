@@ -15,7 +15,8 @@ extension JSON {
     public init(parsing text: String, limit: Int = 64 << 20) throws(JSONError) {
         var parser = Parser(bytes: Array(text.utf8))
         guard parser.bytes.count <= limit else {
-            throw JSONError(offset: limit, reason: "the text has \(parser.bytes.count) bytes; at most \(limit) are read")
+            throw JSONError(
+                offset: limit, reason: "the text has \(parser.bytes.count) bytes; at most \(limit) are read")
         }
         self = try parser.document()
     }

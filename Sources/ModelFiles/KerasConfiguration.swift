@@ -91,7 +91,8 @@ extension KerasConfiguration {
 
     /// The input that older files give as an option of the first layer.
     private static func implicitInput(of first: Layer?) -> Layer {
-        let shape = first?.options["batch_input_shape"] ?? first?.model?.layers.first?.options["batch_input_shape"]
+        let shape =
+            first?.options["batch_input_shape"] ?? first?.model?.layers.first?.options["batch_input_shape"]
             ?? first?.model?.layers.first?.options["batch_shape"]
         let options: JSON.Object = shape.map { ["batch_input_shape": $0] } ?? [:]
         return Layer(name: (first?.name ?? "") + "_input", className: "InputLayer", options: options, calls: [])
@@ -290,7 +291,9 @@ extension KerasConfiguration {
         return [reference]
     }
 
-    /// Arguments of a call that would change what the layer does. A mask follows the graph by itself.
+    /// Arguments of a call that would change what the layer does.
+    ///
+    /// A mask follows the graph by itself.
     private static func refuseArguments(_ arguments: JSON?) throws(ConfigurationError) {
         for member in arguments?.object?.members ?? [] where !member.value.isNull {
             let isHarmless = member.key == "mask" || (member.key == "training" && member.value == false)

@@ -3,7 +3,9 @@ import HDF5
 public import Networks
 public import Tensors
 
-/// A whole Keras model in an HDF5 file. Opening it reads the architecture and the sizes of the weights, not the weights.
+/// A whole Keras model in an HDF5 file.
+///
+/// Opening it reads the architecture and the sizes of the weights, not the weights.
 public struct KerasFile: ~Copyable {
     public let path: String
     public let architecture: Architecture
@@ -46,7 +48,8 @@ public struct KerasFile: ~Copyable {
     }
 
     private static let savingAdvice =
-        "In Keras, load or build the model and write it with model.save('model.h5'), which keeps architecture and weights"
+        "In Keras, load or build the model and write it with model.save('model.h5'), "
+        + "which keeps architecture and weights"
 
     private static func open(_ path: String) throws -> HDF5File {
         do {
@@ -70,7 +73,9 @@ public struct KerasFile: ~Copyable {
     }
 
     private static func kerasVersion(_ file: borrowing HDF5File) throws -> String? {
-        if try file.root.attributes.contains("keras_version") { return try file.root.attributes.string("keras_version") }
+        if try file.root.attributes.contains("keras_version") {
+            return try file.root.attributes.string("keras_version")
+        }
         guard try file.root.kind(of: "model_weights") == .group else { return nil }
         let weights = try file.root.group("model_weights")
         return try weights.attributes.contains("keras_version") ? weights.attributes.string("keras_version") : nil

@@ -64,7 +64,9 @@ struct KerasFileContent: Sendable {
 }
 
 extension [WeightSlot] {
-    /// As a layer of its own has them: what is trained first. A layer from a frozen nested model is frozen no more.
+    /// As a layer of its own has them: what is trained first.
+    ///
+    /// A layer from a frozen nested model is frozen no more.
     fileprivate var inOwnOrder: [WeightSlot] {
         filter { $0.entry.spec.role == .trainable } + filter { $0.entry.spec.role != .trainable }
     }
@@ -105,14 +107,17 @@ private struct ConfigurationWriter {
         guard !architecture.isChain else { return Array(architecture.layers.indices) }
         let positions = Dictionary(
             architecture.layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let names = kerasOrder(outputs: architecture.outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) { call in
+        let names = kerasOrder(outputs: architecture.outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) {
+            call in
             guard let position = positions[call.layer] else { return [] }
             return architecture.layers[position].calls[call.number].map { LayerCall(layer: $0.layer, number: $0.call) }
         }
         return names.compactMap { positions[$0] }
     }
 
-    /// A name that TensorFlow takes: of letters, digits and a few signs. Keras 3 forbids slashes.
+    /// A name that TensorFlow takes: of letters, digits and a few signs.
+    ///
+    /// Keras 3 forbids slashes.
     private static func plain(_ name: String) -> String {
         let text = String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) ? $0 : "_" })
         let starts = text.first.map { $0.isLetter || $0.isNumber } ?? false

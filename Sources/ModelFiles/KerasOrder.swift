@@ -5,7 +5,7 @@ struct LayerCall: Hashable {
 }
 
 /// The layers of a functional model in the order in which Keras lists them, and with them their weights, however the
-/// file has them: the furthest from the outputs first, and among equals the one that a walk from the outputs meets first.
+/// file has them: the furthest from the outputs first, and among equals the first that a walk from the outputs meets.
 ///
 /// Layers that no output comes from are left out, as Keras does. This is `map_graph` of Keras 3 and
 /// `_map_graph_network` of Keras 2.
@@ -27,7 +27,9 @@ func kerasOrder(outputs: [LayerCall], reads: (LayerCall) -> [LayerCall]) -> [Str
     }
 }
 
-/// All calls that lead to the outputs, each after those it reads. A circle is cut where it closes.
+/// All calls that lead to the outputs, each after those it reads.
+///
+/// A circle is cut where it closes.
 private func callsInOrder(
     _ outputs: [LayerCall], _ reads: (LayerCall) -> [LayerCall], enter: (String) -> Void
 ) -> [LayerCall] {

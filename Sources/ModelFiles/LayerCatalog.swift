@@ -44,7 +44,9 @@ enum LayerCatalog {
         basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, merging,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
-    /// Builds the parts of a layer. Its problems, if any, are in `settings`; the parts are then of no use.
+    /// Builds the parts of a layer.
+    ///
+    /// Its problems, if any, are in `settings`; the parts are then of no use.
     static func parts(_ className: String, _ settings: inout LayerSettings) -> [LayerPart] {
         guard let recipe = recipes[className] else {
             settings.fail(refusal(of: className, settings))
@@ -228,7 +230,8 @@ extension LayerCatalog {
     private static func pool(_ kind: PoolingKind, _ settings: inout LayerSettings, axes: Int) -> [LayerPart] {
         let size = settings.axes("pool_size", count: axes, default: Array(repeating: 2, count: axes))
         // Keras 3 insists on the size of average pools, though it has a default.
-        settings.write(size.allSatisfy { $0 == size[0] } ? .integer(size[0]) : .array(size.map { .integer($0) }), to: "pool_size")
+        settings.write(
+            size.allSatisfy { $0 == size[0] } ? .integer(size[0]) : .array(size.map { .integer($0) }), to: "pool_size")
         let strides = settings.axes("strides", count: axes, default: size), padding = settings.padding()
         settings.requireChannelsLast()
         return [
@@ -302,7 +305,19 @@ extension LayerCatalog {
             return [LayerPart(Identity())]
         },
         "Identity": { _ in [LayerPart(Identity())] },
+        "RandomFlip": augmentation, "RandomRotation": augmentation, "RandomZoom": augmentation,
+        "RandomTranslation": augmentation, "RandomContrast": augmentation, "RandomBrightness": augmentation,
     ]
+
+    /// Layers that change pictures in training alone; a file of Keras may have them, and they do nothing.
+    private static let augmentation: Recipe = { settings in
+        if settings.isStrict { settings.fail("pictures are not changed in training here") }
+        let foreign = ["name", "dtype", "trainable", "data_format", "seed"]
+        for option in settings.options.members where !foreign.contains(option.key) {
+            settings.write(option.value, to: option.key)
+        }
+        return [LayerPart(Identity())]
+    }
 
     private static func rate(_ settings: inout LayerSettings) -> Float {
         let rate = settings.number("rate")

@@ -94,7 +94,8 @@ struct LayerSettings {
     ) -> Int {
         let range = range ?? 1...Self.largestInteger
         let value = read(
-            name, fallback, "a whole number from \(range.lowerBound) to \(range.upperBound)", placeholder: range.lowerBound,
+            name, fallback, "a whole number from \(range.lowerBound) to \(range.upperBound)",
+            placeholder: range.lowerBound,
             parse: { $0.integer.flatMap { range.contains($0) ? $0 : nil } }, write: { .integer($0) })
         for _ in 0..<power { magnitude *= Double(max(abs(value), 1)) }
         return value
@@ -232,7 +233,8 @@ extension LayerSettings {
         case "log_softmax": return .logSoftmax
         default:
             guard let activation = Activation(keras: word, isKeras2: dialect == .keras2) else {
-                let names = Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
+                let names =
+                    Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
                 fail("the activation '\(word)' is not supported\(suggestion(for: word, among: names))")
                 return .elementwise(Activation(.linear))
             }
@@ -249,8 +251,9 @@ extension LayerSettings {
         return activation
     }
 
-    /// How the kernel begins; Keras's names and class names. It matters to training alone, so nothing is refused
-    /// that a file of Keras says.
+    /// How the kernel begins; Keras's names and class names.
+    ///
+    /// It matters to training alone, so nothing is refused that a file of Keras says.
     mutating func kernelInitializer(_ name: String = "kernel_initializer") -> Initializer {
         known.insert(name)
         let word = options[name]?.string ?? options[name]?["class_name"]?.string
@@ -262,7 +265,9 @@ extension LayerSettings {
         case "glorot_uniform", "GlorotUniform", nil: return .glorotUniform
         default:
             if options[name]?.string != nil {
-                fail("option '\(name)': expected glorot_uniform, he_normal, orthogonal, zeros or ones, found \(word ?? "")")
+                fail(
+                    "option '\(name)': expected glorot_uniform, he_normal, orthogonal, zeros or ones, found \(word ?? "")"
+                )
             }
             return .glorotUniform
         }

@@ -87,7 +87,9 @@ struct NestedModels {
                 continue
             }
             callCount += scope.callCount * layer.calls.count
-            guard callCount <= Self.callLimit else { throw ConfigurationError("the model has too many calls of layers") }
+            guard callCount <= Self.callLimit else {
+                throw ConfigurationError("the model has too many calls of layers")
+            }
             var calls: [[Architecture.Source]] = []
             do throws(ConfigurationError) {
                 for call in 0..<scope.callCount {
@@ -108,7 +110,8 @@ struct NestedModels {
             guard names.insert(name).inserted else { throw ConfigurationError("two layers are named '\(name)'") }
             layers.append(
                 Architecture.Layer(
-                    name, flat.className, flat.options, calls: calls, isTrainable: scope.isTrainable && layer.isTrainable,
+                    name, flat.className, flat.options, calls: calls,
+                    isTrainable: scope.isTrainable && layer.isTrainable,
                     owner: owner))
         }
     }
@@ -138,7 +141,8 @@ struct NestedModels {
         let (count, overflow) = scope.callCount.multipliedReportingOverflow(by: layer.calls.count)
         guard !overflow, count <= 10_000 else { throw ConfigurationError("model '\(layer.name)' is called too often") }
         var result = Scope(
-            model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/", callCount: count,
+            model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/",
+            callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
             isDistributed: scope.isDistributed || layer.isDistributed, owner: scope.owner ?? layer.name
         ) { (call, position, depth) throws(ConfigurationError) in
@@ -170,7 +174,8 @@ struct NestedModels {
         guard layer.model != nil else {
             guard reference.tensor == 0 else {
                 throw ConfigurationError(
-                    "reads result \(reference.tensor) of '\(reference.layer)'; layers with several results are not supported")
+                    "reads result \(reference.tensor) of '\(reference.layer)'; only layers with one result are supported"
+                )
             }
             return Architecture.Source(scope.prefix + layer.name, call: flatCall)
         }

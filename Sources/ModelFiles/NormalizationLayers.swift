@@ -7,7 +7,8 @@ extension LayerCatalog {
         "BatchNormalization": { settings in
             let axis = singleAxis(&settings)
             let layer = BatchNormalization(
-                momentum: settings.number("momentum", default: 0.99), epsilon: settings.number("epsilon", default: 1e-3),
+                momentum: settings.number("momentum", default: 0.99),
+                epsilon: settings.number("epsilon", default: 1e-3),
                 center: settings.bool("center", default: true), scale: settings.bool("scale", default: true))
             settings.require("renorm", false)
             return along(axis, layer)
@@ -22,6 +23,8 @@ extension LayerCatalog {
         },
         "Rescaling": { settings in
             let scale = settings.numbers("scale"), offset = settings.numbers("offset", default: [0])
+            // Keras 3 insists on the offset, though it has a default.
+            settings.write(settings.options["offset"] ?? 0.0, to: "offset")
             return scaling(&settings, scale, offset)
         },
         "Normalization": { normalization(&$0) },

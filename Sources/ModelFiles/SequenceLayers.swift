@@ -7,7 +7,8 @@ extension LayerCatalog {
     static let sequences: [String: Recipe] = [
         "Masking": { [LayerPart(Masking(maskValue: $0.number("mask_value", default: 0)))] },
         "SimpleRNN": { settings in
-            let units = settings.integer("units", power: 2), activation = settings.innerActivation("activation", default: "tanh")
+            let units = settings.integer("units", power: 2),
+                activation = settings.innerActivation("activation", default: "tanh")
             let useBias = settings.bool("use_bias", default: true), time = Time(&settings)
             return [
                 LayerPart(
@@ -17,7 +18,8 @@ extension LayerCatalog {
             ]
         },
         "LSTM": { settings in
-            let units = settings.integer("units", power: 2), activation = settings.innerActivation("activation", default: "tanh")
+            let units = settings.integer("units", power: 2),
+                activation = settings.innerActivation("activation", default: "tanh")
             let gates = settings.innerActivation("recurrent_activation", default: "sigmoid")
             let useBias = settings.bool("use_bias", default: true), time = Time(&settings)
             return [
@@ -30,7 +32,8 @@ extension LayerCatalog {
             ]
         },
         "GRU": { settings in
-            let units = settings.integer("units", power: 2), activation = settings.innerActivation("activation", default: "tanh")
+            let units = settings.integer("units", power: 2),
+                activation = settings.innerActivation("activation", default: "tanh")
             let gates = settings.innerActivation("recurrent_activation", default: "sigmoid")
             let useBias = settings.bool("use_bias", default: true), time = Time(&settings)
             return [

@@ -94,7 +94,9 @@ extension BuiltArchitecture {
 }
 
 extension KerasFile {
-    /// What each layer takes in this file. A model that cannot be run is reported as far as it is understood.
+    /// What each layer takes in this file.
+    ///
+    /// A model that cannot be run is reported as far as it is understood.
     public func sizeReport(inputs: [Shape]? = nil) -> SizeReport {
         guard let built = try? graph(inputs: inputs ?? defaultInputs) else { return roughReport }
         let stored = WeightMatch(built, groups).pairs.map { ($0.slot, $0.stored.byteCount, $0.stored.type) }

@@ -37,7 +37,11 @@ extension ArchitectureFile {
         }
         while tooWide - fitting > 1 {
             let middle = (fitting + tooWide) / 2
-            if let found = try nearest(middle), found.bytes <= limit.bytes { fitting = middle } else { tooWide = middle }
+            if let found = try nearest(middle), found.bytes <= limit.bytes {
+                fitting = middle
+            } else {
+                tooWide = middle
+            }
         }
         return try nearest(fitting).map { Double($0.steps) * Self.widthStep }
     }

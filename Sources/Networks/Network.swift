@@ -17,7 +17,8 @@ public final class Network: Sendable {
         precondition(inputs.count == graph.inputs.count, "\(inputs.count) inputs for \(graph.inputs.count)")
         let sizes = graph.inputs.map { graph.shape(of: $0).elementCount }
         let count = sizes[0] == 0 ? 0 : inputs[0].count / sizes[0]
-        precondition(zip(inputs, sizes).allSatisfy { $0.count == count * $1 }, "inputs of different numbers of examples")
+        precondition(
+            zip(inputs, sizes).allSatisfy { $0.count == count * $1 }, "inputs of different numbers of examples")
         let workspace = Workspace(graph, batchSize: max(1, min(batchSize, count)), mode: .inference)
         var outputs = [[Float]](repeating: [], count: graph.outputs.count)
         for start in stride(from: 0, to: count, by: workspace.batchSize) {

@@ -25,18 +25,20 @@ struct Checkpoint {
     /// Restores the trainer's state if there is a checkpoint, and says whether there was.
     ///
     /// - Throws: `CheckpointError` for one of another run.
-    func restore(_ trainer: Trainer) throws -> Bool {
+    func restore(_ trainer: Trainer, totalSteps: Int) throws -> Bool {
         guard FileManager.default.fileExists(atPath: path) else { return false }
         let file = try HDF5File(opening: path)
         guard try file.root.attributes.string("fingerprint") == fingerprint else {
             throw CheckpointError(path: path)
         }
+        let step = try file.root.attributes.integer("step")
+        guard (0...totalSteps).contains(step) else { throw CheckpointError(path: path) }
         for (name, tensor) in vectors(of: trainer) {
             let dataset = try file.root.dataset(name)
             guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
             try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
         }
-        trainer.resume(at: try file.root.attributes.integer("step"))
+        trainer.resume(at: step)
         return true
     }
 

@@ -91,7 +91,7 @@ public struct LabelLoss: Objective {
     private func logOfProbability(_ p: Float, _ logits: Tensor, row: Int, place: Int) -> Float {
         if p > 1e-30 { return log(p) }
         let classes = logits.shape.channels
-        let row = logits.slice(at: row * classes, count: classes).values
-        return logits[place] - (row.max() ?? 0)
+        let row = logits.slice(at: row * classes, count: classes).values, largest = row.max() ?? 0
+        return logits[place] - largest - log(row.reduce(0) { $0 + exp($1 - largest) })
     }
 }

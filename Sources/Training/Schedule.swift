@@ -51,7 +51,7 @@ public enum Schedule: Hashable, Sendable, CustomStringConvertible {
     public var isZero: Bool { [0, 0.25, 0.5, 0.75, 1].allSatisfy { self($0) == 0 } }
 
     public var description: String {
-        func text(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }
+        func text(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
         return switch self {
         case .constant(let value): text(value)
         case .linear(let from, let to): "linear:\(text(from)):\(text(to))"

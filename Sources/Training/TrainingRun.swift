@@ -43,7 +43,10 @@ public struct TrainingRun {
             order: .shuffled(seed: UInt64(bitPattern: Int64(trainer.recipe.seed))))
         let stepsPerEpoch = reader.stepsPerEpoch, total = stepsPerEpoch * trainer.recipe.epochs
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
-        if let file, try file.restore(trainer), trainer.step > 0 { advance(trainer.step * trainer.recipe.batchSize, 0) }
+        if let file, try file.restore(trainer, totalSteps: total), trainer.step > 0 {
+            let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
+            advance(epochs * train.count + steps * trainer.recipe.batchSize, 0)
+        }
         let labels = try validation.map { SharedLabels(try $0.allLabels()) }
         while trainer.step < total {
             let epoch = trainer.step / stepsPerEpoch, start = Date()
@@ -86,7 +89,7 @@ public struct NotFiniteError: Error, CustomStringConvertible {
     public let terms: [(name: String, value: Double)]
 
     public var description: String {
-        let values = terms.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+        let values = terms.map { "\($0.name) \($0.value.isNaN ? .nan : $0.value)" }.joined(separator: ", ")
         return "the loss is not finite after step \(step) (\(values)). Lower --learning-rate, or look for extreme "
             + "values in the data"
     }

@@ -14,11 +14,11 @@ enum Interruption {
             action.sa_flags = SA_RESTART
             unsafe sigaction(number, &action, nil)
         }
-        // A thread that blocks signals, as those of thread pools do, may have started us.
-        var wanted = sigset_t()
-        unsafe sigemptyset(&wanted)
-        for number in [SIGINT, SIGTERM] { unsafe sigaddset(&wanted, number) }
-        unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
+        // Whoever starts programs from a thread that blocks signals hands the blocking on.
+        var watched = sigset_t()
+        unsafe sigemptyset(&watched)
+        for number in [SIGINT, SIGTERM] { unsafe sigaddset(&watched, number) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &watched, nil)
         // Writing to them fails instead, and failures are told.
         for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
     }

@@ -1,5 +1,7 @@
 import Distillation
+import ModelFiles
 import Reports
+import Training
 
 /// The main job.
 func distill(_ options: DistillOptions, progress: Progress) throws -> CompressionReport {
@@ -40,5 +42,18 @@ extension Progress {
 
 /// Trains one model on the true labels.
 func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummary {
-    throw Failure(.internalError, "training a single model is not connected yet")
+    var request = TrainingRequest(
+        architecture: options.architecture, data: options.data, output: options.output,
+        recipe: options.training.recipe)
+    request.width = options.width
+    request.threads = options.threads
+    do {
+        let model = try trainModel(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        return TrainingSummary(
+            model: EvaluationReport.Model(
+                path: options.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
+            seconds: model.seconds)
+    } catch is CancellationError {
+        throw Interruption.failure("stopped; nothing was written")
+    }
 }

@@ -138,7 +138,10 @@ import Testing
         ("layers:\n  - Flatten", "'a.yaml': has no 'input'"),
         ("input: [4]", "'a.yaml': has no 'layers'"),
         ("input: [4]\ninput: [5]", "'a.yaml': line 1: says 'input' twice"),
-        ("input: [0]\nlayers: [Flatten]", "'a.yaml': line 1: input 'input': expected a whole number of 1 or more, found 0"),
+        (
+            "input: [0]\nlayers: [Flatten]",
+            "'a.yaml': line 1: input 'input': expected a whole number of 1 or more, found 0"
+        ),
         (
             "input: 4\nlayers: [Flatten]",
             "'a.yaml': line 1: input 'input': expected a shape such as [28, 28, 1], found 4"
@@ -187,7 +190,8 @@ import Testing
     @Test func refusesSizesBeyondAnyComputer() {
         #expect(
             message("input: [16777216]\nlayers:\n  - RepeatVector: {n: 16777216}")
-                == "'a.yaml': line 3, layer 'repeat_vector' (RepeatVector): its output (16777216, 16777216) is more than a gibibyte")
+                == "'a.yaml': line 3, layer 'repeat_vector' (RepeatVector): its output (16777216, 16777216) is more than a gibibyte"
+        )
         #expect(
             message("input: [64, 64, 4096]\nlayers:\n  - Conv2D: {filters: 16777216, kernel_size: 4096}")
                 == "'a.yaml': line 3, layer 'conv2d' (Conv2D): its sizes are beyond what any computer holds")
@@ -205,7 +209,8 @@ import Testing
         for limit in [20_000, 1_000_000, 1_000_000_000] {
             let width = try #require(try file.widestWidth(fitting: ByteCount(limit), classes: 10))
             let fits = try ExportPlan(file.architecture(classes: 10, width: width).graph()).size.file.bytes
-            let wider = try ExportPlan(file.architecture(classes: 10, width: width + ArchitectureFile.widthStep).graph())
+            let wider = try ExportPlan(
+                file.architecture(classes: 10, width: width + ArchitectureFile.widthStep).graph())
             #expect(fits <= limit && wider.size.file.bytes > limit)
         }
         #expect(try file.widestWidth(fitting: ByteCount(1000), classes: 10) == nil)

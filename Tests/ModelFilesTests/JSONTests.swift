@@ -47,7 +47,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", 0, "expected a value"), ("[1,]", 3, "expected a value"), ("{\"a\" 1}", 5, "expected ':' after the name 'a'"),
+        ("", 0, "expected a value"), ("[1,]", 3, "expected a value"),
+        ("{\"a\" 1}", 5, "expected ':' after the name 'a'"),
         ("[1 2]", 3, "expected ',' or ']'"), ("{\"a\": 1 \"b\"}", 8, "expected ',' or '}'"),
         ("{a: 1}", 1, "expected a name in quotes"), ("1 2", 2, "expected the end of the text"),
         ("\"abc", 4, "the text ends inside a string"), ("01", 0, "a number with a leading zero"),
@@ -75,7 +76,9 @@ import Testing
     }
 
     @Test func writesForPeople() {
-        let value: JSON = ["shape": [28, 28], "layers": [["name": "a"], ["name": "b"]], "loss": .number(.nan), "none": []]
+        let value: JSON = [
+            "shape": [28, 28], "layers": [["name": "a"], ["name": "b"]], "loss": .number(.nan), "none": [],
+        ]
         #expect(
             value.indented == """
                 {

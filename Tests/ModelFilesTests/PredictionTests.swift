@@ -8,7 +8,8 @@ import Testing
     /// Models with layers that are not supported.
     static let unsupported: Set = ["dot.h5"]
 
-    static let models = (try? FileManager.default.contentsOfDirectory(atPath: fixture("")))?
+    static let models =
+        (try? FileManager.default.contentsOfDirectory(atPath: fixture("")))?
         .filter { $0.hasSuffix(".h5") && !$0.hasSuffix(".io.h5") && !unsupported.contains($0) }.sorted() ?? []
 
     @Test func thereAreFixtures() { #expect(Self.models.count > 90) }

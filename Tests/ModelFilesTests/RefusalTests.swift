@@ -26,7 +26,10 @@ import Testing
             "custom-activation.h5",
             "'custom-activation.h5': layer 'hidden' (Dense): the activation 'Fixtures>wobble' is not supported"
         ),
-        ("custom-layer.h5", "'custom-layer.h5': layer 'shift' (Fixtures>Shift): layers of this class are not supported"),
+        (
+            "custom-layer.h5",
+            "'custom-layer.h5': layer 'shift' (Fixtures>Shift): layers of this class are not supported"
+        ),
         ("lambda.h5", "'lambda.h5': layer 'twice' (Lambda): Lambda layers hold Python code, which is never run"),
         ("lambda-k2.h5", "'lambda-k2.h5': layer 'twice' (Lambda): Lambda layers hold Python code, which is never run"),
         (
@@ -70,12 +73,14 @@ import Testing
     }
 
     @Test func knowsArchives() {
-        #expect(message("keras-archive.h5") == "'keras-archive.h5': is a .keras archive, not HDF5. \(Self.savingAdvice)")
+        #expect(
+            message("keras-archive.h5") == "'keras-archive.h5': is a .keras archive, not HDF5. \(Self.savingAdvice)")
     }
 
     @Test func saysWhereDamagedFilesAreDamaged() {
         #expect(
-            message("not-json.h5") == "'not-json.h5': the attribute 'model_config' is not JSON: byte 298: expected a value")
+            message("not-json.h5")
+                == "'not-json.h5': the attribute 'model_config' is not JSON: byte 298: expected a value")
         #expect(
             message("missing-weight.h5") == """
                 could not open '/model_weights/output/model/output/bias' in 'missing-weight.h5': there is no such object

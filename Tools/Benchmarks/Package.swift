@@ -3,7 +3,12 @@ import PackageDescription
 
 let package = Package(
     name: "Benchmarks",
-    dependencies: [.package(name: "compress", path: "../..")],
+    // Passed on to the package measured, so that Tools/build-flags serves both.
+    traits: [.default(enabledTraits: ["OneDNN"]), .trait(name: "OneDNN")],
+    dependencies: [
+        .package(
+            name: "compress", path: "../..", traits: [.trait(name: "OneDNN", condition: .when(traits: ["OneDNN"]))])
+    ],
     targets: [
         .executableTarget(name: "benchmark", dependencies: [.product(name: "Compression", package: "compress")])
     ]

@@ -1,6 +1,7 @@
-// Examples per second of the models that the issue of speed names, forward and in training, one JSON object a line.
+// Examples per second of six small models, forward and in training, one JSON object a line; first of all `sgemm`, the
+// most that matrix products reach on all threads, which is what the others' `gflops` are measured against.
 //
-//     benchmark [--models conv,gru] [--seconds 3] [--threads 2]
+//     benchmark [--models sgemm,conv,gru] [--passes forward,train] [--seconds 3] [--threads 2] [--shard 32]
 //
 // The peers are beside this: peers/pytorch.py and peers/keras_peer.py print the same rows. `compare` runs all in turn.
 
@@ -59,7 +60,9 @@ let models = [
 ]
 
 func option(_ name: String) -> String? {
-    guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else { return nil }
+    guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else {
+        return nil
+    }
     return CommandLine.arguments[index + 1]
 }
 
@@ -89,6 +92,29 @@ func measure(_ examples: Int, _ body: () -> Void) -> Double {
     return rates.sorted()[rates.count / 2]
 }
 
+/// Kernels and three square matrices for one worker, who alone touches them.
+final class Product: @unchecked Sendable {
+    static let extent = 1024
+    private let kernels = KernelContext()
+    private let matrices = (0..<3).map { seed in
+        let numbers = Buffer(zeros: extent * extent)
+        for index in 0..<numbers.count { numbers[index] = Float(RandomKey(seed: seed).uniform(index)) }
+        return numbers.tensor(count: extent, shape: [extent]).examples
+    }
+
+    func multiply() { kernels.multiply(matrices[0], matrices[1], into: matrices[2]) }
+}
+
+if wanted?.contains("sgemm") ?? true {
+    let products = (0..<workers.count).map { _ in Product() }
+    let rate = measure(workers.count * 4) {
+        workers.run(workers.count * 4) { worker, _ in products[worker].multiply() }
+    }
+    let flops = rate * 2 * pow(Double(Product.extent), 3)
+    print("{\"peer\": \"compress\", \"model\": \"sgemm\", \"pass\": \"peak\", \"gflops\": \(Int(flops * 1e-9))}")
+    fflush(nil)
+}
+
 for model in models where wanted?.contains(model.name) ?? true {
     var graph = LayerGraph()
     let input = graph.addInput(model.input)
@@ -108,20 +134,27 @@ for model in models where wanted?.contains(model.name) ?? true {
     for index in 0..<pixels.count { pixels[index] = Float(RandomKey(seed: 2).uniform(index)) }
     let view = pixels.tensor, size = model.input.elementCount
     if passes.contains("forward") {
-        let predictor = Predictor(graph, weights: weights.tensor, workers: workers, shardSize: Int(option("--shard") ?? ""))
-        report("forward", measure(count) {
-            predictor.run(count) { range, inputs in
-                inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
-            } take: { _, _ in }
-        })
+        let predictor = Predictor(
+            graph, weights: weights.tensor, workers: workers, shardSize: Int(option("--shard") ?? ""))
+        report(
+            "forward",
+            measure(count) {
+                predictor.run(count) { range, inputs in
+                    inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
+                } take: { _, _ in
+                }
+            })
     }
     if passes.contains("train") {
         var recipe = Recipe(epochs: 1, batchSize: batchSize)
         if let shard = Int(option("--shard") ?? "") { recipe.shardSize = shard }
         let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
-        report("train", measure(batchSize) {
-            _ = trainer.train(on: Pixels(view: view, size: size), minimizing: RandomTargets(), totalSteps: 1_000_000)
-        })
+        report(
+            "train",
+            measure(batchSize) {
+                _ = trainer.train(
+                    on: Pixels(view: view, size: size), minimizing: RandomTargets(), totalSteps: 1_000_000)
+            })
     }
 }
 

@@ -1,0 +1,65 @@
+import Datasets
+import Foundation
+public import ModelFiles
+import Networks
+public import Tensors
+public import Training
+
+/// One model to be trained on the true labels: a teacher, or a student to compare with.
+public struct TrainingRequest: Sendable {
+    /// An architecture (`.yaml`), or a Keras model whose architecture is taken (`.h5`).
+    public var architecture: String
+    public var data: String
+    public var output: String
+    /// The multiplier of the architecture's widths; nil for 1.
+    public var width: Double?
+    public var recipe: Recipe
+    public var threads: Int?
+
+    public init(architecture: String, data: String, output: String, recipe: Recipe) {
+        (self.architecture, self.data, self.output, self.recipe) = (architecture, data, output, recipe)
+    }
+}
+
+/// A trained model and how good it is on the test split.
+public struct TrainedModel: Sendable {
+    public let size: SizeReport
+    public let bytes: ByteCount
+    public let test: CompressionReport.Metrics
+    public let seconds: Double
+}
+
+/// Trains a model on the true labels, and writes it.
+///
+/// - Throws: What is wrong with architecture and data, before any training; `CancellationError` when interrupted.
+public func trainModel(
+    _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
+    tell: @escaping (CompressionEvent) -> Void
+) throws -> TrainedModel {
+    let start = Date()
+    let data = try ExampleFile(opening: request.data)
+    let task: Task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+    let plan = try StudentPlan(
+        .file(request.architecture), width: request.width, budget: nil, data: data, task: task)
+    let workers = Workers(request.threads)
+    defer { workers.close() }
+    tell(.message(plan.sentence("model", budget: nil)))
+    let (train, validation) = data.trainAndValidation()
+    let session = TrainingSession(
+        name: plan.built.architecture.name, directory: nil, fingerprint: "", isResuming: false,
+        isInterrupted: isInterrupted, tell: tell)
+    let trainer = try session.train(
+        plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind), train, validation, workers)
+
+    let weights = ParameterVector(zeros: trainer.graph.layout)
+    weights.tensor.copy(from: trainer.result)
+    let bytes = try plan.export.write(weights, to: request.output)
+    let logits = try predictLogits(trainer.graph, weights: trainer.result, of: data.test, workers: workers)
+    let labels = try data.test.allLabels(), shape: Shape = [data.classCount]
+    let rows = logits.tensor(count: data.test.count, shape: shape)
+    probabilities(rows, task: task, temperature: 1, into: rows)
+    return TrainedModel(
+        size: plan.export.size, bytes: bytes,
+        test: metrics(rows, labels: labels.tensor(count: data.test.count, shape: shape), task: task),
+        seconds: Date().timeIntervalSince(start))
+}

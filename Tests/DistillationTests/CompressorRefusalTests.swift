@@ -1,0 +1,184 @@
+import Distillation
+import Foundation
+import ModelFiles
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+/// What cannot work is refused, before anything expensive, in words that help.
+@Suite struct CompressorRefusalTests {
+    /// The teachers do not exist: nobody may have looked for them.
+    @Test func refusesAStudentOverTheBudgetBeforeAnyTeacherIsOpened() throws {
+        try withScene { scene in
+            var request = scene.request([scene.path("absent1.h5"), scene.path("absent2.h5")])
+            request.budget = ByteCount(1500)
+            let size = try ExportPlan(build(scene.student)).size.file
+            let text = message { _ = try Compressor(request) { _ in } }
+            #expect(
+                text == "the student takes \(size), \(grouped(size.bytes - 1500)) bytes over the budget of 1,500 bytes. "
+                    + "Largest layers: hidden (224 bytes), normalization (128 bytes), answer (108 bytes). "
+                    + "Choose a smaller --student.")
+            #expect(!FileManager.default.fileExists(atPath: scene.path("run")))
+        }
+    }
+
+    @Test func saysWhichWidthWouldFit() throws {
+        try withScene { scene in
+            var scene = scene
+            scene.student = """
+                name: tiny
+                input: [6]
+                layers:
+                  - Dense: {units: 64*width, activation: relu}
+                    name: hidden
+                  - Dense: {units: classes, activation: softmax}
+                    name: answer
+                """
+            try scene.writeStudent()
+            var request = scene.request(["absent.h5"])
+            request.width = 10
+            request.budget = ByteCount(6000)
+            let error = #expect(throws: BudgetError.self) { _ = try Compressor(request) { _ in } }
+            let width = try #require(error?.fittingWidth)
+            #expect(error?.description.hasSuffix(" --width \(width == width.rounded() ? "\(Int(width))" : "\(width)") would fit.") == true)
+            // It fits, and the next wider one does not.
+            func size(_ width: Double) throws -> Int {
+                try ExportPlan(
+                    ArchitectureFile(reading: scene.path("student.yaml"))
+                        .architecture(classes: 3, input: [6], width: width).graph()
+                ).size.file.bytes
+            }
+            let (fits, wider) = (try size(width), try size(width + 1 / 64.0))
+            #expect(fits <= 6000 && wider > 6000)
+            request.width = nil
+            _ = try Compressor(request) { _ in }
+        }
+    }
+
+    @Test func acceptsAStudentOfExactlyTheBudget() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.budget = try ExportPlan(build(scene.student)).size.file
+            let report = try compress(request)
+            #expect(report.student.bytes == request.budget)
+            request.budget = ByteCount(request.budget.bytes - 1)
+            #expect(throws: BudgetError.self) { try compress(request) }
+        }
+    }
+
+    /// Compares the whole message, and sees that a file with the output's name is untouched.
+    private func expectRefusal(
+        _ expected: (Scene) -> String, _ scene: Scene, _ request: CompressionRequest,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try Data("precious".utf8).write(to: URL(filePath: request.output))
+        let text = message { try compress(request) }
+        #expect(text == expected(scene), sourceLocation: sourceLocation)
+        let kept = try contents(request.output)
+        #expect(kept == Data("precious".utf8), sourceLocation: sourceLocation)
+        #expect(!FileManager.default.fileExists(atPath: request.output + ".partial"), sourceLocation: sourceLocation)
+    }
+
+    @Test func refusesMissingTeachers() throws {
+        try withScene { scene in
+            let good = try scene.writeTeacher("good.h5", seed: 1)
+            try expectRefusal(
+                { "could not open '\($0.path("absent.h5"))': there is no such file" }, scene,
+                scene.request([good, scene.path("absent.h5")]))
+        }
+    }
+
+    @Test func refusesTeachersOfOtherClasses() throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1, classes: 4)
+            try expectRefusal(
+                {
+                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3. "
+                        + "All teachers and the data must have the same classes in the same order"
+                }, scene, scene.request([teacher]))
+        }
+    }
+
+    @Test func refusesTeachersOfOtherInputs() throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher(
+                "teacher.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"))
+            try expectRefusal(
+                {
+                    "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x of shape (6). "
+                        + "Shapes may differ only by axes of size 1"
+                }, scene, scene.request([teacher]))
+        }
+    }
+
+    @Test func refusesTeachersOfAnotherTask() throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher(
+                "teacher.h5", seed: 1, text: Scene.teacher.replacing("softmax", with: "sigmoid"))
+            try expectRefusal(
+                {
+                    "'\(teacher)': ends in sigmoid, but the labels of '\($0.path("data.h5"))' are one class each. "
+                        + "It must end in softmax, or in logits"
+                }, scene, scene.request([teacher]))
+        }
+    }
+
+    @Test func refusesStudentsOfOtherInputs() throws {
+        try withScene { scene in
+            var scene = scene
+            scene.student = scene.student.replacing("[6]", with: "[7]")
+            try scene.writeStudent()
+            #expect(
+                message { _ = try Compressor(scene.request(["absent.h5"])) { _ in } }?
+                    .hasPrefix("'\(scene.path("student.yaml"))': ") == true)
+        }
+    }
+
+    @Test func refusesStudentsWithoutTheRightHead() throws {
+        try withScene { scene in
+            var scene = scene
+            scene.student = scene.student.replacing("softmax", with: "relu")
+            try scene.writeStudent()
+            let text = message { _ = try Compressor(scene.request(["absent.h5"])) { _ in } }
+            #expect(
+                text == "'\(scene.path("student.yaml"))': must end in softmax, since the labels are one class each")
+        }
+    }
+
+    @Test func refusesDataWithNaN() throws {
+        var data = DataFile(train: 40, test: 10)
+        data.change = { split, x in if split == "train" { x[6 * 33 + 2] = .nan } }
+        try withScene(data) { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1)
+            try expectRefusal(
+                {
+                    "'train/x' in '\($0.path("data.h5"))': expected finite float32 numbers, found nan in row 33, "
+                        + "element 2. Remove or repair that example."
+                }, scene, scene.request([teacher]))
+        }
+    }
+
+    @Test func refusesTeachersThatPredictNaN() throws {
+        var data = DataFile(train: 40, test: 10)
+        data.change = { split, x in if split == "train" { x[6 * 33 + 2] = 3e38 } }
+        try withScene(data) { scene in
+            let text = Scene.teacher.replacing("layers:", with: "layers:\n  - Rescaling: {scale: 10}")
+                .replacing("tanh", with: "relu")
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1, text: text)
+            try expectRefusal(
+                { _ in
+                    "'\(teacher)': predicts NaN or infinite numbers for examples of 'train'. "
+                        + "Check that the data has the range that the teacher was trained with"
+                }, scene, scene.request([teacher]))
+        }
+    }
+
+    @Test func leavesNoStudentWhenInterruptedWhileTeaching() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            #expect(throws: CancellationError.self) { try compress(request) { true } }
+            #expect(!FileManager.default.fileExists(atPath: request.output))
+        }
+    }
+}

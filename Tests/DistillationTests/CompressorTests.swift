@@ -1,0 +1,355 @@
+import Datasets
+import Distillation
+import Foundation
+import HDF5
+import ModelFiles
+import Networks
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// Whole compressions of tiny teachers.
+@Suite struct CompressorTests {
+    @Test func writesAStudentOfThePredictedSize() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: 10) }
+            var request = scene.request(teachers)
+            request.baseline = true
+            let report = try compress(request)
+            let size = try contents(request.output).count
+            #expect(report.student.bytes.bytes == size)
+            #expect(report.student.predictedBytes.bytes == size)
+            #expect(size <= request.budget.bytes)
+            #expect(report.student.parameters == 6 * 8 + 8 + 4 * 8 + 8 * 3 + 3)
+            #expect(report.teachers.map(\.path) == teachers)
+            #expect(report.teachers.map(\.weight) == [0.5, 0.5])
+            #expect(report.ensembleBytes.bytes == (try teachers.reduce(0) { try $0 + contents($1).count }))
+            #expect(report.baselineTest != nil)
+        }
+    }
+
+    /// Teacher and student are not swapped, and the file holds the student alone.
+    @Test func exportsOnlyTheStudentAndLeavesTeachersAlone() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            let before = try teachers.map(contents)
+            let request = scene.request(teachers)
+            try compress(request)
+            let after = try teachers.map(contents)
+            #expect(before == after)
+            let file = try KerasFile(opening: request.output)
+            let (built, network) = try file.network()
+            #expect(file.architecture.layers.map(\.name) == ["hidden", "normalization", "answer"])
+            let first = ParameterVector(initializing: built.graph.layout, key: RandomKey(seed: request.recipe.seed)[-1])
+            for entry in built.graph.layout.entries {
+                #expect(first[entry].values != network.weights[entry].values, "\(entry.layer)/\(entry.spec.name)")
+            }
+        }
+    }
+
+    /// The report against the written file, the teachers' files and the data, all read again and computed here.
+    @Test func reportsWhatTheFilesDo() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: $0 * 3) }
+            var request = scene.request(teachers)
+            request.teacherWeights = .given([3, 1])
+            let report = try compress(request)
+            #expect(report.teachers.map(\.weight) == [0.75, 0.25])
+
+            let file = try HDF5File(opening: scene.path("data.h5"))
+            let x = try file.root.dataset("test/x").read(as: Float.self)
+            let y = try file.root.dataset("test/y").read(as: Int.self)
+            func predict(_ path: String) throws -> [[Double]] {
+                let model = try KerasFile(opening: path), network = try model.network().network
+                let flat = network.predict([x])[0].map { Double($0) }
+                return y.indices.map { Array(flat[($0 * 3)..<($0 * 3 + 3)]) }
+            }
+            func accuracy(_ rows: [[Double]]) -> Double {
+                let right = zip(rows, y).count { row, label in row.firstIndex(of: row.max() ?? 0) == label }
+                return Double(right) / Double(y.count)
+            }
+            let said = try teachers.map(predict), student = try predict(request.output)
+            #expect(report.teachers.map { $0.test[0].value } == said.map(accuracy))
+            let together = zip(said[0], said[1]).map { zip($0, $1).map { 0.75 * $0 + 0.25 * $1 } }
+            #expect(report.ensembleTest[0].value == accuracy(together))
+            #expect(report.student.test[0].value == accuracy(student))
+            let same = zip(student, together).count { $0.firstIndex(of: $0.max() ?? 0) == $1.firstIndex(of: $1.max() ?? 0) }
+            #expect(report.student.agreement == Double(same) / Double(y.count))
+        }
+    }
+
+    @Test func theStudentComesToAgreeWithItsTeachers() throws {
+        try withScene(DataFile(train: 300, test: 100)) { scene in
+            let teachers = try [1, 2, 3].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: 8) }
+            var request = scene.request(teachers)
+            request.recipe.epochs = 25
+            request.lambda = .constant(0)
+            let report = try compress(request)
+            #expect(report.student.agreement >= 0.9)
+            #expect(report.ensembleTest[0].value >= 0.85)
+        }
+    }
+
+    @Test(arguments: Combination.allCases)
+    func compressesTeachersOfManyLabels(combination: Combination) throws {
+        var data = DataFile(classes: 5, train: 60, test: 20)
+        data.hasManyLabels = true
+        try withScene(data) { scene in
+            let text = Scene.teacher.replacing("softmax", with: "sigmoid")
+            let teachers = try [1, 2].map {
+                try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: 3, text: text)
+            }
+            var request = scene.request(teachers)
+            request.combination = combination
+            request.teacherWeights = .learned
+            let report = try compress(request)
+            #expect(abs(report.teachers.reduce(0) { $0 + $1.weight } - 1) <= 1e-6)
+            let built = try KerasFile(opening: request.output).graph()
+            #expect(built.graph.head == .sigmoid)
+        }
+    }
+
+    // MARK: - Same bits
+
+    @Test func givesTheSameFileAgainOnAnyNumberOfThreads() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            var files: [Data] = []
+            for threads in [1, 2, 3] {
+                var request = scene.request(teachers, run: "run\(threads)", output: "student\(threads).h5")
+                request.threads = threads
+                try compress(request)
+                files.append(try contents(request.output))
+            }
+            #expect(files[1] == files[0])
+            #expect(files[2] == files[0])
+        }
+    }
+
+    /// Interrupted while the student trains, in the middle of an epoch and at its end, and during the baseline.
+    @Test(arguments: [1, 5, 7, 14, 17])
+    func resumesToTheSameFile(steps: Int) throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            var whole = scene.request(teachers, run: "whole", output: "whole.h5")
+            whole.baseline = true
+            let expected = try compress(whole)
+
+            var request = scene.request(teachers)
+            request.baseline = true
+            let told = Told()
+            var asked = 0
+            #expect(throws: CancellationError.self) {
+                try compress(request, told: told) {
+                    guard told.parts.contains(where: { $0.hasPrefix("training") }) else { return false }
+                    asked += 1
+                    return asked > steps
+                }
+            }
+            #expect(!FileManager.default.fileExists(atPath: request.output))
+            request.isResuming = true
+            let report = try compress(request)
+            let (found, wanted) = (try contents(request.output), try contents(whole.output))
+            #expect(found == wanted)
+            #expect(report.student.test.map(\.value) == expected.student.test.map(\.value))
+            #expect(report.baselineTest?.map(\.value) == expected.baselineTest?.map(\.value))
+        }
+    }
+
+    @Test func startsAfreshUnlessAskedToResume() throws {
+        try withScene { scene in
+            let teachers = [try scene.writeTeacher("teacher.h5", seed: 1)]
+            var request = scene.request(teachers)
+            try compress(request)
+            request.recipe.epochs = 4
+            try compress(request)
+            let other = scene.request(teachers, run: "other", output: "other.h5")
+            var same = other
+            same.recipe.epochs = 4
+            try compress(same)
+            let (found, wanted) = (try contents(request.output), try contents(same.output))
+            #expect(found == wanted)
+        }
+    }
+
+    @Test func refusesToResumeWithOtherTeachers() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            var request = scene.request([teachers[0]])
+            try compress(request)
+            request.isResuming = true
+            request.teachers = [teachers[1]]
+            let text = message { try compress(request) }
+            #expect(
+                text == "'\(scene.path("run/student-checkpoint.h5"))': the checkpoint belongs to a run with other "
+                    + "options, data or teachers. Resume with the options that the run was started with, or choose "
+                    + "another --run-directory")
+        }
+    }
+
+    /// With no weight on the teachers the student is the baseline: same first weights, same order, same dropout.
+    @Test func theBaselineIsTheSameStudentWithTheSameSeed() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.baseline = true
+            request.softWeight = .constant(0)
+            request.lambda = .constant(1)
+            request.recipe.seed = 12
+            let report = try compress(request)
+            func weights(_ name: String) throws -> [UInt32] {
+                let file = try HDF5File(opening: scene.path("run/\(name)-checkpoint.h5"))
+                return try file.root.dataset("average").read(as: Float.self).map(\.bitPattern)
+            }
+            let (student, baseline) = (try weights("student"), try weights("baseline"))
+            #expect(student == baseline)
+            #expect(report.baselineTest?.map(\.value) == report.student.test.map(\.value))
+        }
+    }
+
+    // MARK: - What is read when
+
+    @Test func trainingRowsAreNotHeldOut() throws {
+        for count in [2, 3, 9, 10, 11, 100, 1234] {
+            try withTemporaryFolder { folder in
+                let path = folder.appending(path: "data.h5").path
+                try DataFile([1], train: count, test: 2).write(to: path)
+                let (train, validation) = try ExampleFile(opening: path).trainAndValidation()
+                #expect(Set(train.rows).isDisjoint(with: validation.rows))
+                #expect((train.rows + validation.rows).sorted() == Array(0..<count))
+                #expect(!validation.rows.isEmpty)
+            }
+        }
+    }
+
+    /// The test split is read once, at the end: teachers meet it after the student is trained, and what it holds
+    /// changes nothing in the student.
+    @Test func theTestSplitIsReadAtTheEndAndChangesNothing() throws {
+        try withScene { scene in
+            var scene = scene
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            let told = Told()
+            var request = scene.request(teachers)
+            request.teacherWeights = .learned
+            try compress(request, told: told)
+            #expect(
+                told.parts == [
+                    "teacher teacher1: 80", "teacher teacher2: 80", "training student: 216", "teacher teacher1: 30",
+                    "teacher teacher2: 30",
+                ])
+            let student = try contents(request.output)
+            scene.data.change = { split, x in if split == "test" { x = x.map { 1 - 2 * $0 } } }
+            try scene.writeData()
+            var other = scene.request(teachers, run: "other", output: "other.h5")
+            other.teacherWeights = .learned
+            try compress(other)
+            let same = try contents(other.output)
+            #expect(student == same)
+        }
+    }
+
+    // MARK: - Teachers run once
+
+    @Test func teachersRunOnce() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            let request = scene.request(teachers)
+            try compress(request)
+            let file = try contents(request.output)
+            let again = Told()
+            try compress(request, told: again)
+            #expect(again.parts == ["training student: 216"])
+            let same = try contents(request.output)
+            #expect(file == same)
+            for teacher in teachers {
+                #expect(again.messages.contains("teacher '\(teacher)': its predictions are in the run directory"))
+            }
+
+            let third = try scene.writeTeacher("teacher3.h5", seed: 3), more = Told()
+            try compress(scene.request(teachers + [third]), told: more)
+            #expect(more.parts == ["teacher teacher3: 80", "training student: 216", "teacher teacher3: 30"])
+        }
+    }
+
+    @Test func runsTeachersAgainForOtherData() throws {
+        try withScene { scene in
+            var scene = scene
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1), request = scene.request([teacher])
+            try compress(request)
+            scene.data.seed += 1
+            try scene.writeData()
+            let told = Told()
+            try compress(request, told: told)
+            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+        }
+    }
+
+    @Test func runsAnotherTeacherOfTheSameName() throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1), request = scene.request([teacher])
+            try compress(request)
+            let first = try contents(request.output)
+            try scene.writeTeacher("teacher.h5", seed: 2)
+            let told = Told()
+            try compress(request, told: told)
+            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            let second = try contents(request.output)
+            #expect(first != second)
+        }
+    }
+
+    @Test func runsATeacherAgainWhosePredictionsAreHalfWritten() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let student = try contents(request.output)
+            let store = scene.path("run/soft-targets")
+            for name in try FileManager.default.contentsOfDirectory(atPath: store) {
+                let bytes = try contents("\(store)/\(name)")
+                try bytes.prefix(bytes.count / 2).write(to: URL(filePath: "\(store)/\(name)"))
+            }
+            let told = Told()
+            try compress(request, told: told)
+            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            let same = try contents(request.output)
+            #expect(student == same)
+        }
+    }
+
+    @Test func saysWhatItDependsOn() throws {
+        try withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) }
+            try compress(scene.request(teachers))
+            let manifest = try JSON(reading: scene.path("run/manifest.json"))
+            let digests = try teachers.map(sha256(ofFile:))
+            #expect(manifest["teachers"]?.array?.map { $0["sha256"]?.string } == digests)
+            #expect(manifest["data"]?["sha256"]?.string == (try sha256(ofFile: scene.path("data.h5"))))
+            #expect(manifest["combination"]?.string == "mean")
+            #expect(manifest["temperature"]?.number == 2)
+        }
+    }
+
+    // MARK: - Weak teachers
+
+    @Test func warnsOfATeacherThatMakesTheEnsembleWorse() throws {
+        try withScene(DataFile(train: 300, test: 20)) { scene in
+            let good = try [1, 2].map { try scene.writeTeacher("good\($0).h5", seed: $0, epochs: 10) }
+            let bad = try scene.writeTeacher("bad.h5", seed: 3, epochs: 10, factor: -8)
+            let told = Told()
+            var request = scene.request(good + [bad])
+            let report = try compress(request, told: told)
+            let ensemble = report.ensembleValidation[0].value
+            let best = try #require(report.teachers.map { $0.validation[0].value }.max())
+            #expect(ensemble < best)
+            #expect(told.warnings.contains { $0.hasPrefix("teacher '\(bad)' makes the ensemble worse on held-out rows: ") })
+            #expect(!told.warnings.contains { $0.hasPrefix("teacher '\(good[0])'") })
+            #expect(told.warnings.contains { $0.hasPrefix("on held-out rows the ensemble (") })
+
+            let learned = Told()
+            request.teacherWeights = .learned
+            let better = try compress(request, told: learned)
+            #expect(better.teachers[2].weight < 0.02)
+            #expect(!learned.warnings.contains { $0.contains("bad.h5") })
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Datasets
+import Distillation
+import Foundation
+import ModelFiles
+import Networks
+import Tensors
+import TestSupport
+import Training
+
+/// Tiny data, tiny teachers and a tiny student in a folder of their own.
+struct Scene {
+    let folder: URL
+    var data: DataFile
+    var student = """
+        name: tiny
+        input: [6]
+        layers:
+          - Dense: {units: 8, activation: relu}
+            name: hidden
+          - BatchNormalization: {}
+            name: normalization
+          - Dense: {units: classes, activation: softmax}
+            name: answer
+        """
+
+    static let teacher = """
+        input: [6]
+        layers:
+          - Dense: {units: 10, activation: tanh}
+          - Dense: {units: classes, activation: softmax}
+        """
+
+    func path(_ name: String) -> String { folder.appending(path: name).path }
+
+    init(_ folder: URL, _ data: DataFile = DataFile(train: 80, test: 30)) throws {
+        self.folder = folder
+        self.data = data
+        try writeData()
+        try writeStudent()
+    }
+
+    func writeData() throws {
+        try? FileManager.default.removeItem(atPath: path("data.h5"))
+        try data.write(to: path("data.h5"))
+    }
+
+    func writeStudent() throws {
+        try student.write(toFile: path("student.yaml"), atomically: true, encoding: .utf8)
+    }
+
+    /// Writes a teacher of random weights, or one that learned the training split from that start.
+    ///
+    /// - Parameter factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
+    @discardableResult
+    func writeTeacher(
+        _ name: String, seed: Int, epochs: Int = 0, factor: Float = 1, text: String = teacher, input: Shape? = nil,
+        classes: Int? = nil
+    ) throws -> String {
+        let built = try build(text, classes: classes ?? data.classes, input: input)
+        let graph = built.graph, layout = graph.layout
+        let weights = ParameterVector(initializing: layout, key: RandomKey(seed: seed))
+        let result = ParameterVector(zeros: layout)
+        result.copy(from: weights)
+        if epochs > 0 {
+            let workers = Workers(1), file = try ExampleFile(opening: path("data.h5"))
+            defer { workers.close() }
+            var recipe = Recipe(epochs: epochs, batchSize: 16)
+            recipe.learningRate = 0.02
+            let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
+            try TrainingRun(train: file.trainAndValidation().train, validation: nil)
+                .run(trainer, minimizing: LabelLoss(file.labelKind), workers: workers)
+            result.tensor.copy(from: trainer.result)
+        }
+        for entry in layout.entries.suffix(2) where factor != 1 {
+            for index in 0..<result[entry].elementCount { result[entry][index] *= factor }
+        }
+        try ExportPlan(built).write(result, to: path(name))
+        return path(name)
+    }
+
+    func request(_ teachers: [String], run: String = "run", output: String = "student.h5") -> CompressionRequest {
+        var recipe = Recipe(epochs: 3, batchSize: 16)
+        recipe.shardSize = 8
+        recipe.learningRate = 0.01
+        recipe.averageDecay = 0.5
+        var request = CompressionRequest(
+            teachers: teachers, data: path("data.h5"), budget: ByteCount(100_000), output: path(output), recipe: recipe,
+            temperature: 2, lambda: .linear(from: 0, to: 0.5), softWeight: .constant(1), runDirectory: path(run))
+        request.student = .file(path("student.yaml"))
+        request.threads = 2
+        return request
+    }
+}
+
+/// What a compression told.
+final class Told {
+    var messages: [String] = []
+    var warnings: [String] = []
+    /// The parts of the work, with the number of examples of each.
+    var parts: [String] = []
+    var examples = 0
+
+    func hear(_ event: CompressionEvent) {
+        switch event {
+        case .message(let text): messages.append(text)
+        case .warning(let text): warnings.append(text)
+        case .began(let name, let total): parts.append("\(name): \(total)")
+        case .advanced(let count, _): examples += count
+        case .ended: break
+        }
+    }
+}
+
+func withScene<Result>(
+    _ data: DataFile = DataFile(train: 80, test: 30), _ body: (Scene) throws -> Result
+) throws -> Result {
+    try withTemporaryFolder { try body(Scene($0, data)) }
+}
+
+@discardableResult
+func compress(
+    _ request: CompressionRequest, told: Told = Told(), isInterrupted: @escaping () -> Bool = { false }
+) throws -> CompressionReport {
+    try Compressor(request, isInterrupted: isInterrupted, tell: told.hear).run()
+}
+
+func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }

@@ -1,0 +1,177 @@
+import Datasets
+import Distillation
+import Foundation
+import HDF5
+import ModelFiles
+import Networks
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// What teachers said, kept in files.
+@Suite struct TeacherStoreTests {
+    private let text = """
+        input: [6]
+        layers:
+          - Dense: {units: 5, activation: tanh}
+          - Dense: {units: classes, activation: softmax}
+        """
+
+    private func withStore(_ body: (TeacherStore, ExampleFile, _ folder: URL) throws -> Void) throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "data.h5").path
+            try DataFile(validation: 7).write(to: path)
+            let store = try TeacherStore(folder.appending(path: "store").path, dataDigest: "data 1")
+            try body(store, try ExampleFile(opening: path), folder)
+        }
+    }
+
+    private func numbers(_ split: ExampleSplit, from first: Float = 0) -> Tensor {
+        let memory = Buffer(zeros: split.count * split.classCount)
+        memory.tensor.copy(from: (0..<memory.count).map { first + Float($0) / 7 })
+        return memory.tensor(count: split.count, shape: [split.classCount])
+    }
+
+    /// What is kept is what a live teacher says, element for element.
+    @Test func keepsWhatTheTeacherSays() throws {
+        try withStore { store, data, folder in
+            let path = folder.appending(path: "teacher.h5").path
+            try writeModel(text, seed: 3, to: path)
+            let (_, network) = try KerasFile(opening: path).network()
+            let workers = Workers(2)
+            defer { workers.close() }
+            let logits = try predictLogits(
+                network.graph, weights: network.weights.tensor, of: data.train, workers: workers)
+            let digest = try sha256(ofFile: path)
+            try store.keep(logits.tensor, of: digest, split: data.train)
+            #expect(try store.values(of: digest, data.train)?.map(\.bitPattern) == bits(logits.tensor))
+        }
+    }
+
+    @Test func hasNothingAtFirst() throws {
+        try withStore { store, data, _ in
+            let values = try store.values(of: "teacher", data.train)
+            #expect(values == nil && !store.has("teacher", data.train))
+        }
+    }
+
+    @Test func tellsTeachersAndSplitsApart() throws {
+        try withStore { store, data, _ in
+            let validation = try #require(data.validation)
+            try store.keep(numbers(data.train), of: "one", split: data.train)
+            try store.keep(numbers(data.train, from: 100), of: "two", split: data.train)
+            #expect(store.has("one", data.train))
+            #expect(!store.has("one", validation))
+            #expect(!store.has("one", data.test))
+            #expect(!store.has("three", data.train))
+            #expect(try store.values(of: "two", data.train)?.first == 100)
+        }
+    }
+
+    @Test func refusesTeachersWhoseDigestsBeginAlike() throws {
+        try withStore { store, data, _ in
+            let start = String(repeating: "a", count: 16)
+            try store.keep(numbers(data.train), of: start + "1", split: data.train)
+            #expect(store.has(start + "1", data.train))
+            #expect(!store.has(start + "2", data.train))
+        }
+    }
+
+    @Test func neverUsesWhatBelongsToOtherData() throws {
+        try withStore { store, data, _ in
+            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            let other = try TeacherStore(store.directory, dataDigest: "data 2")
+            #expect(!other.has("teacher", data.train))
+            #expect(try other.values(of: "teacher", data.train) == nil)
+            // The same rows held out of a file of other length have other names or another number of rows.
+            let half = data.train.selecting(Array(0..<30), name: "train")
+            #expect(!store.has("teacher", half))
+        }
+    }
+
+    @Test(arguments: [0.0, 0.2, 0.6, 0.95])
+    func ignoresHalfAFile(share: Double) throws {
+        try withStore { store, data, _ in
+            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
+            let url = URL(filePath: "\(store.directory)/\(name)"), bytes = try Data(contentsOf: url)
+            try bytes.prefix(Int(Double(bytes.count) * share)).write(to: url)
+            #expect(!store.has("teacher", data.train))
+            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            #expect(store.has("teacher", data.train))
+        }
+    }
+
+    @Test func ignoresAFileThatIsStillBeingWritten() throws {
+        try withStore { store, data, _ in
+            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
+            let path = "\(store.directory)/\(name)"
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".partial")
+            #expect(!store.has("teacher", data.train))
+            try store.keep(numbers(data.train, from: 5), of: "teacher", split: data.train)
+            #expect(try store.values(of: "teacher", data.train)?.first == 5)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: store.directory) == [name])
+        }
+    }
+
+    /// Only targets are kept: four bytes for each class of each row, and what HDF5 needs.
+    @Test func isNoLargerThanItsNumbers() throws {
+        try withStore { store, data, _ in
+            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
+            let size = try FileManager.default.attributesOfItem(atPath: "\(store.directory)/\(name)")[.size] as? Int
+            #expect(try #require(size) <= 60 * 3 * 4 + 4096)
+        }
+    }
+}
+
+extension TeacherStore {
+    fileprivate func values(of teacher: String, _ split: ExampleSplit) throws -> [Float]? {
+        guard let buffer = try logits(of: teacher, split: split) else { return nil }
+        return buffer.tensor.values
+    }
+}
+
+/// The ensemble's predictions by row of the file.
+@Suite struct SoftTargetTests {
+    private func targets(rows: [Int], temperature: Float = 2) -> SoftTargets {
+        let memory = Buffer(zeros: rows.count * 2)
+        memory.tensor.copy(from: rows.flatMap { [Float($0) / 1000, 1 - Float($0) / 1000] })
+        return SoftTargets(
+            memory.tensor(count: rows.count, shape: [2]), rows: rows, task: .oneClass, temperature: temperature)
+    }
+
+    @Test func belongToRowsOfTheFile() {
+        let targets = targets(rows: [3, 17, 4, 900])
+        for row in [3, 17, 4, 900] { #expect(targets[row].values == [Float(row) / 1000, 1 - Float(row) / 1000]) }
+        #expect(targets.classCount == 2)
+    }
+
+    /// However a batch was shuffled, each example meets the targets of its own row: the student that predicts row r's
+    /// targets for row r has a divergence of 0, and any other order has not.
+    @Test func areFoundWhateverTheOrderOfABatch() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "data.h5").path
+            try DataFile([2], classes: 2, train: 40).write(to: path)
+            let (train, _) = try ExampleFile(opening: path).trainAndValidation()
+            #expect(train.rows != Array(0..<train.count))
+            let memory = Buffer(zeros: train.count * 2)
+            func logits(_ row: Int) -> [Double] { [Double(row) / 10 - 2, 1] }
+            memory.tensor.copy(from: train.rows.flatMap { row in softmax(logits(row)).map { Float($0) } })
+            let targets = SoftTargets(
+                memory.tensor(count: train.count, shape: [2]), rows: train.rows, task: .oneClass, temperature: 1)
+            let loss = DistillationLoss(targets, softWeight: .constant(1), lambda: .constant(0))
+            let reader = ExampleReader(train, batchSize: 8, order: .shuffled(seed: 4))
+            for epoch in 0..<2 {
+                for step in 0..<reader.stepsPerEpoch {
+                    let batch = try reader.batch(epoch: epoch, step: step)
+                    let rows = (0..<batch.count).map(batch.row)
+                    #expect(abs(evaluateObjective(loss, rows.map(logits), on: batch).terms[0]) <= 1e-6)
+                    #expect(evaluateObjective(loss, rows.reversed().map(logits), on: batch).terms[0] > 1e-3)
+                }
+            }
+        }
+    }
+}

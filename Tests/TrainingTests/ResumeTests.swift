@@ -1,0 +1,142 @@
+import Datasets
+import Foundation
+import HDF5
+import Networks
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// A run that was stopped and goes on is the run that was not.
+@Suite struct ResumeTests {
+    /// Runs until `stop` steps are made, or to the end; 3 steps an epoch.
+    @discardableResult
+    private func train(
+        _ file: ExampleFile, _ recipe: Recipe, checkpoint: String?, fingerprint: String = "this run", stop: Int? = nil,
+        threads: Int = 2
+    ) throws -> Trainer {
+        let workers = Workers(threads)
+        defer { workers.close() }
+        let trainer = makeTrainer(try build(everything).graph, recipe, workers)
+        var run = TrainingRun(train: file.train, validation: file.validation)
+        run.checkpoint = checkpoint.map { ($0, fingerprint) }
+        run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
+        try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
+        return trainer
+    }
+
+    private static let recipes: [(name: String, recipe: Recipe)] = {
+        var average = smallRecipe(epochs: 3)
+        average.averageDecay = 0.8
+        var decay = smallRecipe(epochs: 3)
+        decay.optimizer = Optimizer(.adamw)
+        decay.clipNorm = 0.5
+        decay.averageDecay = 0.9
+        var momentum = smallRecipe(epochs: 3)
+        momentum.optimizer = Optimizer(.sgd)
+        momentum.optimizer.isNesterov = true
+        momentum.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.3)
+        return [("adam", smallRecipe(epochs: 3)), ("average", average), ("adamw", decay), ("sgd", momentum)]
+    }()
+
+    @Test(arguments: recipes.map(\.name), [1, 3, 5, 8])
+    func endsWithTheSameBits(name: String, step: Int) throws {
+        let recipe = try #require(Self.recipes.first { $0.name == name }).recipe
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path
+            let whole = try train(file, recipe, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: step) }
+            let resumed = try train(file, recipe, checkpoint: path, threads: 3)
+            #expect(resumed.step == 9)
+            #expect(resumed.stateBits == whole.stateBits)
+            #expect(bits(resumed.result) == bits(whole.result))
+        }
+    }
+
+    @Test func survivesManyInterruptions() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            let whole = try train(file, recipe, checkpoint: nil)
+            for step in 0..<9 {
+                #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: step) }
+            }
+            #expect(try train(file, recipe, checkpoint: path).stateBits == whole.stateBits)
+        }
+    }
+
+    @Test func changesNothingAfterTheEnd() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 2)
+            let whole = try train(file, recipe, checkpoint: path)
+            #expect(try train(file, recipe, checkpoint: path).stateBits == whole.stateBits)
+        }
+    }
+
+    @Test func reportsWhatRemains() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 4) }
+            let workers = Workers(2)
+            defer { workers.close() }
+            let trainer = makeTrainer(try build(everything).graph, recipe, workers)
+            var examples: [Int] = [], epochs: [Int] = []
+            var run = TrainingRun(train: file.train, validation: nil)
+            run.checkpoint = (path, "this run")
+            run.advance = { count, _ in examples.append(count) }
+            run.epochEnded = { epochs.append($0.epoch) }
+            try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
+            // An epoch of 26 and a batch of 10 are done; the rest comes batch by batch, and 78 in all.
+            #expect(examples == [36, 10, 6, 10, 10, 6])
+            #expect(epochs == [2, 3])
+        }
+    }
+
+    @Test func refusesTheCheckpointOfAnotherRun() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe()
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
+            let text = message { try train(file, recipe, checkpoint: path, fingerprint: "another run") }
+            #expect(
+                text == "'\(path)': the checkpoint belongs to a run with other options, data or teachers. "
+                    + "Resume with the options that the run was started with, or choose another --run-directory")
+        }
+    }
+
+    @Test(arguments: [0.0, 0.1, 0.5, 0.9, 0.999])
+    func refusesATruncatedCheckpoint(share: Double) throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe()
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
+            let bytes = try Data(contentsOf: URL(filePath: path))
+            try bytes.prefix(Int(Double(bytes.count) * share)).write(to: URL(filePath: path))
+            let text = try #require(message { try train(file, recipe, checkpoint: path) })
+            #expect(text.contains("'\(path)'"))
+        }
+    }
+
+    @Test(arguments: [-1, -1000, Int.min, 7, Int.max])
+    func refusesAStepThatNoRunMakes(step: Int) throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 2)
+            let graph = try build(everything).graph, extent = graph.layout.extent
+            let new = try HDF5File(creating: path)
+            try new.root.attributes.write("this run", to: "fingerprint")
+            try new.root.attributes.write(step, to: "step")
+            for name in ["weights", "moment0", "moment1"] {
+                try new.root.createDataset(name, [Float](repeating: 0, count: extent), shape: [extent])
+            }
+            try new.close()
+            #expect(message { try train(file, recipe, checkpoint: path) }?.contains("'\(path)'") == true)
+        }
+    }
+
+    @Test func leavesNoPartialCheckpoint() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path
+            try Data("left by a run that was killed".utf8).write(to: URL(filePath: path + ".partial"))
+            try train(file, smallRecipe(), checkpoint: path)
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["checkpoint.h5", "data.h5"])
+        }
+    }
+}

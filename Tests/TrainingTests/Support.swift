@@ -1,0 +1,51 @@
+import Datasets
+import Foundation
+import Networks
+import Tensors
+import TestSupport
+import Training
+
+/// A network with everything whose training could depend on the machine: dropout, batch normalisation, a convolution
+/// and recurrence.
+let everything = """
+    input: [6, 5, 2]
+    layers:
+      - Conv2D: {filters: 4, kernel_size: 3, padding: same, use_bias: false}
+      - BatchNormalization: {momentum: 0.9}
+      - ReLU: {}
+      - Dropout: {rate: 0.3}
+      - Reshape: {target_shape: [6, 20]}
+      - GRU: {units: 5}
+      - Dense: {units: classes, activation: softmax}
+    """
+
+/// Batches of 10 in shards of 4: neither divides the number of examples.
+func smallRecipe(epochs: Int = 2, seed: Int = 0) -> Recipe {
+    var recipe = Recipe(epochs: epochs, batchSize: 10)
+    recipe.shardSize = 4
+    recipe.learningRate = 0.01
+    recipe.seed = seed
+    return recipe
+}
+
+func makeTrainer(_ graph: LayerGraph, _ recipe: Recipe, _ workers: Workers) -> Trainer {
+    Trainer(
+        graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)),
+        recipe: recipe, workers: workers)
+}
+
+/// Writes examples for `everything` and lends them.
+func withData<Result>(_ data: DataFile = DataFile([6, 5, 2], train: 26, test: 7, validation: 9), _ body: (ExampleFile, URL) throws -> Result) throws -> Result {
+    try withTemporaryFolder { folder in
+        let path = folder.appending(path: "data.h5").path
+        try data.write(to: path)
+        return try body(try ExampleFile(opening: path), folder)
+    }
+}
+
+extension Trainer {
+    /// The bits of everything that training changes.
+    var stateBits: [[UInt32]] {
+        [bits(weights.tensor)] + (average.map { [bits($0.vector.tensor)] } ?? []) + moments.map { bits($0.vector.tensor) }
+    }
+}

@@ -1,0 +1,53 @@
+# Sourced by Tools/test and Tools/check: runs a script's steps one after another, a line and a log for each.
+
+log_folder=.build/logs
+passed=0
+failed=0
+
+# phase NAME COMMAND…: one line with the verdict and the seconds; if it failed, the end of its log too.
+phase() {
+    local name=$1 log="$log_folder/${1// /-}.log" began=$SECONDS
+    shift
+    mkdir -p "$log_folder"
+    if "$@" >"$log" 2>&1 </dev/null; then
+        printf 'ok    %-28s %4d s\n' "$name" $((SECONDS - began))
+        return 0
+    fi
+    printf 'FAIL  %-28s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
+    tail -n 60 "$log" | sed 's/^/      /'
+    return 1
+}
+
+# step NAME COMMAND…: a phase that counts as one test.
+step() {
+    if phase "$@"; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        return 1
+    fi
+}
+
+# tests NAME COMMAND…: a phase whose tests are counted, by the lines that Swift Testing prints.
+tests() {
+    local log="$log_folder/${1// /-}.log" verdict=0 run=0 bad=0
+    phase "$@" || verdict=1
+    run=$(sed -n 's/.*Test run with \([0-9]*\) tests\{0,1\}.*/\1/p' "$log" | tail -1)
+    bad=$(grep -c ' Test [^ ].* failed after ' "$log" | tail -1) || true
+    # The run itself has such a line, too, and a crash has none.
+    ! grep -q 'Test run with .* failed after ' "$log" || bad=$((bad - 1))
+    if ((verdict != 0 && bad < 1)); then bad=1; fi
+    if ((verdict == 0 && ${run:-0} == 0)); then
+        echo "FAIL  $1: no test was run"
+        bad=1 verdict=1
+    fi
+    run=${run:-$bad}
+    passed=$((passed + run - bad))
+    failed=$((failed + bad))
+    return $verdict
+}
+
+# The last line, and the exit code.
+finish() {
+    echo "$passed passed, $failed failed"
+    ((failed == 0))
+    exit
+}
