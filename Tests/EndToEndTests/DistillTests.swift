@@ -98,23 +98,32 @@ import Testing
 
     @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
     func stopsAndGoesOn(signal: Int32, code: Int32) throws {
-        try withTeachers(train: 400) { folder, arguments in
-            let all = arguments + ["--budget", "60kB", "--seed", "3"]
-            let long = all + ["--epochs", "100000"]
-            let started = try Program.start(long, in: folder)
-            let checkpoint = folder.appending(path: "s.run/student-checkpoint.h5").path
-            let deadline = Date(timeIntervalSinceNow: 60)
-            while !FileManager.default.fileExists(atPath: checkpoint), Date() < deadline, started.process.isRunning {
-                Thread.sleep(forTimeInterval: 0.05)
-            }
+        try withTeachers(train: 200) { folder, arguments in
+            let all = arguments + ["--budget", "60kB", "--seed", "3", "--epochs", "150"]
+            let started = try Program.start(all, in: folder)
+            waitForFile(folder.appending(path: "s.run/student-checkpoint.h5"), from: started)
             kill(started.process.processIdentifier, signal)
             let run = try Program.finish(started)
             #expect(run.code == code, "\(run.errors)")
-            #expect(run.errors.hasSuffix("error: stopped; go on with: compress --resume 's.run'\n"), "\(run.errors)")
+            #expect(run.errors.hasSuffix("\nerror: stopped; go on with: compress --resume 's.run'\n"), "\(run.errors)")
             #expect(try !names(in: folder).contains("s.h5"))
             let other = try Program.run("--resume", "s.run", "--learning-rate", "0.5", in: folder)
-            #expect(other.code == 64)
+            #expect(other.code == 64, "\(other.errors)")
             #expect(other.errors.contains("the checkpoint belongs to a run with other options"))
+            let resumed = try Program.run("--resume", "s.run", "--quiet", in: folder)
+            #expect(resumed.code == 0, "\(resumed.errors)")
+            let whole = try Program.run(
+                all.map { $0 == "s.h5" ? "whole.h5" : $0 } + ["--threads", "1", "--quiet"], in: folder)
+            #expect(whole.code == 0, "\(whole.errors)")
+            let (a, b) = (folder.appending(path: "s.h5"), folder.appending(path: "whole.h5"))
+            #expect(try Data(contentsOf: a) == Data(contentsOf: b), "a resumed run gives other bytes")
+        }
+    }
+
+    private func waitForFile(_ url: URL, from started: Program.Started) {
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while !FileManager.default.fileExists(atPath: url.path), Date() < deadline, started.process.isRunning {
+            Thread.sleep(forTimeInterval: 0.05)
         }
     }
 
@@ -127,6 +136,43 @@ import Testing
                     error: 's.run': expected the directory of a stopped run, found no readable 'options.json' in it
 
                     """)
+        }
+    }
+}
+
+@Suite struct TrainTests {
+    @Test func trainsOneModel() throws {
+        try withFolder { folder in
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run(
+                "train", "--architecture", "digits.h5", "--data", "d.h5", "--output", "m.h5", "--epochs", "2", "--json",
+                "--quiet", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.errors.isEmpty)
+            #expect(try run.json().object?.keys == ["path", "parameters", "bytes", "accuracy", "seconds"])
+            let inspected = try Program.run("inspect", "m.h5", "--json", in: folder)
+            #expect(try inspected.json()["models"]?[0]?["parameters"] == run.json()["parameters"])
+            #expect(try inspected.json()["models"]?[0]?["bytes"] == run.json()["bytes"])
+        }
+    }
+
+    @Test func refusesAnArchitectureWithMistakes() throws {
+        try withFolder { folder in
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let text = """
+                name: wrong
+                input: [12, 12]
+                layers:
+                  - Flatten: {}
+                  - Dens: {units: classes}
+                """
+            try text.write(to: folder.appending(path: "a.yaml"), atomically: true, encoding: .utf8)
+            let run = try Program.run(
+                "train", "--architecture", "a.yaml", "--data", "d.h5", "--output", "m.h5", in: folder)
+            #expect(run.code == 65)
+            #expect(run.errors.hasPrefix("error: 'a.yaml': line 5, layer "), "\(run.errors)")
+            #expect(try names(in: folder) == ["a.yaml", "d.h5"])
         }
     }
 }
