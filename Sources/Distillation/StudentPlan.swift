@@ -25,7 +25,8 @@ struct StudentPlan {
                 try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data, task: task)
         case .file(let path):
             let file = try KerasFile(opening: path)
-            try self.init(try file.graph(inputs: [shape]), width: nil, budget: budget, data: data, task: task) { nil }
+            let inputs = file.architecture.inputs.map { Architecture.fit(data.exampleShape, to: $0) ?? shape }
+            try self.init(try file.graph(inputs: inputs), width: nil, budget: budget, data: data, task: task) { nil }
         }
     }
 
@@ -49,7 +50,9 @@ struct StudentPlan {
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
-        guard graph.inputs.count == 1, graph.shape(of: graph.inputs[0]) == Shape(data.exampleShape) else {
+        let inputs = built.architecture.inputs
+        guard inputs.count == 1, Architecture.fit(data.exampleShape, to: inputs[0]) == graph.shape(of: graph.inputs[0])
+        else {
             let found = graph.inputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
                 .refused, path, ["takes \(found), but '\(data.path)' has x of shape \(Shape(data.exampleShape))"])

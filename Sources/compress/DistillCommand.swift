@@ -108,7 +108,6 @@ struct DistillCommand: ParsableCommand {
         guard resume == nil || runDirectory == nil else {
             throw ValidationError("--resume names the run directory; leave --run-directory out")
         }
-        if resume == nil { try requireAll() }
         if case .given(let shares) = teacherWeights, !teachers.isEmpty, shares.count != teachers.count {
             throw ValidationError("--teacher-weights has \(shares.count) shares for \(teachers.count) --teachers")
         }
@@ -129,7 +128,7 @@ struct DistillCommand: ParsableCommand {
         let options = try options()
         try OutputFile.check(options.output, inputs: options.teachers + [options.data])
         let report = try distill(options, progress: common.progress)
-        try common.print(report.text, json: report.json)
+        try common.print(report.text(width: Terminal.output.limit), json: report.json)
     }
 
     /// The options, those of the stopped run included.

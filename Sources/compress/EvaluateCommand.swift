@@ -48,7 +48,7 @@ struct EvaluateCommand: ParsableCommand {
         let evaluation = try Evaluation(split, workers: threading.workers, progress: common.progress)
         let rows = try zip(models, shapes).map { try evaluation.add($0, shape: $1, of: models.count) }
         let report = EvaluationReport(models: rows, ensemble: ensemble ? evaluation.ensemble : nil)
-        try common.print(title(split) + report.table, json: report.json)
+        try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
 
     private func examples(of data: ExampleFile) -> ExampleSplit {

@@ -59,7 +59,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func text(_ reports: [SizeReport], _ verdict: BudgetVerdict?) -> String {
-        let tables = reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.table }
+        let tables = reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.table(width: Terminal.output.limit) }
         var text = tables.joined(separator: "\n")
         if let verdict {
             text += "\n" + "\(verdict)".styled(verdict.fits ? .green : .red, on: .output) + "\n"

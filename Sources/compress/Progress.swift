@@ -71,7 +71,7 @@ final class Progress: Sendable {
     func message(_ text: String) {
         if isQuiet { return }
         Self.clearLine()
-        terminal.write(text + "\n")
+        terminal.write(wrapped(text, width: terminal.limit, indentation: 2) + "\n")
     }
 
     /// Removes the line, if there is one, so that something else can be written.

@@ -36,7 +36,7 @@ struct TrainCommand: ParsableCommand {
             architecture: architecture, data: data, output: output, width: width, training: training.values,
             threads: threading.threads)
         let summary = try train(options, progress: common.progress)
-        try common.print(summary.text, json: summary.json)
+        try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
 }
 
