@@ -4,7 +4,7 @@ log_folder=.build/logs
 passed=0
 failed=0
 
-# phase NAME COMMAND…: one line with the verdict and the seconds; if it failed, the end of its log too.
+# phase NAME COMMAND…: one line with the verdict and the seconds; if it failed, the errors in its log and the end of it.
 phase() {
     local name=$1 log="$log_folder/${1// /-}.log" began=$SECONDS
     shift
@@ -14,7 +14,7 @@ phase() {
         return 0
     fi
     printf 'FAIL  %-28s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
-    tail -n 60 "$log" | sed 's/^/      /'
+    { grep -E '(^|[ :])(error|fatal): |recorded an issue' "$log" | sort -u | head -n 20; echo ...; tail -n 30 "$log"; } | sed 's/^/      /'
     return 1
 }
 
