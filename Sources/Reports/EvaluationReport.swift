@@ -52,7 +52,8 @@ extension EvaluationReport.Model {
     /// The keys of a model in JSON.
     var jsonMembers: [JSON.Object.Member] {
         [
-            .init("path", .string(path)), .init("parameters", .integer(parameters)), .init("bytes", .integer(bytes.bytes)),
+            .init("path", .string(path)), .init("parameters", .integer(parameters)),
+            .init("bytes", .integer(bytes.bytes)),
         ] + members(metrics)
     }
 }

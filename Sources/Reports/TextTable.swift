@@ -48,7 +48,9 @@ public struct TextTable: Sendable {
     /// Adds a line between rows.
     public mutating func addRule() { lines.append(.rule) }
 
-    /// The text, with a line break after every line. Columns in which nothing is written are left out.
+    /// The text, with a line break after every line.
+    ///
+    /// Columns in which nothing is written are left out.
     ///
     /// - Parameter width: The columns of the terminal; nil for none, and so no limit.
     public func text(width: Int? = nil) -> String {

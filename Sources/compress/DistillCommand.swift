@@ -61,7 +61,8 @@ struct DistillCommand: ParsableCommand {
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
-        help: .init("Softens the predictions of teachers and student. (default: \(Defaults.temperature))", valueName: "t"),
+        help: .init(
+            "Softens the predictions of teachers and student. (default: \(Defaults.temperature))", valueName: "t"),
         transform: positiveNumber)
     var temperature: Double?
 
@@ -192,7 +193,8 @@ struct DistillCommand: ParsableCommand {
     default:
         let shares = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
         guard shares.allSatisfy({ $0 >= 0 && $0.isFinite }), shares.reduce(0, +) > 0 else {
-            throw ValidationError("expected uniform, learned, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'")
+            throw ValidationError(
+                "expected uniform, learned, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'")
         }
         return .given(shares)
     }

@@ -22,11 +22,14 @@ struct InspectCommand: ParsableCommand {
     var paths: [String]
 
     @Option(
-        help: .init("The most bytes that all of them may take together, such as 250kB, 1GB or 1GiB.", valueName: "size"),
+        help: .init(
+            "The most bytes that all of them may take together, such as 250kB, 1GB or 1GiB.", valueName: "size"),
         transform: byteCount)
     var budget: ByteCount?
 
-    @Option(help: .init("The number of classes, for architectures that leave it open.", valueName: "n"), transform: wholeNumber)
+    @Option(
+        help: .init("The number of classes, for architectures that leave it open. (default: 10)", valueName: "n"),
+        transform: wholeNumber)
     var classes: Int?
 
     @Option(help: .init("The multiplier of the widths of an architecture.", valueName: "x"), transform: positiveNumber)

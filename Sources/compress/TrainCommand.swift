@@ -13,7 +13,8 @@ struct TrainCommand: ParsableCommand {
                 --data digits.h5 --output wide.h5
             """)
 
-    @Option(help: .init("An architecture (.yaml), or a Keras model whose architecture is taken (.h5).", valueName: "path"))
+    @Option(
+        help: .init("An architecture (.yaml), or a Keras model whose architecture is taken (.h5).", valueName: "path"))
     var architecture: String
 
     @Option(
@@ -23,7 +24,9 @@ struct TrainCommand: ParsableCommand {
     @Option(help: .init("The model to write, Keras HDF5.", valueName: "path"))
     var output: String
 
-    @Option(help: .init("The multiplier of the architecture's widths. (default: 1)", valueName: "x"), transform: positiveNumber)
+    @Option(
+        help: .init("The multiplier of the architecture's widths. (default: 1)", valueName: "x"),
+        transform: positiveNumber)
     var width: Double?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions

@@ -35,7 +35,8 @@ import Testing
             let json = try run.json()
             #expect(
                 json.object?.keys == [
-                    "teachers", "ensemble", "student", "baseline", "gain_kept", "budget", "seconds", "peak_memory_bytes",
+                    "teachers", "ensemble", "student", "baseline", "gain_kept", "budget", "seconds",
+                    "peak_memory_bytes",
                 ])
             #expect(json["teachers"]?.array?.count == 2)
             #expect(json["teachers"]?[0]?.object?.keys == ["path", "parameters", "bytes", "accuracy"])

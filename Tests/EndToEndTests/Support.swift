@@ -97,7 +97,9 @@ func withFolder(_ body: (URL) throws -> Void) throws {
 }
 
 /// The names of what is in a folder.
-func names(in folder: URL) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
+func names(in folder: URL) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+}
 
 /// Copies a model that Keras wrote into a folder.
 func copyFixture(_ name: String, to folder: URL) throws {
@@ -110,10 +112,13 @@ func copyFixture(_ name: String, to folder: URL) throws {
 func writeDigits(to url: URL, train: Int = 60, test: Int = 20, labels: Int = 1) throws {
     let file = try HDF5File(creating: url.path)
     for (name, count) in [("train", train), ("test", test)] {
-        let pixels: [UInt8] = (0..<(count * 144)).map { place -> UInt8 in UInt8(truncatingIfNeeded: place * 37 + place / 144 * 11) }
+        let pixels: [UInt8] = (0..<(count * 144)).map { place -> UInt8 in
+            UInt8(truncatingIfNeeded: place * 37 + place / 144 * 11)
+        }
         try file.root.createDataset("\(name)/x", pixels, shape: [count, 12, 12])
         if labels == 1 {
-            try file.root.createDataset("\(name)/y", (0..<count).map { row -> UInt8 in UInt8(row % 10) }, shape: [count])
+            try file.root.createDataset(
+                "\(name)/y", (0..<count).map { row -> UInt8 in UInt8(row % 10) }, shape: [count])
         } else {
             let rows: [UInt8] = (0..<(count * 10)).map { place -> UInt8 in
                 let sum: Int = place % 10 + place / 10

@@ -83,7 +83,9 @@ import Testing
         #expect(line.plain == "x: 0 %, 0.0 steps/s, ETA –")
     }
 
-    @Test(arguments: [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1:00"), (187, "3:07"), (3765, "1:02:45")])
+    @Test(arguments: [
+        (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1:00"), (187, "3:07"), (3765, "1:02:45"),
+    ])
     func saysDurations(seconds: Double, text: String) {
         #expect(duration(seconds) == text)
     }
