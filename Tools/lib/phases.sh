@@ -45,6 +45,17 @@ tests() {
     return $verdict
 }
 
+# verdicts NAME COMMAND…: a phase that prints a line with ok or FAIL for each thing it tries.
+verdicts() {
+    local log="$log_folder/${1// /-}.log" verdict=0 good bad
+    phase "$@" || verdict=1
+    good=$(grep -c '^ok ' "$log") bad=$(grep -c '^FAIL ' "$log")
+    if ((verdict != 0 && bad == 0)); then bad=1; fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    return $verdict
+}
+
 # The last line, and the exit code.
 finish() {
     echo "$passed passed, $failed failed"
