@@ -90,7 +90,9 @@ public final class Compressor {
         _ teacher: Teacher, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers
     ) throws {
         let missing = splits.filter { $0.count > 0 && !store.has(teacher.digest, $0) }
-        guard !missing.isEmpty else { return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory")) }
+        guard !missing.isEmpty else {
+            return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
+        }
         let network = try teacher.network()
         tell(.began("teacher \(teacher.name)", total: missing.reduce(0) { $0 + $1.count }))
         for split in missing {
@@ -110,9 +112,10 @@ public final class Compressor {
     private func writeManifest(_ teachers: [Teacher], _ ensemble: Ensemble, _ dataDigest: String) throws {
         let manifest: JSON = [
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
-            "teachers": .array(zip(teachers, ensemble.weights).map { teacher, weight in
-                ["path": .string(teacher.path), "sha256": .string(teacher.digest), "weight": .number(weight)]
-            }),
+            "teachers": .array(
+                zip(teachers, ensemble.weights).map { teacher, weight in
+                    ["path": .string(teacher.path), "sha256": .string(teacher.digest), "weight": .number(weight)]
+                }),
             "combination": .string(request.combination.rawValue),
             "temperature": .number(Double(request.temperature)),
         ]
@@ -125,7 +128,8 @@ public final class Compressor {
     /// Everything the student's weights depend on.
     private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ teachers: [Teacher], _ data: String) -> String {
         let shares = zip(teachers, ensemble.weights).map { "\($0.digest):\($1)" }.joined(separator: ",")
-        return "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
+        return
+            "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
     }
 
     private func trainStudent(
@@ -168,10 +172,13 @@ public final class Compressor {
         }
         let together = sum.finish()
 
-        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (CompressionReport.Metrics, SharedBuffer) {
+        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (
+            CompressionReport.Metrics, SharedBuffer
+        ) {
             let logits = SharedBuffer(
                 try predictLogits(trainer.graph, weights: trainer.result, of: split, workers: workers))
-            let result = metrics(scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
+            let result = metrics(
+                scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
             return (result, logits)
         }
         let (studentTest, studentLogits) = try measure(student, test, labels)

@@ -131,9 +131,10 @@ public struct MemoryPlan: Sendable {
     /// neighbours are alive at a time.
     package static func arrange(_ blocks: [Block]) -> ([Block], extent: Int) {
         let bySize = place(blocks, blocks.indices.sorted { (blocks[$1].count, $0) < (blocks[$0].count, $1) })
-        let peak = blocks.map(\.first).map { moment in
-            blocks.reduce(0) { $1.first <= moment && moment <= $1.last ? $0 + roundedUp($1.count) : $0 }
-        }.max() ?? 0
+        let peak =
+            blocks.map(\.first).map { moment in
+                blocks.reduce(0) { $1.first <= moment && moment <= $1.last ? $0 + roundedUp($1.count) : $0 }
+            }.max() ?? 0
         guard bySize.extent > peak else { return bySize }
         let byTime = place(
             blocks, blocks.indices.sorted { (blocks[$0].first, $0) < (blocks[$1].first, $1) }, alternatingBelow: peak)

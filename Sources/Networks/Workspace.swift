@@ -78,8 +78,13 @@ public final class Workspace: @unchecked Sendable {
                 plan.needsGradient[input.index] ? self.gradient(input, count: count) : nil
             }
             if plan.isShared[index] {
-                if !plan.sharesGradient[index], let from = self.gradient(node.output, count: count), let to = targets[0] {
-                    if written.contains(node.inputs[0].index) { addScaled(from, by: 1, to: to) } else { to.copy(from: from) }
+                if !plan.sharesGradient[index], let from = self.gradient(node.output, count: count), let to = targets[0]
+                {
+                    if written.contains(node.inputs[0].index) {
+                        addScaled(from, by: 1, to: to)
+                    } else {
+                        to.copy(from: from)
+                    }
                 }
                 written.insert(node.inputs[0].index)
                 continue

@@ -74,7 +74,9 @@ import Training
             let together = zip(said[0], said[1]).map { zip($0, $1).map { 0.75 * $0 + 0.25 * $1 } }
             #expect(report.ensembleTest[0].value == accuracy(together))
             #expect(report.student.test[0].value == accuracy(student))
-            let same = zip(student, together).count { $0.firstIndex(of: $0.max() ?? 0) == $1.firstIndex(of: $1.max() ?? 0) }
+            let same = zip(student, together).count {
+                $0.firstIndex(of: $0.max() ?? 0) == $1.firstIndex(of: $1.max() ?? 0)
+            }
             #expect(report.student.agreement == Double(same) / Double(y.count))
         }
     }
@@ -341,7 +343,8 @@ import Training
             let ensemble = report.ensembleValidation[0].value
             let best = try #require(report.teachers.map { $0.validation[0].value }.max())
             #expect(ensemble < best)
-            #expect(told.warnings.contains { $0.hasPrefix("teacher '\(bad)' makes the ensemble worse on held-out rows: ") })
+            #expect(
+                told.warnings.contains { $0.hasPrefix("teacher '\(bad)' makes the ensemble worse on held-out rows: ") })
             #expect(!told.warnings.contains { $0.hasPrefix("teacher '\(good[0])'") })
             #expect(told.warnings.contains { $0.hasPrefix("on held-out rows the ensemble (") })
 

@@ -1,8 +1,8 @@
 import Foundation
 import Kernels
 import Networks
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// What happens between layers: values and layers with several users, branches without any, steps and masks.
@@ -34,7 +34,8 @@ import Testing
     }
 
     private func expectClose(
-        _ found: [Float], _ expected: [Float], tolerance: Float = 1e-5, sourceLocation: SourceLocation = #_sourceLocation
+        _ found: [Float], _ expected: [Float], tolerance: Float = 1e-5,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(found.count == expected.count, sourceLocation: sourceLocation)
         for (index, (found, expected)) in zip(found, expected).enumerated() {
@@ -156,12 +157,15 @@ import Testing
         }
         copy(weights, to: more)
         let x = numbers(6, 11), r = numbers(4, 12)
-        let expected = try run(plain, weights, [x], count: 2, r: r), found = try run(branched, more, [x], count: 2, r: r)
+        let expected = try run(plain, weights, [x], count: 2, r: r),
+            found = try run(branched, more, [x], count: 2, r: r)
         #expect(found.logits == expected.logits)
         for entry in branched.layout.entries {
             let range = entry.offset..<(entry.offset + entry.spec.shape.elementCount)
             if let other = plain.layout.entry(entry.layer, entry.spec.name) {
-                #expect(Array(found.gradient[range]) == Array(expected.gradient[other.offset..<(other.offset + range.count)]))
+                #expect(
+                    Array(found.gradient[range])
+                        == Array(expected.gradient[other.offset..<(other.offset + range.count)]))
             } else {
                 #expect(found.gradient[range].allSatisfy { $0 == 0 }, "\(entry.layer)/\(entry.spec.name)")
             }
@@ -225,7 +229,9 @@ import Testing
         var graph = LayerGraph()
         let input = graph.addInput([4])
         let id = graph.define("dense", Dense(units: 2))
-        #expect(message { _ = try graph.call(id, [input], overSteps: true) } == "needs one input with a time axis, found (4)")
+        #expect(
+            message { _ = try graph.call(id, [input], overSteps: true) }
+                == "needs one input with a time axis, found (4)")
     }
 
     @Test func aSharedLayerRefusesUsesOfOtherShapes() throws {
@@ -240,14 +246,15 @@ import Testing
     // MARK: - Masks
 
     /// Two sequences of four frames; 0 is padding. The first has frames 0 and 1, the second frames 1 and 2.
-    @Test(arguments: [
-        (keras2: false, masked: [true, true], expected: [1, 1, 1, 0]),
-        (true, [true, true], [0, 1, 0, 0]),
-        (false, [true, false], [1, 1, 1, 1]),
-        (true, [true, false], [1, 1, 0, 0]),
-        (false, [false, false], [1, 1, 1, 1]),
-        (true, [false, false], [1, 1, 1, 1]),
-    ] as [(keras2: Bool, masked: [Bool], expected: [Float])])
+    @Test(
+        arguments: [
+            (keras2: false, masked: [true, true], expected: [1, 1, 1, 0]),
+            (true, [true, true], [0, 1, 0, 0]),
+            (false, [true, false], [1, 1, 1, 1]),
+            (true, [true, false], [1, 1, 0, 0]),
+            (false, [false, false], [1, 1, 1, 1]),
+            (true, [false, false], [1, 1, 1, 1]),
+        ] as [(keras2: Bool, masked: [Bool], expected: [Float])])
     func masksMeet(keras2: Bool, masked: [Bool], expected: [Float]) throws {
         for layer in [Merge(.add, keras2Masks: keras2), Concatenate(keras2Masks: keras2)] as [any Layer] {
             var graph = LayerGraph()

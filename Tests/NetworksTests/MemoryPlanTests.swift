@@ -1,7 +1,7 @@
 import Kernels
 import Networks
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Memory that several values share at different times.
@@ -105,7 +105,8 @@ import Testing
                 <= MemoryPlan(whole, batchSize: 3, mode: .inference).extent)
         #expect(logits(graph, weights, count: 3, mode: .training) == logits(whole, weights, count: 3, mode: .training))
         #expect(
-            gradient(graph, weights, count: 3).map(\.bitPattern) == gradient(whole, weights, count: 3).map(\.bitPattern))
+            gradient(graph, weights, count: 3).map(\.bitPattern) == gradient(whole, weights, count: 3).map(\.bitPattern)
+        )
     }
 
     /// The gradient along a random direction against central differences.
@@ -131,7 +132,9 @@ import Testing
         let gradient = gradient(graph, weights, count: 3)
         var along = 0.0
         for (entry, direction) in zip(graph.layout.entries, direction) {
-            for (index, value) in direction.enumerated() { along += Double(gradient[entry.offset + index]) * Double(value) }
+            for (index, value) in direction.enumerated() {
+                along += Double(gradient[entry.offset + index]) * Double(value)
+            }
         }
         #expect(abs(along - expected) <= 2e-2 * max(1, abs(expected)))
     }
@@ -195,7 +198,8 @@ import Testing
             fill(workspace, graph, count: count, first: 0)
             workspace.forward(weights: weights.tensor, count: count, key: RandomKey(seed: 5))
             workspace.gradient(graph.logits, count: count)?.copy(from: logitsGradient)
-            workspace.backward(weights: weights.tensor, gradient: gradient.tensor, count: count, key: RandomKey(seed: 5))
+            workspace.backward(
+                weights: weights.tensor, gradient: gradient.tensor, count: count, key: RandomKey(seed: 5))
         }
         return gradient.tensor.values
     }

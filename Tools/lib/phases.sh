@@ -4,7 +4,7 @@ log_folder=.build/logs
 passed=0
 failed=0
 
-# phase NAME COMMAND…: one line with the verdict and the seconds; if it failed, the end of its log too.
+# phase NAME COMMAND…: one line with the verdict and the seconds; if it failed, the errors in its log and the end of it.
 phase() {
     local name=$1 log="$log_folder/${1// /-}.log" began=$SECONDS
     shift
@@ -14,7 +14,7 @@ phase() {
         return 0
     fi
     printf 'FAIL  %-28s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
-    tail -n 60 "$log" | sed 's/^/      /'
+    { grep -E '(^|[ :])(error|fatal): |recorded an issue' "$log" | sort -u | head -n 20; echo ...; tail -n 30 "$log"; } | sed 's/^/      /'
     return 1
 }
 
@@ -41,6 +41,17 @@ tests() {
     fi
     run=${run:-$bad}
     passed=$((passed + run - bad))
+    failed=$((failed + bad))
+    return $verdict
+}
+
+# verdicts NAME COMMAND…: a phase that prints a line with ok or FAIL for each thing it tries.
+verdicts() {
+    local log="$log_folder/${1// /-}.log" verdict=0 good bad
+    phase "$@" || verdict=1
+    good=$(grep -c '^ok ' "$log") bad=$(grep -c '^FAIL ' "$log")
+    if ((verdict != 0 && bad == 0)); then bad=1; fi
+    passed=$((passed + good))
     failed=$((failed + bad))
     return $verdict
 }
