@@ -236,8 +236,8 @@ import Training
             try compress(request, told: told)
             #expect(
                 told.parts == [
-                    "teacher teacher1: 80", "teacher teacher2: 80", "training student: 216", "teacher teacher1: 30",
-                    "teacher teacher2: 30",
+                    "teaching by teacher1: 80", "teaching by teacher2: 80", "training student: 216", "testing teacher1: 30",
+                    "testing teacher2: 30",
                 ])
             let student = try contents(request.output)
             scene.data.change = { split, x in if split == "test" { x = x.map { 1 - 2 * $0 } } }
@@ -269,7 +269,7 @@ import Training
 
             let third = try scene.writeTeacher("teacher3.h5", seed: 3), more = Told()
             try compress(scene.request(teachers + [third]), told: more)
-            #expect(more.parts == ["teacher teacher3: 80", "training student: 216", "teacher teacher3: 30"])
+            #expect(more.parts == ["teaching by teacher3: 80", "training student: 216", "testing teacher3: 30"])
         }
     }
 
@@ -282,7 +282,7 @@ import Training
             try scene.writeData()
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
         }
     }
 
@@ -294,7 +294,7 @@ import Training
             try scene.writeTeacher("teacher.h5", seed: 2)
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
             let second = try contents(request.output)
             #expect(first != second)
         }
@@ -312,7 +312,7 @@ import Training
             }
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
             let same = try contents(request.output)
             #expect(student == same)
         }
