@@ -73,7 +73,7 @@
         }
 
         deinit {
-            for unsafeargument in unsafe arguments { unsafe dnnl_memory_destroy(argument.memory) }
+            for index in unsafe arguments.indices { unsafe dnnl_memory_destroy(arguments[index].memory) }
             unsafe dnnl_primitive_destroy(primitive)
             unsafe dnnl_primitive_desc_destroy(descriptor)
         }
