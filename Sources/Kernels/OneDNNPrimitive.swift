@@ -73,7 +73,7 @@
         }
 
         deinit {
-            for index in unsafe arguments.indices { unsafe dnnl_memory_destroy(arguments[index].memory) }
+            unsafe arguments.forEach { unsafe dnnl_memory_destroy($0.memory) }
             unsafe dnnl_primitive_destroy(primitive)
             unsafe dnnl_primitive_desc_destroy(descriptor)
         }
