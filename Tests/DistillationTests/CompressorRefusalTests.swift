@@ -55,6 +55,7 @@ import Testing
             let (fits, wider) = (try size(width), try size(width + 1 / 64.0))
             #expect(fits <= 6000 && wider > 6000)
             request.width = nil
+            request.teachers = [try scene.writeTeacher("teacher.h5", seed: 1)]
             _ = try Compressor(request) { _ in }
         }
     }

@@ -236,8 +236,8 @@ import Training
             try compress(request, told: told)
             #expect(
                 told.parts == [
-                    "teaching by teacher1: 80", "teaching by teacher2: 80", "training student: 216", "testing teacher1: 30",
-                    "testing teacher2: 30",
+                    "teaching by teacher1: 80", "teaching by teacher2: 80", "training student: 216",
+                    "testing teacher1: 30", "testing teacher2: 30",
                 ])
             let student = try contents(request.output)
             scene.data.change = { split, x in if split == "test" { x = x.map { 1 - 2 * $0 } } }
@@ -247,6 +247,71 @@ import Training
             try compress(other)
             let same = try contents(other.output)
             #expect(student == same)
+        }
+    }
+
+    /// Weights are learned on held-out rows and nothing else: the same numbers come out of these rows alone.
+    @Test(arguments: Combination.allCases)
+    func learnsWeightsOnHeldOutRows(combination: Combination) throws {
+        try withScene(DataFile(train: 200, test: 20)) { scene in
+            let teachers = try [1, 4].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: $0) }
+            var request = scene.request(teachers)
+            request.teacherWeights = .learned
+            request.combination = combination
+            let report = try compress(request)
+
+            let validation = try ExampleFile(opening: request.data).trainAndValidation().validation
+            let workers = Workers(1)
+            defer { workers.close() }
+            func tensor(_ buffer: consuming Buffer) -> Tensor { buffer.tensor(count: validation.count, shape: [3]) }
+            let logits = try teachers.map { path in
+                let (_, network) = try KerasFile(opening: path).network()
+                return tensor(
+                    try predictLogits(
+                        network.graph, weights: network.weights.tensor, of: validation, workers: workers))
+            }
+            let weights = learnWeights(
+                logits, labels: tensor(try validation.allLabels()), combination: combination, task: .oneClass)
+            #expect(report.teachers.map(\.weight) == weights)
+        }
+    }
+
+    /// Each term is logged once, by name, for every epoch.
+    @Test func logsEveryTermOfEveryEpoch() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.baseline = true
+            try compress(request)
+            func lines(_ name: String) throws -> [JSON] {
+                try String(contentsOfFile: scene.path("run/\(name)-metrics.jsonl"), encoding: .utf8)
+                    .split(separator: "\n").map { try JSON(parsing: String($0)) }
+            }
+            let (student, baseline) = (try lines("student"), try lines("baseline"))
+            #expect(student.map { $0["epoch"]?.integer } == [1, 2, 3])
+            #expect(student.map { $0["step"]?.integer } == [5, 10, 15])
+            #expect(
+                student.allSatisfy {
+                    $0.object?.keys == [
+                        "epoch", "step", "learning_rate", "seconds", "prediction_loss", "ground_truth_loss",
+                        "validation_accuracy",
+                    ]
+                })
+            #expect(baseline.allSatisfy { $0["prediction_loss"] == nil && $0["ground_truth_loss"] != nil })
+        }
+    }
+
+    @Test func tellsItsFormulaAndItsStudent() throws {
+        try withScene { scene in
+            let told = Told()
+            let report = try compress(scene.request([try scene.writeTeacher("teacher.h5", seed: 1)]), told: told)
+            #expect(
+                told.messages.contains(
+                    "loss: 1 · 2² · KL(ensemble ‖ student) at T = 2 + linear:0:0.5 · cross-entropy(labels)"))
+            let share = Double(report.student.bytes.bytes) / 1000
+            #expect(
+                told.messages.first
+                    == "student: tiny, 115 parameters, \(report.student.bytes) of 100,000 bytes "
+                    + "(\(fixed(share, digits: 1)) %)")
         }
     }
 
