@@ -91,7 +91,7 @@ import Testing
                 let run = try Program.run(arguments + ["--budget", "60kB", "--json"], in: folder)
                 #expect(run.code == code)
                 #expect(try run.json()["error"]?["code"] == .integer(Int(code)))
-                #expect(run.errors.contains("\nerror: "))
+                #expect(run.errors.hasPrefix("error: "))
                 #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "s.h5").path))
             }
         }
