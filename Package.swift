@@ -43,7 +43,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -54,22 +53,28 @@ let package = Package(
         .target(name: "CVector"),
 
         library("Tensors"),
-        library("Kernels", [
-            "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
-        ]),
+        library(
+            "Kernels",
+            [
+                "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
+            ]),
         library("Networks", ["Tensors", "Kernels"]),
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Datasets", ["HDF5", "Gzip"]),
-        library("ModelFiles", [
-            "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
-        ]),
+        library(
+            "ModelFiles",
+            [
+                "HDF5", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
+            ]),
         library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
 
-        library("Distillation", [
-            "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
-            .product(name: "Crypto", package: "swift-crypto"),
-        ]),
+        library(
+            "Distillation",
+            [
+                "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         library("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .executableTarget(
             name: "compress",

@@ -83,7 +83,9 @@ extension IDXImport {
             for (split, rows) in [(name, count - last), ("validation", last)] where rows > 0 {
                 // Channels are last, and grey images have one.
                 let shape = [rows] + images.shape.dropFirst() + (images.shape.count == 3 ? [1] : [])
-                try copy(&images, to: root.createDataset("\(split)/x", .uint8, shape: shape)) { try progress(done + $0) }
+                try copy(&images, to: root.createDataset("\(split)/x", .uint8, shape: shape)) {
+                    try progress(done + $0)
+                }
                 try copy(&labels, to: root.createDataset("\(split)/y", .uint8, shape: [rows])) { _ in }
                 done += rows
             }

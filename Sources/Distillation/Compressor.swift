@@ -16,11 +16,13 @@ public final class Compressor {
     private let isInterrupted: () -> Bool
     private let data: ExampleFile
     private let plan: StudentPlan
+    private let teachers: [Teacher]
     private let task: Task
     private var seconds = CompressionReport.Seconds()
     private let start = Date()
 
-    /// Opens the data, fits the student to the budget and checks both against each other, before any teacher is opened.
+    /// Opens the data and fits the student to the budget; only then are the teachers opened, and checked against the data.
+    /// Nothing is written.
     ///
     /// - Throws: `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input.
     public init(
@@ -32,9 +34,11 @@ public final class Compressor {
         self.isInterrupted = isInterrupted
         let data = try ExampleFile(opening: request.data)
         self.data = data
-        task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+        let task: Task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+        self.task = task
         plan = try StudentPlan(
             request.student, width: request.width, budget: request.budget, data: data, task: task)
+        teachers = try request.teachers.map { try Teacher($0, data: data, task: task) }
         seconds.load += Date().timeIntervalSince(start)
     }
 
@@ -48,7 +52,6 @@ public final class Compressor {
         let loading = Date()
         let dataDigest = try sha256(ofFile: request.data)
         let store = try TeacherStore("\(request.runDirectory)/soft-targets", dataDigest: dataDigest)
-        let teachers = try request.teachers.map { try Teacher($0, data: data, task: task) }
         seconds.load += Date().timeIntervalSince(loading)
 
         let teaching = Date()
@@ -87,12 +90,15 @@ public final class Compressor {
 
     /// Makes sure that the store has a teacher's logits for some splits.
     private func teach(
-        _ teacher: Teacher, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers
+        _ teacher: Teacher, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers,
+        phase: String = "teaching by"
     ) throws {
         let missing = splits.filter { $0.count > 0 && !store.has(teacher.digest, $0) }
-        guard !missing.isEmpty else { return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory")) }
+        guard !missing.isEmpty else {
+            return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
+        }
         let network = try teacher.network()
-        tell(.began("teacher \(teacher.name)", total: missing.reduce(0) { $0 + $1.count }))
+        tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.count }))
         for split in missing {
             let logits = try predictLogits(
                 network.graph, weights: network.weights.tensor, of: split, workers: workers,
@@ -110,9 +116,10 @@ public final class Compressor {
     private func writeManifest(_ teachers: [Teacher], _ ensemble: Ensemble, _ dataDigest: String) throws {
         let manifest: JSON = [
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
-            "teachers": .array(zip(teachers, ensemble.weights).map { teacher, weight in
-                ["path": .string(teacher.path), "sha256": .string(teacher.digest), "weight": .number(weight)]
-            }),
+            "teachers": .array(
+                zip(teachers, ensemble.weights).map { teacher, weight in
+                    ["path": .string(teacher.path), "sha256": .string(teacher.digest), "weight": .number(weight)]
+                }),
             "combination": .string(request.combination.rawValue),
             "temperature": .number(Double(request.temperature)),
         ]
@@ -125,7 +132,8 @@ public final class Compressor {
     /// Everything the student's weights depend on.
     private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ teachers: [Teacher], _ data: String) -> String {
         let shares = zip(teachers, ensemble.weights).map { "\($0.digest):\($1)" }.joined(separator: ",")
-        return "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
+        return
+            "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
     }
 
     private func trainStudent(
@@ -152,7 +160,7 @@ public final class Compressor {
         let test = data.test, task = task, shape: Shape = [data.classCount]
         let labelBuffer = try test.allLabels()
         let labels = labelBuffer.tensor(count: test.count, shape: shape)
-        for teacher in teachers { try teach(teacher, [test], store, workers) }
+        for teacher in teachers { try teach(teacher, [test], store, workers, phase: "testing") }
         let sum = EnsembleSum(
             rows: test.count, classes: data.classCount, combination: request.combination, task: task)
         var reports: [CompressionReport.Teacher] = []
@@ -168,10 +176,13 @@ public final class Compressor {
         }
         let together = sum.finish()
 
-        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (CompressionReport.Metrics, SharedBuffer) {
+        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (
+            CompressionReport.Metrics, SharedBuffer
+        ) {
             let logits = SharedBuffer(
                 try predictLogits(trainer.graph, weights: trainer.result, of: split, workers: workers))
-            let result = metrics(scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
+            let result = metrics(
+                scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
             return (result, logits)
         }
         let (studentTest, studentLogits) = try measure(student, test, labels)

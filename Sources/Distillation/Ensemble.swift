@@ -61,19 +61,27 @@ struct Ensemble {
         if let best = teacherValidation.compactMap({ $0.first?.value }).max(), let value = validation.first?.value {
             let parts = zip(teachers, teacherValidation).map { "\($0.name) \(fixed($1.first?.value ?? 0, digits: 4))" }
             let shares = zip(teachers, weights).map { "\($0.name) \(fixed($1, digits: 2))" }.joined(separator: ", ")
-            messages.append(.message(
-                "held-out \(name): \(parts.joined(separator: ", ")); ensemble \(fixed(value, digits: 4)) (\(combination == .mean ? "mean" : "geometric mean"), weights \(shares))"))
+            messages.append(
+                .message(
+                    "held-out \(name): \(parts.joined(separator: ", ")); ensemble \(fixed(value, digits: 4)) (\(combination == .mean ? "mean" : "geometric mean"), weights \(shares))"
+                ))
             if value < best {
-                messages.append(.warning(
-                    "on held-out rows the ensemble (\(fixed(value, digits: 4))) is worse than its best teacher (\(fixed(best, digits: 4))). Leave weak teachers out, or use --teacher-weights learned"))
+                messages.append(
+                    .warning(
+                        "on held-out rows the ensemble (\(fixed(value, digits: 4))) is worse than its best teacher (\(fixed(best, digits: 4))). Leave weak teachers out, or use --teacher-weights learned"
+                    ))
             }
             for (index, teacher) in teachers.enumerated() where teachers.count > 2 && weights[index] > 0.01 {
                 let others = weights.enumerated().map { $0 == index ? 0 : $1 }
                 let total = others.reduce(0, +)
                 let without = together(others.map { $0 / total })
-                guard let rest = measured(without).first?.value, rest > value, loss(without) < loss(all) else { continue }
-                messages.append(.warning(
-                    "teacher '\(teacher.path)' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(rest, digits: 4)) without. Leave it out, or use --teacher-weights learned"))
+                guard let rest = measured(without).first?.value, rest > value, loss(without) < loss(all) else {
+                    continue
+                }
+                messages.append(
+                    .warning(
+                        "teacher '\(teacher.path)' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(rest, digits: 4)) without. Leave it out, or use --teacher-weights learned"
+                    ))
             }
         }
         self.messages = messages
@@ -86,7 +94,9 @@ struct Ensemble {
 
     private static func stored(_ store: TeacherStore, _ digest: String, _ split: ExampleSplit) throws -> Buffer {
         guard split.count > 0 else { return Buffer(zeros: 0) }
-        guard let values = try store.logits(of: digest, split: split) else { throw LostPredictionsError(directory: store.directory) }
+        guard let values = try store.logits(of: digest, split: split) else {
+            throw LostPredictionsError(directory: store.directory)
+        }
         return values
     }
 

@@ -19,7 +19,9 @@ final class MetricsLog {
             .init("epoch", .integer(report.epoch)), .init("step", .integer(report.step)),
             .init("learning_rate", .number(report.learningRate)), .init("seconds", .number(report.seconds)),
         ])
-        for (name, value) in zip(terms, report.terms) { line[name.replacing(" ", with: "_") + "_loss"] = .number(value) }
+        for (name, value) in zip(terms, report.terms) {
+            line[name.replacing(" ", with: "_") + "_loss"] = .number(value)
+        }
         if let accuracy = report.validationAccuracy { line["validation_accuracy"] = .number(accuracy) }
         file.write(Data((JSON.object(line).compact + "\n").utf8))
     }

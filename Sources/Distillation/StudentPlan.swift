@@ -14,7 +14,8 @@ struct StudentPlan {
     /// Finds a student that suits the data and fits the budget; without a budget, its width is 1 unless given.
     ///
     /// - Throws: `BudgetError` when none fits; `ModelFileError` for an architecture that does not suit the data.
-    init(_ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task) throws {
+    init(_ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task) throws
+    {
         let shape = Shape(data.exampleShape)
         switch choice {
         case .automatic:
@@ -25,7 +26,8 @@ struct StudentPlan {
                 try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data, task: task)
         case .file(let path):
             let file = try KerasFile(opening: path)
-            try self.init(try file.graph(inputs: [shape]), width: nil, budget: budget, data: data, task: task) { nil }
+            let inputs = file.architecture.inputs.map { Architecture.fit(data.exampleShape, to: $0) ?? shape }
+            try self.init(try file.graph(inputs: inputs), width: nil, budget: budget, data: data, task: task) { nil }
         }
     }
 
@@ -49,19 +51,25 @@ struct StudentPlan {
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
-        guard graph.inputs.count == 1, graph.shape(of: graph.inputs[0]) == Shape(data.exampleShape) else {
+        let inputs = built.architecture.inputs
+        guard inputs.count == 1, Architecture.fit(data.exampleShape, to: inputs[0]) == graph.shape(of: graph.inputs[0])
+        else {
             let found = graph.inputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
                 .refused, path, ["takes \(found), but '\(data.path)' has x of shape \(Shape(data.exampleShape))"])
         }
         guard graph.outputs.count == 1, graph.shape(of: graph.outputs[0]) == [data.classCount] else {
             let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
-            throw ModelFileError(.refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
+            throw ModelFileError(
+                .refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
         }
         let wanted: LayerGraph.Head = task == .oneClass ? .softmax : .sigmoid
         guard graph.head == wanted else {
             throw ModelFileError(
-                .refused, path, ["must end in \(wanted.rawValue), since the labels are \(task == .oneClass ? "one class each" : "several each")"])
+                .refused, path,
+                [
+                    "must end in \(wanted.rawValue), since the labels are \(task == .oneClass ? "one class each" : "several each")"
+                ])
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
         export = try ExportPlan(built)
@@ -85,15 +93,16 @@ struct StudentPlan {
 
     /// The student of `Architectures/students` for data of some shape: pictures, sequences or vectors.
     private static func suitable(for shape: Shape) throws -> ArchitectureFile {
-        let name = switch shape.rank {
-        case 1: "mlp"
-        case 2: "bag-of-frames"
-        case 3: "conv"
-        default:
-            throw ModelFileError(
-                .refused, "Architectures/students", ["has no student for examples of shape \(shape)"],
-                advice: "Choose one with --student")
-        }
+        let name =
+            switch shape.rank {
+            case 1: "mlp"
+            case 2: "bag-of-frames"
+            case 3: "conv"
+            default:
+                throw ModelFileError(
+                    .refused, "Architectures/students", ["has no student for examples of shape \(shape)"],
+                    advice: "Choose one with --student")
+            }
         guard let folder = studentFolder else {
             throw ModelFileError(
                 .missing, "Architectures/students", ["is not beside the program"],

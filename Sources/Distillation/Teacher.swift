@@ -65,7 +65,9 @@ struct Teacher {
         guard graph.head == wanted || graph.head == .none else {
             throw ModelFileError(
                 .refused, path,
-                ["ends in \(graph.head.rawValue), but the labels of '\(data.path)' are \(task == .oneClass ? "one class each" : "several each")"],
+                [
+                    "ends in \(graph.head.rawValue), but the labels of '\(data.path)' are \(task == .oneClass ? "one class each" : "several each")"
+                ],
                 advice: "It must end in \(wanted.rawValue), or in logits")
         }
     }

@@ -34,7 +34,9 @@ public struct TeacherStore: Sendable {
     /// Whether the logits of a teacher for a split are here, complete and of this data.
     public func has(_ teacher: String, _ split: ExampleSplit) -> Bool {
         let path = path(teacher, split.name)
-        guard FileManager.default.fileExists(atPath: path), let file = try? HDF5File(opening: path) else { return false }
+        guard FileManager.default.fileExists(atPath: path), let file = try? HDF5File(opening: path) else {
+            return false
+        }
         return (try? file.root.attributes.string("teacher")) == teacher
             && (try? file.root.attributes.string("data")) == dataDigest
             && (try? file.root.attributes.string("format")) == Self.format

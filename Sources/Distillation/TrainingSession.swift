@@ -16,7 +16,8 @@ struct TrainingSession {
     let tell: (CompressionEvent) -> Void
 
     func train(
-        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<ExampleBatch>, _ train: ExampleSplit,
+        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<ExampleBatch>,
+        _ train: ExampleSplit,
         _ validation: ExampleSplit, _ workers: Workers
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])

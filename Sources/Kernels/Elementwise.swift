@@ -141,6 +141,7 @@ public func copyRows(from source: Matrix, to target: Matrix) {
     precondition(source.rows == target.rows && source.columns == target.columns)
     precondition(!source.isTransposed && !target.isTransposed)
     for row in 0..<source.rows {
-        unsafe (target.base + row * target.stride).update(from: source.base + row * source.stride, count: source.columns)
+        unsafe (target.base + row * target.stride).update(
+            from: source.base + row * source.stride, count: source.columns)
     }
 }

@@ -1,3 +1,4 @@
+import COpenBLAS
 public import Tensors
 
 #if canImport(Glibc)
@@ -7,7 +8,6 @@ public import Tensors
 #else
     import Darwin
 #endif
-import COpenBLAS
 
 /// The libraries that can compute matrix products and convolutions.
 public enum KernelLibrary: String, Sendable, CaseIterable {

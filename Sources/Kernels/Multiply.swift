@@ -1,6 +1,6 @@
+import COpenBLAS
 public import Tensors
 
-import COpenBLAS
 #if OneDNN
     import COneDNN
 #endif

@@ -35,30 +35,35 @@
             let before = [Int64(g.margins.top), Int64(g.margins.left)]
             // What does not divide by the stride is never read: oneDNN wants the padding that is.
             let after = [
-                Int64((g.outputHeight - 1) * g.strideHeight + (g.kernelHeight - 1) * g.dilationHeight + 1
-                    - g.height - g.margins.top),
-                Int64((g.outputWidth - 1) * g.strideWidth + (g.kernelWidth - 1) * g.dilationWidth + 1
-                    - g.width - g.margins.left),
+                Int64(
+                    (g.outputHeight - 1) * g.strideHeight + (g.kernelHeight - 1) * g.dilationHeight + 1
+                        - g.height - g.margins.top),
+                Int64(
+                    (g.outputWidth - 1) * g.strideWidth + (g.kernelWidth - 1) * g.dilationWidth + 1
+                        - g.width - g.margins.left),
             ]
             var descriptor = dnnl_convolution_desc_t()
             var relu = false
             switch pass {
             case .forward(let hasBias, let hasReLU):
                 relu = hasReLU
-                unsafe check(withUnsafePointer(to: &bias) { bias in
-                    unsafe dnnl_dilated_convolution_forward_desc_init(
-                        &descriptor, dnnl_forward_inference, dnnl_convolution_direct, &x, &anyKernel,
-                        hasBias ? bias : nil, &y, strides, dilations, before, after)
-                })
+                unsafe check(
+                    withUnsafePointer(to: &bias) { bias in
+                        unsafe dnnl_dilated_convolution_forward_desc_init(
+                            &descriptor, dnnl_forward_inference, dnnl_convolution_direct, &x, &anyKernel,
+                            hasBias ? bias : nil, &y, strides, dilations, before, after)
+                    })
             case .backwardData:
-                unsafe check(dnnl_dilated_convolution_backward_data_desc_init(
-                    &descriptor, dnnl_convolution_direct, &x, &anyKernel, &y, strides, dilations, before, after))
+                unsafe check(
+                    dnnl_dilated_convolution_backward_data_desc_init(
+                        &descriptor, dnnl_convolution_direct, &x, &anyKernel, &y, strides, dilations, before, after))
             case .backwardWeights(let hasBias):
-                unsafe check(withUnsafePointer(to: &bias) { bias in
-                    unsafe dnnl_dilated_convolution_backward_weights_desc_init(
-                        &descriptor, dnnl_convolution_direct, &x, &anyKernel, hasBias ? bias : nil, &y, strides,
-                        dilations, before, after)
-                })
+                unsafe check(
+                    withUnsafePointer(to: &bias) { bias in
+                        unsafe dnnl_dilated_convolution_backward_weights_desc_init(
+                            &descriptor, dnnl_convolution_direct, &x, &anyKernel, hasBias ? bias : nil, &y, strides,
+                            dilations, before, after)
+                    })
             }
             unsafe convolution = withUnsafePointer(to: &descriptor) { descriptor in
                 unsafe OneDNNPrimitive(descriptor, relu: relu)
@@ -70,8 +75,10 @@
                 reorder = nil
                 packedKernel = Buffer(zeros: 0)
             } else {
-                packedKernel = unsafe Buffer(zeros: dnnl_memory_desc_get_size(&packed) / MemoryLayout<Float>.stride + 16)
-                reorder = unsafe isGradient
+                packedKernel = unsafe Buffer(
+                    zeros: dnnl_memory_desc_get_size(&packed) / MemoryLayout<Float>.stride + 16)
+                reorder =
+                    unsafe isGradient
                     ? OneDNNPrimitive(reordering: &packed, to: &kerasKernel)
                     : OneDNNPrimitive(reordering: &kerasKernel, to: &packed)
             }
@@ -112,7 +119,9 @@
             return packedKernel.tensor
         }
 
-        private static func activations(_ count: Int, _ height: Int, _ width: Int, _ channels: Int) -> dnnl_memory_desc_t {
+        private static func activations(_ count: Int, _ height: Int, _ width: Int, _ channels: Int)
+            -> dnnl_memory_desc_t
+        {
             var description = dnnl_memory_desc_t()
             let sizes = [count, channels, height, width].map(Int64.init)
             unsafe check(dnnl_memory_desc_init_by_tag(&description, 4, sizes, dnnl_f32, dnnl_acdb))
@@ -130,11 +139,13 @@
             }
             var description = dnnl_memory_desc_t()
             if isAny {
-                unsafe check(dnnl_memory_desc_init_by_tag(
-                    &description, Int32(sizes.count), sizes, dnnl_f32, dnnl_format_tag_any))
+                unsafe check(
+                    dnnl_memory_desc_init_by_tag(
+                        &description, Int32(sizes.count), sizes, dnnl_f32, dnnl_format_tag_any))
             } else {
-                unsafe check(dnnl_memory_desc_init_by_strides(
-                    &description, Int32(sizes.count), sizes, dnnl_f32, strides))
+                unsafe check(
+                    dnnl_memory_desc_init_by_strides(
+                        &description, Int32(sizes.count), sizes, dnnl_f32, strides))
             }
             return description
         }

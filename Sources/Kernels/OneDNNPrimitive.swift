@@ -43,7 +43,8 @@
                 unsafe check(dnnl_primitive_attr_set_post_ops(attributes, afterwards))
                 unsafe check(dnnl_post_ops_destroy(afterwards))
             }
-            unsafe check(dnnl_primitive_desc_create(&descriptor, operation, attributes, OneDNNEngine.shared.engine, nil))
+            unsafe check(
+                dnnl_primitive_desc_create(&descriptor, operation, attributes, OneDNNEngine.shared.engine, nil))
             unsafe check(dnnl_primitive_attr_destroy(attributes))
             unsafe self.init(descriptor)
         }
@@ -72,7 +73,7 @@
         }
 
         deinit {
-            for unsafe argument in unsafe arguments { unsafe dnnl_memory_destroy(argument.memory) }
+            unsafe arguments.forEach { unsafe dnnl_memory_destroy($0.memory) }
             unsafe dnnl_primitive_destroy(primitive)
             unsafe dnnl_primitive_desc_destroy(descriptor)
         }
@@ -86,7 +87,8 @@
 
         /// Says where an argument's numbers are.
         func bind(_ argument: Int32, _ tensor: Tensor) {
-            let memory = unsafe arguments.first { unsafe $0.arg == argument }?.memory
+            let memory =
+                unsafe arguments.first { unsafe $0.arg == argument }?.memory
                 ?? add(argument, dnnl_primitive_desc_query_md(descriptor, dnnl_query_exec_arg_md, argument))
             unsafe check(dnnl_memory_set_data_handle(memory, tensor.base))
         }
@@ -101,7 +103,8 @@
         }
 
         private func bindScratch(_ scratch: Tensor) {
-            let memory = unsafe arguments.first { unsafe $0.arg == DNNL_ARG_SCRATCHPAD }?.memory
+            let memory =
+                unsafe arguments.first { unsafe $0.arg == DNNL_ARG_SCRATCHPAD }?.memory
                 ?? add(DNNL_ARG_SCRATCHPAD, dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0))
             unsafe check(dnnl_memory_set_data_handle(memory, scratch.base))
         }

@@ -14,7 +14,8 @@ public func adamStep(
     _ w: Tensor, gradient g: Tensor, firstMoment m: Tensor, secondMoment v: Tensor, rate: Float, beta1: Float,
     beta2: Float, epsilon: Float, decay: Float
 ) {
-    precondition(w.elementCount == g.elementCount && m.elementCount == g.elementCount && v.elementCount == g.elementCount)
+    precondition(
+        w.elementCount == g.elementCount && m.elementCount == g.elementCount && v.elementCount == g.elementCount)
     unsafe cv_adam(g.elementCount, rate, beta1, beta2, epsilon, decay, g.base, w.base, m.base, v.base)
 }
 

@@ -41,7 +41,9 @@ public func maxPool(_ geometry: PoolingGeometry, _ x: Tensor, into y: Tensor) {
 }
 
 /// dx, overwritten: dy goes to the first maximum of its window.
-public func maxPoolGradient(_ geometry: PoolingGeometry, _ x: Tensor, _ y: Tensor, outputGradient dy: Tensor, into dx: Tensor) {
+public func maxPoolGradient(
+    _ geometry: PoolingGeometry, _ x: Tensor, _ y: Tensor, outputGradient dy: Tensor, into dx: Tensor
+) {
     geometry.check(x, y)
     var pool = geometry.counted(x.count)
     unsafe cv_max_pool_gradient(&pool, x.base, y.base, dy.base, dx.base)

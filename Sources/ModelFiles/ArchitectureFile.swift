@@ -124,8 +124,8 @@ extension ArchitectureFile {
             }
             entries.append(
                 Entry(
-                    line: value.line, className: layers[0].key, options: options, name: givenName(value["name"]),
-                    from: sources(value["from"])))
+                    line: value.line, className: layers[0].key, options: options,
+                    name: givenName(value["name"] ?? layers[0].value["name"]), from: sources(value["from"])))
         }
 
         private mutating func givenName(_ value: YAMLValue?) -> String? {

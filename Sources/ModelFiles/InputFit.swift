@@ -12,7 +12,9 @@ extension Architecture {
             return axes.allSatisfy { ($0 ?? 1) == 1 } ? axes.map { _ in 1 } : nil
         }
         if let axis = axes.first {
-            if axis ?? extent == extent, let rest = fit(example.dropFirst(), axes.dropFirst()) { return [extent] + rest }
+            if axis ?? extent == extent, let rest = fit(example.dropFirst(), axes.dropFirst()) {
+                return [extent] + rest
+            }
             if axis == 1, let rest = fit(example, axes.dropFirst()) { return [1] + rest }
         }
         return extent == 1 ? fit(example.dropFirst(), axes) : nil

@@ -6,20 +6,22 @@ public enum Mode: Sendable { case inference, training }
 /// Where every value of a batch lives while a network runs. A pure function of graph, batch size and mode.
 ///
 /// Time runs over the nodes forward (0 ..< n) and, in training, back again (n ..< 2n). Every block has a first and a
-/// last moment, and blocks whose moments do not meet may share memory: the largest blocks are placed first, each at
-/// the lowest place where nothing alive is in the way.
+/// last moment, and blocks whose moments do not meet may share memory.
 public struct MemoryPlan: Sendable {
-    struct Block: Sendable {
-        var count: Int
-        var first: Int, last: Int
-        var offset = 0
+    package struct Block: Sendable {
+        package var count: Int
+        /// The moments between which it is alive, both included.
+        package var first: Int, last: Int
+        package var offset = 0
+
+        package init(count: Int, first: Int, last: Int) { (self.count, self.first, self.last) = (count, first, last) }
     }
 
     public let batchSize: Int
     public let mode: Mode
     /// All floats together.
     public let extent: Int
-    let blocks: [Block]
+    package let blocks: [Block]
     /// Block numbers: of each value, of its gradient, of its mask, and of each node's saved numbers.
     let values: [Int]
     let gradients: [Int?]
@@ -28,7 +30,7 @@ public struct MemoryPlan: Sendable {
     /// Nodes whose output is the same memory as their input, and nodes whose output gradient is too.
     let isShared: [Bool]
     let sharesGradient: [Bool]
-    /// Nodes between a trainable parameter and the logits: those with something to do on the way back.
+    /// Nodes between a parameter and the logits: those with something to do on the way back.
     let isLearning: [Bool]
     /// Values whose gradient somebody needs.
     let needsGradient: [Bool]
@@ -39,11 +41,11 @@ public struct MemoryPlan: Sendable {
         let nodes = graph.nodes, end = mode == .training ? 2 * nodes.count : nodes.count
         func backwardTime(_ node: Int) -> Int { 2 * nodes.count - 1 - node }
 
-        // Who learns.
+        // Who learns. Statistics count as well: a layer that has nothing else still measures them on the way back.
         var trains = [Bool](repeating: false, count: graph.shapes.count)
         for node in nodes {
             trains[node.output.index] =
-                node.inputs.contains { trains[$0.index] } || node.plan.parameters.contains { $0.role == .trainable }
+                node.inputs.contains { trains[$0.index] } || !node.plan.parameters.isEmpty
         }
         var reaches = [Bool](repeating: false, count: graph.shapes.count)
         reaches[graph.logits.index] = true
@@ -123,25 +125,52 @@ public struct MemoryPlan: Sendable {
     }
 
     /// Gives every block an offset, multiples of 16 floats, such that no two blocks alive together overlap.
-    static func arrange(_ blocks: [Block]) -> ([Block], extent: Int) {
+    ///
+    /// Of two arrangements the smaller one. The largest first, each as low as it can be, is good for most networks. In
+    /// the order of their first moments, by turns as low and as high as they can be, is exact for a chain, where two
+    /// neighbours are alive at a time.
+    package static func arrange(_ blocks: [Block]) -> ([Block], extent: Int) {
+        let bySize = place(blocks, blocks.indices.sorted { (blocks[$1].count, $0) < (blocks[$0].count, $1) })
+        let peak =
+            blocks.map(\.first).map { moment in
+                blocks.reduce(0) { $1.first <= moment && moment <= $1.last ? $0 + roundedUp($1.count) : $0 }
+            }.max() ?? 0
+        guard bySize.extent > peak else { return bySize }
+        let byTime = place(
+            blocks, blocks.indices.sorted { (blocks[$0].first, $0) < (blocks[$1].first, $1) }, alternatingBelow: peak)
+        return byTime.extent < bySize.extent ? byTime : bySize
+    }
+
+    /// Places blocks one after another, each as low as it can be; every second one just below `peak`, if it fits there.
+    private static func place(
+        _ blocks: [Block], _ order: [Int], alternatingBelow peak: Int? = nil
+    ) -> ([Block], extent: Int) {
         var blocks = blocks
         var placed: [Int] = []
         var extent = 0
-        for index in blocks.indices.sorted(by: { (blocks[$1].count, $0) < (blocks[$0].count, $1) }) {
+        for (turn, index) in order.enumerated() {
             let block = blocks[index]
             let rivals = placed.filter { blocks[$0].first <= block.last && block.first <= blocks[$0].last }
                 .sorted { blocks[$0].offset < blocks[$1].offset }
-            var offset = 0
-            for rival in rivals {
-                if offset + block.count <= blocks[rival].offset { break }
-                offset = max(offset, (blocks[rival].offset + blocks[rival].count + 15) / 16 * 16)
+            var lowest: Int?, highest: Int?, free = 0
+            for (start, end) in rivals.map({ (blocks[$0].offset, blocks[$0].offset + blocks[$0].count) })
+                + (peak.map { [($0, $0)] } ?? [])
+            {
+                if free + block.count <= start {
+                    lowest = lowest ?? free
+                    highest = (start - block.count) / 16 * 16
+                }
+                free = max(free, roundedUp(end))
             }
-            blocks[index].offset = offset
+            let top = turn % 2 == 1 && peak != nil ? highest : nil
+            blocks[index].offset = top ?? lowest ?? free
             placed.append(index)
-            extent = max(extent, offset + block.count)
+            extent = max(extent, blocks[index].offset + block.count)
         }
         return (blocks, extent)
     }
+
+    private static func roundedUp(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 
     public var byteCount: ByteCount { ByteCount(extent * MemoryLayout<Float>.stride) }
 }

@@ -64,7 +64,9 @@ public struct ParameterVector: ~Copyable, Sendable {
     public var tensor: Tensor { buffer.tensor }
 
     /// One parameter.
-    public subscript(entry: ParameterLayout.Entry) -> Tensor { buffer.tensor(at: entry.offset, shape: entry.spec.shape) }
+    public subscript(entry: ParameterLayout.Entry) -> Tensor {
+        buffer.tensor(at: entry.offset, shape: entry.spec.shape)
+    }
 
     public func copy(from other: borrowing ParameterVector) { tensor.copy(from: other.tensor) }
 }

@@ -14,6 +14,8 @@ public final class Workspace: @unchecked Sendable {
     private let offsets: [[Int]]
     /// Parameters that no learning node uses: their gradient is zero.
     private let idle: [ParameterLayout.Entry]
+    /// How many learning nodes use each layer.
+    private let uses: [Int]
 
     public init(_ graph: LayerGraph, batchSize: Int, mode: Mode, kernels: KernelContext = KernelContext()) {
         self.graph = graph
@@ -25,10 +27,10 @@ public final class Workspace: @unchecked Sendable {
         var byLayer: [String: [String: Int]] = [:]
         for entry in layout.entries { byLayer[entry.layer, default: [:]][entry.spec.name] = entry.offset }
         offsets = graph.entries.map { entry in (entry.specs ?? []).map { byLayer[entry.name]?[$0.name] ?? 0 } }
-        var busy: Set<String> = []
-        for (index, node) in graph.nodes.enumerated() where plan.isLearning[index] {
-            busy.insert(graph.entries[node.entry].name)
-        }
+        var uses = [Int](repeating: 0, count: graph.entries.count)
+        for (index, node) in graph.nodes.enumerated() where plan.isLearning[index] { uses[node.entry] += 1 }
+        self.uses = uses
+        let busy = Set(graph.entries.indices.filter { uses[$0] > 0 }.map { graph.entries[$0].name })
         idle = layout.entries.filter { !busy.contains($0.layer) }
     }
 
@@ -76,8 +78,13 @@ public final class Workspace: @unchecked Sendable {
                 plan.needsGradient[input.index] ? self.gradient(input, count: count) : nil
             }
             if plan.isShared[index] {
-                if !plan.sharesGradient[index], let from = self.gradient(node.output, count: count), let to = targets[0] {
-                    if written.contains(node.inputs[0].index) { addScaled(from, by: 1, to: to) } else { to.copy(from: from) }
+                if !plan.sharesGradient[index], let from = self.gradient(node.output, count: count), let to = targets[0]
+                {
+                    if written.contains(node.inputs[0].index) {
+                        addScaled(from, by: 1, to: to)
+                    } else {
+                        to.copy(from: from)
+                    }
                 }
                 written.insert(node.inputs[0].index)
                 continue
@@ -111,6 +118,11 @@ public final class Workspace: @unchecked Sendable {
                         workspace: self, index: index, weights: weights, examples: count, key: key[index]),
                     inputGradients: inputGradients, parameterGradients: parameterGradients)
                 graph.entries[node.entry].layer.backward(pass)
+                // The statistics of a shared layer are the mean over its uses.
+                for (position, part) in parameterGradients.enumerated()
+                where uses[node.entry] > 1 && specs[position].role != .trainable {
+                    scale(part, by: 1 / Float(uses[node.entry]), into: part)
+                }
                 for position in node.inputs.indices where !first[position] {
                     if let target = targets[position], let part = inputGradients[position] {
                         addScaled(part.viewed(count: target.count, shape: target.shape), by: 1, to: target)

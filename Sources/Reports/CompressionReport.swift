@@ -6,13 +6,15 @@ import Tensors
 
 extension CompressionReport {
     /// Who taught, how good the student is, whether it fits, and what to think of it.
-    public var text: String { ([table] + remarks.map { $0 + "\n" }).joined(separator: "\n") }
+    public func text(width: Int? = nil) -> String {
+        table(width: width) + "\n" + remarks.map { wrapped($0, width: width) + "\n" }.joined()
+    }
 
     public var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: student.bytes) }
 
-    var table: String {
+    private func table(width: Int?) -> String {
         var table = TextTable(
-            [.init("", .left), .init("model", .left), .init("parameters"), .init("bytes"), .init("of ensemble")]
+            [.init("", .left), .path("model"), .init("parameters"), .init("bytes"), .init("of ensemble")]
                 + columns(ensembleTest))
         for teacher in teachers { table.add(row("teacher", teacher.model)) }
         table.addRule()
@@ -20,7 +22,7 @@ extension CompressionReport {
         table.add(["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""] + cells(ensembleTest))
         table.add(row("student", student.model))
         if let baselineTest { table.add(["baseline", "labels only", "", "", ""] + cells(baselineTest)) }
-        return table.text
+        return table.text(width: width)
     }
 
     private func row(_ role: String, _ model: EvaluationReport.Model) -> [String] {
@@ -36,7 +38,9 @@ extension CompressionReport {
             "the student is \(size) than the ensemble, and its first class is the ensemble's for "
                 + "\(percent(student.agreement)) of the test examples"
         ]
-        if let gainKept {
+        if let gainKept, gainKept < 0 {
+            remarks.append("the student is worse than the baseline, and keeps none of the ensemble's gain")
+        } else if let gainKept {
             remarks.append("of the ensemble's gain over the baseline, the student keeps \(percent(gainKept))")
         } else if baselineTest != nil {
             remarks.append("the ensemble is no better than the baseline")

@@ -25,9 +25,9 @@ public struct EvaluationReport: Sendable {
         self.ensemble = ensemble
     }
 
-    public var table: String {
+    public func table(width: Int? = nil) -> String {
         var table = TextTable(
-            [.init("model", .left), .init("parameters"), .init("bytes")] + columns(models.first?.metrics ?? []))
+            [.path("model"), .init("parameters"), .init("bytes")] + columns(models.first?.metrics ?? []))
         for model in models {
             table.add([model.path, grouped(model.parameters), grouped(model.bytes.bytes)] + cells(model.metrics))
         }
@@ -36,7 +36,7 @@ public struct EvaluationReport: Sendable {
             table.addRule()
             table.add(["ensemble", grouped(parameters), grouped(bytes)] + cells(ensemble))
         }
-        return table.text
+        return table.text(width: width)
     }
 
     /// What `evaluate --json` prints.
@@ -52,7 +52,8 @@ extension EvaluationReport.Model {
     /// The keys of a model in JSON.
     var jsonMembers: [JSON.Object.Member] {
         [
-            .init("path", .string(path)), .init("parameters", .integer(parameters)), .init("bytes", .integer(bytes.bytes)),
+            .init("path", .string(path)), .init("parameters", .integer(parameters)),
+            .init("bytes", .integer(bytes.bytes)),
         ] + members(metrics)
     }
 }

@@ -3,9 +3,9 @@ import Tensors
 
 extension SizeReport {
     /// The layers of a model in a table, their sum, and what the file takes beside them.
-    public var table: String {
+    public func table(width: Int? = nil) -> String {
         var table = TextTable([
-            .init("layer", .left), .init("class", .left), .init("output", .left), .init("parameters"), .init("bytes"),
+            .path("layer"), .init("class", .left), .init("output", .left), .init("parameters"), .init("bytes"),
             .init("type", .left), .init("share"), .init("multiply-adds"),
         ])
         for row in rows { table.add(cells(row)) }
@@ -16,7 +16,7 @@ extension SizeReport {
         ])
         table.add(["overhead", "", "", "", grouped(overhead.bytes), "", percent(overhead)])
         table.add(["file", "", "", "", grouped(file.bytes), "", percent(file)])
-        return table.text
+        return table.text(width: width)
     }
 
     private func cells(_ row: Row) -> [String] {

@@ -10,11 +10,23 @@ public struct TextTable: Sendable {
     public struct Column: Sendable {
         public let title: String
         public let alignment: Alignment
+        /// Whether cells may lose their beginnings where the table is too wide, as paths may.
+        public let isPath: Bool
 
         public init(_ title: String, _ alignment: Alignment = .right) {
             self.title = title
             self.alignment = alignment
+            isPath = false
         }
+
+        private init(path title: String) {
+            self.title = title
+            alignment = .left
+            isPath = true
+        }
+
+        /// A column of paths.
+        public static func path(_ title: String) -> Column { Column(path: title) }
     }
 
     private enum Line: Sendable {
@@ -36,12 +48,20 @@ public struct TextTable: Sendable {
     /// Adds a line between rows.
     public mutating func addRule() { lines.append(.rule) }
 
-    /// The text, with a line break after every line. Columns in which nothing is written are left out.
-    public var text: String {
+    /// The text, with a line break after every line.
+    ///
+    /// Columns in which nothing is written are left out.
+    ///
+    /// - Parameter width: The columns of the terminal; nil for none, and so no limit.
+    public func text(width: Int? = nil) -> String {
         let rows = lines.compactMap { if case .cells(let cells) = $0 { cells } else { nil } }
         let shown = columns.indices.filter { column in rows.isEmpty || rows.contains { !$0[column].isEmpty } }
-        let widths = shown.map { column in
+        var widths = shown.map { column in
             rows.reduce(columns[column].title.count) { max($0, $1[column].count) }
+        }
+        let excess = widths.reduce(0, +) + 2 * max(widths.count - 1, 0) - (width ?? .max)
+        if excess > 0, let path = shown.firstIndex(where: { columns[$0].isPath }) {
+            widths[path] = max(widths[path] - excess, min(widths[path], 12))
         }
         let rule = String(repeating: "─", count: widths.reduce(0, +) + 2 * max(widths.count - 1, 0))
         func line(_ cells: [String]) -> String {
@@ -53,6 +73,7 @@ public struct TextTable: Sendable {
     }
 
     private func pad(_ text: String, to width: Int, _ alignment: Alignment) -> String {
+        let text = text.count > width ? "…" + text.suffix(width - 1) : text
         let space = String(repeating: " ", count: width - text.count)
         return alignment == .left ? text + space : space + text
     }

@@ -11,8 +11,8 @@ public struct TrainingSummary: Sendable {
         self.seconds = seconds
     }
 
-    public var text: String {
-        EvaluationReport(models: [model], ensemble: nil).table + "\ntrained in \(duration(seconds))\n"
+    public func text(width: Int? = nil) -> String {
+        EvaluationReport(models: [model], ensemble: nil).table(width: width) + "\ntrained in \(duration(seconds))\n"
     }
 
     /// What `train --json` prints.

@@ -31,7 +31,9 @@ public struct ByteCount: Hashable, Comparable, Codable, Sendable, CustomStringCo
     /// Three significant digits in decimal units: `1.05 MB`.
     public var short: String {
         let units: [(String, Double)] = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]
-        guard let (name, size) = units.first(where: { Double(abs(bytes)) >= $0.1 * 0.9995 }) else { return "\(bytes) B" }
+        guard let (name, size) = units.first(where: { Double(abs(bytes)) >= $0.1 * 0.9995 }) else {
+            return "\(bytes) B"
+        }
         let value = Double(bytes) / size
         let digits = abs(value) < 9.995 ? 2 : abs(value) < 99.95 ? 1 : 0
         return "\(fixed(value, digits: digits)) \(name)"

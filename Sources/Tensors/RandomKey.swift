@@ -22,7 +22,9 @@ public struct RandomKey: Hashable, Sendable {
     }
 
     /// The number at `index` of this key's own sequence.
-    public func word(_ index: Int) -> UInt64 { Self.mix(bits &+ UInt64(bitPattern: Int64(index)) &* 0x9E37_79B9_7F4A_7C15) }
+    public func word(_ index: Int) -> UInt64 {
+        Self.mix(bits &+ UInt64(bitPattern: Int64(index)) &* 0x9E37_79B9_7F4A_7C15)
+    }
 
     /// A number from 0 up to, not including, 1.
     public func uniform(_ index: Int) -> Double { Double(word(index) >> 11) * 0x1p-53 }

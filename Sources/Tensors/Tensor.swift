@@ -36,7 +36,8 @@
 
     /// The same memory, seen as `count` examples of `shape`.
     public func viewed(count: Int, shape: Shape) -> Tensor {
-        precondition(count * shape.elementCount == elementCount, "\(elementCount) elements cannot be \(count) × \(shape)")
+        precondition(
+            count * shape.elementCount == elementCount, "\(elementCount) elements cannot be \(count) × \(shape)")
         return unsafe Tensor(memory, base, count: count, shape: shape)
     }
 
@@ -90,7 +91,8 @@
         precondition(
             stride >= columns && offset >= 0
                 && (rows == 0 || offset + (rows - 1) * stride + columns <= tensor.elementCount),
-            "a matrix of \(rows) × \(columns), stride \(stride), at \(offset) does not fit \(tensor.elementCount) elements")
+            "a matrix of \(rows) × \(columns), stride \(stride), at \(offset) does not fit \(tensor.elementCount) elements"
+        )
         self.rows = rows
         self.columns = columns
         self.stride = stride

@@ -15,7 +15,9 @@ public func metrics(_ scores: Tensor, labels: Tensor, kind: LabelKind) -> [(name
     }
 }
 
-/// The metrics of the YouTube-8M challenges. Equal scores rank in the order of the classes, and of the examples.
+/// The metrics of the YouTube-8M challenges.
+///
+/// Equal scores rank in the order of the classes, and of the examples.
 ///
 ///     gap_at_20   the best 20 classes of every example in one list by score: the sum of the precisions at each true
 ///                 one, divided by the number of all true labels

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ModelFiles
+import Reports
 
 struct Compress: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -80,6 +81,6 @@ enum Program {
 
     /// One or two lines; those after the first are indented.
     private static func errorText(_ message: String) -> String {
-        "error: " + message.split(separator: "\n").joined(separator: "\n       ") + "\n"
+        "error: " + wrapped(message, width: Terminal.error.limit.map { $0 - 7 }, indentation: 7) + "\n"
     }
 }

@@ -2,12 +2,12 @@ import Training
 
 /// What is chosen where the user chooses nothing.
 enum Defaults {
-    static let epochs = 20
+    static let epochs = 40
     static let batchSize = 128
     static let optimizer = Optimizer.Kind.adam
-    static let learningRate = 1e-3
-    static let learningRateSchedule = LearningRateSchedule(.cosine)
-    static let temperature = 2.0
+    static let learningRate = 3e-3
+    static let learningRateSchedule = LearningRateSchedule(.cosine, warmup: 0.05)
+    static let temperature = 4.0
     static let lambda = Schedule.linear(from: 0, to: 1)
     static let softWeight = Schedule.constant(1)
 }

@@ -61,7 +61,8 @@ struct DistillCommand: ParsableCommand {
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
-        help: .init("Softens the predictions of teachers and student. (default: \(Defaults.temperature))", valueName: "t"),
+        help: .init(
+            "Softens the predictions of teachers and student. (default: \(Defaults.temperature))", valueName: "t"),
         transform: positiveNumber)
     var temperature: Double?
 
@@ -108,7 +109,6 @@ struct DistillCommand: ParsableCommand {
         guard resume == nil || runDirectory == nil else {
             throw ValidationError("--resume names the run directory; leave --run-directory out")
         }
-        if resume == nil { try requireAll() }
         if case .given(let shares) = teacherWeights, !teachers.isEmpty, shares.count != teachers.count {
             throw ValidationError("--teacher-weights has \(shares.count) shares for \(teachers.count) --teachers")
         }
@@ -129,7 +129,7 @@ struct DistillCommand: ParsableCommand {
         let options = try options()
         try OutputFile.check(options.output, inputs: options.teachers + [options.data])
         let report = try distill(options, progress: common.progress)
-        try common.print(report.text, json: report.json)
+        try common.print(report.text(width: Terminal.output.limit), json: report.json)
     }
 
     /// The options, those of the stopped run included.
@@ -193,7 +193,8 @@ struct DistillCommand: ParsableCommand {
     default:
         let shares = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
         guard shares.allSatisfy({ $0 >= 0 && $0.isFinite }), shares.reduce(0, +) > 0 else {
-            throw ValidationError("expected uniform, learned, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'")
+            throw ValidationError(
+                "expected uniform, learned, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'")
         }
         return .given(shares)
     }

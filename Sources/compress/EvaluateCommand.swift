@@ -48,7 +48,7 @@ struct EvaluateCommand: ParsableCommand {
         let evaluation = try Evaluation(split, workers: threading.workers, progress: common.progress)
         let rows = try zip(models, shapes).map { try evaluation.add($0, shape: $1, of: models.count) }
         let report = EvaluationReport(models: rows, ensemble: ensemble ? evaluation.ensemble : nil)
-        try common.print(title(split) + report.table, json: report.json)
+        try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
 
     private func examples(of data: ExampleFile) -> ExampleSplit {
@@ -104,7 +104,9 @@ private final class Evaluation {
 
     var ensemble: NamedMetrics { metrics(rows(sum), labels: rows(labels), kind: split.labelKind) }
 
-    /// Makes probabilities of logits. A model that ends in neither softmax nor sigmoid may give either.
+    /// Makes probabilities of logits.
+    ///
+    /// A model that ends in neither softmax nor sigmoid may give either.
     private func takeHead(_ head: LayerGraph.Head, _ rows: Tensor) {
         let task: Task =
             switch head {
@@ -125,7 +127,8 @@ enum DataFit {
         guard inputs.count == 1 else {
             let names = inputs.map(\.description).joined(separator: ", ")
             throw Failure(
-                .badInput, "'\(file.path)' takes \(inputs.count) inputs, \(names), but examples have one, '\(split.name)/x'")
+                .badInput,
+                "'\(file.path)' takes \(inputs.count) inputs, \(names), but examples have one, '\(split.name)/x'")
         }
         let place = "'\(split.name)/x' in '\(split.path)'"
         let shape = try ExampleFit.shape(split.exampleShape, of: place, in: inputs[0], of: file.path)
@@ -134,7 +137,8 @@ enum DataFit {
         guard outputs.count == 1, outputs[0].elementCount == split.classCount else {
             let found = outputs.map(\.description).joined(separator: " and ")
             throw Failure(
-                .badInput, "'\(file.path)': expected an output of \(split.classCount) classes, as '\(split.path)' has, "
+                .badInput,
+                "'\(file.path)': expected an output of \(split.classCount) classes, as '\(split.path)' has, "
                     + "found shape \(found)")
         }
         return shape

@@ -83,7 +83,8 @@ struct ImportCommand: ParsableCommand {
     }
 
     private func splits(_ report: ImportReport) -> [(name: String, count: Int)] {
-        let all = [("train", report.trainCount), ("validation", report.validationCount ?? 0), ("test", report.testCount)]
+        let validation = report.validationCount ?? 0
+        let all = [("train", report.trainCount), ("validation", validation), ("test", report.testCount)]
         return all.filter { $0.1 > 0 }
     }
 

@@ -22,11 +22,14 @@ struct InspectCommand: ParsableCommand {
     var paths: [String]
 
     @Option(
-        help: .init("The most bytes that all of them may take together, such as 250kB, 1GB or 1GiB.", valueName: "size"),
+        help: .init(
+            "The most bytes that all of them may take together, such as 250kB, 1GB or 1GiB.", valueName: "size"),
         transform: byteCount)
     var budget: ByteCount?
 
-    @Option(help: .init("The number of classes, for architectures that leave it open.", valueName: "n"), transform: wholeNumber)
+    @Option(
+        help: .init("The number of classes, for architectures that leave it open. (default: 10)", valueName: "n"),
+        transform: wholeNumber)
     var classes: Int?
 
     @Option(help: .init("The multiplier of the widths of an architecture.", valueName: "x"), transform: positiveNumber)
@@ -59,7 +62,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func text(_ reports: [SizeReport], _ verdict: BudgetVerdict?) -> String {
-        let tables = reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.table }
+        let tables = reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.table(width: Terminal.output.limit) }
         var text = tables.joined(separator: "\n")
         if let verdict {
             text += "\n" + "\(verdict)".styled(verdict.fits ? .green : .red, on: .output) + "\n"

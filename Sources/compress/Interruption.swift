@@ -1,7 +1,9 @@
 import Foundation
 import Synchronization
 
-/// Whether the user wants the program to stop. The first SIGINT or SIGTERM asks; the second one ends it at once.
+/// Whether the user wants the program to stop.
+///
+/// The first SIGINT or SIGTERM asks; the second one ends it at once.
 enum Interruption {
     private static let signal = Atomic<Int32>(0)
 

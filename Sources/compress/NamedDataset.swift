@@ -30,7 +30,8 @@ final class InputDataset: Sendable {
         let dataset = try file.root.dataset(name.dataset)
         guard !dataset.shape.isEmpty, dataset.type.byteCount != nil else {
             throw Failure(
-                .badInput, "\(name): expected numbers of shape (examples, …), found \(dataset.type) of shape "
+                .badInput,
+                "\(name): expected numbers of shape (examples, …), found \(dataset.type) of shape "
                     + "\(Shape(dataset.shape))")
         }
         scale = try Self.number("scale", of: dataset, usually: 1)

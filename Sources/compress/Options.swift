@@ -28,7 +28,8 @@ struct CommonOptions: ParsableArguments {
 
 struct ThreadOptions: ParsableArguments {
     @Option(
-        help: .init("The number of threads. Results do not depend on it. (default: one for each processor)", valueName: "n"),
+        help: .init(
+            "The number of threads. Results do not depend on it. (default: one for each processor)", valueName: "n"),
         transform: wholeNumber)
     var threads: Int?
 
@@ -62,7 +63,9 @@ struct ThreadOptions: ParsableArguments {
 
 /// Standard output.
 enum Output {
-    /// Writes a result, or says why not. Whoever closes the other end has seen enough, and needs no message.
+    /// Writes a result, or says why not.
+    ///
+    /// Whoever closes the other end has seen enough, and needs no message.
     static func write(_ text: String) throws(Failure) {
         guard !Terminal.output.write(text) else { return }
         let reason = unsafe String(cString: strerror(errno)).lowercased()

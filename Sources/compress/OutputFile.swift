@@ -2,13 +2,16 @@ import Foundation
 
 /// Finds out before any work is done that its result could not be kept.
 enum OutputFile {
-    /// Throws if no file can be created at a path, or if it is one of the inputs. A regular file there will be replaced.
+    /// Throws if no file can be created at a path, or if it is one of the inputs.
+    ///
+    /// A regular file there is no obstacle: it will be replaced once the new one is whole.
     static func check(_ path: String, inputs: [String] = []) throws(Failure) {
         var status = stat()
         if unsafe stat(path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFREG else {
                 let isFolder = status.st_mode & S_IFMT == S_IFDIR
-                throw Failure(.cannotCreate, "cannot create '\(path)': it is \(isFolder ? "a folder" : "no regular file")")
+                let kind = isFolder ? "a folder" : "no regular file"
+                throw Failure(.cannotCreate, "cannot create '\(path)': it is \(kind)")
             }
             for input in inputs where isSame(status, input) {
                 throw Failure(.usage, "'\(path)' is both an input and the output; choose another name for --output")
@@ -27,7 +30,8 @@ enum OutputFile {
         let name = "\(path).\(getpid()).partial"
         let descriptor = unsafe open(name, O_CREAT | O_EXCL | O_WRONLY, 0o666)
         guard descriptor >= 0 else {
-            let reason = errno == ENOENT ? "there is no such folder" : unsafe String(cString: strerror(errno)).lowercased()
+            let words = unsafe String(cString: strerror(errno)).lowercased()
+            let reason = errno == ENOENT ? "there is no such folder" : words
             throw Failure(.cannotCreate, "cannot create '\(path)': \(reason)")
         }
         close(descriptor)

@@ -24,7 +24,8 @@ struct PredictCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("The examples, one dataset for each input of the model, in the model's order.", valueName: "file:dataset"))
+        help: .init(
+            "The examples, one dataset for each input of the model, in the model's order.", valueName: "file:dataset"))
     var inputs: [DatasetName]
 
     @Option(help: .init("The HDF5 file to write.", valueName: "path"))
@@ -53,12 +54,14 @@ enum ExampleFit {
         guard examples.count == inputs.count else {
             let names = inputs.map(\.description).joined(separator: ", ")
             throw Failure(
-                .usage, "'\(architecture.origin)' takes \(inputs.count) input\(inputs.count == 1 ? "" : "s"), \(names), "
+                .usage,
+                "'\(architecture.origin)' takes \(inputs.count) input\(inputs.count == 1 ? "" : "s"), \(names), "
                     + "but --inputs names \(examples.count) dataset\(examples.count == 1 ? "" : "s")")
         }
         if let other = examples.first(where: { $0.count != examples[0].count }) {
             throw Failure(
-                .badInput, "\(other.name) has \(other.count) examples, but \(examples[0].name) has \(examples[0].count)")
+                .badInput, "\(other.name) has \(other.count) examples, but \(examples[0].name) has \(examples[0].count)"
+            )
         }
         return try zip(examples, inputs).map { example, input throws(Failure) in
             try shape(example.exampleShape, of: "\(example.name)", in: input, of: architecture.origin)
@@ -71,7 +74,8 @@ enum ExampleFit {
     ) throws(Failure) -> Shape {
         guard let shape = Architecture.fit(example, to: input) else {
             throw Failure(
-                .badInput, "\(place): '\(model)' expects examples that fit its input \(input), found shape \(Shape(example))")
+                .badInput,
+                "\(place): '\(model)' expects examples that fit its input \(input), found shape \(Shape(example))")
         }
         return shape
     }

@@ -2,8 +2,10 @@ import Foundation
 import Reports
 import Synchronization
 
-/// Tells on standard error how far the work is: on a terminal in one line that is drawn again and again, elsewhere in a
-/// plain line now and then. Work of less than two seconds is passed over in silence.
+/// Tells on standard error how far the work is.
+///
+/// On a terminal one line is drawn again and again; elsewhere there is a plain line now and then. Work of less than two
+/// seconds is passed over in silence.
 final class Progress: Sendable {
     private struct Phase: Sendable {
         var line: ProgressLine
@@ -33,7 +35,9 @@ final class Progress: Sendable {
         }
     }
 
-    /// Says how much is done, and perhaps what else is worth knowing. May be called often, by any thread.
+    /// Says how much is done, and perhaps what else is worth knowing.
+    ///
+    /// May be called often, by any thread.
     func advance(to done: Int, note: String? = nil) { advance(note) { done - $0.offset } }
 
     /// Says that so much more is done.
@@ -56,10 +60,11 @@ final class Progress: Sendable {
 
     /// Ends the phase; one that took long leaves a line behind.
     func end(note: String? = nil) {
-        guard let last = phase.withLock({ phase in
+        let last = phase.withLock { phase in
             defer { phase = nil }
             return phase
-        }), !isQuiet else { return }
+        }
+        guard let last, !isQuiet else { return }
         Self.clearLine()
         var line = last.line
         line.seconds = (ContinuousClock.now - last.start).seconds
@@ -71,7 +76,7 @@ final class Progress: Sendable {
     func message(_ text: String) {
         if isQuiet { return }
         Self.clearLine()
-        terminal.write(text + "\n")
+        terminal.write(wrapped(text, width: terminal.limit, indentation: 2) + "\n")
     }
 
     /// Removes the line, if there is one, so that something else can be written.

@@ -31,6 +31,9 @@ struct Terminal {
         return Int(size.ws_col)
     }
 
+    /// The columns that text should keep to; nil where nobody looks at a window.
+    var limit: Int? { isTerminal ? width : nil }
+
     /// Writes text; false if the other end is gone or full.
     @discardableResult
     func write(_ text: String) -> Bool {

@@ -13,7 +13,8 @@ struct TrainCommand: ParsableCommand {
                 --data digits.h5 --output wide.h5
             """)
 
-    @Option(help: .init("An architecture (.yaml), or a Keras model whose architecture is taken (.h5).", valueName: "path"))
+    @Option(
+        help: .init("An architecture (.yaml), or a Keras model whose architecture is taken (.h5).", valueName: "path"))
     var architecture: String
 
     @Option(
@@ -23,7 +24,9 @@ struct TrainCommand: ParsableCommand {
     @Option(help: .init("The model to write, Keras HDF5.", valueName: "path"))
     var output: String
 
-    @Option(help: .init("The multiplier of the architecture's widths. (default: 1)", valueName: "x"), transform: positiveNumber)
+    @Option(
+        help: .init("The multiplier of the architecture's widths. (default: 1)", valueName: "x"),
+        transform: positiveNumber)
     var width: Double?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions
@@ -36,7 +39,7 @@ struct TrainCommand: ParsableCommand {
             architecture: architecture, data: data, output: output, width: width, training: training.values,
             threads: threading.threads)
         let summary = try train(options, progress: common.progress)
-        try common.print(summary.text, json: summary.json)
+        try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
 }
 

@@ -4,7 +4,9 @@ import Training
 
 /// How a network is trained, in the field's words.
 struct TrainingOptions: ParsableArguments {
-    @Option(help: .init("Passes over the training examples. (default: \(Defaults.epochs))", valueName: "n"), transform: wholeNumber)
+    @Option(
+        help: .init("Passes over the training examples. (default: \(Defaults.epochs))", valueName: "n"),
+        transform: wholeNumber)
     var epochs: Int?
 
     @Option(
@@ -27,7 +29,8 @@ struct TrainingOptions: ParsableArguments {
         transform: learningRateCurve)
     var learningRateSchedule: LearningRateSchedule?
 
-    @Option(help: .init("Decides first weights, order and dropout. (default: 0)", valueName: "n"), transform: seedNumber)
+    @Option(
+        help: .init("Decides first weights, order and dropout. (default: 0)", valueName: "n"), transform: seedNumber)
     var seed: Int?
 
     /// The same as plain values.
@@ -87,7 +90,8 @@ extension TrainingOptions.Values {
 
 @Sendable func learningRateCurve(_ text: String) throws -> LearningRateSchedule {
     guard let schedule = LearningRateSchedule(text) else {
-        throw ValidationError("expected constant, linear or cosine, perhaps with the share of warm-up as in cosine:0.05, found '\(text)'")
+        throw ValidationError(
+            "expected constant, linear or cosine, perhaps with the share of warm-up as in cosine:0.05, found '\(text)'")
     }
     return schedule
 }

@@ -16,7 +16,8 @@ import Testing
             let size = try ExportPlan(build(scene.student)).size.file
             let text = message { _ = try Compressor(request) { _ in } }
             #expect(
-                text == "the student takes \(size), \(grouped(size.bytes - 1500)) bytes over the budget of 1,500 bytes. "
+                text
+                    == "the student takes \(size), \(grouped(size.bytes - 1500)) bytes over the budget of 1,500 bytes. "
                     + "Largest layers: hidden (224 bytes), normalization (128 bytes), answer (108 bytes). "
                     + "Choose a smaller --student.")
             #expect(!FileManager.default.fileExists(atPath: scene.path("run")))
@@ -41,7 +42,9 @@ import Testing
             request.budget = ByteCount(6000)
             let error = #expect(throws: BudgetError.self) { _ = try Compressor(request) { _ in } }
             let width = try #require(error?.fittingWidth)
-            #expect(error?.description.hasSuffix(" --width \(width == width.rounded() ? "\(Int(width))" : "\(width)") would fit.") == true)
+            #expect(
+                error?.description.hasSuffix(
+                    " --width \(width == width.rounded() ? "\(Int(width))" : "\(width)") would fit.") == true)
             // It fits, and the next wider one does not.
             func size(_ width: Double) throws -> Int {
                 try ExportPlan(
@@ -52,6 +55,7 @@ import Testing
             let (fits, wider) = (try size(width), try size(width + 1 / 64.0))
             #expect(fits <= 6000 && wider > 6000)
             request.width = nil
+            request.teachers = [try scene.writeTeacher("teacher.h5", seed: 1)]
             _ = try Compressor(request) { _ in }
         }
     }

@@ -74,7 +74,9 @@ import Training
             let together = zip(said[0], said[1]).map { zip($0, $1).map { 0.75 * $0 + 0.25 * $1 } }
             #expect(report.ensembleTest[0].value == accuracy(together))
             #expect(report.student.test[0].value == accuracy(student))
-            let same = zip(student, together).count { $0.firstIndex(of: $0.max() ?? 0) == $1.firstIndex(of: $1.max() ?? 0) }
+            let same = zip(student, together).count {
+                $0.firstIndex(of: $0.max() ?? 0) == $1.firstIndex(of: $1.max() ?? 0)
+            }
             #expect(report.student.agreement == Double(same) / Double(y.count))
         }
     }
@@ -234,8 +236,8 @@ import Training
             try compress(request, told: told)
             #expect(
                 told.parts == [
-                    "teacher teacher1: 80", "teacher teacher2: 80", "training student: 216", "teacher teacher1: 30",
-                    "teacher teacher2: 30",
+                    "teaching by teacher1: 80", "teaching by teacher2: 80", "training student: 216",
+                    "testing teacher1: 30", "testing teacher2: 30",
                 ])
             let student = try contents(request.output)
             scene.data.change = { split, x in if split == "test" { x = x.map { 1 - 2 * $0 } } }
@@ -245,6 +247,71 @@ import Training
             try compress(other)
             let same = try contents(other.output)
             #expect(student == same)
+        }
+    }
+
+    /// Weights are learned on held-out rows and nothing else: the same numbers come out of these rows alone.
+    @Test(arguments: Combination.allCases)
+    func learnsWeightsOnHeldOutRows(combination: Combination) throws {
+        try withScene(DataFile(train: 200, test: 20)) { scene in
+            let teachers = try [1, 4].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: $0) }
+            var request = scene.request(teachers)
+            request.teacherWeights = .learned
+            request.combination = combination
+            let report = try compress(request)
+
+            let validation = try ExampleFile(opening: request.data).trainAndValidation().validation
+            let workers = Workers(1)
+            defer { workers.close() }
+            func tensor(_ buffer: consuming Buffer) -> Tensor { buffer.tensor(count: validation.count, shape: [3]) }
+            let logits = try teachers.map { path in
+                let (_, network) = try KerasFile(opening: path).network()
+                return tensor(
+                    try predictLogits(
+                        network.graph, weights: network.weights.tensor, of: validation, workers: workers))
+            }
+            let weights = learnWeights(
+                logits, labels: tensor(try validation.allLabels()), combination: combination, task: .oneClass)
+            #expect(report.teachers.map(\.weight) == weights)
+        }
+    }
+
+    /// Each term is logged once, by name, for every epoch.
+    @Test func logsEveryTermOfEveryEpoch() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.baseline = true
+            try compress(request)
+            func lines(_ name: String) throws -> [JSON] {
+                try String(contentsOfFile: scene.path("run/\(name)-metrics.jsonl"), encoding: .utf8)
+                    .split(separator: "\n").map { try JSON(parsing: String($0)) }
+            }
+            let (student, baseline) = (try lines("student"), try lines("baseline"))
+            #expect(student.map { $0["epoch"]?.integer } == [1, 2, 3])
+            #expect(student.map { $0["step"]?.integer } == [5, 10, 15])
+            #expect(
+                student.allSatisfy {
+                    $0.object?.keys == [
+                        "epoch", "step", "learning_rate", "seconds", "prediction_loss", "ground_truth_loss",
+                        "validation_accuracy",
+                    ]
+                })
+            #expect(baseline.allSatisfy { $0["prediction_loss"] == nil && $0["ground_truth_loss"] != nil })
+        }
+    }
+
+    @Test func tellsItsFormulaAndItsStudent() throws {
+        try withScene { scene in
+            let told = Told()
+            let report = try compress(scene.request([try scene.writeTeacher("teacher.h5", seed: 1)]), told: told)
+            #expect(
+                told.messages.contains(
+                    "loss: 1 · 2² · KL(ensemble ‖ student) at T = 2 + linear:0:0.5 · cross-entropy(labels)"))
+            let share = Double(report.student.bytes.bytes) / 1000
+            #expect(
+                told.messages.first
+                    == "student: tiny, 115 parameters, \(report.student.bytes) of 100,000 bytes "
+                    + "(\(fixed(share, digits: 1)) %)")
         }
     }
 
@@ -267,7 +334,7 @@ import Training
 
             let third = try scene.writeTeacher("teacher3.h5", seed: 3), more = Told()
             try compress(scene.request(teachers + [third]), told: more)
-            #expect(more.parts == ["teacher teacher3: 80", "training student: 216", "teacher teacher3: 30"])
+            #expect(more.parts == ["teaching by teacher3: 80", "training student: 216", "testing teacher3: 30"])
         }
     }
 
@@ -280,7 +347,7 @@ import Training
             try scene.writeData()
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
         }
     }
 
@@ -292,7 +359,7 @@ import Training
             try scene.writeTeacher("teacher.h5", seed: 2)
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
             let second = try contents(request.output)
             #expect(first != second)
         }
@@ -310,7 +377,7 @@ import Training
             }
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teacher teacher: 80", "training student: 216", "teacher teacher: 30"])
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
             let same = try contents(request.output)
             #expect(student == same)
         }
@@ -341,7 +408,8 @@ import Training
             let ensemble = report.ensembleValidation[0].value
             let best = try #require(report.teachers.map { $0.validation[0].value }.max())
             #expect(ensemble < best)
-            #expect(told.warnings.contains { $0.hasPrefix("teacher '\(bad)' makes the ensemble worse on held-out rows: ") })
+            #expect(
+                told.warnings.contains { $0.hasPrefix("teacher '\(bad)' makes the ensemble worse on held-out rows: ") })
             #expect(!told.warnings.contains { $0.hasPrefix("teacher '\(good[0])'") })
             #expect(told.warnings.contains { $0.hasPrefix("on held-out rows the ensemble (") })
 

@@ -95,7 +95,8 @@ import Training
             let student = logits(0), teacher = logits(1)
             #expect(try evaluate([student], teacher: [softmax(teacher)], temperature: 1).terms[0] >= 0)
             #expect(
-                try evaluate([student], teacher: [teacher.map(sigmoid)], temperature: 1, task: .manyLabels).terms[0] >= 0)
+                try evaluate([student], teacher: [teacher.map(sigmoid)], temperature: 1, task: .manyLabels).terms[0]
+                    >= 0)
         }
     }
 
@@ -105,7 +106,8 @@ import Training
             let row = [0.5, -1, 2.5], teacher = [0.2, 0.5, 0.3]
             let one = try evaluate([row], teacher: [teacher], temperature: 2, task: task)
             let seven = try evaluate(
-                Array(repeating: row, count: 7), teacher: Array(repeating: teacher, count: 7), temperature: 2, task: task)
+                Array(repeating: row, count: 7), teacher: Array(repeating: teacher, count: 7), temperature: 2,
+                task: task)
             expectClose(seven.terms, one.terms)
             expectClose(seven.gradient[3].map { $0 * 7 }, one.gradient[0])
         }
@@ -158,9 +160,12 @@ import Training
     @Test(arguments: [Task.oneClass, .manyLabels])
     func isTheSumOfItsTermsTimesTheirWeights(task: Distillation.Task) throws {
         let logits = [[0.3, -2, 1.7], [2, 0.1, -1]], teacher = [[0.7, 0.1, 0.2], [0.3, 0.3, 0.4]]
-        func at(_ progress: Double, _ weight: Schedule, _ lambda: Schedule) throws -> (terms: [Double], gradient: [[Double]]) {
+        func at(_ progress: Double, _ weight: Schedule, _ lambda: Schedule) throws -> (
+            terms: [Double], gradient: [[Double]]
+        ) {
             try evaluate(
-                logits, teacher: teacher, temperature: 2, task: task, weight: weight, lambda: lambda, progress: progress)
+                logits, teacher: teacher, temperature: 2, task: task, weight: weight, lambda: lambda, progress: progress
+            )
         }
         let soft = try at(0, .constant(1), .constant(0)), hard = try at(0, .constant(0), .constant(1))
         #expect(soft.terms[1] == 0)

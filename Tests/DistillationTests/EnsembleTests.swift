@@ -13,8 +13,9 @@ import Testing
         _ teachers: [[Double]], weights: [Double], _ combination: Combination, _ task: Distillation.Task = .oneClass,
         temperature: Float = 1
     ) -> [Double] {
-        let classes = teachers[0].count, sum = EnsembleSum(
-            rows: 1, classes: classes, combination: combination, task: task, temperature: temperature)
+        let classes = teachers[0].count,
+            sum = EnsembleSum(
+                rows: 1, classes: classes, combination: combination, task: task, temperature: temperature)
         let memory = Buffer(zeros: classes)
         for (teacher, weight) in zip(teachers, weights) {
             memory.tensor.copy(from: teacher.map { Float($0) })

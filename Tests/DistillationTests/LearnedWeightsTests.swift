@@ -109,7 +109,9 @@ import Testing
     @Test(arguments: Combination.allCases)
     func areEqualWhereNothingTellsTeachersApart(combination: Combination) {
         let rows = Rows(50), teacher = rows.teacher(0, strength: 2)
-        for weight in rows.learn([teacher, teacher, teacher], combination) { expectClose(weight, 1 / 3.0, tolerance: 1e-5) }
+        for weight in rows.learn([teacher, teacher, teacher], combination) {
+            expectClose(weight, 1 / 3.0, tolerance: 1e-5)
+        }
         #expect(rows.learn([teacher], combination) == [1])
     }
 
@@ -117,7 +119,8 @@ import Testing
     func stayFiniteForSureTeachers(combination: Combination, task: Distillation.Task) {
         let rows = Rows(40, task: task)
         let weights = rows.learn(
-            [rows.teacher(0, strength: 1e4), rows.teacher(1, strength: -1e4), rows.teacher(2, strength: 1)], combination)
+            [rows.teacher(0, strength: 1e4), rows.teacher(1, strength: -1e4), rows.teacher(2, strength: 1)], combination
+        )
         #expect(weights.allSatisfy { $0.isFinite && $0 >= 0 })
         #expect(weights[1] < 1 / 3.0)
     }

@@ -38,7 +38,10 @@ import Testing
                 + "step:0:1:0.5, found 'step:0:1'", "distill"
         ),
         (
-            ["--teachers", "a.h5", "b.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--teacher-weights", "1"],
+            [
+                "--teachers", "a.h5", "b.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB",
+                "--teacher-weights", "1",
+            ],
             "--teacher-weights has 1 shares for 2 --teachers", "distill"
         ),
         (
@@ -102,7 +105,8 @@ import Testing
             try copyFixture("digits.h5", to: folder)
             let run = try Program.run("inspect", "digits.h5", "digits.h5", "--budget", "30kB", in: folder)
             #expect(run.code == 1)
-            #expect(run.output.contains("over the budget of 30,000 bytes by 29,392 bytes: 59,392 bytes needed (198.0 %)\n"))
+            #expect(
+                run.output.contains("over the budget of 30,000 bytes by 29,392 bytes: 59,392 bytes needed (198.0 %)\n"))
             let json = try Program.run("inspect", "digits.h5", "--budget", "1kB", "--json", in: folder)
             #expect(json.code == 1)
             #expect(try json.json()["budget"]?["fits"] == false)

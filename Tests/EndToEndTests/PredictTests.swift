@@ -32,7 +32,8 @@ import Testing
                 "predict", "digits.h5", "--inputs", "d.h5:test/x", "--output", "q.h5", "--threads", "1", in: folder)
             #expect(one.code == 0)
             #expect(
-                try values("output", folder.appending(path: "p.h5")) == values("output", folder.appending(path: "q.h5")))
+                try values("output", folder.appending(path: "p.h5")) == values("output", folder.appending(path: "q.h5"))
+            )
         }
     }
 

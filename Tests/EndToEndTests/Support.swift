@@ -72,7 +72,13 @@ enum Program {
     }
 
     static func finish(_ started: Started) throws -> Run {
+        // Whatever hangs is ended, so that the test says so.
+        let timer = DispatchSource.makeTimerSource()
+        timer.schedule(deadline: .now() + 120)
+        timer.setEventHandler { [process = started.process] in kill(process.processIdentifier, SIGKILL) }
+        timer.resume()
         started.process.waitUntilExit()
+        timer.cancel()
         defer { for url in [started.output, started.errors] { try? FileManager.default.removeItem(at: url) } }
         let output = try String(contentsOf: started.output, encoding: .utf8)
         let errors = try String(contentsOf: started.errors, encoding: .utf8)
@@ -91,7 +97,9 @@ func withFolder(_ body: (URL) throws -> Void) throws {
 }
 
 /// The names of what is in a folder.
-func names(in folder: URL) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
+func names(in folder: URL) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+}
 
 /// Copies a model that Keras wrote into a folder.
 func copyFixture(_ name: String, to folder: URL) throws {
@@ -104,12 +112,18 @@ func copyFixture(_ name: String, to folder: URL) throws {
 func writeDigits(to url: URL, train: Int = 60, test: Int = 20, labels: Int = 1) throws {
     let file = try HDF5File(creating: url.path)
     for (name, count) in [("train", train), ("test", test)] {
-        let pixels = (0..<(count * 144)).map { (index: Int) in UInt8((index * 37 + index / 144 * 11) % 256) }
+        let pixels: [UInt8] = (0..<(count * 144)).map { place -> UInt8 in
+            UInt8(truncatingIfNeeded: place * 37 + place / 144 * 11)
+        }
         try file.root.createDataset("\(name)/x", pixels, shape: [count, 12, 12])
         if labels == 1 {
-            try file.root.createDataset("\(name)/y", (0..<count).map { UInt8($0 % 10) }, shape: [count])
+            try file.root.createDataset(
+                "\(name)/y", (0..<count).map { row -> UInt8 in UInt8(row % 10) }, shape: [count])
         } else {
-            let rows = (0..<count).flatMap { row in (0..<10).map { UInt8(($0 + row) % 5 == 0 ? 1 : 0) } }
+            let rows: [UInt8] = (0..<(count * 10)).map { place -> UInt8 in
+                let sum: Int = place % 10 + place / 10
+                return sum.isMultiple(of: 5) ? 1 : 0
+            }
             try file.root.createDataset("\(name)/y", rows, shape: [count, 10])
         }
     }

@@ -42,7 +42,9 @@ import Testing
             for column in 0..<9 {
                 var expected = 0.0
                 if (1..<4).contains(column) {
-                    for inner in 0..<4 { expected += Double(a[row * 7 + 2 + inner]) * Double(b[inner * 6 + column - 1]) }
+                    for inner in 0..<4 {
+                        expected += Double(a[row * 7 + 2 + inner]) * Double(b[inner * 6 + column - 1])
+                    }
                 }
                 #expect(abs(Double(c[row * 9 + column]) - expected) < 1e-5)
             }

@@ -66,6 +66,21 @@ import Testing
         #expect(built.graph.head == .sigmoid)
     }
 
+    /// Beside the layer, or among its options as Keras has it.
+    @Test func takesNamesInBothPlaces() throws {
+        let built = try built(
+            """
+            input: [8]
+            layers:
+              - Dense: {units: 4, name: hidden}
+              - Dense: {units: 4}
+                name: answer
+              - Add: {}
+                from: [hidden, answer]
+            """)
+        #expect(built.architecture.layers.map(\.name) == ["hidden", "answer", "add"])
+    }
+
     @Test func takesSeveralInputs() throws {
         let built = try built(
             """

@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func takesIntegersBeyondInt64ForNumbers() throws {
-        #expect(try JSON(parsing: "123456789012345678901234567890").number == 123_456_789_012_345_678_901_234_567_890)
+        #expect(try JSON(parsing: "123456789012345678901234567890").number == 1.2345678901234568e29)
     }
 
     @Test func readsEscapes() throws {

@@ -48,7 +48,8 @@ import Testing
     @Test func transposedConvolutionKeepsTheContract() throws {
         try expectLayerContract(TransposedConvolution2D(filters: 4, kernelSize: (3, 3)), inputs: [[4, 5, 3]])
         try expectLayerContract(
-            TransposedConvolution2D(filters: 2, kernelSize: (3, 2), strides: (2, 3), padding: .same), inputs: [[3, 4, 3]])
+            TransposedConvolution2D(filters: 2, kernelSize: (3, 2), strides: (2, 3), padding: .same),
+            inputs: [[3, 4, 3]])
         try expectLayerContract(
             TransposedConvolution2D(
                 filters: 2, kernelSize: (2, 1), strides: (3, 2), useBias: false, activation: Activation(.tanh)),
@@ -96,7 +97,8 @@ import Testing
         try expectLayerContract(Softmax(), inputs: [[2, 5]])
         try expectLayerContract(LogSoftmax(), inputs: [[2, 5]])
         try expectLayerContract(Rectify(Rectifier(negativeSlope: 0.3)), inputs: [[9]], step: 1e-3)
-        try expectLayerContract(Rectify(Rectifier(maximum: 1, negativeSlope: 0.1, threshold: 0.2)), inputs: [[9]], step: 1e-3)
+        try expectLayerContract(
+            Rectify(Rectifier(maximum: 1, negativeSlope: 0.1, threshold: 0.2)), inputs: [[9]], step: 1e-3)
         try expectLayerContract(PReLU(sharedAxes: [1]), inputs: [[3, 4]], step: 1e-3)
     }
 
@@ -135,9 +137,13 @@ import Testing
     func recurrentLayersKeepTheContract(padding: [Int]?, returnSequences: Bool) throws {
         let layers: [any Layer] = [
             SimpleRNN(units: 3, returnSequences: returnSequences),
-            SimpleRNN(units: 3, activation: Activation(.relu), useBias: false, returnSequences: returnSequences, goBackwards: true),
+            SimpleRNN(
+                units: 3, activation: Activation(.relu), useBias: false, returnSequences: returnSequences,
+                goBackwards: true),
             LSTM(units: 3, returnSequences: returnSequences),
-            LSTM(units: 4, recurrentActivation: Activation(.hardSigmoid), useBias: false, returnSequences: returnSequences, zeroOutputForMask: true),
+            LSTM(
+                units: 4, recurrentActivation: Activation(.hardSigmoid), useBias: false,
+                returnSequences: returnSequences, zeroOutputForMask: true),
             GRU(units: 3, returnSequences: returnSequences),
             GRU(units: 3, resetAfter: false, returnSequences: returnSequences, goBackwards: true),
             GRU(units: 17, activation: Activation(.softsign), useBias: false, returnSequences: returnSequences),

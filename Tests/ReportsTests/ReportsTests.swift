@@ -9,7 +9,7 @@ import Testing
         table.addRule()
         table.add(["ensemble"])
         #expect(
-            table.text == """
+            table.text() == """
                 model     bytes
                 ───────────────
                 a.h5      1,234
@@ -17,6 +17,22 @@ import Testing
                 ensemble
 
                 """)
+    }
+}
+
+@Suite struct WrappingTests {
+    @Test func breaksBetweenWords() {
+        #expect(wrapped("one two three", width: 8) == "one two\nthree")
+        #expect(wrapped("one two three", width: 8, indentation: 2) == "one two\n  three")
+        #expect(wrapped("one\ntwo", width: nil, indentation: 2) == "one\n  two")
+        #expect(wrapped("incomprehensibilities are long", width: 5) == "incomprehensibilities\nare\nlong")
+    }
+
+    @Test func shortensPaths() {
+        var table = TextTable([.path("model"), .init("bytes")])
+        table.add(["/home/someone/models/convolutional.h5", "1,234"])
+        #expect(table.text(width: 30).split(separator: "\n").last == "…odels/convolutional.h5  1,234")
+        #expect(table.text(width: 20).split(separator: "\n").last == "…olutional.h5  1,234")
     }
 }
 
@@ -48,9 +64,9 @@ import Testing
     @Test func drawsABar() {
         #expect(
             line.text(width: 80, hasBlocks: false)
-                == "teachers 1/3  [####-----------]   25 %  1,250 examples/s  ETA 6.0 s  loss 0.42")
+                == "teachers 1/3  [####-------------]   25 %  1,250 examples/s  ETA 6.0 s  loss 0.42")
         #expect(
-            line.text(width: 78).hasPrefix("teachers 1/3  ▕███▎         ▏   25 %"))
+            line.text(width: 78).hasPrefix("teachers 1/3  ▕███▊           ▏   25 %"))
     }
 
     @Test func leavesOutWhatDoesNotFit() {
@@ -67,7 +83,9 @@ import Testing
         #expect(line.plain == "x: 0 %, 0.0 steps/s, ETA –")
     }
 
-    @Test(arguments: [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1:00"), (187, "3:07"), (3765, "1:02:45")])
+    @Test(arguments: [
+        (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1:00"), (187, "3:07"), (3765, "1:02:45"),
+    ])
     func saysDurations(seconds: Double, text: String) {
         #expect(duration(seconds) == text)
     }

@@ -129,7 +129,9 @@ public func expectLayerContract(
                         sourceLocation: sourceLocation)
                 }
                 let everything = gradient[entry.offset..<(entry.offset + values.elementCount)]
-                #expect(everything.allSatisfy { $0.isFinite }, "\(entry.spec.name) was not fully written", sourceLocation: sourceLocation)
+                #expect(
+                    everything.allSatisfy { $0.isFinite }, "\(entry.spec.name) was not fully written",
+                    sourceLocation: sourceLocation)
             }
             if reference.isEmpty { reference = gradient }
             for (entry, index) in probe.graph.layout.entries.flatMap({ entry in
@@ -157,7 +159,9 @@ public func expectLayerContract(
         let alone = single.value(probe.graph.logits, count: 1).values
         for (index, value) in alone.enumerated() {
             let other = together[example * alone.count + index]
-            #expect(abs(value - other) <= 1e-5 * max(1, abs(value)), "example \(example), output \(index)", sourceLocation: sourceLocation)
+            #expect(
+                abs(value - other) <= 1e-5 * max(1, abs(value)), "example \(example), output \(index)",
+                sourceLocation: sourceLocation)
         }
     }
 }

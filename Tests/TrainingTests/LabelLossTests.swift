@@ -58,8 +58,9 @@ import Training
 
     /// The loss of n equal rows is the loss of one: means over examples, not over classes.
     @Test func isTheSameForAnyNumberOfEqualRows() throws {
-        let row = [0.5, -1, 2.5], one = try evaluate([row], classes: [1]), five = try evaluate(
-            Array(repeating: row, count: 5), classes: Array(repeating: 1, count: 5))
+        let row = [0.5, -1, 2.5], one = try evaluate([row], classes: [1]),
+            five = try evaluate(
+                Array(repeating: row, count: 5), classes: Array(repeating: 1, count: 5))
         expectClose(five.loss, one.loss)
         expectClose(five.gradient[0].map { $0 * 5 }, one.gradient[0])
         let labels = [1.0, 0, 1]

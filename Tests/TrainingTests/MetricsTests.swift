@@ -51,7 +51,8 @@ import Training
         scores.tensor.copy(from: rows.flatMap { $0 })
         for (row, names) in truth.enumerated() { for name in names { labels[row * classes + name] = 1 } }
         let found = metrics(
-            scores.tensor(count: rows.count, shape: [classes]), labels: labels.tensor(count: rows.count, shape: [classes]),
+            scores.tensor(count: rows.count, shape: [classes]),
+            labels: labels.tensor(count: rows.count, shape: [classes]),
             kind: kind)
         return Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0.value) })
     }

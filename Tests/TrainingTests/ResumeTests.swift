@@ -136,7 +136,9 @@ import Training
             try Data("left by a run that was killed".utf8).write(to: URL(filePath: path + ".partial"))
             try train(file, smallRecipe(), checkpoint: path)
             #expect(
-                try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["checkpoint.h5", "data.h5"])
+                try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+                    "checkpoint.h5", "data.h5",
+                ])
         }
     }
 }

@@ -3,7 +3,8 @@ import Training
 
 @Suite struct ScheduleTests {
     @Test(arguments: [
-        ("0.5", Schedule.constant(0.5)), ("constant:0.5", .constant(0.5)), ("0", .constant(0)), ("1e-3", .constant(0.001)),
+        ("0.5", Schedule.constant(0.5)), ("constant:0.5", .constant(0.5)), ("0", .constant(0)),
+        ("1e-3", .constant(0.001)),
         ("linear:0:1", .linear(from: 0, to: 1)), ("linear:0.9:0.1", .linear(from: 0.9, to: 0.1)),
         ("cosine:1:0.25", .cosine(from: 1, to: 0.25)), ("step:0:1:0.5", .step(from: 0, to: 1, at: 0.5)),
         ("step:2:1:1", .step(from: 2, to: 1, at: 1)), ("-1", .constant(-1)),

@@ -35,7 +35,10 @@ func makeTrainer(_ graph: LayerGraph, _ recipe: Recipe, _ workers: Workers) -> T
 }
 
 /// Writes examples for `everything` and lends them.
-func withData<Result>(_ data: DataFile = DataFile([6, 5, 2], train: 26, test: 7, validation: 9), _ body: (ExampleFile, URL) throws -> Result) throws -> Result {
+func withData<Result>(
+    _ data: DataFile = DataFile([6, 5, 2], train: 26, test: 7, validation: 9),
+    _ body: (ExampleFile, URL) throws -> Result
+) throws -> Result {
     try withTemporaryFolder { folder in
         let path = folder.appending(path: "data.h5").path
         try data.write(to: path)
@@ -46,6 +49,7 @@ func withData<Result>(_ data: DataFile = DataFile([6, 5, 2], train: 26, test: 7,
 extension Trainer {
     /// The bits of everything that training changes.
     var stateBits: [[UInt32]] {
-        [bits(weights.tensor)] + (average.map { [bits($0.vector.tensor)] } ?? []) + moments.map { bits($0.vector.tensor) }
+        [bits(weights.tensor)] + (average.map { [bits($0.vector.tensor)] } ?? [])
+            + moments.map { bits($0.vector.tensor) }
     }
 }

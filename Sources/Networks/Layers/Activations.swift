@@ -57,7 +57,9 @@ public struct PReLU: Layer {
 
     public func forward(_ pass: ForwardPass) {
         let x = pass.input(), y = pass.output, alpha = pass.parameter(0)
-        for (element, place) in places(in: x, alpha.shape) { y[element] = x[element] > 0 ? x[element] : alpha[place] * x[element] }
+        for (element, place) in places(in: x, alpha.shape) {
+            y[element] = x[element] > 0 ? x[element] : alpha[place] * x[element]
+        }
     }
 
     public func backward(_ pass: BackwardPass) {
@@ -122,7 +124,8 @@ public struct LogSoftmax: Layer {
         pass.kernels.withScratch(x.rowCount) { sums in
             logSumExp(x, into: sums)
             for row in 0..<x.rowCount {
-                scale(x.slice(at: row * columns, count: columns), by: 1, adding: -sums[row],
+                scale(
+                    x.slice(at: row * columns, count: columns), by: 1, adding: -sums[row],
                     into: y.slice(at: row * columns, count: columns))
             }
         }

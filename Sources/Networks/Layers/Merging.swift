@@ -55,7 +55,8 @@ public struct Merge: Layer {
             for position in 0...last {
                 guard let dx = pass.inputGradient(position) else { continue }
                 let factor: Float =
-                    operation == .average ? 1 / Float(pass.inputCount) : operation == .subtract && position == 1 ? -1 : 1
+                    operation == .average
+                    ? 1 / Float(pass.inputCount) : operation == .subtract && position == 1 ? -1 : 1
                 scale(dy, by: factor, into: dx)
             }
         case .multiply, .maximum, .minimum:
@@ -99,7 +100,8 @@ public struct Concatenate: Layer {
         }
         let place = place(first.rank)
         for shape in inputs.dropFirst() {
-            guard shape.rank == first.rank, (0..<first.rank).allSatisfy({ $0 == place || shape[$0] == first[$0] }) else {
+            guard shape.rank == first.rank, (0..<first.rank).allSatisfy({ $0 == place || shape[$0] == first[$0] })
+            else {
                 throw ShapeError("joins axis \(axis) of inputs that differ in another: \(list(inputs))")
             }
         }

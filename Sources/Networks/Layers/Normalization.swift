@@ -62,7 +62,9 @@ public struct BatchNormalization: Layer {
     public func backward(_ pass: BackwardPass) {
         let x = pass.input(), dy = pass.outputGradient, channels = x.shape.channels
         pass.kernels.withScratch(4 * channels) { scratch in
-            let (inverse, factor) = (scratch.slice(at: 0, count: channels), scratch.slice(at: channels, count: channels))
+            let (inverse, factor) = (
+                scratch.slice(at: 0, count: channels), scratch.slice(at: channels, count: channels)
+            )
             let (sum, dot) = (
                 scratch.slice(at: 2 * channels, count: channels), scratch.slice(at: 3 * channels, count: channels)
             )

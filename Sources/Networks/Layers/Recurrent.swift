@@ -165,7 +165,8 @@ public struct Recurrent: Layer {
         let width = x.shape[1]
         for step in 0..<steps {
             copyRows(
-                from: Matrix(x, rows: x.count, columns: width, stride: steps * width, at: frame(step, of: steps) * width),
+                from: Matrix(
+                    x, rows: x.count, columns: width, stride: steps * width, at: frame(step, of: steps) * width),
                 to: Matrix(target, rows: x.count, columns: width, at: step * x.count * width))
         }
     }

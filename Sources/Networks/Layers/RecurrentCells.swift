@@ -136,7 +136,9 @@ struct ResetBeforeGRUCell: RecurrentCell {
         gruParameters(features: features, units: units) + bias(3 * units, if: useBias)
     }
 
-    private func gates(_ tensor: Tensor) -> Matrix { Matrix(tensor, rows: tensor.elementCount / (3 * units), columns: 2 * units, stride: 3 * units) }
+    private func gates(_ tensor: Tensor) -> Matrix {
+        Matrix(tensor, rows: tensor.elementCount / (3 * units), columns: 2 * units, stride: 3 * units)
+    }
     private func candidate(_ tensor: Tensor) -> Matrix {
         Matrix(tensor, rows: tensor.elementCount / (3 * units), columns: units, stride: 3 * units, at: 2 * units)
     }

@@ -127,7 +127,9 @@ public struct Resize2D: Layer {
         return LayerPlan(output: [height, width, inputs[0].channels])
     }
 
-    public func forward(_ pass: ForwardPass) { move(pass.input(), to: pass.output, top: margins.top, left: margins.left) }
+    public func forward(_ pass: ForwardPass) {
+        move(pass.input(), to: pass.output, top: margins.top, left: margins.left)
+    }
 
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
@@ -229,7 +231,9 @@ public struct UpSampling2D: Layer {
 public struct Identity: Layer {
     public init() {}
 
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs, sharing: .always) }
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        try elementwisePlan(inputs, sharing: .always)
+    }
     public func forward(_ pass: ForwardPass) {}
     public func backward(_ pass: BackwardPass) {}
 }

@@ -1,0 +1,22 @@
+/// Breaks a text between words into lines of at most `width` columns; lines after the first are indented.
+///
+/// - Parameter width: nil for no limit.
+public func wrapped(_ text: String, width: Int?, indentation: Int = 0) -> String {
+    let indent = String(repeating: " ", count: indentation)
+    let paragraphs = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let width else { return paragraphs.joined(separator: "\n" + indent) }
+    var lines: [String] = []
+    for paragraph in paragraphs {
+        var line = lines.isEmpty ? "" : indent, isEmpty = true
+        for word in paragraph.split(separator: " ", omittingEmptySubsequences: false) {
+            if !isEmpty && line.count + 1 + word.count > width {
+                lines.append(line)
+                (line, isEmpty) = (indent, true)
+            }
+            line += (isEmpty ? "" : " ") + word
+            isEmpty = false
+        }
+        lines.append(line)
+    }
+    return lines.joined(separator: "\n")
+}

@@ -1,0 +1,179 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Testing
+
+@Suite struct DistillTests {
+    private static let student = """
+        name: tiny
+        input: [12, 12]
+        layers:
+          - Flatten: {}
+          - Dense: {units: 8*width, activation: relu}
+          - Dense: {units: classes, activation: softmax}
+        """
+
+    /// Lends a folder with two teachers, data, and a student's architecture.
+    private func withTeachers(train: Int = 60, _ body: (URL, _ arguments: [String]) throws -> Void) throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
+            try writeDigits(to: folder.appending(path: "d.h5"), train: train)
+            try Self.student.write(to: folder.appending(path: "tiny.yaml"), atomically: true, encoding: .utf8)
+            let arguments = [
+                "--teachers", "digits.h5", "digits-k2.h5", "--data", "d.h5", "--student", "tiny.yaml", "--output",
+                "s.h5", "--epochs", "2", "--batch-size", "16", "--threads", "2",
+            ]
+            try body(folder, arguments)
+        }
+    }
+
+    @Test func fitsTheBudget() throws {
+        try withTeachers { folder, arguments in
+            let run = try Program.run(arguments + ["--budget", "60kB", "--baseline", "--json", "--quiet"], in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.errors.isEmpty)
+            let json = try run.json()
+            #expect(
+                json.object?.keys == [
+                    "teachers", "ensemble", "student", "baseline", "gain_kept", "budget", "seconds",
+                    "peak_memory_bytes",
+                ])
+            #expect(json["teachers"]?.array?.count == 2)
+            #expect(json["teachers"]?[0]?.object?.keys == ["path", "parameters", "bytes", "accuracy"])
+            #expect(json["ensemble"]?.object?.keys == ["bytes", "accuracy"])
+            #expect(
+                json["student"]?.object?.keys
+                    == ["path", "parameters", "bytes", "predicted_bytes", "accuracy", "agreement"])
+            #expect(json["baseline"]?.object?.keys == ["accuracy"])
+            #expect(json["seconds"]?.object?.keys == ["load", "teach", "train", "evaluate", "export", "total"])
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "s.h5").path)
+            let size = try #require(attributes[.size] as? Int)
+            #expect(size <= 60_000)
+            #expect(json["student"]?["bytes"] == .integer(size))
+            #expect(json["budget"] == ["limit": .integer(60_000), "used": .integer(size), "fits": true])
+            #expect(
+                try names(in: folder) == ["d.h5", "digits-k2.h5", "digits.h5", "s.h5", "s.run", "tiny.yaml"])
+            let again = try Program.run("evaluate", "s.h5", "--data", "d.h5", "--json", in: folder)
+            #expect(try again.json()["models"]?[0]?["accuracy"] == json["student"]?["accuracy"])
+        }
+    }
+
+    @Test func printsATable() throws {
+        try withTeachers { folder, arguments in
+            let run = try Program.run(["distill"] + arguments + ["--budget", "60kB"], in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            for word in ["teacher", "ensemble", "student", "fits the budget of 60,000 bytes: "] {
+                #expect(run.output.contains(word))
+            }
+            #expect(run.errors.contains("loss: "))
+            #expect(!run.errors.contains("\u{1B}"))
+        }
+    }
+
+    @Test func refusesAStudentOverTheBudget() throws {
+        try withTeachers { folder, arguments in
+            let before = try names(in: folder)
+            let run = try Program.run(arguments + ["--budget", "10kB", "--width", "4"], in: folder)
+            #expect(run.code == 1)
+            #expect(run.output.isEmpty)
+            #expect(run.errors.hasPrefix("error: the student takes "))
+            #expect(run.errors.contains(" over the budget of 10,000 bytes. Largest layers: "))
+            #expect(try names(in: folder) == before)
+        }
+    }
+
+    @Test func refusesBadTeachers() throws {
+        try withTeachers { folder, arguments in
+            try Data("no model".utf8).write(to: folder.appending(path: "bad.h5"))
+            for (teacher, code) in [("bad.h5", Int32(65)), ("none.h5", 66), ("d.h5", 65)] {
+                var arguments = arguments
+                arguments[2] = teacher
+                let run = try Program.run(arguments + ["--budget", "60kB", "--json"], in: folder)
+                #expect(run.code == code)
+                #expect(try run.json()["error"]?["code"] == .integer(Int(code)))
+                #expect(run.errors.hasPrefix("error: "))
+                #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "s.h5").path))
+            }
+        }
+    }
+
+    @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
+    func stopsAndGoesOn(signal: Int32, code: Int32) throws {
+        try withTeachers(train: 200) { folder, arguments in
+            let all = arguments + ["--budget", "60kB", "--seed", "3", "--epochs", "150"]
+            let started = try Program.start(all, in: folder)
+            waitForFile(folder.appending(path: "s.run/student-checkpoint.h5"), from: started)
+            kill(started.process.processIdentifier, signal)
+            let run = try Program.finish(started)
+            #expect(run.code == code, "\(run.errors)")
+            #expect(run.errors.hasSuffix("\nerror: stopped; go on with: compress --resume 's.run'\n"), "\(run.errors)")
+            #expect(try !names(in: folder).contains("s.h5"))
+            let other = try Program.run("--resume", "s.run", "--learning-rate", "0.5", in: folder)
+            #expect(other.code == 64, "\(other.errors)")
+            #expect(other.errors.contains("the checkpoint belongs to a run with other options"))
+            let resumed = try Program.run("--resume", "s.run", "--quiet", in: folder)
+            #expect(resumed.code == 0, "\(resumed.errors)")
+            let whole = try Program.run(
+                all.map { $0 == "s.h5" ? "whole.h5" : $0 } + ["--threads", "1", "--quiet"], in: folder)
+            #expect(whole.code == 0, "\(whole.errors)")
+            let (a, b) = (folder.appending(path: "s.h5"), folder.appending(path: "whole.h5"))
+            #expect(try Data(contentsOf: a) == Data(contentsOf: b), "a resumed run gives other bytes")
+        }
+    }
+
+    private func waitForFile(_ url: URL, from started: Program.Started) {
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while !FileManager.default.fileExists(atPath: url.path), Date() < deadline, started.process.isRunning {
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+    }
+
+    @Test func needsTheDirectoryOfAStoppedRun() throws {
+        try withFolder { folder in
+            let run = try Program.run("--resume", "s.run", in: folder)
+            #expect(run.code == 66)
+            #expect(
+                run.errors == """
+                    error: 's.run': expected the directory of a stopped run, found no readable 'options.json' in it
+
+                    """)
+        }
+    }
+}
+
+@Suite struct TrainTests {
+    @Test func trainsOneModel() throws {
+        try withFolder { folder in
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run(
+                "train", "--architecture", "digits.h5", "--data", "d.h5", "--output", "m.h5", "--epochs", "2", "--json",
+                "--quiet", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.errors.isEmpty)
+            #expect(try run.json().object?.keys == ["path", "parameters", "bytes", "accuracy", "seconds"])
+            let inspected = try Program.run("inspect", "m.h5", "--json", in: folder)
+            #expect(try inspected.json()["models"]?[0]?["parameters"] == run.json()["parameters"])
+            #expect(try inspected.json()["models"]?[0]?["bytes"] == run.json()["bytes"])
+        }
+    }
+
+    @Test func refusesAnArchitectureWithMistakes() throws {
+        try withFolder { folder in
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let text = """
+                name: wrong
+                input: [12, 12]
+                layers:
+                  - Flatten: {}
+                  - Dens: {units: classes}
+                """
+            try text.write(to: folder.appending(path: "a.yaml"), atomically: true, encoding: .utf8)
+            let run = try Program.run(
+                "train", "--architecture", "a.yaml", "--data", "d.h5", "--output", "m.h5", in: folder)
+            #expect(run.code == 65)
+            #expect(run.errors.hasPrefix("error: 'a.yaml': line 5, layer "), "\(run.errors)")
+            #expect(try names(in: folder) == ["a.yaml", "d.h5"])
+        }
+    }
+}
