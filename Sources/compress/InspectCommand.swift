@@ -15,7 +15,7 @@ struct InspectCommand: ParsableCommand {
             Examples:
               compress inspect teacher.h5
               compress inspect a.h5 b.h5 c.h5 --budget 1GB
-              compress inspect Architectures/student-small.yaml --classes 10 --width 0.5 --json
+              compress inspect Architectures/students/conv.yaml --input 28,28,1 --classes 10 --width 0.5
             """)
 
     @Argument(help: "Keras models (.h5, .hdf5) or architectures (.yaml).")
@@ -35,11 +35,17 @@ struct InspectCommand: ParsableCommand {
     @Option(help: .init("The multiplier of the widths of an architecture.", valueName: "x"), transform: positiveNumber)
     var width: Double = 1
 
+    @Option(
+        help: .init(
+            "The shape of an example, such as 28,28,1, for architectures that leave extents open.", valueName: "n,n,…"),
+        transform: shapeNumbers)
+    var input: Shape?
+
     @OptionGroup var common: CommonOptions
 
     /// Classes, if nobody says how many.
     private static let usualClasses = 10
-    /// Steps of an axis that an architecture leaves open; they change no size.
+    /// The extent of an axis that an architecture leaves open, if nobody says.
     private static let usualLength = 64
 
     func run() throws {
@@ -56,7 +62,10 @@ struct InspectCommand: ParsableCommand {
         if file.usesClasses && classes == nil {
             common.note("'\(path)': sized for \(Self.usualClasses) classes; say how many with --classes")
         }
-        let architecture = try file.architecture(classes: classes ?? Self.usualClasses, width: width)
+        let architecture = try file.architecture(classes: classes ?? Self.usualClasses, input: input, width: width)
+        if architecture.inputShapes == nil {
+            common.note("'\(path)': sized for extents of \(Self.usualLength) where it leaves them open; say the shape with --input")
+        }
         let inputs = architecture.inputs.map { Shape($0.axes.map { $0 ?? Self.usualLength }) }
         return try ExportPlan(architecture.graph(inputs: inputs)).size
     }
@@ -75,4 +84,13 @@ struct InspectCommand: ParsableCommand {
         object["budget"] = verdict?.json
         return .object(object)
     }
+}
+
+/// Reads the shape of an example, such as `28,28,1`.
+@Sendable private func shapeNumbers(_ text: String) throws -> Shape {
+    let axes = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    guard axes.allSatisfy({ (1...1 << 30).contains($0) }) else {
+        throw ValidationError("expected the extents of an example, such as 28,28,1, found '\(text)'")
+    }
+    return Shape(axes)
 }
