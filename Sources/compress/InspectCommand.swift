@@ -64,7 +64,8 @@ struct InspectCommand: ParsableCommand {
         }
         let architecture = try file.architecture(classes: classes ?? Self.usualClasses, input: input, width: width)
         if architecture.inputShapes == nil {
-            common.note("'\(path)': sized for extents of \(Self.usualLength) where it leaves them open; say the shape with --input")
+            common.note(
+                "'\(path)': sized for extents of \(Self.usualLength) where they are open; say the shape with --input")
         }
         let inputs = architecture.inputs.map { Shape($0.axes.map { $0 ?? Self.usualLength }) }
         return try ExportPlan(architecture.graph(inputs: inputs)).size
