@@ -9,8 +9,8 @@ import Foundation
 ///     index  "TREE", type (0: group), level, entries (2), 2 siblings, then key, child, key, child, …, key
 ///     heap   "GCOL", version, 0 0 0, size, then objects: number (2), references (2), 0 (4), size, bytes (padded to 8)
 struct LoopCheck {
-    /// Larger files are not looked through, which would take longer than the work to be done with them.
-    static let byteLimit = 8 << 30
+    /// Larger files are not looked through: it would mean reading weights that somebody only wants to measure.
+    static let byteLimit = 64 << 20
 
     private let bytes: Data
     private let place: HDF5Place
