@@ -108,6 +108,9 @@ public final class Compressor {
                     .refused, teacher.path, ["predicts NaN or infinite numbers for examples of '\(split.name)'"],
                     advice: "Check that the data has the range that the teacher was trained with")
             }
+            if network.graph.head == .none {
+                takeLogits(logits.tensor(count: split.count, shape: [split.classCount]), task: task)
+            }
             try store.keep(logits.tensor, of: teacher.digest, split: split)
         }
         tell(.ended)

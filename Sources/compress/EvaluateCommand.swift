@@ -104,9 +104,7 @@ private final class Evaluation {
 
     var ensemble: NamedMetrics { metrics(rows(sum), labels: rows(labels), kind: split.labelKind) }
 
-    /// Makes probabilities of logits.
-    ///
-    /// A model that ends in neither softmax nor sigmoid may give either.
+    /// Makes probabilities of logits, or of what a model without a head says.
     private func takeHead(_ head: LayerGraph.Head, _ rows: Tensor) {
         let task: Task =
             switch head {
@@ -114,7 +112,7 @@ private final class Evaluation {
             case .sigmoid: .manyLabels
             case .none: split.labelKind == .oneClass ? .oneClass : .manyLabels
             }
-        if head == .none && rows.values.allSatisfy({ $0 >= 0 && $0 <= 1 }) { return }
+        if head == .none { takeLogits(rows, task: task) }
         probabilities(rows, task: task, temperature: 1, into: rows)
     }
 }
