@@ -64,19 +64,9 @@ public struct Convolution2D: Layer {
     }
 
     private func geometry(for input: Shape) -> ConvolutionGeometry {
-        let rows = WindowAxis(
-            size: input[0], window: kernelSize.0, stride: strides.0, dilation: dilation.0, padding: padding)
-        let columns = WindowAxis(
-            size: input[1], window: kernelSize.1, stride: strides.1, dilation: dilation.1, padding: padding)
-        var geometry = ConvolutionGeometry(
-            height: input[0], width: input[1], channels: input[2], filters: filters, kernelHeight: kernelSize.0,
-            kernelWidth: kernelSize.1)
-        (geometry.strideHeight, geometry.strideWidth) = strides
-        (geometry.dilationHeight, geometry.dilationWidth) = dilation
-        geometry.groups = groups
-        geometry.margins = Margins(
-            top: rows.before, bottom: rows.after, left: columns.before, right: columns.after)
-        return geometry
+        ConvolutionGeometry(
+            input, filters: filters, kernelSize: kernelSize, strides: strides, dilation: dilation, padding: padding,
+            groups: groups)
     }
 }
 
@@ -164,16 +154,28 @@ public struct DepthwiseConvolution2D: Layer {
     }
 
     private func geometry(for input: Shape) -> ConvolutionGeometry {
+        ConvolutionGeometry(
+            input, filters: input.channels * depthMultiplier, kernelSize: kernelSize, strides: strides,
+            dilation: dilation, padding: padding)
+    }
+}
+
+extension ConvolutionGeometry {
+    /// The sizes of a convolution of an input (height, width, channels) with Keras's options.
+    fileprivate init(
+        _ input: Shape, filters: Int, kernelSize: (Int, Int), strides: (Int, Int), dilation: (Int, Int),
+        padding: Padding, groups: Int = 1
+    ) {
         let rows = WindowAxis(
             size: input[0], window: kernelSize.0, stride: strides.0, dilation: dilation.0, padding: padding)
         let columns = WindowAxis(
             size: input[1], window: kernelSize.1, stride: strides.1, dilation: dilation.1, padding: padding)
-        var geometry = ConvolutionGeometry(
-            height: input[0], width: input[1], channels: input[2], filters: input[2] * depthMultiplier,
-            kernelHeight: kernelSize.0, kernelWidth: kernelSize.1)
-        (geometry.strideHeight, geometry.strideWidth) = strides
-        (geometry.dilationHeight, geometry.dilationWidth) = dilation
-        geometry.margins = Margins(top: rows.before, bottom: rows.after, left: columns.before, right: columns.after)
-        return geometry
+        self.init(
+            height: input[0], width: input[1], channels: input[2], filters: filters, kernelHeight: kernelSize.0,
+            kernelWidth: kernelSize.1)
+        (strideHeight, strideWidth) = strides
+        (dilationHeight, dilationWidth) = dilation
+        self.groups = groups
+        margins = Margins(top: rows.before, bottom: rows.after, left: columns.before, right: columns.after)
     }
 }
