@@ -19,7 +19,7 @@ struct PredictCommand: ParsableCommand {
               compress predict two-inputs.h5 --inputs video.h5:rgb video.h5:audio --output predictions.h5
             """)
 
-    @Argument(help: "A Keras model (.h5, .hdf5).")
+    @Argument(help: "A Keras model (.h5, .hdf5, .keras).")
     var model: String
 
     @Option(
@@ -31,12 +31,13 @@ struct PredictCommand: ParsableCommand {
     @Option(help: .init("The HDF5 file to write.", valueName: "path"))
     var output: String
 
+    @OptionGroup var models: ModelOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     func run() throws {
         try OutputFile.check(output, inputs: [model] + inputs.map(\.file))
-        let file = try KerasFile(opening: model)
+        let file = try models.open(model)
         let examples = try inputs.map { try InputDataset(opening: $0) }
         let shapes = try ExampleFit.shapes(of: examples, in: file.architecture)
         let network = try file.network(inputs: shapes).network
