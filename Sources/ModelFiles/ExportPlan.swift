@@ -18,11 +18,14 @@ public struct ExportPlan: Sendable {
 
     /// Plans the file of a network.
     ///
-    /// - Parameter notes: Text attributes of the file, such as where the network comes from.
+    /// - Parameters:
+    ///   - notes: Text attributes of the file, such as where the network comes from.
+    ///   - classNames: The names of the classes in the order of the outputs: the file's attribute `classes`.
     public init(
-        _ built: BuiltArchitecture, precision: Precision = .float32, notes: [(name: String, text: String)] = []
+        _ built: BuiltArchitecture, precision: Precision = .float32, notes: [(name: String, text: String)] = [],
+        classNames: [String]? = nil
     ) throws {
-        let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, notes)
+        let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, notes, classNames)
         self.file = file
         self.precision = precision
         size = try file.predictedSize()

@@ -204,3 +204,27 @@ extension WeightSlot {
         return nil
     }
 }
+
+// MARK: - Class names
+
+extension KerasFile {
+    /// The names of the classes in the order of the outputs, where the file has them; Keras itself keeps none.
+    ///
+    /// They are looked for where people put them: in the root's attribute `classes`, which this program writes too,
+    /// `class_names` or `class_indices`; as a list of strings, or as JSON: a list of names, or an object from names to
+    /// indices, as Keras's data generators have it.
+    public func classNames() throws -> [String]? {
+        for name in ["classes", "class_names", "class_indices"] {
+            guard let texts = try? file.root.attributes.strings(name), !texts.isEmpty else { continue }
+            guard texts.count == 1, let json = try? JSON(parsing: texts[0]) else { return texts }
+            if let names = json.array?.compactMap(\.string), !names.isEmpty { return names }
+            if let object = json.object {
+                let indices = object.members.compactMap { member in member.value.integer.map { ($0, member.key) } }
+                let sorted = indices.sorted { $0.0 < $1.0 }
+                if !sorted.isEmpty, sorted.map(\.0) == Array(sorted.indices) { return sorted.map(\.1) }
+            }
+            return texts
+        }
+        return nil
+    }
+}

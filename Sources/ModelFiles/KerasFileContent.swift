@@ -7,6 +7,7 @@ struct KerasFileContent: Sendable {
     private let built: BuiltArchitecture
     private let type: HDF5Type
     private let notes: [(name: String, text: String)]
+    private let classNames: [String]?
     private let configuration: JSON
     /// The names in the file of all layers, by position.
     private let names: [String]
@@ -14,10 +15,13 @@ struct KerasFileContent: Sendable {
     private let order: [Int]
     private let slots: [Int: [WeightSlot]]
 
-    init(_ built: BuiltArchitecture, _ type: HDF5Type, _ notes: [(name: String, text: String)]) {
+    init(
+        _ built: BuiltArchitecture, _ type: HDF5Type, _ notes: [(name: String, text: String)], _ classNames: [String]?
+    ) {
         self.built = built
         self.type = type
         self.notes = notes
+        self.classNames = classNames
         let writer = ConfigurationWriter(built)
         configuration = writer.json
         names = writer.layerNames
@@ -40,6 +44,7 @@ struct KerasFileContent: Sendable {
         try root.attributes.write(configuration.description, to: "model_config")
         try root.attributes.write(kerasVersion, to: "keras_version")
         for note in notes { try root.attributes.write(note.text, to: note.name) }
+        if let classNames { try root.attributes.write(classNames, to: "classes") }
         let group = try root.createGroup("model_weights")
         // Without it Keras 2 takes the weights for those of version 1, and turns some around.
         try group.attributes.write(kerasVersion, to: "keras_version")

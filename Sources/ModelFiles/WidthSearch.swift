@@ -11,7 +11,8 @@ extension ArchitectureFile {
     /// - Parameter notes: The attributes that the file will have.
     public func widestWidth(
         fitting limit: ByteCount, classes: Int? = nil, input: Shape? = nil,
-        precision: ExportPlan.Precision = .float32, notes: [(name: String, text: String)] = []
+        precision: ExportPlan.Precision = .float32, notes: [(name: String, text: String)] = [],
+        classNames: [String]? = nil
     ) throws -> Double? {
         guard usesWidth else { return nil }
         // What is wrong at any width is an error; what is wrong at some (groups that do not divide) is passed over.
@@ -21,7 +22,8 @@ extension ArchitectureFile {
                 let built = try? architecture(classes: classes, input: input, width: Double(steps) * Self.widthStep)
                     .graph()
             else { return nil }
-            return try ExportPlan(built, precision: precision, notes: notes).size.file.bytes
+            return try ExportPlan(built, precision: precision, notes: notes, classNames: classNames)
+                .size.file.bytes
         }
         /// The widest possible width of at most so many steps, and its size.
         func nearest(_ steps: Int) throws -> (steps: Int, bytes: Int)? {
