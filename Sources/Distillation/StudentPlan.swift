@@ -37,7 +37,8 @@ struct StudentPlan {
         let classes = data.classCount
         func widest() throws -> Double? {
             guard let budget else { return 1 }
-            return try file.widestWidth(fitting: budget, classes: classes, input: shape)
+            return try file.widestWidth(
+                fitting: budget, classes: classes, input: shape, classNames: data.classNames)
         }
         let fitted = try width ?? widest()
         let built = try Self.withHead(
@@ -58,12 +59,15 @@ struct StudentPlan {
             throw ModelFileError(
                 .refused, path, ["takes \(found), but '\(data.path)' has x of shape \(Shape(data.exampleShape))"])
         }
-        guard graph.outputs.count == 1, graph.shape(of: graph.outputs[0]) == [data.classCount] else {
+        // One sigmoid unit p tells two classes apart: (1 − p, p).
+        let output = graph.outputs.count == 1 ? graph.shape(of: graph.outputs[0]) : nil
+        let isOneUnit = output == [1] && data.classCount == 2 && task == .oneClass && graph.head == .sigmoid
+        guard output == [data.classCount] || isOneUnit else {
             let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
                 .refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
         }
-        let wanted: LayerGraph.Head = task == .oneClass ? .softmax : .sigmoid
+        let wanted: LayerGraph.Head = task == .oneClass && !isOneUnit ? .softmax : .sigmoid
         guard graph.head == wanted else {
             throw ModelFileError(
                 .refused, path,
@@ -72,7 +76,7 @@ struct StudentPlan {
                 ])
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
-        export = try ExportPlan(built)
+        export = try ExportPlan(built, classNames: data.classNames)
         if let budget, export.size.file > budget {
             throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
         }

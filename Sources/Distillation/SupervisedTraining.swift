@@ -38,7 +38,7 @@ public func trainModel(
 ) throws -> TrainedModel {
     let start = Date()
     let data = try ExampleFile(opening: request.data)
-    let task: Task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+    let task = Task(data.labelKind)
     let plan = try StudentPlan(
         .file(request.architecture), width: request.width, budget: nil, data: data, task: task)
     let workers = Workers(request.threads)

@@ -16,6 +16,9 @@ struct DatasetName: ExpressibleByArgument, CustomStringConvertible {
     }
 
     var description: String { "'\(dataset)' in '\(file)'" }
+
+    /// The last part of the dataset's name: `x` for `test/x`.
+    var shortName: String { dataset.split(separator: "/").last.map(String.init) ?? dataset }
 }
 
 /// Examples in a dataset, to be read as floats.

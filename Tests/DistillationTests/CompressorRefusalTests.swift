@@ -13,7 +13,7 @@ import Testing
         try withScene { scene in
             var request = scene.request([scene.path("absent1.h5"), scene.path("absent2.h5")])
             request.budget = ByteCount(1500)
-            let size = try ExportPlan(build(scene.student)).size.file
+            let size = try scene.studentSize
             let text = message { _ = try Compressor(request) { _ in } }
             #expect(
                 text
@@ -49,7 +49,7 @@ import Testing
             func size(_ width: Double) throws -> Int {
                 try ExportPlan(
                     ArchitectureFile(reading: scene.path("student.yaml"))
-                        .architecture(classes: 3, input: [6], width: width).graph()
+                        .architecture(classes: 3, input: [6], width: width).graph(), classNames: scene.classNames
                 ).size.file.bytes
             }
             let (fits, wider) = (try size(width), try size(width + 1 / 64.0))
@@ -63,7 +63,7 @@ import Testing
     @Test func acceptsAStudentOfExactlyTheBudget() throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
-            request.budget = try ExportPlan(build(scene.student)).size.file
+            request.budget = try scene.studentSize
             let report = try compress(request)
             #expect(report.student.bytes == request.budget)
             request.budget = ByteCount(request.budget.bytes - 1)
@@ -98,8 +98,7 @@ import Testing
             let teacher = try scene.writeTeacher("teacher.h5", seed: 1, classes: 4)
             try expectRefusal(
                 {
-                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3. "
-                        + "All teachers and the data must have the same classes in the same order"
+                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3"
                 }, scene, scene.request([teacher]))
         }
     }
@@ -110,20 +109,8 @@ import Testing
                 "teacher.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"))
             try expectRefusal(
                 {
-                    "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x of shape (6). "
-                        + "Shapes may differ only by axes of size 1"
-                }, scene, scene.request([teacher]))
-        }
-    }
-
-    @Test func refusesTeachersOfAnotherTask() throws {
-        try withScene { scene in
-            let teacher = try scene.writeTeacher(
-                "teacher.h5", seed: 1, text: Scene.teacher.replacing("softmax", with: "sigmoid"))
-            try expectRefusal(
-                {
-                    "'\(teacher)': ends in sigmoid, but the labels of '\($0.path("data.h5"))' are one class each. "
-                        + "It must end in softmax, or in logits"
+                    "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x (6); "
+                        + "say how they fit with --teacher-input teacher=…"
                 }, scene, scene.request([teacher]))
         }
     }

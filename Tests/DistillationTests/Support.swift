@@ -39,6 +39,14 @@ struct Scene {
         try writeStudent()
     }
 
+    /// The names of the classes that `DataFile` writes, and that students keep.
+    var classNames: [String] { (0..<data.classes).map { "class \($0)" } }
+
+    /// The size of the student's file.
+    var studentSize: ByteCount {
+        get throws { try ExportPlan(build(student), classNames: classNames).size.file }
+    }
+
     func writeData() throws {
         try? FileManager.default.removeItem(atPath: path("data.h5"))
         try data.write(to: path("data.h5"))
@@ -94,6 +102,7 @@ struct Scene {
 
 /// What a compression told.
 final class Told {
+    var plans: [TeacherPlan] = []
     var messages: [String] = []
     var warnings: [String] = []
     /// The parts of the work, with the number of examples of each.
@@ -102,6 +111,7 @@ final class Told {
 
     func hear(_ event: CompressionEvent) {
         switch event {
+        case .plan(let teachers): plans = teachers
         case .message(let text): messages.append(text)
         case .warning(let text): warnings.append(text)
         case .began(let name, let total): parts.append("\(name): \(total)")
