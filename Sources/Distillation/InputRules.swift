@@ -65,7 +65,8 @@ extension InputRules.Feed {
         let item = words.joined(separator: ":"), source = words[words.count - 1]
         let (name, bracket) = (source.prefix { $0 != "[" }, source.drop { $0 != "[" })
         let isName = name.first.map { $0.isLetter || $0 == "_" } ?? false
-        guard isName, words[0].isEmpty == false else {
+        guard isName, !words[0].isEmpty, !words[0].contains("[") || words.count == 1 else {
+            if item.contains("[") { throw Self.noPart(item) }
             let known = InputStep.forms.keys.sorted()
             throw InputRulesError(
                 words.count > 1
@@ -81,9 +82,13 @@ extension InputRules.Feed {
         guard let part, bracket.last == "]", zip(bounds, places).allSatisfy({ $0.isEmpty || $1 != nil }),
             (part.from ?? 0) >= 0, (part.to ?? .max) > part.from ?? 0
         else {
-            throw InputRulesError("expected a part of the last axis such as x[0..1024] (0 to 1023), found '\(item)'")
+            throw Self.noPart(item)
         }
         self.part = part
+    }
+
+    private static func noPart(_ item: String) -> InputRulesError {
+        InputRulesError("expected a part of the last axis such as x[0..1024] (0 to 1023), found '\(item)'")
     }
 }
 

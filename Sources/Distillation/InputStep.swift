@@ -129,12 +129,13 @@ public enum InputStep: Hashable, Sendable {
 extension InputStep: CustomStringConvertible {
     /// As it is written in a rule.
     public var description: String {
-        func list(_ values: [some Any], _ separator: String) -> String {
-            values.map { "\($0)" }.joined(separator: separator)
+        func list(_ values: [Int], _ separator: String) -> String {
+            values.map(String.init).joined(separator: separator)
         }
+        func list(_ values: [Float]) -> String { values.map(trimmed).joined(separator: "/") }
         return switch self {
-        case .scale(let values): "scale:\(list(values, "/"))"
-        case .offset(let values): "offset:\(list(values, "/"))"
+        case .scale(let values): "scale:\(list(values))"
+        case .offset(let values): "offset:\(list(values))"
         case .resize(let height, let width, let isNearest): "resize:\(height)x\(width)\(isNearest ? ":nearest" : "")"
         case .transpose(let axes): "transpose:\(list(axes, "-"))"
         case .reshape(let shape): "reshape:\(list(shape.axes, "x"))"

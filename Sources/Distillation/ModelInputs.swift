@@ -266,27 +266,27 @@ private struct FeedSearch {
         func fits(_ steps: [InputStep]) -> Bool {
             shapes(shape, steps)?.last.flatMap { Architecture.fit($0.axes, to: input) } != nil
         }
-        // Pictures: rows, columns, then colours, or colours first. Two axes that differ may be frames and features.
-        let axes = input.axes, isColoursFirst = axes.count == 3 && (axes[0] == 1 || axes[0] == 3) && axes[2] != axes[0]
-        let channels = axes.count == 3 ? (isColoursFirst ? axes[0] : axes[2]) : 1
+        // Pictures: rows, columns, then colors, or colors first. Two axes that differ may be frames and features.
+        let axes = input.axes, isColorsFirst = axes.count == 3 && (axes[0] == 1 || axes[0] == 3) && axes[2] != axes[0]
+        let channels = axes.count == 3 ? (isColorsFirst ? axes[0] : axes[2]) : 1
         let first: [InputStep] = shape.rank == 2 ? [.reshape([shape[0], shape[1], 1])] : []
-        var colours: [InputStep] = []
+        var colors: [InputStep] = []
         if let channels, shape.rank == 2 || shape.channels == 1 {
-            colours = [.channels([Int](repeating: 0, count: channels))]
+            colors = [.channels([Int](repeating: 0, count: channels))]
         }
         var sizes: [InputStep] = []
-        let size = isColoursFirst ? axes.dropFirst() : axes.dropLast(axes.count == 3 ? 1 : 0)
+        let size = isColorsFirst ? axes.dropFirst() : axes.dropLast(axes.count == 3 ? 1 : 0)
         if size.count == 2, let height = size[size.startIndex], let width = size[size.startIndex + 1],
             axes.count == 3 || height == width
         {
             sizes = [.resize(height: height, width: width, isNearest: false)]
         }
-        let last: [InputStep] = isColoursFirst ? [.transpose([2, 0, 1])] : []
+        let last: [InputStep] = isColorsFirst ? [.transpose([2, 0, 1])] : []
         let turned = permutations(of: shape.rank).map { [InputStep.transpose($0)] }
         let flat: [[InputStep]] = axes.contains { $0 == nil } ? [] : [[.reshape(Shape(axes.compactMap(\.self)))]]
         let pictures = [
-            colours, sizes, sizes + colours, first + colours, first + sizes + colours, last, sizes + last,
-            first + colours + last, first + sizes + colours + last,
+            colors, sizes, sizes + colors, first + colors, first + sizes + colors, last, sizes + last,
+            first + colors + last, first + sizes + colors + last,
         ]
         return (turned + pictures + flat).first { !$0.isEmpty && fits($0) }
     }

@@ -41,16 +41,18 @@ public struct TeacherPlan: Hashable, Sendable {
     var jsonMembers: [JSON.Object.Member] {
         let feeds = feeds.map { feed -> JSON in
             [
-                "input": .string(feed.input), "dataset": .string(feed.source), "read": .string("\(feed.read)"),
-                "steps": .array(feed.steps.map { .string($0.description) }), "taken": .string("\(feed.taken)"),
+                "input": .string(feed.input), "dataset": .string(feed.source), "read": numbers(feed.read.axes),
+                "steps": .array(feed.steps.map { .string($0.description) }), "taken": numbers(feed.taken.axes),
             ]
         }
         return [
             .init("inputs", .array(feeds)), .init("output", .string(output)),
             .init("classes", .string(classes.description)),
-        ]
+        ] + (classes.order.map { [.init("order", numbers($0))] } ?? [])
     }
 }
+
+private func numbers(_ values: [Int]) -> JSON { .array(values.map { .integer($0) }) }
 
 extension Teacher {
     public var plan: TeacherPlan {
@@ -65,7 +67,7 @@ extension Teacher {
     }
 
     private var assumption: String {
-        "assumed: the data and the teacher do not both name their classes, so that their order is taken to be the same"
+        "assumed: the data and the teacher do not both name their classes; their order is taken to be the same"
     }
 
     /// Whether it is asked and read in the plain way, so that there is nothing to tell.

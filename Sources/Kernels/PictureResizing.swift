@@ -2,7 +2,7 @@ public import Tensors
 
 /// Pictures of another size: (…, H, W, C), or (H, W), to those of `y`.
 ///
-/// A place of the result is where its centre lies in the picture, (i + ½) · H / H′ − ½; between four pixels their values
+/// A place of the result is where its center lies in the picture, (i + ½) · H / H′ − ½; between four pixels their values
 /// are weighed by distance, and `isNearest` takes one of them instead. Small pictures of large ones are not smoothed. Keras's
 /// `Resizing` and TensorFlow's `tf.image.resize` compute the same, in the same precision.
 public func resizePictures(_ x: Tensor, isNearest: Bool, into y: Tensor) {
@@ -42,12 +42,12 @@ private func mix(_ a: Float, _ b: Float, _ share: Float) -> Float { a + (b - a) 
 private func taps(_ count: Int, _ resultCount: Int, _ isNearest: Bool) -> [(lower: Int, upper: Int, share: Float)] {
     let scale = Float(count) / Float(resultCount)
     return (0..<resultCount).map { index in
-        let centre = (Float(index) + 0.5) * scale
+        let center = (Float(index) + 0.5) * scale
         if isNearest {
-            let pixel = min(Int(centre), count - 1)
+            let pixel = min(Int(center), count - 1)
             return (pixel, pixel, 0)
         }
-        let place = centre - 0.5, below = place.rounded(.down)
+        let place = center - 0.5, below = place.rounded(.down)
         return (max(Int(below), 0), min(Int(place.rounded(.up)), count - 1), place - below)
     }
 }

@@ -3,11 +3,11 @@ import Tensors
 
 /// How teachers will be asked and how their answers will be read, as a table, with what should be known of it below.
 ///
-///     teacher      parameters     size  fed with                    answers        classes
-///     ────────────────────────────────────────────────────────────────────────────────────
-///     conv.h5         279,338  1.19 MB  x (28, 28, 1)               softmax of 10  by name
-///     vgg.h5        1,386,734  5.55 MB  x (28, 28, 1) channels:0-0-0  softmax of 10  reordered
-///                                         resize:32x32 → (32, 32, 3)
+///     teacher  parameters     size  fed with                        answers        classes
+///     ──────────────────────────────────────────────────────────────────────────────────────
+///     conv.h5     279,338  1.19 MB  x (28, 28, 1)                   softmax of 10  by name
+///     vgg.h5    1,386,734  5.55 MB  x (28, 28, 1) channels:0-0-0    logits of 10   reordered
+///                                     resize:32x32 → (32, 32, 3)
 ///
 /// - Parameter width: The columns of the terminal; nil for no limit.
 public func planText(_ plans: [TeacherPlan], width: Int? = nil) -> String {
@@ -16,7 +16,7 @@ public func planText(_ plans: [TeacherPlan], width: Int? = nil) -> String {
     let table = narrow ?? whole
     var notes: [String] = []
     for note in plans.flatMap(\.notes) where !notes.contains(note) { notes.append(note) }
-    return table.text(width) + notes.map { wrapped($0, width: width, indentation: 2) + "\n" }.joined()
+    return "\n" + table.text(width) + notes.map { wrapped($0, width: width, indentation: 2) + "\n" }.joined() + "\n"
 }
 
 private struct PlanTable {

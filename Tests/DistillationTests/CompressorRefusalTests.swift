@@ -1,5 +1,6 @@
 import Distillation
 import Foundation
+import HDF5
 import ModelFiles
 import Networks
 import Tensors
@@ -112,6 +113,46 @@ import Testing
                     "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x (6); "
                         + "say how they fit with --teacher-input teacher=…"
                 }, scene, scene.request([teacher]))
+        }
+    }
+
+    /// Everything that is wrong with any of them, in one go.
+    @Test func saysWhatIsWrongWithAllTeachers() throws {
+        try withScene { scene in
+            let good = try scene.writeTeacher("good.h5", seed: 1)
+            let other = try scene.writeTeacher(
+                "other.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"), classes: 4,
+                names: ["a", "b", "c", "d"])
+            try expectRefusal(
+                {
+                    let data = $0.path("data.h5")
+                    return "2 teachers do not fit:\n"
+                        + "'\(other)': 3 problems: takes 'input' (7), but '\(data)' has x (6); "
+                        + "say how they fit with --teacher-input other=…; "
+                        + "its list of classes names 4 classes, but '\(data)' has 3; has 4 classes, but '\(data)' has 3\n"
+                        + "could not open '\($0.path("absent.h5"))': there is no such file"
+                }, scene, scene.request([good, other, scene.path("absent.h5")]))
+        }
+    }
+
+    /// Without names in the data nobody knows which of them is right.
+    @Test func refusesTeachersThatNameClassesInOtherOrders() throws {
+        try withTemporaryFolder { folder in
+            let scene = try Scene(folder), data = scene.path("bare.h5")
+            let file = try HDF5File(creating: data)
+            for split in ["train", "test"] {
+                try file.root.createDataset("\(split)/x", [Float](repeating: 0.5, count: 30), shape: [5, 6])
+                try file.root.createDataset("\(split)/y", [0, 1, 2, 0, 1], shape: [5], type: .int64)
+            }
+            try file.close()
+            let first = try scene.writeTeacher("first.h5", seed: 1, names: ["a", "b", "c"])
+            let second = try scene.writeTeacher("second.h5", seed: 2, names: ["a", "c", "b"])
+            var request = scene.request([first, second])
+            request.data = data
+            #expect(
+                message { try compress(request) }
+                    == "'\(second)': names other classes, or the same in another order, than '\(first)'. Which order the "
+                    + "labels have is not known: write the names into the attribute 'classes' of '\(data)'")
         }
     }
 

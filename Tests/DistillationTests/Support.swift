@@ -58,11 +58,15 @@ struct Scene {
 
     /// Writes a teacher of random weights, or one that learned the training split from that start.
     ///
-    /// - Parameter factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
+    /// - Parameters:
+    ///   - factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
+    ///   - order: Which class each output stands for, if they are not in the data's order.
+    ///   - names: The file's attribute `classes`.
+    ///   - notes: Other attributes of the file.
     @discardableResult
     func writeTeacher(
         _ name: String, seed: Int, epochs: Int = 0, factor: Float = 1, text: String = teacher, input: Shape? = nil,
-        classes: Int? = nil
+        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil, notes: [(name: String, text: String)] = []
     ) throws -> String {
         let built = try build(text, classes: classes ?? data.classes, input: input)
         let graph = built.graph, layout = graph.layout
@@ -82,7 +86,15 @@ struct Scene {
         for entry in layout.entries.suffix(2) where factor != 1 {
             for index in 0..<result[entry].elementCount { result[entry][index] *= factor }
         }
-        try ExportPlan(built).write(result, to: path(name))
+        for entry in layout.entries.suffix(2) {
+            guard let order else { continue }
+            let values = result[entry].values
+            for index in values.indices {
+                let (row, column) = index.quotientAndRemainder(dividingBy: order.count)
+                result[entry][index] = values[row * order.count + order[column]]
+            }
+        }
+        try ExportPlan(built, notes: notes, classNames: names).write(result, to: path(name))
         return path(name)
     }
 
@@ -135,3 +147,8 @@ func compress(
 }
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
+
+/// A file that `Tools/reference/teacher_fixtures.py` wrote.
+func distillationFixture(_ name: String) -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)").path
+}
