@@ -113,7 +113,8 @@ extension InputStep {
         func places(_ separator: Character) -> [Int]? { list(separator) { Int($0).flatMap { $0 >= 0 ? $0 : nil } } }
         func extents(_ text: String) -> [Int]? {
             let axes = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-            return axes.allSatisfy { (1...Self.valueLimit).contains($0) } ? axes : nil
+            let isPossible = axes.reduce(1.0) { $0 * Double($1) } <= Double(Self.valueLimit)
+            return isPossible && axes.allSatisfy { $0 > 0 } ? axes : nil
         }
         let step: InputStep? =
             switch name {

@@ -71,12 +71,23 @@ private struct PlanTable {
         let words = ["\(name)\(feed.source)", "\(feed.read)"] + feed.steps.map(\.description) + becomes
         var lines: [String] = []
         for word in words {
-            if let last = lines.last, last.count + 1 + word.count <= width ?? .max {
-                lines[lines.count - 1] += " " + word
-            } else {
-                lines.append((lines.isEmpty ? "" : "  ") + word)
+            // One number for each channel may be more than a line holds.
+            let pieces = 2 + word.count <= width ?? .max ? [word] : cut(word)
+            for (index, piece) in pieces.enumerated() {
+                let space = index == 0 ? " " : ""
+                if let last = lines.last, last.count + space.count + piece.count <= width ?? .max {
+                    lines[lines.count - 1] += space + piece
+                } else {
+                    lines.append((lines.isEmpty ? "" : "  ") + piece)
+                }
             }
         }
         return lines
+    }
+
+    /// The pieces of a word that end in a slash.
+    private static func cut(_ word: String) -> [String] {
+        let parts = word.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.dropLast().map { $0 + "/" } + [String(parts[parts.count - 1])]
     }
 }

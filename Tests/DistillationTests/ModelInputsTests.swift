@@ -112,7 +112,7 @@ import Testing
         #expect(
             refusal([("x", [6]), ("z", [6]), ("w", [2])])
                 == "'m.h5': takes 2 inputs, 'rgb' (6), 'audio' (2), but 'd.h5' has x (6), z (6), w (2), "
-                + "which fit in 2 ways; say which with --teacher-input m=INPUT:DATASET,…")
+                + "which fit in several ways; say which with --teacher-input m=INPUT:DATASET,…")
         #expect(
             refusal([("x", [8]), ("audio", [2])], "rgb:x[2..10],audio:adio")
                 == "'m.h5': 2 problems: --teacher-input takes x[2..10], but 'd.h5' has x (8); "
