@@ -106,7 +106,8 @@ let package = Package(
             hasFixtures: true),
         tests(
             "Distillation",
-            ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"]),
+            ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"],
+            hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"], exclude: ["Hostile"],

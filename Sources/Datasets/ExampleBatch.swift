@@ -19,15 +19,17 @@ public struct ExampleBatch: Sendable {
     }
 
     /// Converts the inputs of some of the examples, one after the other: x·scale + offset.
-    public func readInputs(_ examples: Range<Int>, into inputs: inout MutableSpan<Float>) {
-        let width = split.source.inputs.elementsPerRow
+    ///
+    /// - Parameter position: Which of the datasets that the split reads.
+    public func readInputs(_ examples: Range<Int>, of position: Int = 0, into inputs: inout MutableSpan<Float>) {
+        let source = split.inputs[position], width = source.dataset.elementsPerRow
         check(examples, inputs.count, width)
-        let scale = split.source.scale, offset = split.source.offset
+        let (scale, offset) = (source.scale, source.offset)
         for (index, example) in examples.enumerated() {
             let (window, slot) = locate(example)
             var output = inputs._mutatingExtracting((index * width)..<((index + 1) * width))
             let range = (slot * width)..<((slot + 1) * width)
-            switch window.data.inputs {
+            switch window.data.inputs[position] {
             case .uint8(let values): convert(values.span.extracting(range), scale, offset, into: &output)
             case .float16(let values): convert(values.span.extracting(range), scale, offset, into: &output)
             case .float32(let values): convert(values.span.extracting(range), scale, offset, into: &output)

@@ -8,7 +8,23 @@ public enum LabelKind: Hashable, Sendable {
     case manyLabels
 }
 
+/// What a model can be fed with: a dataset that every split has.
+public struct ExampleInput: Hashable, Sendable {
+    /// `x`, or the name of another dataset beside it.
+    public let name: String
+    /// The extents of one example.
+    public let shape: [Int]
+
+    public init(_ name: String, _ shape: [Int]) {
+        self.name = name
+        self.shape = shape
+    }
+}
+
 /// A file of examples: `train/x`, `train/y`, `test/x`, `test/y`, and optionally `validation/x`, `validation/y`.
+///
+/// Beside `x` there may be other inputs under names of their own, such as `train/rgb` and `train/audio`, for models that
+/// want them.
 ///
 /// Opening it checks everything that can be known without reading `x`.
 public struct ExampleFile: Sendable {
@@ -18,6 +34,8 @@ public struct ExampleFile: Sendable {
     public let classNames: [String]?
     /// The extents of one example.
     public let exampleShape: [Int]
+    /// What models can be fed with: `x` first, then the others that every split has, in the order of their names.
+    public let inputs: [ExampleInput]
     /// All training examples.
     public let train: ExampleSplit
     public let test: ExampleSplit
@@ -28,6 +46,7 @@ public struct ExampleFile: Sendable {
     private static let mostClasses = 1 << 20
 
     public init(opening path: String) throws {
+        try Rehearsal.run(path)
         let file = try HDF5File(opening: path)
         let names = try Self.classNames(file, path)
         let train = try SplitSource(file.root, "train", path)
@@ -46,7 +65,12 @@ public struct ExampleFile: Sendable {
         self.labelKind = train.labelKind
         self.classCount = classCount
         self.classNames = names
-        self.exampleShape = train.exampleShape
+        self.exampleShape = train.x.exampleShape
+        self.inputs = train.inputs.filter { input in
+            sources.allSatisfy { source in
+                source.inputs.contains { $0.name == input.name && $0.exampleShape == input.exampleShape }
+            }
+        }.map { ExampleInput($0.name, $0.exampleShape) }
         self.train = ExampleSplit(train, classCount)
         self.test = ExampleSplit(test, classCount)
         self.validation = validation.map { ExampleSplit($0, classCount) }
@@ -62,7 +86,8 @@ public struct ExampleFile: Sendable {
     }
 
     private static func classNames(_ file: borrowing HDF5File, _ path: String) throws -> [String]? {
-        guard try file.root.attributes.contains("classes") else { return nil }
+        let hasNames = try file.root.attributes.contains("classes") || file.root.attributes.contains("classes0")
+        guard hasNames else { return nil }
         let names = try file.root.attributes.strings("classes")
         guard !names.isEmpty else {
             throw ExampleFileError(

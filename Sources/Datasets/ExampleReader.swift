@@ -36,8 +36,8 @@ public final class ExampleReader: Sendable {
         self.split = split
         self.batchSize = batchSize
         self.plan = ReadingPlan(
-            rows: split.rows, rowByteCount: split.source.rowByteCount,
-            rowsPerChunk: split.source.inputs.chunkShape?.first ?? 1, order: order,
+            rows: split.rows, rowByteCount: split.rowByteCount,
+            rowsPerChunk: split.inputs.first?.dataset.chunkShape?.first ?? 1, order: order,
             windowByteCount: windowByteCount, segmentByteCount: segmentByteCount)
         self.rowsPerSegment = plan.rowsPerSegment
         self.state = Mutex(State())
@@ -110,11 +110,11 @@ public final class ExampleReader: Sendable {
 
     private func job(_ epoch: Int, _ index: Int, _ state: State) -> @Sendable () throws -> LoadedWindow {
         let windows = state.epoch == epoch ? state.windows : plan.windows(epoch: epoch)
-        let (plan, source, rowsPerSegment, whole) = (plan, split.source, rowsPerSegment, state.whole)
+        let (plan, split, rowsPerSegment, whole) = (plan, split, rowsPerSegment, state.whole)
         return {
             let window = windows[index]
             let rows =
-                try whole ?? WindowRows(plan.rows(window), from: source, rowsPerSegment: rowsPerSegment)
+                try whole ?? WindowRows(plan.rows(window), of: split, rowsPerSegment: rowsPerSegment)
             return LoadedWindow(
                 index: index, positions: window.positions, slots: plan.slots(window, index: index, epoch: epoch),
                 data: rows)

@@ -6,23 +6,28 @@ public struct ExampleSplit: Sendable {
     /// The rows of the file's datasets that belong to it, ascending.
     public let rows: [Int]
     let source: SplitSource
+    /// The datasets that its batches hold: x, unless others were asked for.
+    let inputs: [InputSource]
     public let classCount: Int
 
     public var path: String { source.path }
     public var count: Int { rows.count }
-    public var exampleShape: [Int] { source.exampleShape }
+    public var exampleShape: [Int] { source.x.exampleShape }
     public var labelKind: LabelKind { source.labelKind }
     /// Whether the file says how many frames of each example are real.
     public var hasFrameCounts: Bool { source.frameCounts != nil }
 
     init(_ source: SplitSource, _ classCount: Int) {
-        self.init(source.name, Array(0..<source.count), source, classCount)
+        self.init(source.name, Array(0..<source.count), source, [source.x], classCount)
     }
 
-    private init(_ name: String, _ rows: [Int], _ source: SplitSource, _ classCount: Int) {
+    private init(
+        _ name: String, _ rows: [Int], _ source: SplitSource, _ inputs: [InputSource], _ classCount: Int
+    ) {
         self.name = name
         self.rows = rows
         self.source = source
+        self.inputs = inputs
         self.classCount = classCount
     }
 
@@ -31,7 +36,46 @@ public struct ExampleSplit: Sendable {
         precondition(
             zip(rows, rows.dropFirst()).allSatisfy(<) && rows.allSatisfy(self.rows.indices.contains),
             "rows must be ascending positions of the split")
-        return ExampleSplit(name, rows.map { self.rows[$0] }, source, classCount)
+        return ExampleSplit(name, rows.map { self.rows[$0] }, source, inputs, classCount)
+    }
+
+    /// The same examples, whose batches hold other datasets than x, in this order.
+    ///
+    /// - Parameter names: Those of `ExampleFile.inputs`.
+    public func reading(_ names: [String]) -> ExampleSplit {
+        let inputs = names.map { name in
+            guard let input = source.inputs.first(where: { $0.name == name }) else {
+                preconditionFailure("'\(source.name)' has no input '\(name)'")
+            }
+            return input
+        }
+        return ExampleSplit(name, rows, source, inputs, classCount)
+    }
+
+    /// The bytes that one example takes in memory as it is read.
+    var rowByteCount: Int {
+        inputs.reduce(0) { $0 + $1.rowByteCount } + (labelKind == .manyLabels ? source.labelsPerExample : 0)
+    }
+}
+
+/// A dataset of numbers that models are fed with, one row for each example: x·scale + offset.
+final class InputSource: Sendable {
+    let name: String
+    let dataset: HDF5Dataset
+    let scale: Float
+    let offset: Float
+
+    init(_ name: String, _ dataset: consuming HDF5Dataset, scale: Float, offset: Float) {
+        self.name = name
+        self.dataset = dataset
+        self.scale = scale
+        self.offset = offset
+    }
+
+    var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
+
+    fileprivate var rowByteCount: Int {
+        dataset.elementsPerRow * (dataset.type == .uint8 ? 1 : dataset.type == .float16 ? 2 : 4)
     }
 }
 
@@ -40,10 +84,9 @@ final class SplitSource: Sendable {
     let path: String
     let name: String
     let count: Int
-    let exampleShape: [Int]
-    let inputs: HDF5Dataset
-    let scale: Float
-    let offset: Float
+    let x: InputSource
+    /// x, and whatever else models could be fed with, by name.
+    let inputs: [InputSource]
     let labelKind: LabelKind
     /// The class of each example, where it has one.
     let labels: [Int32]
@@ -65,24 +108,42 @@ final class SplitSource: Sendable {
         let place = Place(path: path, split: name)
         try place.checkInputs(x)
         self.labelKind = try place.checkLabels(y, count: x.shape[0])
-        (self.scale, self.offset) = try place.scaling(x.attributes)
         self.labels = try labelKind == .oneClass ? place.readLabels(y) : []
         self.labelsPerExample = y.shape.count == 2 ? y.shape[1] : 1
         self.frameCounts = try place.readFrameCounts(root, of: x)
         self.path = path
         self.name = name
         self.count = x.shape[0]
-        self.exampleShape = Array(x.shape.dropFirst())
-        self.inputs = x
         self.labelRows = y
+        let count = x.shape[0]
+        let (scale, offset) = try place.scaling(x.attributes, of: "x")
+        let input = InputSource("x", x, scale: scale, offset: offset)
+        self.x = input
+        self.inputs = [input] + (try Self.otherInputs(root, place, count: count))
+    }
+
+    /// The datasets beside x and y that have a row of numbers for each example, in the order of their names.
+    private static func otherInputs(_ root: borrowing HDF5Group, _ place: Place, count: Int) throws -> [InputSource] {
+        var inputs: [InputSource] = []
+        for name in try root.group(place.split).names() where !["x", "y", "length"].contains(name) {
+            guard try root.kind(of: "\(place.split)/\(name)") == .dataset else { continue }
+            // What cannot be read is not for us, and no reason to refuse the rest.
+            guard let dataset = try? root.dataset("\(place.split)/\(name)") else { continue }
+            guard Place.inputTypes.contains(dataset.type), dataset.shape.count >= 2, dataset.shape[0] == count,
+                dataset.elementCount > 0
+            else { continue }
+            let (scale, offset) = try place.scaling(dataset.attributes, of: name)
+            inputs.append(InputSource(name, dataset, scale: scale, offset: offset))
+        }
+        return inputs
     }
 
     /// All parts of a file hold the same kind of examples.
     func refuseDifference(from train: SplitSource) throws {
-        if exampleShape != train.exampleShape {
+        if x.exampleShape != train.x.exampleShape {
             throw ExampleFileError(
-                path, "\(name)/x", expected: "examples of shape \(train.exampleShape), as in 'train/x'",
-                found: "\(exampleShape)", "All splits must hold the same kind of examples.")
+                path, "\(name)/x", expected: "examples of shape \(train.x.exampleShape), as in 'train/x'",
+                found: "\(x.exampleShape)", "All splits must hold the same kind of examples.")
         }
         if labelKind != train.labelKind || labelKind == .manyLabels && labelsPerExample != train.labelsPerExample {
             throw ExampleFileError(
@@ -109,12 +170,6 @@ final class SplitSource: Sendable {
     private var labelColumns: String {
         labelKind == .oneClass ? "" : ", \(labelsPerExample)"
     }
-
-    /// The bytes that one example takes in memory as it is read.
-    var rowByteCount: Int {
-        let size = inputs.type == .uint8 ? 1 : inputs.type == .float16 ? 2 : 4
-        return inputs.elementsPerRow * size + (labelKind == .manyLabels ? labelsPerExample : 0)
-    }
 }
 
 /// The checks of one group, which all speak of the same place.
@@ -126,8 +181,10 @@ private struct Place {
         ExampleFileError(path, "\(split)/\(part)", expected: expected, found: found, advice)
     }
 
+    static let inputTypes: [HDF5Type] = [.uint8, .float16, .float32, .float64]
+
     func checkInputs(_ x: borrowing HDF5Dataset) throws {
-        guard [.uint8, .float16, .float32, .float64].contains(x.type) else {
+        guard Self.inputTypes.contains(x.type) else {
             throw error(
                 "x", expected: "uint8, float16, float32 or float64", found: "\(x.type)",
                 "Store the examples as one of these.")
@@ -170,13 +227,13 @@ private struct Place {
         return labels.map { Int32($0) }
     }
 
-    func scaling(_ attributes: borrowing HDF5Attributes) throws -> (scale: Float, offset: Float) {
+    func scaling(_ attributes: borrowing HDF5Attributes, of input: String) throws -> (scale: Float, offset: Float) {
         var values: [Float] = [1, 0]
         for (index, name) in ["scale", "offset"].enumerated() where try attributes.contains(name) {
             let value = try attributes.double(name)
             guard Float(value).isFinite else {
                 throw error(
-                    "x", expected: "a finite number in the attribute '\(name)'", found: "\(value)",
+                    input, expected: "a finite number in the attribute '\(name)'", found: "\(value)",
                     "Inputs are x·scale + offset.")
             }
             values[index] = Float(value)

@@ -7,32 +7,40 @@ enum InputRows: Sendable {
     case float32([Float])
 }
 
+extension InputRows {
+    fileprivate init(_ input: InputSource, _ rows: [Int], _ rowsPerSegment: Int, _ source: SplitSource) throws {
+        switch input.dataset.type {
+        case .uint8:
+            self = .uint8(try input.dataset.gather(rows, rowsPerSegment))
+        case .float16:
+            let values: [Float16] = try input.dataset.gather(rows, rowsPerSegment)
+            if let index = firstNonFinite(values) {
+                throw source.nonFinite(Float(values[index]), at: index, rows, of: input)
+            }
+            self = .float16(values)
+        default:
+            let values: [Float] = try input.dataset.gather(rows, rowsPerSegment)
+            if let index = firstNonFinite(values) {
+                throw source.nonFinite(Float(values[index]), at: index, rows, of: input)
+            }
+            self = .float32(values)
+        }
+    }
+}
+
 /// The examples of one window as they were read, never changed afterwards, so that any thread may use them.
 final class WindowRows: Sendable {
     /// The rows of the file, in the order in which they lie here.
     let rows: [Int]
-    let inputs: InputRows
+    /// Those of each dataset that the split reads.
+    let inputs: [InputRows]
     /// Zeros and ones, where examples have several labels.
     let labels: [UInt8]
 
-    init(_ rows: [Int], from source: SplitSource, rowsPerSegment: Int) throws {
+    init(_ rows: [Int], of split: ExampleSplit, rowsPerSegment: Int) throws {
+        let source = split.source
         self.rows = rows
-        switch source.inputs.type {
-        case .uint8:
-            self.inputs = .uint8(try source.inputs.gather(rows, rowsPerSegment))
-        case .float16:
-            let values: [Float16] = try source.inputs.gather(rows, rowsPerSegment)
-            if let index = firstNonFinite(values) {
-                throw source.nonFinite(Float(values[index]), at: index, rows)
-            }
-            self.inputs = .float16(values)
-        default:
-            let values: [Float] = try source.inputs.gather(rows, rowsPerSegment)
-            if let index = firstNonFinite(values) {
-                throw source.nonFinite(Float(values[index]), at: index, rows)
-            }
-            self.inputs = .float32(values)
-        }
+        self.inputs = try split.inputs.map { try InputRows($0, rows, rowsPerSegment, source) }
         guard source.labelKind == .manyLabels else {
             self.labels = []
             return
@@ -48,10 +56,12 @@ final class WindowRows: Sendable {
 }
 
 extension SplitSource {
-    fileprivate func nonFinite(_ value: Float, at index: Int, _ rows: [Int]) -> ExampleFileError {
-        let (row, element) = index.quotientAndRemainder(dividingBy: inputs.elementsPerRow)
+    fileprivate func nonFinite(
+        _ value: Float, at index: Int, _ rows: [Int], of input: InputSource
+    ) -> ExampleFileError {
+        let (row, element) = index.quotientAndRemainder(dividingBy: input.dataset.elementsPerRow)
         return ExampleFileError(
-            path, "\(name)/x", expected: "finite float32 numbers",
+            path, "\(name)/\(input.name)", expected: "finite float32 numbers",
             found: "\(value.isNaN ? "nan" : "\(value)") in row \(rows[row]), element \(element)",
             "Remove or repair that example.")
     }

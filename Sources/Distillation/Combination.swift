@@ -25,28 +25,6 @@ public func probabilities(_ logits: Tensor, task: Task, temperature: Float, into
     }
 }
 
-/// Makes logits, in place, of what a model says that ends in neither softmax nor sigmoid: a mean of softmax branches says
-/// probabilities already, and a softmax of those would be another prediction.
-///
-///     log p for one class,  log p − log(1 − p) for several labels
-///
-/// Outputs are taken for probabilities when all lie in 0 … 1 and, for one class, every row adds up to 1.
-public func takeLogits(_ outputs: Tensor, task: Task) {
-    let classes = outputs.shape.channels
-    for row in 0..<outputs.rowCount {
-        var sum: Float = 0
-        for place in (row * classes)..<((row + 1) * classes) {
-            guard outputs[place] >= 0, outputs[place] <= 1 else { return }
-            sum += outputs[place]
-        }
-        guard task == .manyLabels || abs(sum - 1) < 1e-3 else { return }
-    }
-    for place in 0..<outputs.elementCount {
-        let p = min(max(outputs[place], 1e-12), 1)
-        outputs[place] = task == .oneClass ? log(p) : log(p) - log(max(1 - p, 1e-7))
-    }
-}
-
 /// Adds teachers one after another to a block of rows; `finish` makes probabilities of the sum.
 public struct EnsembleSum: ~Copyable {
     public let combination: Combination

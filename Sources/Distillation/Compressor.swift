@@ -17,6 +17,8 @@ public final class Compressor {
     private let data: ExampleFile
     private let plan: StudentPlan
     private let teachers: [Teacher]
+    /// The SHA-256 of each teacher's file.
+    private let digests: [String]
     private let task: Task
     private var seconds = CompressionReport.Seconds()
     private let start = Date()
@@ -34,11 +36,13 @@ public final class Compressor {
         self.isInterrupted = isInterrupted
         let data = try ExampleFile(opening: request.data)
         self.data = data
-        let task: Task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+        let task = Task(data.labelKind)
         self.task = task
         plan = try StudentPlan(
-            request.student, width: request.width, budget: request.budget, data: data, task: task)
-        teachers = try request.teachers.map { try Teacher($0, data: data, task: task) }
+            request.student, width: request.width, budget: request.budget, data: data, task: task,
+            format: ExportPlan.Format(of: request.output), provenance: Provenance(request, task: task).placeholder)
+        teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
+        digests = try request.teachers.map(sha256(ofFile:))
         seconds.load += Date().timeIntervalSince(start)
     }
 
@@ -48,6 +52,7 @@ public final class Compressor {
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
         tell(.message(plan.sentence("student", budget: request.budget)))
+        tell(.plan(teachers.map(\.plan)))
 
         let loading = Date()
         let dataDigest = try sha256(ofFile: request.data)
@@ -55,18 +60,18 @@ public final class Compressor {
         seconds.load += Date().timeIntervalSince(loading)
 
         let teaching = Date()
-        for teacher in teachers { try teach(teacher, [train, validation], store, workers) }
+        for index in teachers.indices { try teach(index, [train, validation], store, workers) }
         let ensemble = try Ensemble(
-            teachers, store, validation: validation, task: task, combination: request.combination,
+            teachers, keys: keys, store, validation: validation, task: task, combination: request.combination,
             weights: request.teacherWeights)
         for line in ensemble.messages { tell(line) }
         let softTargets = try ensemble.softTargets(train, store, temperature: request.temperature)
-        try writeManifest(teachers, ensemble, dataDigest)
+        try writeManifest(ensemble, dataDigest)
         seconds.teach += Date().timeIntervalSince(teaching)
 
         let loss = DistillationLoss(softTargets, softWeight: request.softWeight, lambda: request.lambda)
         tell(.message("loss: \(loss.formula)"))
-        let fingerprint = fingerprint(loss.formula, ensemble, teachers, dataDigest)
+        let fingerprint = fingerprint(loss.formula, ensemble, dataDigest)
         let student = try trainStudent(
             "student", minimizing: loss, train, validation, fingerprint: fingerprint, workers)
         let baseline =
@@ -75,53 +80,51 @@ public final class Compressor {
                 "baseline", minimizing: LabelLoss(data.labelKind), train, validation,
                 fingerprint: "labels only; \(fingerprint)", workers) : nil
 
-        let exporting = Date()
-        let weights = ParameterVector(zeros: student.graph.layout)
-        weights.tensor.copy(from: student.result)
-        let bytes = try plan.export.write(weights, to: request.output, limit: request.budget)
-        seconds.export += Date().timeIntervalSince(exporting)
-
-        return try evaluate(
-            teachers, ensemble, store, student: student, baseline: baseline, bytes: bytes, validation: validation,
+        return try finish(
+            ensemble, store, student: student, baseline: baseline, dataDigest: dataDigest, validation: validation,
             workers)
     }
 
     // MARK: - Teaching
 
+    /// What each teacher's logits are kept under: they depend on its file and on how it is asked.
+    private var keys: [String] {
+        zip(teachers, digests).map { teacher, digest in
+            teacher.manner.map { sha256(of: "\(digest)\n\($0)") } ?? digest
+        }
+    }
+
     /// Makes sure that the store has a teacher's logits for some splits.
     private func teach(
-        _ teacher: Teacher, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers,
+        _ index: Int, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers,
         phase: String = "teaching by"
     ) throws {
-        let missing = splits.filter { $0.count > 0 && !store.has(teacher.digest, $0) }
+        let teacher = teachers[index], key = keys[index]
+        let missing = splits.filter { $0.count > 0 && !store.has(key, $0) }
         guard !missing.isEmpty else {
             return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
         }
         let network = try teacher.network()
         tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.count }))
         for split in missing {
-            let logits = try predictLogits(
-                network.graph, weights: network.weights.tensor, of: split, workers: workers,
-                advance: { self.tell(.advanced($0, note: nil)) }, isInterrupted: isInterrupted)
-            guard isFinite(logits.tensor) else {
-                throw ModelFileError(
-                    .refused, teacher.path, ["predicts NaN or infinite numbers for examples of '\(split.name)'"],
-                    advice: "Check that the data has the range that the teacher was trained with")
-            }
-            if network.graph.head == .none {
-                takeLogits(logits.tensor(count: split.count, shape: [split.classCount]), task: task)
-            }
-            try store.keep(logits.tensor, of: teacher.digest, split: split)
+            let logits = try teacher.logits(
+                network, of: split, workers: workers, advance: { self.tell(.advanced($0, note: nil)) },
+                isInterrupted: isInterrupted)
+            try store.keep(logits.tensor, of: key, split: split)
         }
         tell(.ended)
     }
 
-    private func writeManifest(_ teachers: [Teacher], _ ensemble: Ensemble, _ dataDigest: String) throws {
+    private func writeManifest(_ ensemble: Ensemble, _ dataDigest: String) throws {
         let manifest: JSON = [
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
             "teachers": .array(
-                zip(teachers, ensemble.weights).map { teacher, weight in
-                    ["path": .string(teacher.path), "sha256": .string(teacher.digest), "weight": .number(weight)]
+                teachers.indices.map { index in
+                    let facts: [JSON.Object.Member] = [
+                        .init("path", .string(teachers[index].path)), .init("sha256", .string(digests[index])),
+                        .init("weight", .number(ensemble.weights[index])),
+                    ]
+                    return .object(JSON.Object(facts + teachers[index].plan.jsonMembers))
                 }),
             "combination": .string(request.combination.rawValue),
             "temperature": .number(Double(request.temperature)),
@@ -133,8 +136,8 @@ public final class Compressor {
     // MARK: - Training
 
     /// Everything the student's weights depend on.
-    private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ teachers: [Teacher], _ data: String) -> String {
-        let shares = zip(teachers, ensemble.weights).map { "\($0.digest):\($1)" }.joined(separator: ",")
+    private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ data: String) -> String {
+        let shares = zip(keys, ensemble.weights).map { "\($0):\($1)" }.joined(separator: ",")
         return
             "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
     }
@@ -152,18 +155,18 @@ public final class Compressor {
             plan.built.graph, request.recipe, minimizing: objective, train, validation, workers)
     }
 
-    // MARK: - Evaluation
+    // MARK: - Evaluation and export
 
-    /// Reads the test split, for the first and only time.
-    private func evaluate(
-        _ teachers: [Teacher], _ ensemble: Ensemble, _ store: TeacherStore, student: Trainer, baseline: Trainer?,
-        bytes: ByteCount, validation: ExampleSplit, _ workers: Workers
+    /// Reads the test split, for the first and only time, and writes the student with what was found.
+    private func finish(
+        _ ensemble: Ensemble, _ store: TeacherStore, student: Trainer, baseline: Trainer?, dataDigest: String,
+        validation: ExampleSplit, _ workers: Workers
     ) throws -> CompressionReport {
         let evaluating = Date()
         let test = data.test, task = task, shape: Shape = [data.classCount]
         let labelBuffer = try test.allLabels()
         let labels = labelBuffer.tensor(count: test.count, shape: shape)
-        for teacher in teachers { try teach(teacher, [test], store, workers, phase: "testing") }
+        for index in teachers.indices { try teach(index, [test], store, workers, phase: "testing") }
         let sum = EnsembleSum(
             rows: test.count, classes: data.classCount, combination: request.combination, task: task)
         var reports: [CompressionReport.Teacher] = []
@@ -194,17 +197,37 @@ public final class Compressor {
             ? try measure(student, validation, ensemble.labels.buffer.tensor(count: validation.count, shape: shape)).0
             : []
         let baselineTest = try baseline.map { try measure($0, test, labels).0 }
+        let ensembleTest = metrics(together, labels: labels, task: task)
+        let likeness = agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)
         seconds.evaluate += Date().timeIntervalSince(evaluating)
+        let bytes = try export(
+            student,
+            Provenance.Results(
+                digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
+                scores: Array(
+                    zip(Provenance.scoreNames, [studentValidation, studentTest, ensemble.validation, ensembleTest])
+                ), agreement: likeness))
         seconds.total = Date().timeIntervalSince(start)
         return CompressionReport(
             teachers: reports, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
-            ensembleValidation: ensemble.validation, ensembleTest: metrics(together, labels: labels, task: task),
+            ensembleValidation: ensemble.validation, ensembleTest: ensembleTest,
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 validation: studentValidation, test: studentTest,
-                agreement: agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)),
+                agreement: likeness),
             baselineTest: baselineTest, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+    }
+
+    /// Writes the student, which says where it comes from.
+    private func export(_ student: Trainer, _ results: Provenance.Results) throws -> ByteCount {
+        let exporting = Date()
+        defer { seconds.export += Date().timeIntervalSince(exporting) }
+        let weights = ParameterVector(zeros: student.graph.layout)
+        weights.tensor.copy(from: student.result)
+        let provenance = Provenance(request, task: task).text(results)
+        let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
+        return try plan.export.noting(notes).write(weights, to: request.output, limit: request.budget)
     }
 
     /// Logits as scores between 0 and 1, in place.

@@ -13,22 +13,23 @@ struct Ensemble {
     let messages: [CompressionEvent]
     /// The labels of the held-out rows.
     let labels: SharedBuffer
-    private let digests: [String]
+    /// What the teachers' logits are kept under.
+    private let keys: [String]
     private let classCount: Int
 
     init(
-        _ teachers: [Teacher], _ store: TeacherStore, validation split: ExampleSplit, task: Task,
+        _ teachers: [Teacher], keys: [String], _ store: TeacherStore, validation split: ExampleSplit, task: Task,
         combination: Combination, weights choice: TeacherWeights
     ) throws {
         self.combination = combination
         self.task = task
-        digests = teachers.map(\.digest)
+        self.keys = keys
         classCount = split.classCount
         let shape: Shape = [split.classCount], count = split.count
         labels = SharedBuffer(try split.allLabels())
         let labels = labels.buffer.tensor(count: count, shape: shape)
-        let logits = try digests.map { digest in
-            SharedBuffer(try Self.stored(store, digest, split))
+        let logits = try keys.map { key in
+            SharedBuffer(try Self.stored(store, key, split))
         }
         let rows = logits.map { $0.buffer.tensor(count: count, shape: shape) }
 
@@ -89,12 +90,12 @@ struct Ensemble {
 
     /// A teacher's logits as they are in the store.
     func logits(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore) throws -> SharedBuffer {
-        SharedBuffer(try Self.stored(store, digests[index], split))
+        SharedBuffer(try Self.stored(store, keys[index], split))
     }
 
-    private static func stored(_ store: TeacherStore, _ digest: String, _ split: ExampleSplit) throws -> Buffer {
+    private static func stored(_ store: TeacherStore, _ key: String, _ split: ExampleSplit) throws -> Buffer {
         guard split.count > 0 else { return Buffer(zeros: 0) }
-        guard let values = try store.logits(of: digest, split: split) else {
+        guard let values = try store.logits(of: key, split: split) else {
             throw LostPredictionsError(directory: store.directory)
         }
         return values
@@ -104,8 +105,8 @@ struct Ensemble {
     func softTargets(_ split: ExampleSplit, _ store: TeacherStore, temperature: Float) throws -> SoftTargets {
         let sum = EnsembleSum(
             rows: split.count, classes: classCount, combination: combination, task: task, temperature: temperature)
-        for (digest, weight) in zip(digests, weights) where weight > 0 {
-            let logits = try Self.stored(store, digest, split)
+        for (key, weight) in zip(keys, weights) where weight > 0 {
+            let logits = try Self.stored(store, key, split)
             sum.add(logits.tensor(count: split.count, shape: [classCount]), weight: Float(weight))
         }
         return SoftTargets(sum.finish(), rows: split.rows, task: task, temperature: temperature)

@@ -12,6 +12,8 @@ public struct CompressionRequest: Sendable {
     }
 
     public var teachers: [String]
+    /// What the user says of some of them, by path.
+    public var teacherRules: [String: TeacherRules] = [:]
     public var data: String
     public var budget: ByteCount
     public var output: String
@@ -43,6 +45,8 @@ public struct CompressionRequest: Sendable {
 
 /// What a compression is doing, for those who watch.
 public enum CompressionEvent: Sendable {
+    /// The teachers, how they are asked and how their answers are read: before any of them runs.
+    case plan([TeacherPlan])
     /// A sentence to be told as it is.
     case message(String)
     /// Something the user should know before trusting the result.

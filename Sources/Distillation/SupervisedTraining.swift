@@ -38,9 +38,10 @@ public func trainModel(
 ) throws -> TrainedModel {
     let start = Date()
     let data = try ExampleFile(opening: request.data)
-    let task: Task = data.labelKind == .oneClass ? .oneClass : .manyLabels
+    let task = Task(data.labelKind)
     let plan = try StudentPlan(
-        .file(request.architecture), width: request.width, budget: nil, data: data, task: task)
+        .file(request.architecture), width: request.width, budget: nil, data: data, task: task,
+        format: ExportPlan.Format(of: request.output))
     let workers = Workers(request.threads)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))

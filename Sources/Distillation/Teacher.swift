@@ -1,74 +1,268 @@
-import Datasets
+public import Datasets
 import Foundation
-import ModelFiles
-import Networks
-import Tensors
+import HDF5
+import Kernels
+public import ModelFiles
+public import Networks
+public import Tensors
+import Training
 
-/// A trained model whose predictions the student imitates. Only its architecture is in memory until it runs.
-struct Teacher {
-    let path: String
-    /// The SHA-256 of its file.
-    let digest: String
-    let parameters: Int
-    let bytes: ByteCount
-    private let inputs: [Shape]
+/// What the user says of one teacher: nil where the program finds out.
+public struct TeacherRules: Hashable, Sendable {
+    /// How it is fed.
+    public var input: InputRules?
+    /// What its answers are, if its last layer does not say.
+    public var output: OutputReading?
+    /// The names of its classes, in the order of its outputs, and where they were read.
+    public var classes: ClassList?
 
-    var name: String { ((path as NSString).lastPathComponent as NSString).deletingPathExtension }
+    /// Where its architecture is, if its file holds weights alone.
+    public var architecture: KerasFile.ArchitectureSource?
 
-    /// Opens a teacher and checks that it answers the data's question; no weights are read.
+    public struct ClassList: Hashable, Sendable {
+        public let names: [String]
+        public let path: String
+
+        public init(_ names: [String], path: String) {
+            self.names = names
+            self.path = path
+        }
+    }
+
+    public init() {}
+}
+
+/// A trained model whose predictions the student imitates, and how it is asked about a data file's examples.
+///
+/// Only its architecture is in memory; weights are read when it runs.
+public struct Teacher: Sendable {
+    public let path: String
+    public let parameters: Int
+    public let bytes: ByteCount
+    /// Where its architecture is, if its file holds weights alone.
+    private let architecture: KerasFile.ArchitectureSource?
+    public let inputs: ModelInputs
+    public let output: ModelOutput
+    public let classes: ClassMatch
+    /// The names that the teacher itself has for its classes.
+    let classNames: [String]?
+    /// The datasets that feed it.
+    private let datasets: [String]
+    /// Examples that tell what the answers of a model are that does not say.
+    private let probe: ExampleSplit
+
+    public var name: String { Self.name(path) }
+
+    /// The name of a file without folders and extension.
+    public static func name(_ path: String) -> String {
+        ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+    }
+
+    /// Opens a teacher and finds out how it answers the data's question; no weights are read.
     ///
-    /// - Throws: `ModelFileError` for one that does not fit, with what it has and what the data has.
-    init(_ path: String, data: ExampleFile, task: Task) throws {
+    /// - Throws: `ModelFileError` for one that does not fit: everything that it has and the data has otherwise.
+    public init(_ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules()) throws {
+        let file = try KerasFile(opening: path, architecture: rules.architecture)
         self.path = path
-        let file = try KerasFile(opening: path)
-        let inputs = try Self.inputs(of: file, data: data)
+        architecture = rules.architecture
+        var problems: [String] = []
+        func attempt<Value>(_ find: () throws -> Value) throws -> Value? {
+            do {
+                return try find()
+            } catch let error as ModelFileError where error.file == file.path {
+                problems += error.problems
+                return nil
+            } catch let error as ClassMismatch {
+                problems.append("\(error)")
+                return nil
+            }
+        }
+        let inputs = try attempt {
+            try ModelInputs(
+                file.architecture, data.inputs, rules: rules.input, holder: "'\(data.path)' has",
+                option: "--teacher-input \(Self.name(path))=")
+        }
+        // Where the data cannot enter, the model's own shapes tell what it answers with.
+        let graph = try attempt { try file.graph(inputs: inputs?.shapes ?? file.architecture.inputShapes).graph }
+        let classNames = rules.classes?.names ?? file.classNames
+        let classes = try attempt {
+            try ClassMatch(
+                data: data.classNames, teacher: classNames,
+                source: rules.classes.map { "'\($0.path)'" } ?? "its list of classes", classCount: data.classCount,
+                holder: "'\(data.path)' has")
+        }
+        let output = try graph.flatMap { graph in
+            try attempt {
+                try Self.output(
+                    of: graph, path, data: data, rules: rules, isDense: file.endsInDense, order: classes?.order)
+            }
+        }
+        guard problems.isEmpty, let inputs, let output, let classes else {
+            throw ModelFileError(.refused, path, problems)
+        }
         self.inputs = inputs
-        let built = try file.graph(inputs: inputs)
-        try Self.check(built.graph, path, data: data, task: task)
-        let size = file.sizeReport(inputs: inputs)
+        self.output = output
+        self.classes = classes
+        self.classNames = classNames
+        let size = file.sizeReport(inputs: inputs.shapes)
         parameters = size.parameters
         bytes = size.file
-        digest = try sha256(ofFile: path)
+        datasets = inputs.datasets.map { data.inputs[$0].name }
+        probe = data.train.selecting(Array(0..<min(data.train.count, 256)), name: "train")
     }
 
-    /// Reads the weights.
-    func network() throws -> Network { try KerasFile(opening: path).network(inputs: inputs).network }
-
-    /// The shape of the data as the teacher wants it: it may differ by axes of size 1, and leave lengths open.
-    private static func inputs(of file: borrowing KerasFile, data: ExampleFile) throws(ModelFileError) -> [Shape] {
-        let wanted = file.architecture.inputs, found = data.exampleShape
-        guard wanted.count == 1 else {
-            throw ModelFileError(
-                .refused, file.path, ["has \(wanted.count) inputs; the data has one, x"],
-                advice: "Teachers with one input are supported")
-        }
-        if let shape = Architecture.fit(found, to: wanted[0]) { return [shape] }
-        throw ModelFileError(
-            .refused, file.path, ["takes \(wanted[0]), but '\(data.path)' has x of shape \(Shape(found))"],
-            advice: "Shapes may differ only by axes of size 1")
-    }
-
-    private static func check(
-        _ graph: LayerGraph, _ path: String, data: ExampleFile, task: Task
-    ) throws(ModelFileError) {
+    private static func output(
+        of graph: LayerGraph, _ path: String, data: ExampleFile, rules: TeacherRules, isDense: Bool, order: [Int]?
+    ) throws(ModelFileError) -> ModelOutput {
         guard graph.outputs.count == 1 else {
             throw ModelFileError(.refused, path, ["has \(graph.outputs.count) outputs, expected one"])
         }
-        let output = graph.shape(of: graph.outputs[0])
-        guard output == [data.classCount] else {
-            let classes = output.rank == 1 ? "\(output.elementCount) classes" : "an output of shape \(output)"
-            throw ModelFileError(
-                .refused, path, ["has \(classes), but '\(data.path)' has \(data.classCount)"],
-                advice: "All teachers and the data must have the same classes in the same order")
+        let task = Task(data.labelKind), shape = graph.shape(of: graph.outputs[0])
+        let isOneUnit = shape == [1] && data.classCount == 2 && task == .oneClass && graph.head != .softmax
+        guard shape == [data.classCount] || isOneUnit else {
+            let classes = shape.rank == 1 ? "\(grouped(shape.elementCount)) classes" : "an output of shape \(shape)"
+            throw ModelFileError(.refused, path, ["has \(classes), but '\(data.path)' has \(grouped(data.classCount))"])
         }
-        let wanted: LayerGraph.Head = task == .oneClass ? .softmax : .sigmoid
-        guard graph.head == wanted || graph.head == .none else {
+        let head: OutputReading? =
+            switch graph.head {
+            case .softmax: .softmax
+            case .sigmoid: .sigmoid
+            case .none: nil
+            }
+        if let head, let given = rules.output, given != head {
             throw ModelFileError(
                 .refused, path,
                 [
-                    "ends in \(graph.head.rawValue), but the labels of '\(data.path)' are \(task == .oneClass ? "one class each" : "several each")"
-                ],
-                advice: "It must end in \(wanted.rawValue), or in logits")
+                    "ends in \(head.rawValue), but --teacher-output says \(given.rawValue); leave it out, it is for models "
+                        + "that end in neither softmax nor sigmoid"
+                ])
         }
+        return ModelOutput(
+            head: head, given: rules.output, isDense: isDense, isOneUnit: isOneUnit, classCount: data.classCount,
+            task: task, order: order)
+    }
+
+    /// Reads the weights.
+    public func network() throws -> Network {
+        try KerasFile(opening: path, architecture: architecture).network(inputs: inputs.shapes).network
+    }
+
+    /// Its logits for every example of a split, rows × the data's classes, in the data's order.
+    ///
+    /// - Parameter network: What `network()` returned.
+    /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
+    public func logits(
+        _ network: Network, of split: ExampleSplit, workers: Workers, advance: (Int) -> Void = { _ in },
+        isInterrupted: () -> Bool = { false }
+    ) throws -> Buffer {
+        let reading = try output.reading ?? reading(network, workers)
+        let logits = try answers(network, split, workers, advance, isInterrupted)
+        guard isFinite(logits.tensor) else {
+            throw ModelFileError(
+                .refused, path, ["predicts NaN or infinite numbers for examples of '\(split.name)'"],
+                advice: "Check that the data has the range that the teacher was trained with")
+        }
+        let rows = logits.tensor(count: split.count, shape: [split.classCount])
+        if let value = output.contradiction(to: reading, in: rows) {
+            throw ModelFileError(
+                .refused, path,
+                ["answers were taken for probabilities (\(reading.rawValue)), but one of '\(split.name)' is \(value)"],
+                advice: "Say what they are with --teacher-output \(name)=logits")
+        }
+        output.takeLogits(rows, as: reading)
+        return logits
+    }
+
+    /// What the first training examples tell of the answers of a model that does not say what they are.
+    private func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
+        let answers = try answers(network, probe, workers, { _ in }, { false })
+        return output.reading(of: answers.tensor(count: probe.count, shape: [probe.classCount]))
+    }
+
+    private func answers(
+        _ network: Network, _ split: ExampleSplit, _ workers: Workers, _ advance: (Int) -> Void,
+        _ isInterrupted: () -> Bool
+    ) throws -> Buffer {
+        let inputs = inputs
+        return try predictLogits(
+            network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
+            fill: { batch, examples, tensors in
+                inputs.fill(tensors) { position, tensor in
+                    tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
+                }
+            }, advance: advance, isInterrupted: isInterrupted)
+    }
+
+    // MARK: - What its answers depend on
+
+    /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
+    var manner: String? {
+        let words = architecture.flatMap { try? sha256(ofFile: $0.path) }.map { "architecture \($0)" }
+        guard !inputs.isPlain || output.order != nil || output.given != nil else { return words }
+        let fed = inputs.feeds.map { feed in
+            ([feed.source] + feed.steps.map(\.description)).joined(separator: ",") + " → \(feed.shape)"
+        }
+        let order = output.order.map { "; order \($0.map(String.init).joined(separator: ","))" } ?? ""
+        return "\(fed.joined(separator: "; "))\(order)\(output.given.map { "; \($0.rawValue)" } ?? "")"
+            + (words.map { "; \($0)" } ?? "")
+    }
+}
+
+extension KerasFile {
+    fileprivate var endsInDense: Bool {
+        guard architecture.outputs.count == 1 else { return false }
+        return architecture.layers.contains { $0.name == architecture.outputs[0].layer && $0.className == "Dense" }
+    }
+}
+
+extension Task {
+    public init(_ kind: LabelKind) { self = kind == .oneClass ? .oneClass : .manyLabels }
+}
+
+// MARK: - All of them
+
+extension Teacher {
+    /// Opens teachers, and finds everything that is wrong with any of them.
+    ///
+    /// - Throws: The error of the only teacher that does not fit, or `TeachersError`.
+    public static func all(
+        _ paths: [String], data: ExampleFile, rules: [String: TeacherRules] = [:]
+    ) throws -> [Teacher] {
+        var teachers: [Teacher] = [], errors: [any Error] = []
+        for path in paths {
+            do {
+                teachers.append(try Teacher(path, data: data, rules: rules[path] ?? TeacherRules()))
+            } catch let error as ModelFileError {
+                errors.append(error)
+            } catch let error as HDF5Error {
+                errors.append(error)
+            }
+        }
+        if let conflict = conflict(teachers, data) { errors.append(conflict) }
+        if errors.count > 1 { throw TeachersError(errors: errors) }
+        if let error = errors.first { throw error }
+        return teachers
+    }
+
+    /// Teachers that name the classes in different orders, of which data without names says nothing.
+    private static func conflict(_ teachers: [Teacher], _ data: ExampleFile) -> ModelFileError? {
+        guard data.classNames == nil else { return nil }
+        let named = teachers.filter { $0.classNames != nil }
+        guard let first = named.first, let other = named.first(where: { $0.classNames != first.classNames }) else {
+            return nil
+        }
+        return ModelFileError(
+            .refused, other.path, ["names other classes, or the same in another order, than '\(first.path)'"],
+            advice: "Which order the labels have is not known: write the names into the attribute 'classes' of "
+                + "'\(data.path)'")
+    }
+}
+
+/// Several teachers that do not fit.
+public struct TeachersError: Error, CustomStringConvertible {
+    public let errors: [any Error]
+
+    public var description: String {
+        "\(errors.count) teachers do not fit:\n" + errors.map { "\($0)" }.joined(separator: "\n")
     }
 }

@@ -7,8 +7,8 @@ public import Tensors
 
 /// What teachers said of a data set, kept in the run directory so that no teacher runs twice.
 ///
-/// One HDF5 file for each teacher, named by the SHA-256 of the teacher's file, holds its logits for the splits it has
-/// seen. A file appears under its name only when it is complete, and says which data it belongs to; one that belongs to
+/// One HDF5 file for each teacher and split holds its logits, in the order of the data's classes. Its name is a SHA-256:
+/// that of the teacher's file, or of that together with the rules by which the teacher is asked. A file appears under its name only when it is complete, and says which data it belongs to; one that belongs to
 /// other data is never used.
 public struct TeacherStore: Sendable {
     public let directory: String

@@ -299,8 +299,3 @@ func kerasName(ofClass className: String) -> String {
     }
     return name.lowercased()
 }
-
-/// The end of an error about a name that was not found.
-func didYouMean(_ name: String, _ known: some Collection<String>) -> String {
-    nearestName(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
-}

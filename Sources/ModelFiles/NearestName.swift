@@ -1,5 +1,5 @@
 /// The known name that a mistyped one was probably meant to be; nil if none is near.
-func nearestName(to name: String, among known: some Collection<String>) -> String? {
+public func nearestName(to name: String, among known: some Collection<String>) -> String? {
     let limit = max(2, name.count / 3)
     let wanted = Array(name.lowercased())
     let ranked = known.map { (distance: editDistance(wanted, Array($0.lowercased())), name: $0) }
@@ -22,4 +22,9 @@ private func editDistance(_ first: [Character], _ second: [Character]) -> Int {
         }
     }
     return row[second.count]
+}
+
+/// The end of an error about a name that was not found.
+public func didYouMean(_ name: String, _ known: some Collection<String>) -> String {
+    nearestName(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
 }

@@ -5,17 +5,23 @@ public import Tensors
 
 /// A network's logits for every example of a split, rows × classes, in the split's order.
 ///
+/// A network with one unit for two classes has the logit z of the second class; that of the first is 0, since
+/// softmax(0, z) = (1 − sigmoid(z), sigmoid(z)).
+///
 /// - Parameters:
 ///   - weights: Those to run with, if not the network's own.
+///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
 ///   - advance: Called with the number of examples done since the last call.
 /// - Throws: What reading the examples throws; `CancellationError` when `isInterrupted` says so.
 public func predictLogits(
     _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers,
+    fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
     advance: (Int) -> Void = { _ in }, isInterrupted: () -> Bool = { false }
 ) throws -> Buffer {
     let predictor = Predictor(graph, weights: weights, workers: workers)
     let reader = ExampleReader(split, batchSize: 4096, order: .sequential)
-    let classes = graph.shape(of: graph.logits).elementCount, logits = graph.logits
+    let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
+    let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
     let result = Buffer(zeros: split.count * classes)
     let all = result.tensor
     var first = 0
@@ -23,10 +29,15 @@ public func predictLogits(
         if isInterrupted() { throw CancellationError() }
         let batch = try reader.batch(epoch: 0, step: step), start = first
         predictor.run(batch.count) { range, inputs in
-            batch.readInputs(range, into: inputs[0])
+            fill(batch, range, inputs)
         } take: { range, workspace in
-            all.slice(at: (start + range.lowerBound) * classes, count: range.count * classes)
-                .copy(from: workspace.value(logits, count: range.count))
+            let values = workspace.value(logits, count: range.count)
+            let rows = all.slice(at: (start + range.lowerBound) * classes, count: range.count * classes)
+            if isOneUnit {
+                for row in 0..<range.count { rows[2 * row + 1] = values[row] }
+            } else {
+                rows.copy(from: values)
+            }
         }
         first += batch.count
         advance(batch.count)

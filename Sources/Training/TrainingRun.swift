@@ -38,6 +38,14 @@ public struct TrainingRun {
     /// - Throws: `CancellationError` when interrupted, after the state was saved; `NotFiniteError` when the loss is not a
     ///   number; what reading and writing files throws.
     public func run(_ trainer: Trainer, minimizing objective: some Objective<ExampleBatch>, workers: Workers) throws {
+        if trainer.graph.isOneUnit(for: train) {
+            try go(trainer, OneUnitObjective(whole: objective), workers)
+        } else {
+            try go(trainer, objective, workers)
+        }
+    }
+
+    private func go(_ trainer: Trainer, _ objective: some Objective<ExampleBatch>, _ workers: Workers) throws {
         let reader = ExampleReader(
             train, batchSize: trainer.recipe.batchSize,
             order: .shuffled(seed: UInt64(bitPattern: Int64(trainer.recipe.seed))))

@@ -19,6 +19,8 @@ struct DistillCommand: ParsableCommand {
             The student is refused before any training if its file would exceed the budget, and its size is checked \
             again after the export. A stopped run (Ctrl-C) goes on with --resume.
 
+            \(TeacherOptions.help)
+
             A schedule is a number, or linear:FROM:TO, cosine:FROM:TO or step:FROM:TO:AT over training from 0 to 1.
 
             Examples:
@@ -33,6 +35,8 @@ struct DistillCommand: ParsableCommand {
         parsing: .upToNextOption,
         help: .init("Keras models (.h5, .hdf5), of any mix of architectures.", valueName: "path"))
     var teachers: [String] = []
+
+    @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions
 
     @Option(
         help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
@@ -141,7 +145,8 @@ struct DistillCommand: ParsableCommand {
             throw Failure(.usage, "--data, --budget and --output are needed")
         }
         return DistillOptions(
-            teachers: all.teachers, data: data, budget: budget, output: output,
+            teachers: all.teachers, teacherOptions: all.teacherOptions,
+            rules: try all.teacherOptions.rules(of: all.teachers), data: data, budget: budget, output: output,
             student: all.student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: all.width,
             training: all.training.values, temperature: all.temperature, lambda: all.lambda, softWeight: all.softWeight,
             combine: all.combine ?? .mean, teacherWeights: all.teacherWeights ?? .uniform, baseline: all.baseline,
@@ -152,6 +157,7 @@ struct DistillCommand: ParsableCommand {
     /// Takes from a stopped run what was not said anew.
     private mutating func fill(from saved: DistillCommand) {
         if teachers.isEmpty { teachers = saved.teachers }
+        teacherOptions.fill(from: saved.teacherOptions)
         data = data ?? saved.data
         budget = budget ?? saved.budget
         output = output ?? saved.output

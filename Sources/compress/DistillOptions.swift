@@ -8,6 +8,9 @@ import Training
 /// What the user said of the main job: nil where the choice is the program's.
 struct DistillOptions {
     var teachers: [String]
+    /// What the user said of teachers, and the same by path.
+    var teacherOptions: TeacherOptions
+    var rules: [String: TeacherRules]
     var data: String
     var budget: ByteCount
     var output: String
@@ -70,7 +73,7 @@ extension DistillOptions {
         add("output", Self.absolute(output))
         if case .file(let path) = student { add("student", Self.absolute(path)) }
         add("width", width.map { "\($0)" })
-        words += training.words
+        words += teacherOptions.words(teachers, absolute: Self.absolute) + training.words
         add("temperature", temperature.map { "\($0)" })
         add("lambda", lambda?.description)
         add("soft-weight", softWeight?.description)

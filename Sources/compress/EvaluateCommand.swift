@@ -18,6 +18,8 @@ struct EvaluateCommand: ParsableCommand {
             models' probabilities; one model is in memory at a time. A model that ends without softmax or sigmoid is \
             given the one that the data ask for.
 
+            \(TeacherOptions.help)
+
             Examples:
               compress evaluate student.h5 --data digits.h5
               compress evaluate a.h5 b.h5 c.h5 --data digits.h5 --ensemble --json
@@ -37,16 +39,18 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Evaluate the models together, too.")
     var ensemble = false
 
+    @OptionGroup(title: "Models that do not match the data") var teacherOptions: TeacherOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let data = try ExampleFile(opening: data)
+        let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data)
         let split = examples(of: data)
         // Whatever does not fit is told before the first model is run.
-        let shapes = try models.map { try DataFit.check(KerasFile(opening: $0), split) }
+        let teachers = try Teacher.all(models, data: data, rules: rules)
+        if !teachers.allSatisfy(\.isPlain) { common.progress.tell(.plan(teachers.map(\.plan))) }
         let evaluation = try Evaluation(split, workers: threading.workers, progress: common.progress)
-        let rows = try zip(models, shapes).map { try evaluation.add($0, shape: $1, of: models.count) }
+        let rows = try teachers.map { try evaluation.add($0, of: teachers.count) }
         let report = EvaluationReport(models: rows, ensemble: ensemble ? evaluation.ensemble : nil)
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
@@ -87,58 +91,20 @@ private final class Evaluation {
     }
 
     /// Measures a model, and adds it to the ensemble of `count`.
-    func add(_ path: String, shape: Shape, of count: Int) throws -> EvaluationReport.Model {
-        let file = try KerasFile(opening: path), network = try file.network(inputs: [shape]).network
-        progress.begin("evaluating \(path)", total: split.count)
-        let output = try predictLogits(
-            network.graph, weights: network.weights.tensor, of: split, workers: workers,
-            advance: { progress.advance(by: $0) }, isInterrupted: { Interruption.requested })
+    func add(_ teacher: Teacher, of count: Int) throws -> EvaluationReport.Model {
+        let network = try teacher.network()
+        progress.begin("evaluating \(teacher.path)", total: split.count)
+        let logits = try teacher.logits(
+            network, of: split, workers: workers, advance: { progress.advance(by: $0) },
+            isInterrupted: { Interruption.requested })
         progress.end()
-        let scores = rows(output)
-        takeHead(network.graph.head, scores)
+        let scores = rows(logits)
+        probabilities(scores, task: Task(split.labelKind), temperature: 1, into: scores)
         addScaled(scores, by: 1 / Float(count), to: rows(sum))
         return EvaluationReport.Model(
-            path: path, parameters: network.graph.layout.parameterCount, bytes: ByteCount(file.byteCount),
+            path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
             metrics: metrics(scores, labels: rows(labels), kind: split.labelKind))
     }
 
     var ensemble: NamedMetrics { metrics(rows(sum), labels: rows(labels), kind: split.labelKind) }
-
-    /// Makes probabilities of logits, or of what a model without a head says.
-    private func takeHead(_ head: LayerGraph.Head, _ rows: Tensor) {
-        let task: Task =
-            switch head {
-            case .softmax: .oneClass
-            case .sigmoid: .manyLabels
-            case .none: split.labelKind == .oneClass ? .oneClass : .manyLabels
-            }
-        if head == .none { takeLogits(rows, task: task) }
-        probabilities(rows, task: task, temperature: 1, into: rows)
-    }
-}
-
-/// Whether a model takes a data file's examples and tells its classes apart.
-enum DataFit {
-    /// The shape in which the examples enter the model, or what does not fit.
-    static func check(_ file: borrowing KerasFile, _ split: ExampleSplit) throws -> Shape {
-        let inputs = file.architecture.inputs
-        guard inputs.count == 1 else {
-            let names = inputs.map(\.description).joined(separator: ", ")
-            throw Failure(
-                .badInput,
-                "'\(file.path)' takes \(inputs.count) inputs, \(names), but examples have one, '\(split.name)/x'")
-        }
-        let place = "'\(split.name)/x' in '\(split.path)'"
-        let shape = try ExampleFit.shape(split.exampleShape, of: place, in: inputs[0], of: file.path)
-        let graph = try file.graph(inputs: [shape]).graph
-        let outputs = graph.outputs.map { graph.shape(of: $0) }
-        guard outputs.count == 1, outputs[0].elementCount == split.classCount else {
-            let found = outputs.map(\.description).joined(separator: " and ")
-            throw Failure(
-                .badInput,
-                "'\(file.path)': expected an output of \(split.classCount) classes, as '\(split.path)' has, "
-                    + "found shape \(found)")
-        }
-        return shape
-    }
 }

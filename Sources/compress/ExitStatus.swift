@@ -45,6 +45,7 @@ extension Failure {
         case let failure as Failure: self = failure
         case let error as HDF5Error: self.init(Self.status(error), error.description)
         case let error as ModelFileError: self.init(Self.status(error.kind), error.description)
+        case let error as TeachersError: self.init(Self.status(error), error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
         case let error as BudgetError: self.init(.overBudget, error.description)
@@ -72,6 +73,12 @@ extension Failure {
         case .tooLarge: .overBudget
         case .write: .inputOutput
         }
+    }
+
+    /// Missing, if nothing else is wrong with any of them.
+    private static func status(_ error: TeachersError) -> ExitStatus {
+        let all = Set(error.errors.map { Failure($0).status })
+        return all == [.noInput] ? .noInput : .badInput
     }
 
     private static func status(_ error: CocoaError) -> ExitStatus {

@@ -10,6 +10,7 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
         recipe: options.training.recipe, temperature: Float(options.temperature ?? Defaults.temperature),
         lambda: options.lambda ?? Defaults.lambda, softWeight: options.softWeight ?? Defaults.softWeight,
         runDirectory: options.runDirectory)
+    request.teacherRules = options.rules
     request.student = options.student
     request.width = options.width
     request.combination = options.combine
@@ -31,6 +32,7 @@ extension Progress {
     /// Shows what a compression says of itself.
     func tell(_ event: CompressionEvent) {
         switch event {
+        case .plan(let plans): show { planText(plans, width: $0) }
         case .message(let text): message(text)
         case .warning(let text): message("warning: \(text)".styled(.bold, on: .error))
         case .began(let name, let total): begin(name, total: total)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import HDF5
 import ModelFiles
 import Tensors
@@ -16,6 +17,9 @@ struct DatasetName: ExpressibleByArgument, CustomStringConvertible {
     }
 
     var description: String { "'\(dataset)' in '\(file)'" }
+
+    /// The last part of the dataset's name: `x` for `test/x`.
+    var shortName: String { dataset.split(separator: "/").last.map(String.init) ?? dataset }
 }
 
 /// Examples in a dataset, to be read as floats.
@@ -26,6 +30,7 @@ final class InputDataset: Sendable {
     private let offset: Float
 
     init(opening name: DatasetName) throws {
+        try Rehearsal.run(name.file)
         let file = try HDF5File(opening: name.file)
         let dataset = try file.root.dataset(name.dataset)
         guard !dataset.shape.isEmpty, dataset.type.byteCount != nil else {

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Datasets
+import Distillation
 import HDF5
 import ModelFiles
 import Networks
@@ -12,7 +14,8 @@ struct PredictCommand: ParsableCommand {
             Reads examples from a dataset of an HDF5 file, of shape (examples, …) and of any type of numbers, and writes \
             what the model's own last layer says as float32: the dataset 'output', or 'output_0', 'output_1', … for a \
             model with several outputs. Examples may differ from the model's input by axes of size 1. Attributes 'scale' \
-            and 'offset' of the dataset are applied: x·scale + offset.
+            and 'offset' of the dataset are applied: x·scale + offset. With --teacher-input a dataset is called by the last \
+            part of its name: x for test/x; 'compress help evaluate' has the rules.
 
             Examples:
               compress predict teacher.h5 --inputs digits.h5:test/x --output predictions.h5
@@ -28,6 +31,12 @@ struct PredictCommand: ParsableCommand {
             "The examples, one dataset for each input of the model, in the model's order.", valueName: "file:dataset"))
     var inputs: [DatasetName]
 
+    @Option(
+        help: .init(
+            "How the model is fed, such as conv=scale:0.00392157,resize:32x32 or '*=transpose:2-0-1'.",
+            valueName: "name=rules"), transform: inputRules)
+    var teacherInput: [TeacherOptions.Named<InputRules>] = []
+
     @Option(help: .init("The HDF5 file to write.", valueName: "path"))
     var output: String
 
@@ -36,49 +45,38 @@ struct PredictCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let rules = try TeacherOptions.values(teacherInput, of: [model], "--teacher-input")[model]
         try OutputFile.check(output, inputs: [model] + inputs.map(\.file))
-        let file = try models.open(model)
+        let file = try models.open(model, among: [model])
         let examples = try inputs.map { try InputDataset(opening: $0) }
-        let shapes = try ExampleFit.shapes(of: examples, in: file.architecture)
-        let network = try file.network(inputs: shapes).network
-        let prediction = Prediction(network, examples, workers: threading.workers, progress: common.progress)
+        let feeds = try modelInputs(file.architecture, examples, rules)
+        let network = try file.network(inputs: feeds.shapes).network
+        let prediction = Prediction(network, feeds, examples, workers: threading.workers, progress: common.progress)
         try prediction.write(to: output)
         try common.print(prediction.text(output), json: ["outputs": .array(prediction.outputs.map(\.json))])
     }
-}
 
-/// Whether examples can enter a model.
-enum ExampleFit {
-    /// The shapes of the model's inputs for these examples, or everything that does not fit.
-    static func shapes(of examples: [InputDataset], in architecture: Architecture) throws(Failure) -> [Shape] {
-        let inputs = architecture.inputs
-        guard examples.count == inputs.count else {
-            let names = inputs.map(\.description).joined(separator: ", ")
+    /// What feeds the model: the datasets in its order, or as rules have them.
+    private func modelInputs(
+        _ architecture: Architecture, _ examples: [InputDataset], _ rules: InputRules?
+    ) throws -> ModelInputs {
+        let datasets = examples.map { ExampleInput($0.name.shortName, $0.exampleShape) }
+        guard rules?.feeds.isEmpty == false || datasets.count == architecture.inputs.count else {
+            let count = architecture.inputs.count, names = architecture.inputs.map(\.description)
             throw Failure(
                 .usage,
-                "'\(architecture.origin)' takes \(inputs.count) input\(inputs.count == 1 ? "" : "s"), \(names), "
-                    + "but --inputs names \(examples.count) dataset\(examples.count == 1 ? "" : "s")")
+                "'\(architecture.origin)' takes \(count) input\(count == 1 ? "" : "s"), "
+                    + "\(names.joined(separator: ", ")), but --inputs names \(datasets.count) "
+                    + "dataset\(datasets.count == 1 ? "" : "s")")
         }
         if let other = examples.first(where: { $0.count != examples[0].count }) {
             throw Failure(
                 .badInput, "\(other.name) has \(other.count) examples, but \(examples[0].name) has \(examples[0].count)"
             )
         }
-        return try zip(examples, inputs).map { example, input throws(Failure) in
-            try shape(example.exampleShape, of: "\(example.name)", in: input, of: architecture.origin)
-        }
-    }
-
-    /// The shape of one input for examples of a given shape.
-    static func shape(
-        _ example: [Int], of place: String, in input: Architecture.Input, of model: String
-    ) throws(Failure) -> Shape {
-        guard let shape = Architecture.fit(example, to: input) else {
-            throw Failure(
-                .badInput,
-                "\(place): '\(model)' expects examples that fit its input \(input), found shape \(Shape(example))")
-        }
-        return shape
+        return try ModelInputs(
+            architecture, datasets, inOrder: true, rules: rules, holder: "--inputs has",
+            option: "--teacher-input \(Teacher.name(architecture.origin))=")
     }
 }
 
@@ -92,15 +90,20 @@ private struct Prediction {
     }
 
     let network: Network
+    let feeds: ModelInputs
+    /// Those that the network is fed with, in the order of `feeds.datasets`.
     let examples: [InputDataset]
     let progress: Progress
     let outputs: [Output]
     private let predictor: Predictor
     private let blockSize: Int
 
-    init(_ network: Network, _ examples: [InputDataset], workers: Workers, progress: Progress) {
+    init(
+        _ network: Network, _ feeds: ModelInputs, _ examples: [InputDataset], workers: Workers, progress: Progress
+    ) {
         self.network = network
-        self.examples = examples
+        self.feeds = feeds
+        self.examples = feeds.datasets.map { examples[$0] }
         self.progress = progress
         predictor = Predictor(network.graph, weights: network.weights.tensor, workers: workers)
         blockSize = predictor.shardSize * workers.count * 4
@@ -131,16 +134,17 @@ private struct Prediction {
 
     private func predict(_ rows: Range<Int>) throws -> [[Float]] {
         let graph = network.graph
-        let inputs = try examples.enumerated().map { index, example in
-            let size = graph.shape(of: graph.inputs[index]).elementCount
+        let inputs = try examples.map { example in
+            let size = example.exampleShape.reduce(1, *)
             var values = [Float](repeating: 0, count: rows.count * size)
             try example.read(rows, into: &values)
             return values
         }
         let buffers = graph.outputs.map { Block(rows.count * graph.shape(of: $0).elementCount) }
+        let feeds = feeds
         predictor.run(rows.count) { range, targets in
-            for (target, values) in zip(targets, inputs) {
-                let size = target.shape.elementCount
+            feeds.fill(targets) { position, target in
+                let values = inputs[position], size = values.count / rows.count
                 target.copy(from: values[(range.lowerBound * size)..<(range.upperBound * size)])
             }
         } take: { range, workspace in

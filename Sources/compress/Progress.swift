@@ -73,10 +73,13 @@ final class Progress: Sendable {
     }
 
     /// Says something between two pictures of the line.
-    func message(_ text: String) {
+    func message(_ text: String) { show { wrapped(text, width: $0, indentation: 2) + "\n" } }
+
+    /// Shows text of several lines, made for the columns there are.
+    func show(_ text: (_ width: Int?) -> String) {
         if isQuiet { return }
         Self.clearLine()
-        terminal.write(wrapped(text, width: terminal.limit, indentation: 2) + "\n")
+        terminal.write(text(terminal.limit))
     }
 
     /// Removes the line, if there is one, so that something else can be written.

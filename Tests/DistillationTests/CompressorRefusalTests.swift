@@ -1,5 +1,6 @@
 import Distillation
 import Foundation
+import HDF5
 import ModelFiles
 import Networks
 import Tensors
@@ -13,7 +14,7 @@ import Testing
         try withScene { scene in
             var request = scene.request([scene.path("absent1.h5"), scene.path("absent2.h5")])
             request.budget = ByteCount(1500)
-            let size = try ExportPlan(build(scene.student)).size.file
+            let size = try scene.studentSize
             let text = message { _ = try Compressor(request) { _ in } }
             #expect(
                 text
@@ -49,7 +50,8 @@ import Testing
             func size(_ width: Double) throws -> Int {
                 try ExportPlan(
                     ArchitectureFile(reading: scene.path("student.yaml"))
-                        .architecture(classes: 3, input: [6], width: width).graph()
+                        .architecture(classes: 3, input: [6], width: width).graph(),
+                    notes: ExportPlan.Notes(classNames: scene.classNames)
                 ).size.file.bytes
             }
             let (fits, wider) = (try size(width), try size(width + 1 / 64.0))
@@ -63,7 +65,7 @@ import Testing
     @Test func acceptsAStudentOfExactlyTheBudget() throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
-            request.budget = try ExportPlan(build(scene.student)).size.file
+            request.budget = try scene.studentSize
             let report = try compress(request)
             #expect(report.student.bytes == request.budget)
             request.budget = ByteCount(request.budget.bytes - 1)
@@ -98,8 +100,7 @@ import Testing
             let teacher = try scene.writeTeacher("teacher.h5", seed: 1, classes: 4)
             try expectRefusal(
                 {
-                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3. "
-                        + "All teachers and the data must have the same classes in the same order"
+                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3"
                 }, scene, scene.request([teacher]))
         }
     }
@@ -110,21 +111,49 @@ import Testing
                 "teacher.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"))
             try expectRefusal(
                 {
-                    "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x of shape (6). "
-                        + "Shapes may differ only by axes of size 1"
+                    "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x (6); "
+                        + "say how they fit with --teacher-input teacher=…"
                 }, scene, scene.request([teacher]))
         }
     }
 
-    @Test func refusesTeachersOfAnotherTask() throws {
+    /// Everything that is wrong with any of them, in one go.
+    @Test func saysWhatIsWrongWithAllTeachers() throws {
         try withScene { scene in
-            let teacher = try scene.writeTeacher(
-                "teacher.h5", seed: 1, text: Scene.teacher.replacing("softmax", with: "sigmoid"))
+            let good = try scene.writeTeacher("good.h5", seed: 1)
+            let other = try scene.writeTeacher(
+                "other.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"), classes: 4,
+                names: ["a", "b", "c", "d"])
             try expectRefusal(
                 {
-                    "'\(teacher)': ends in sigmoid, but the labels of '\($0.path("data.h5"))' are one class each. "
-                        + "It must end in softmax, or in logits"
-                }, scene, scene.request([teacher]))
+                    let data = $0.path("data.h5")
+                    return "2 teachers do not fit:\n"
+                        + "'\(other)': 3 problems: takes 'input' (7), but '\(data)' has x (6); "
+                        + "say how they fit with --teacher-input other=…; "
+                        + "its list of classes names 4 classes, but '\(data)' has 3; has 4 classes, but '\(data)' has 3\n"
+                        + "could not open '\($0.path("absent.h5"))': there is no such file"
+                }, scene, scene.request([good, other, scene.path("absent.h5")]))
+        }
+    }
+
+    /// Without names in the data nobody knows which of them is right.
+    @Test func refusesTeachersThatNameClassesInOtherOrders() throws {
+        try withTemporaryFolder { folder in
+            let scene = try Scene(folder), data = scene.path("bare.h5")
+            let file = try HDF5File(creating: data)
+            for split in ["train", "test"] {
+                try file.root.createDataset("\(split)/x", [Float](repeating: 0.5, count: 30), shape: [5, 6])
+                try file.root.createDataset("\(split)/y", [0, 1, 2, 0, 1], shape: [5], type: .int64)
+            }
+            try file.close()
+            let first = try scene.writeTeacher("first.h5", seed: 1, names: ["a", "b", "c"])
+            let second = try scene.writeTeacher("second.h5", seed: 2, names: ["a", "c", "b"])
+            var request = scene.request([first, second])
+            request.data = data
+            #expect(
+                message { try compress(request) }
+                    == "'\(second)': names other classes, or the same in another order, than '\(first)'. Which order the "
+                    + "labels have is not known: write the names into the attribute 'classes' of '\(data)'")
         }
     }
 

@@ -396,6 +396,121 @@ import Training
         }
     }
 
+    // MARK: - Teachers that do not match
+
+    /// A teacher for twice the size and a halved range, fed by rules, teaches what it would from such data.
+    @Test func rulesTeachWhatOtherDataWould() throws {
+        try withScene { scene in
+            var scene = scene
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1)
+            scene.data.change = { _, x in x = x.map { $0 * 2 } }
+            try scene.writeData()
+            var request = scene.request([teacher], run: "one", output: "one.h5")
+            request.lambda = .constant(0)
+            try compress(request)
+            // The student sees other numbers: only what the teacher says must be the same.
+            func logits(_ run: String) throws -> [[Float]] {
+                let folder = scene.path("\(run)/soft-targets")
+                return try FileManager.default.contentsOfDirectory(atPath: folder).sorted().map {
+                    try HDF5File(opening: "\(folder)/\($0)").root.dataset("logits").read()
+                }
+            }
+            let expected = try logits("one")
+            scene.data.change = { _, x in x = x.map { $0 * 4 - 2 } }
+            try scene.writeData()
+            var rules = TeacherRules()
+            rules.input = try InputRules(parsing: "offset:2,scale:0.5")
+            request = scene.request([teacher], run: "two", output: "two.h5")
+            request.teacherRules = [teacher: rules]
+            try compress(request)
+            let found = try logits("two")
+            // Names of files differ with the rules: the splits are compared by their size.
+            for (found, expected) in zip(
+                found.sorted { $0.count < $1.count }, expected.sorted { $0.count < $1.count })
+            {
+                #expect(found.count == expected.count)
+                #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-4 })
+            }
+        }
+    }
+
+    @Test func otherRulesRunATeacherAgain() throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1)
+            var request = scene.request([teacher])
+            try compress(request)
+            var rules = TeacherRules()
+            rules.input = try InputRules(parsing: "scale:0.5")
+            request.teacherRules = [teacher: rules]
+            let told = Told()
+            try compress(request, told: told)
+            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
+            let again = Told()
+            try compress(request, told: again)
+            #expect(again.parts == ["training student: 216"])
+            // Nor does a stopped run go on with other rules.
+            request.isResuming = true
+            request.teacherRules = [:]
+            #expect(message { try compress(request) }?.contains("belongs to a run with other options") == true)
+        }
+    }
+
+    /// The same student, to the bit, from a teacher whose classes are in another order and named.
+    @Test func theOrderOfClassesMakesNoDifference() throws {
+        try withScene { scene in
+            let plain = try scene.writeTeacher("plain.h5", seed: 1)
+            let other = try scene.writeTeacher(
+                "other.h5", seed: 1, order: [2, 0, 1], names: ["class 2", "class 0", "class 1"])
+            let first = scene.request([plain], run: "one", output: "one.h5")
+            let second = scene.request([other], run: "two", output: "two.h5")
+            let told = Told()
+            try compress(first)
+            try compress(second, told: told)
+            let (expected, found) = (try contents(first.output), try contents(second.output))
+            #expect(expected == found)
+            #expect(told.plans.map(\.classes) == [.permuted([1, 2, 0])])
+            let manifest = try JSON(reading: scene.path("two/manifest.json"))
+            #expect(manifest["teachers"]?[0]?["classes"] == "reordered")
+            #expect(manifest["teachers"]?[0]?["order"] == [1, 2, 0])
+        }
+    }
+
+    /// What is exported can teach, and is then matched by name.
+    @Test func studentsNameTheirClasses() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            #expect(try KerasFile(opening: request.output).classNames == scene.classNames)
+            let told = Told()
+            try compress(scene.request([request.output], run: "two", output: "two.h5"), told: told)
+            #expect(told.plans.map(\.classes) == [.named])
+            #expect(told.plans[0].feeds.map(\.source) == ["x"])
+            #expect(told.plans[0].output == "softmax of 3")
+            #expect(told.plans[0].notes.isEmpty)
+        }
+    }
+
+    /// One sigmoid unit and two softmax units whose logits differ by the same are one network; so are their losses.
+    @Test func trainsStudentsWithOneUnit() throws {
+        try withScene(DataFile(classes: 2, train: 200, test: 60)) { scene in
+            var scene = scene
+            scene.student = scene.student.replacing(
+                "{units: classes, activation: softmax}", with: "{units: 1, activation: sigmoid}")
+            try scene.writeStudent()
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1, epochs: 10)
+            var request = scene.request([teacher])
+            request.baseline = true
+            request.recipe.epochs = 30
+            let report = try compress(request)
+            #expect(report.student.test[0].value >= 0.9)
+            #expect((report.baselineTest?[0].value ?? 0) >= 0.9)
+            #expect(report.student.agreement >= 0.85)
+            // The exported file says so too.
+            let again = try Teacher(request.output, data: try ExampleFile(opening: request.data))
+            #expect(again.plan.output == "one sigmoid")
+        }
+    }
+
     // MARK: - Weak teachers
 
     @Test func warnsOfATeacherThatMakesTheEnsembleWorse() throws {

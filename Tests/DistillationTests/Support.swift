@@ -39,6 +39,14 @@ struct Scene {
         try writeStudent()
     }
 
+    /// The names of the classes that `DataFile` writes, and that students keep.
+    var classNames: [String] { (0..<data.classes).map { "class \($0)" } }
+
+    /// The size of the student's file.
+    var studentSize: ByteCount {
+        get throws { try ExportPlan(build(student), notes: ExportPlan.Notes(classNames: classNames)).size.file }
+    }
+
     func writeData() throws {
         try? FileManager.default.removeItem(atPath: path("data.h5"))
         try data.write(to: path("data.h5"))
@@ -50,11 +58,15 @@ struct Scene {
 
     /// Writes a teacher of random weights, or one that learned the training split from that start.
     ///
-    /// - Parameter factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
+    /// - Parameters:
+    ///   - factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
+    ///   - order: Which class each output stands for, if they are not in the data's order.
+    ///   - names: The file's attribute `classes`.
+    ///   - notes: Other attributes of the file.
     @discardableResult
     func writeTeacher(
         _ name: String, seed: Int, epochs: Int = 0, factor: Float = 1, text: String = teacher, input: Shape? = nil,
-        classes: Int? = nil
+        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil, notes: [String: String] = [:]
     ) throws -> String {
         let built = try build(text, classes: classes ?? data.classes, input: input)
         let graph = built.graph, layout = graph.layout
@@ -74,7 +86,15 @@ struct Scene {
         for entry in layout.entries.suffix(2) where factor != 1 {
             for index in 0..<result[entry].elementCount { result[entry][index] *= factor }
         }
-        try ExportPlan(built).write(result, to: path(name))
+        for entry in layout.entries.suffix(2) {
+            guard let order else { continue }
+            let values = result[entry].values
+            for index in values.indices {
+                let (row, column) = index.quotientAndRemainder(dividingBy: order.count)
+                result[entry][index] = values[row * order.count + order[column]]
+            }
+        }
+        try ExportPlan(built, notes: ExportPlan.Notes(notes, classNames: names)).write(result, to: path(name))
         return path(name)
     }
 
@@ -94,6 +114,7 @@ struct Scene {
 
 /// What a compression told.
 final class Told {
+    var plans: [TeacherPlan] = []
     var messages: [String] = []
     var warnings: [String] = []
     /// The parts of the work, with the number of examples of each.
@@ -102,6 +123,7 @@ final class Told {
 
     func hear(_ event: CompressionEvent) {
         switch event {
+        case .plan(let teachers): plans = teachers
         case .message(let text): messages.append(text)
         case .warning(let text): warnings.append(text)
         case .began(let name, let total): parts.append("\(name): \(total)")
@@ -125,3 +147,8 @@ func compress(
 }
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
+
+/// A file that `Tools/reference/teacher_fixtures.py` wrote.
+func distillationFixture(_ name: String) -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)").path
+}

@@ -45,7 +45,7 @@ import Testing
             let run = try Program.run("evaluate", "digits.h5", "--data", "d.h5", in: folder)
             #expect(run.code == 65)
             #expect(
-                run.errors == "error: 'digits.h5': expected an output of 3 classes, as 'd.h5' has, found shape (10)\n")
+                run.errors == "error: 'digits.h5': has 10 classes, but 'd.h5' has 3\n")
         }
     }
 }

@@ -48,8 +48,8 @@ import Testing
             let cases: [([String], Int32, String)] = [
                 (
                     ["other.h5:x"], 65,
-                    "'x' in 'other.h5': 'digits.h5' expects examples that fit its input 'input' (12, 12, 1), "
-                        + "found shape (10)"
+                    "'digits.h5': takes 'input' (12, 12, 1), but --inputs has x (10); say how they fit with "
+                        + "--teacher-input digits=…"
                 ),
                 (
                     ["other.h5:single"], 65,

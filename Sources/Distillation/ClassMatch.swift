@@ -1,0 +1,69 @@
+import ModelFiles
+import Tensors
+
+/// How a teacher's classes are matched with the data's.
+public enum ClassMatch: Hashable, Sendable {
+    /// Both name them, in one order.
+    case named
+    /// Both name them, in different orders: for each of the data's classes, the place it has in the teacher's answer.
+    case permuted([Int])
+    /// Not both name them; their order is taken to be the data's.
+    case assumed
+
+    public var order: [Int]? { if case .permuted(let order) = self { order } else { nil } }
+
+    /// Matches names; where both lists are there, one is the other in some order.
+    ///
+    /// - Throws: What the differences are, as a sentence about the teacher.
+    init(
+        data: [String]?, teacher: [String]?, source: String, classCount: Int, holder: String
+    ) throws(ClassMismatch) {
+        if let teacher {
+            guard teacher.count == classCount else {
+                throw ClassMismatch(
+                    "\(source) names \(grouped(teacher.count)) classes, but \(holder) \(grouped(classCount))")
+            }
+            if let twice = repeated(teacher) { throw ClassMismatch("\(source) names the class '\(twice)' twice") }
+        }
+        guard let data, let teacher else {
+            self = .assumed
+            return
+        }
+        if let twice = repeated(data) { throw ClassMismatch("\(holder) the class '\(twice)' twice") }
+        let places = Dictionary(uniqueKeysWithValues: teacher.enumerated().map { ($1, $0) }), known = Set(data)
+        let unknown = teacher.filter { !known.contains($0) }, missing = data.filter { places[$0] == nil }
+        guard missing.isEmpty else {
+            throw ClassMismatch(
+                "names the classes \(quoted(unknown)), where \(holder) \(quoted(missing)), in \(source)")
+        }
+        let order = data.compactMap { places[$0] }
+        self = order == Array(order.indices) ? .named : .permuted(order)
+    }
+}
+
+struct ClassMismatch: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+extension ClassMatch: CustomStringConvertible {
+    /// As the plan says it.
+    public var description: String {
+        switch self {
+        case .named: "by name"
+        case .permuted: "reordered"
+        case .assumed: "assumed"
+        }
+    }
+}
+
+private func repeated(_ names: [String]) -> String? {
+    var seen = Set<String>()
+    return names.first { !seen.insert($0).inserted }
+}
+
+/// A few names: `'cat', 'dog' and 3 more`.
+private func quoted(_ names: [String]) -> String {
+    let shown = names.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+    return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+}

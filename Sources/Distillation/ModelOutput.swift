@@ -1,0 +1,152 @@
+import Foundation
+import Kernels
+import Networks
+public import Tensors
+
+/// What the numbers say that a model answers with.
+public enum OutputReading: String, Hashable, Sendable, CaseIterable {
+    /// Probabilities that add up to 1.
+    case softmax
+    /// A probability for each class by itself.
+    case sigmoid
+    /// What a softmax or sigmoid would be taken of.
+    case logits
+}
+
+/// How a model's answer becomes logits of the data's classes.
+///
+/// One sigmoid unit p for two classes says (1 − p, p): logits (0, z). Where a model was trained for another task than the
+/// data's, its probabilities are read in the light of that task:
+///
+///     labels are one class each, the model has sigmoids: p given that exactly one label is true. Independent labels
+///         with odds oᵢ = pᵢ / (1 − pᵢ) = exp zᵢ are (0 … 1 … 0) with a probability proportional to oᵢ, which makes
+///         it softmax(z): the logits stay
+///     labels are several each, the model has a softmax: each p by itself: log p − log(1 − p)
+public struct ModelOutput: Hashable, Sendable {
+    /// What the last layer says it is; nil for a model that ends in neither softmax nor sigmoid.
+    let head: OutputReading?
+    /// What the user says it is.
+    let given: OutputReading?
+    /// Whether it comes from a Dense layer: who ends a model without a head in one means logits.
+    let isDense: Bool
+    /// Whether one unit tells two classes apart.
+    public let isOneUnit: Bool
+    let classCount: Int
+    let task: Task
+    /// For each of the data's classes, the place that it has in the answer; nil where they are the same.
+    public let order: [Int]?
+
+    /// What the answer is, as far as it is known before the model has answered.
+    public var reading: OutputReading? { head ?? given ?? (isDense ? .logits : nil) }
+
+    /// Makes logits of the data's classes of what `predictLogits` returns, in place.
+    ///
+    /// - Parameter reading: What the answers are, of a model that does not say.
+    func takeLogits(_ rows: Tensor, as reading: OutputReading) {
+        if head == nil {
+            if isOneUnit { takeOneUnit(rows, reading) } else { Distillation.takeLogits(rows, as: reading, task: task) }
+        } else if head == .softmax, task == .manyLabels {
+            takeLogOdds(ofSoftmax: rows)
+        }
+        if let order { permute(rows, order) }
+    }
+
+    /// What answers of a model seem to be that does not say.
+    func reading(of rows: Tensor) -> OutputReading {
+        guard isOneUnit else { return Distillation.reading(of: rows, task: task) }
+        return (0..<rows.rowCount).allSatisfy { isProbability(rows[$0 * 2 + 1]) } ? .sigmoid : .logits
+    }
+
+    /// The first answer that is none of what they are said to be; nil if there is none.
+    func contradiction(to reading: OutputReading, in rows: Tensor) -> Float? {
+        guard head == nil, reading != .logits else { return nil }
+        let found = rows.withSpan { rows in rows.indices.first { !isProbability(rows[$0]) } }
+        return found.map { rows[$0] }
+    }
+
+    private func takeOneUnit(_ rows: Tensor, _ reading: OutputReading) {
+        guard reading != .logits else { return }
+        for row in 0..<rows.rowCount { rows[row * 2 + 1] = logOdds(rows[row * 2 + 1]) }
+    }
+
+    private func permute(_ rows: Tensor, _ order: [Int]) {
+        let classes = order.count
+        for row in 0..<rows.rowCount {
+            let place = rows.slice(at: row * classes, count: classes), values = place.values
+            for (column, other) in order.enumerated() { place[column] = values[other] }
+        }
+    }
+}
+
+extension ModelOutput: CustomStringConvertible {
+    /// As the plan says it: `softmax of 10`, `one sigmoid`.
+    public var description: String {
+        let name = reading?.rawValue ?? "logits?"
+        return isOneUnit ? "one \(name == "logits" ? "logit" : name)" : "\(name) of \(grouped(classCount))"
+    }
+
+    /// What should be known of the way in which it is read.
+    var note: String? {
+        switch (reading, task) {
+        case (nil, _):
+            "logits?: the model ends in neither softmax nor sigmoid; its answers to the first training examples tell "
+                + "whether they are probabilities, unless --teacher-output says what they are"
+        case (.sigmoid, .oneClass) where !isOneUnit:
+            "sigmoid, for labels of one class each: the probabilities given that exactly one class is true"
+        case (.softmax, .manyLabels):
+            "softmax, for several labels each: each class's probability by itself"
+        default: nil
+        }
+    }
+}
+
+/// Makes logits, in place, of what a model says that ends in neither softmax nor sigmoid: a mean of softmax branches says
+/// probabilities already, and a softmax of those would be another prediction.
+///
+/// Outputs are taken for probabilities when all lie in 0 … 1 and, for one class, every row adds up to 1.
+public func takeLogits(_ outputs: Tensor, task: Task) {
+    takeLogits(outputs, as: reading(of: outputs, task: task), task: task)
+}
+
+/// What outputs seem to be.
+func reading(of outputs: Tensor, task: Task) -> OutputReading {
+    let classes = outputs.shape.channels
+    for row in 0..<outputs.rowCount {
+        let values = outputs.slice(at: row * classes, count: classes).values
+        guard values.allSatisfy(isProbability) else { return .logits }
+        guard task == .manyLabels || abs(values.reduce(0, +) - 1) < 1e-3 else { return .logits }
+    }
+    return task == .oneClass ? .softmax : .sigmoid
+}
+
+/// log p for one class of several; log p − log(1 − p) for labels by themselves, and for one class that sigmoids tell.
+func takeLogits(_ outputs: Tensor, as reading: OutputReading, task: Task) {
+    guard reading != .logits else { return }
+    for place in 0..<outputs.elementCount {
+        let p = outputs[place]
+        outputs[place] = reading == .softmax && task == .oneClass ? log(min(max(p, 1e-12), 1)) : logOdds(p)
+    }
+}
+
+private func isProbability(_ value: Float) -> Bool { value >= 0 && value <= 1 }
+
+private func logOdds(_ p: Float) -> Float {
+    let p = min(max(p, 1e-12), 1)
+    return log(p) - log(max(1 - p, 1e-7))
+}
+
+/// log p − log(1 − p) of p = softmax(z), in place, without the difference 1 − p:  zᵢ − log Σⱼ≠ᵢ exp zⱼ.
+private func takeLogOdds(ofSoftmax rows: Tensor) {
+    let classes = rows.shape.channels
+    for row in 0..<rows.rowCount {
+        let place = rows.slice(at: row * classes, count: classes), z = place.values.map { Double($0) }
+        let largest = z.max() ?? 0, powers = z.map { exp($0 - largest) }, sum = powers.reduce(0, +)
+        for column in 0..<classes {
+            // Only one class can be more than half of the sum, where a difference would lose digits.
+            let others =
+                powers[column] > sum / 2
+                ? z.indices.reduce(0.0) { $1 == column ? $0 : $0 + powers[$1] } : sum - powers[column]
+            place[column] = Float(z[column] - largest - log(max(others, 1e-300)))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import ModelFiles
+public import Tensors
+
+/// How one teacher will be asked and how its answers will be read, for people to check before the work starts.
+public struct TeacherPlan: Hashable, Sendable {
+    public struct Feed: Hashable, Sendable {
+        /// The model's name of the input.
+        public let input: String
+        /// What is read: `x`, or a part of it such as `x[0..1024]`.
+        public let source: String
+        /// One example as it is read, and as the model takes it.
+        public let read: Shape, taken: Shape
+        public let steps: [InputStep]
+
+        public init(input: String, source: String, read: Shape, steps: [InputStep], taken: Shape) {
+            (self.input, self.source, self.read, self.steps, self.taken) = (input, source, read, steps, taken)
+        }
+    }
+
+    public let path: String
+    public let parameters: Int
+    public let bytes: ByteCount
+    public let feeds: [Feed]
+    /// What it answers with: `softmax of 10`.
+    public let output: String
+    public let classes: ClassMatch
+    /// What should be known of it, in sentences.
+    public let notes: [String]
+
+    public init(
+        path: String, parameters: Int, bytes: ByteCount, feeds: [Feed], output: String, classes: ClassMatch,
+        notes: [String] = []
+    ) {
+        (self.path, self.parameters, self.bytes) = (path, parameters, bytes)
+        (self.feeds, self.output, self.classes, self.notes) = (feeds, output, classes, notes)
+    }
+
+    public var name: String { Teacher.name(path) }
+
+    /// What the run directory keeps of it.
+    var jsonMembers: [JSON.Object.Member] {
+        let feeds = feeds.map { feed -> JSON in
+            [
+                "input": .string(feed.input), "dataset": .string(feed.source), "read": numbers(feed.read.axes),
+                "steps": .array(feed.steps.map { .string($0.description) }), "taken": numbers(feed.taken.axes),
+            ]
+        }
+        return [
+            .init("inputs", .array(feeds)), .init("output", .string(output)),
+            .init("classes", .string(classes.description)),
+        ] + (classes.order.map { [.init("order", numbers($0))] } ?? [])
+    }
+}
+
+private func numbers(_ values: [Int]) -> JSON { .array(values.map { .integer($0) }) }
+
+extension Teacher {
+    public var plan: TeacherPlan {
+        TeacherPlan(
+            path: path, parameters: parameters, bytes: bytes,
+            feeds: inputs.feeds.map { feed in
+                TeacherPlan.Feed(
+                    input: feed.input.name, source: feed.source, read: feed.shapes[0], steps: feed.steps,
+                    taken: feed.shape)
+            }, output: output.description, classes: classes,
+            notes: [output.note, classes == .assumed ? assumption : nil].compactMap(\.self))
+    }
+
+    private var assumption: String {
+        "assumed: the data and the teacher do not both name their classes; their order is taken to be the same"
+    }
+
+    /// Whether it is asked and read in the plain way, so that there is nothing to tell.
+    public var isPlain: Bool { manner == nil && output.note == nil }
+}

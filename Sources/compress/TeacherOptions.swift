@@ -1,0 +1,170 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import ModelFiles
+
+/// How models are asked that do not match the data, and how their answers are read.
+struct TeacherOptions: ParsableArguments {
+    static let help = """
+        A model that does not take the data as it is says how with --teacher-input NAME=RULES. NAME is its file without \
+        folder and extension, its path, or '*' for all. RULES are steps, from left to right, after the data's own scale and \
+        offset:
+
+          scale:0.00392157      times a number, or one for each channel: a/b/c
+          offset:-0.5           plus a number, or one for each channel: a/b/c
+          resize:224x224        pictures of that height and width, bilinear as in
+                                Keras's Resizing; resize:224x224:nearest
+          channels:2-1-0        channels by number; 0-0-0 makes gray pictures colored
+          transpose:2-0-1       the axes of one example in that order
+          reshape:28x28x1       the same numbers in another shape
+
+        Before steps there may be a dataset beside x (train/rgb is rgb), or a part of its last axis (x[0..1024] has the \
+        features 0 to 1023). A model with several inputs takes the datasets of their names, or says which: \
+        rgb:x[0..1024],audio:x[1024..1152],scale:2.
+        """
+
+    @Option(
+        help: .init(
+            "How a model is fed, such as conv=scale:0.00392157,resize:32x32 or '*=transpose:2-0-1'. May be repeated.",
+            valueName: "name=rules"), transform: inputRules)
+    var teacherInput: [Named<InputRules>] = []
+
+    @Option(
+        help: .init(
+            "What the answers of a model are that ends in neither softmax nor sigmoid: softmax, sigmoid or logits. May be "
+                + "repeated. (default: its answers to the first training examples tell)",
+            valueName: "name=what"), transform: outputReading)
+    var teacherOutput: [Named<OutputReading>] = []
+
+    @Option(
+        help: .init(
+            "A file with the names of a model's classes in the order of its outputs, one a line. May be repeated. "
+                + "(default: the attribute 'classes' or 'class_names' of its file, else the data's order)",
+            valueName: "name=file"), transform: classesFile)
+    var teacherClasses: [Named<String>] = []
+
+    /// What is said of the model that a name means.
+    struct Named<Value: Hashable & Sendable>: Hashable, Sendable {
+        var name: String
+        let value: Value
+    }
+
+    @OptionGroup var models: ModelOptions
+
+    mutating func fill(from other: TeacherOptions) {
+        if models.architectures.isEmpty { models.architectures = other.models.architectures }
+        if teacherInput.isEmpty { teacherInput = other.teacherInput }
+        if teacherOutput.isEmpty { teacherOutput = other.teacherOutput }
+        if teacherClasses.isEmpty { teacherClasses = other.teacherClasses }
+    }
+
+    /// The rules of each model, by its path.
+    ///
+    /// - Throws: A `ValidationError` for a name that means no model or several; a `Failure` for a file that cannot be read.
+    func rules(of paths: [String]) throws -> [String: TeacherRules] {
+        let inputs = try Self.values(teacherInput, of: paths, "--teacher-input")
+        let outputs = try Self.values(teacherOutput, of: paths, "--teacher-output")
+        let files = try Self.values(teacherClasses, of: paths, "--teacher-classes")
+        let architectures = try models.sources(of: paths)
+        var rules: [String: TeacherRules] = [:]
+        for path in paths {
+            var own = TeacherRules()
+            own.architecture = architectures[path]
+            own.input = inputs[path]
+            own.output = outputs[path]
+            own.classes = try files[path].map(Self.classList)
+            if own != TeacherRules() { rules[path] = own }
+        }
+        return rules
+    }
+
+    /// Which model has which value: what is said of a path goes before what is said of a name, and that before '*'.
+    static func values<Value>(
+        _ options: [Named<Value>], of paths: [String], _ option: String
+    ) throws -> [String: Value] {
+        var values: [String: (rank: Int, value: Value)] = [:]
+        for named in options {
+            let byName = paths.filter { Teacher.name($0) == named.name }
+            let (rank, meant) =
+                paths.contains(named.name) ? (2, [named.name]) : named.name == "*" ? (0, paths) : (1, byName)
+            guard !meant.isEmpty else {
+                let known = paths.map(Teacher.name)
+                throw ValidationError(
+                    "\(option) names '\(named.name)', but the models are \(known.joined(separator: ", "))"
+                        + didYouMean(named.name, known))
+            }
+            guard rank == 0 || Set(meant).count == 1 else {
+                throw ValidationError(
+                    "\(option) names '\(named.name)', which is \(meant.joined(separator: " and ")); give the path")
+            }
+            for path in Set(meant) {
+                if let other = values[path], other.rank == rank {
+                    throw ValidationError("\(option) is given twice for '\(named.name)'")
+                }
+                if rank >= values[path]?.rank ?? 0 { values[path] = (rank, named.value) }
+            }
+        }
+        return values.mapValues(\.value)
+    }
+
+    private static func classList(_ path: String) throws -> TeacherRules.ClassList {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            let isThere = FileManager.default.fileExists(atPath: path)
+            throw Failure(
+                isThere ? .badInput : .noInput,
+                "'\(path)': expected a text file with a class name in each line, "
+                    + (isThere ? "found none that can be read" : "and there is no such file"))
+        }
+        let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+        return TeacherRules.ClassList(names.filter { !$0.isEmpty }, path: path)
+    }
+
+    /// As words of a command line that means the same elsewhere: models and files by their absolute paths.
+    func words(_ paths: [String], absolute: (String) -> String) -> [String] {
+        func word(_ name: String, _ value: String) -> String {
+            let path = paths.contains(name) ? name : paths.first { Teacher.name($0) == name }
+            return "\(path.map(absolute) ?? name)=\(value)"
+        }
+        var words = teacherInput.flatMap { ["--teacher-input", word($0.name, "\($0.value)")] }
+        words += teacherOutput.flatMap { ["--teacher-output", word($0.name, $0.value.rawValue)] }
+        words += teacherClasses.flatMap { ["--teacher-classes", word($0.name, absolute($0.value))] }
+        for named in models.architectures {
+            let file = absolute(named.value)
+            words += ["--architecture", named.name == "*" ? file : word(named.name, file)]
+        }
+        return words
+    }
+}
+
+/// Splits `NAME=VALUE`; a path may hold the sign, a rule does not.
+private func named(_ text: String, _ example: String) throws -> (name: String, value: String) {
+    guard let sign = text.lastIndex(of: "="), sign != text.startIndex else {
+        throw ValidationError(
+            "expected the name of a model and what is said of it, such as \(example), found '\(text)'")
+    }
+    return (String(text[..<sign]), String(text[sign...].dropFirst()))
+}
+
+@Sendable func inputRules(_ text: String) throws -> TeacherOptions.Named<InputRules> {
+    let (name, value) = try named(text, "conv=resize:32x32")
+    do {
+        return TeacherOptions.Named(name: name, value: try InputRules(parsing: value))
+    } catch {
+        throw ValidationError("\(error)")
+    }
+}
+
+@Sendable private func outputReading(_ text: String) throws -> TeacherOptions.Named<OutputReading> {
+    let (name, value) = try named(text, "conv=logits")
+    guard let reading = OutputReading(rawValue: value) else {
+        throw ValidationError("expected softmax, sigmoid or logits, found '\(value)'")
+    }
+    return TeacherOptions.Named(name: name, value: reading)
+}
+
+@Sendable private func classesFile(_ text: String) throws -> TeacherOptions.Named<String> {
+    guard let sign = text.firstIndex(of: "="), sign != text.startIndex, text.index(after: sign) < text.endIndex else {
+        throw ValidationError("expected the name of a model and a file, such as conv=labels.txt, found '\(text)'")
+    }
+    return TeacherOptions.Named(name: String(text[..<sign]), value: String(text[sign...].dropFirst()))
+}
