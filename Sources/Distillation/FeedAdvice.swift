@@ -19,6 +19,8 @@ extension FeedSearch {
     private static func pictures(from shape: Shape, to axes: [Int?]) -> [[InputStep]] {
         let isColorsFirst = axes.count == 3 && (axes[0] == 1 || axes[0] == 3) && axes[2] != axes[0]
         let channels = axes.count == 3 ? (isColorsFirst ? axes[0] : axes[2]) : 1
+        // A few long rows are frames with features, and no picture.
+        guard shape.rank != 2 || max(shape[0], shape[1]) <= 4 * min(shape[0], shape[1]) else { return [] }
         let first: [InputStep] = shape.rank == 2 ? [.reshape([shape[0], shape[1], 1])] : []
         var colors: [InputStep] = []
         if let channels, (2...4).contains(channels), shape.rank == 2 || shape.channels == 1 {

@@ -84,6 +84,10 @@ import Testing
                 "takes 'i' (784), but 'd.h5' has x (28, 28, 1); --teacher-input m=reshape:784 would fit"
             ),
             (
+                [10, 1152], [32, 32, 3],
+                "takes 'i' (32, 32, 3), but 'd.h5' has x (10, 1152); say how they fit with --teacher-input m=…"
+            ),
+            (
                 [300, 1024], [300, 1152],
                 "takes 'i' (300, 1152), but 'd.h5' has x (300, 1024); say how they fit with --teacher-input m=…"
             ),
