@@ -9,7 +9,9 @@ extension FeedSearch {
     static func steps(from shape: Shape, to input: Architecture.Input) -> [InputStep]? {
         let turned = permutations(of: shape.rank).map { [InputStep.transpose($0)] }
         let axes = input.axes.compactMap(\.self)
-        let flat: [[InputStep]] = axes.count == input.axes.count ? [[.reshape(Shape(axes))]] : []
+        // What a file says may be beyond every computer.
+        let isPossible = axes.reduce(1.0) { $0 * Double($1) } <= Double(InputStep.valueLimit)
+        let flat: [[InputStep]] = axes.count == input.axes.count && isPossible ? [[.reshape(Shape(axes))]] : []
         return (turned + pictures(from: shape, to: input.axes) + flat).first { steps in
             !steps.isEmpty && shapes(shape, steps)?.last.flatMap { Architecture.fit($0.axes, to: input) } != nil
         }
@@ -54,8 +56,8 @@ extension FeedSearch {
     /// Rules that cut the first dataset into the inputs, if it is as wide as all of them together.
     var partsInWords: String {
         let widths = inputs.map { $0.axes.last.flatMap(\.self) ?? 0 }
-        guard let first = datasets.first, let width = first.shape.last, widths.allSatisfy({ $0 > 0 }),
-            widths.reduce(0, +) == width,
+        guard let first = datasets.first, let width = first.shape.last,
+            widths.allSatisfy({ 0 < $0 && $0 <= width }), widths.reduce(0, +) == width,
             inputs.allSatisfy({ input in
                 let axes = first.shape.dropLast() + [input.axes.last.flatMap(\.self) ?? 0]
                 return Architecture.fit(Array(axes), to: input) != nil

@@ -100,6 +100,16 @@ import Testing
         }
     }
 
+    /// A file may ask for anything.
+    @Test func survivesAbsurdShapes() {
+        for axes in [[1 << 40, 1 << 40], [1 << 62, 3, 3], [.max, .max, .max]] {
+            #expect(
+                message { _ = try feeds([("i", axes)], [("x", [4, 4])]) }?.contains("but 'd.h5' has x (4, 4)") == true)
+            let two: [(String, [Int?])] = [("i", axes), ("j", axes)]
+            #expect(message { _ = try feeds(two, [("x", [4, 4])]) }?.contains("takes 2 inputs") == true)
+        }
+    }
+
     @Test func saysEverythingThatDoesNotFit() throws {
         let inputs: [(String, [Int?])] = [("rgb", [6]), ("audio", [2])]
         func refusal(_ datasets: [(String, [Int])], _ rules: String? = nil) -> String? {
