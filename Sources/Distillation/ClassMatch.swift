@@ -1,4 +1,4 @@
-import ModelFiles
+import Datasets
 import Tensors
 
 /// How a teacher's classes are matched with the data's.
@@ -14,29 +14,29 @@ public enum ClassMatch: Hashable, Sendable {
 
     /// Matches names; where both lists are there, one is the other in some order.
     ///
+    /// - Parameter source: Where the teacher's names are, in words.
     /// - Throws: What the differences are, as a sentence about the teacher.
-    init(
-        data: [String]?, teacher: [String]?, source: String, classCount: Int, holder: String
-    ) throws(ClassMismatch) {
-        if let teacher {
-            guard teacher.count == classCount else {
+    init(_ names: [String]?, in source: String, with data: ExampleFile) throws(ClassMismatch) {
+        if let names {
+            guard names.count == data.classCount else {
                 throw ClassMismatch(
-                    "\(source) names \(grouped(teacher.count)) classes, but \(holder) \(grouped(classCount))")
+                    "\(source) has \(grouped(names.count)) name\(names.count == 1 ? "" : "s"), but '\(data.path)' has "
+                        + "\(grouped(data.classCount)) classes")
             }
-            if let twice = repeated(teacher) { throw ClassMismatch("\(source) names the class '\(twice)' twice") }
+            if let twice = repeated(names) { throw ClassMismatch("\(source) has the class '\(twice)' twice") }
         }
-        guard let data, let teacher else {
+        guard let names, let wanted = data.classNames else {
             self = .assumed
             return
         }
-        if let twice = repeated(data) { throw ClassMismatch("\(holder) the class '\(twice)' twice") }
-        let places = Dictionary(uniqueKeysWithValues: teacher.enumerated().map { ($1, $0) }), known = Set(data)
-        let unknown = teacher.filter { !known.contains($0) }, missing = data.filter { places[$0] == nil }
+        if let twice = repeated(wanted) { throw ClassMismatch("'\(data.path)' names the class '\(twice)' twice") }
+        let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) }), known = Set(wanted)
+        let unknown = names.filter { !known.contains($0) }, missing = wanted.filter { places[$0] == nil }
         guard missing.isEmpty else {
             throw ClassMismatch(
-                "names the classes \(quoted(unknown)), where \(holder) \(quoted(missing)), in \(source)")
+                "\(source) has \(quoted(unknown)), which '\(data.path)' has not, and lacks \(quoted(missing))")
         }
-        let order = data.compactMap { places[$0] }
+        let order = wanted.compactMap { places[$0] }
         self = order == Array(order.indices) ? .named : .permuted(order)
     }
 }

@@ -9,7 +9,9 @@ extension FeedSearch {
     static func steps(from shape: Shape, to input: Architecture.Input) -> [InputStep]? {
         let turned = permutations(of: shape.rank).map { [InputStep.transpose($0)] }
         let axes = input.axes.compactMap(\.self)
-        let flat: [[InputStep]] = axes.count == input.axes.count ? [[.reshape(Shape(axes))]] : []
+        // What a file says may be beyond every computer.
+        let isPossible = axes.reduce(1.0) { $0 * Double($1) } <= Double(InputStep.valueLimit)
+        let flat: [[InputStep]] = axes.count == input.axes.count && isPossible ? [[.reshape(Shape(axes))]] : []
         return (turned + pictures(from: shape, to: input.axes) + flat).first { steps in
             !steps.isEmpty && shapes(shape, steps)?.last.flatMap { Architecture.fit($0.axes, to: input) } != nil
         }
@@ -19,6 +21,8 @@ extension FeedSearch {
     private static func pictures(from shape: Shape, to axes: [Int?]) -> [[InputStep]] {
         let isColorsFirst = axes.count == 3 && (axes[0] == 1 || axes[0] == 3) && axes[2] != axes[0]
         let channels = axes.count == 3 ? (isColorsFirst ? axes[0] : axes[2]) : 1
+        // A few long rows are frames with features, and no picture.
+        guard shape.rank != 2 || max(shape[0], shape[1]) <= 4 * min(shape[0], shape[1]) else { return [] }
         let first: [InputStep] = shape.rank == 2 ? [.reshape([shape[0], shape[1], 1])] : []
         var colors: [InputStep] = []
         if let channels, (2...4).contains(channels), shape.rank == 2 || shape.channels == 1 {
@@ -52,8 +56,8 @@ extension FeedSearch {
     /// Rules that cut the first dataset into the inputs, if it is as wide as all of them together.
     var partsInWords: String {
         let widths = inputs.map { $0.axes.last.flatMap(\.self) ?? 0 }
-        guard let first = datasets.first, let width = first.shape.last, widths.allSatisfy({ $0 > 0 }),
-            widths.reduce(0, +) == width,
+        guard let first = datasets.first, let width = first.shape.last,
+            widths.allSatisfy({ 0 < $0 && $0 <= width }), widths.reduce(0, +) == width,
             inputs.allSatisfy({ input in
                 let axes = first.shape.dropLast() + [input.axes.last.flatMap(\.self) ?? 0]
                 return Architecture.fit(Array(axes), to: input) != nil

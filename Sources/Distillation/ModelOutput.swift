@@ -128,7 +128,8 @@ func takeLogits(_ outputs: Tensor, as reading: OutputReading, task: Task) {
     }
 }
 
-private func isProbability(_ value: Float) -> Bool { value >= 0 && value <= 1 }
+/// Means of probabilities may be rounded to slightly more than 1.
+private func isProbability(_ value: Float) -> Bool { value >= 0 && value <= 1 + 1e-5 }
 
 private func logOdds(_ p: Float) -> Float {
     let p = min(max(p, 1e-12), 1)

@@ -82,14 +82,11 @@ public struct Teacher: Sendable {
                 file.architecture, data.inputs, rules: rules.input, holder: "'\(data.path)' has",
                 option: "--teacher-input \(Self.name(path))=")
         }
-        // Where the data cannot enter, the model's own shapes tell what it answers with.
-        let graph = try attempt { try file.graph(inputs: inputs?.shapes ?? file.architecture.inputShapes).graph }
+        let graph = try attempt { try Self.graph(of: file, inputs?.shapes) } ?? nil
         let classNames = rules.classes?.names ?? file.classNames
         let classes = try attempt {
             try ClassMatch(
-                data: data.classNames, teacher: classNames,
-                source: rules.classes.map { "'\($0.path)'" } ?? "its list of classes", classCount: data.classCount,
-                holder: "'\(data.path)' has")
+                classNames, in: rules.classes.map { "'\($0.path)'" } ?? "its own list of classes", with: data)
         }
         let output = try graph.flatMap { graph in
             try attempt {
@@ -111,6 +108,13 @@ public struct Teacher: Sendable {
         probe = data.train.selecting(Array(0..<min(data.train.count, 256)), name: "train")
     }
 
+    /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it answers with.
+    private static func graph(of file: borrowing KerasFile, _ shapes: [Shape]?) throws(ModelFileError) -> LayerGraph? {
+        if let shapes = shapes ?? file.architecture.inputShapes { return try file.graph(inputs: shapes).graph }
+        let guess = file.architecture.inputs.map { Shape($0.axes.map { $0 ?? 64 }) }
+        return try? file.graph(inputs: guess).graph
+    }
+
     private static func output(
         of graph: LayerGraph, _ path: String, data: ExampleFile, rules: TeacherRules, isDense: Bool, order: [Int]?
     ) throws(ModelFileError) -> ModelOutput {
@@ -118,8 +122,11 @@ public struct Teacher: Sendable {
             throw ModelFileError(.refused, path, ["has \(graph.outputs.count) outputs, expected one"])
         }
         let task = Task(data.labelKind), shape = graph.shape(of: graph.outputs[0])
-        let isOneUnit = shape == [1] && data.classCount == 2 && task == .oneClass && graph.head != .softmax
-        guard shape == [data.classCount] || isOneUnit else {
+        let isOneUnit =
+            shape.elementCount == 1 && data.classCount == 2 && task == .oneClass && graph.head != .softmax
+        // Axes of size 1 before the classes change nothing.
+        let hasClasses = shape.channels == data.classCount && shape.elementCount == data.classCount
+        guard hasClasses || isOneUnit else {
             let classes = shape.rank == 1 ? "\(grouped(shape.elementCount)) classes" : "an output of shape \(shape)"
             throw ModelFileError(.refused, path, ["has \(classes), but '\(data.path)' has \(grouped(data.classCount))"])
         }

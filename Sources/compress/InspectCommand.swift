@@ -9,7 +9,7 @@ struct InspectCommand: ParsableCommand {
         abstract: "Say what a model or architecture takes, layer by layer.",
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
-            additions for one example. The size of an architecture (.yaml) is that of the file that would be exported. \
+            additions for one example. The size of an architecture (.yaml) is that of the file that would be exported, but for the names of classes. \
             With --budget the exit code is 1 if all models together take more.
 
             Examples:

@@ -130,7 +130,7 @@ import Testing
                     return "2 teachers do not fit:\n"
                         + "'\(other)': 3 problems: takes 'input' (7), but '\(data)' has x (6); "
                         + "say how they fit with --teacher-input other=…; "
-                        + "its list of classes names 4 classes, but '\(data)' has 3; has 4 classes, but '\(data)' has 3\n"
+                        + "its own list of classes has 4 names, but '\(data)' has 3 classes; has 4 classes, but '\(data)' has 3\n"
                         + "could not open '\($0.path("absent.h5"))': there is no such file"
                 }, scene, scene.request([good, other, scene.path("absent.h5")]))
         }

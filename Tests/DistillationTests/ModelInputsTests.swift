@@ -84,6 +84,10 @@ import Testing
                 "takes 'i' (784), but 'd.h5' has x (28, 28, 1); --teacher-input m=reshape:784 would fit"
             ),
             (
+                [10, 1152], [32, 32, 3],
+                "takes 'i' (32, 32, 3), but 'd.h5' has x (10, 1152); say how they fit with --teacher-input m=…"
+            ),
+            (
                 [300, 1024], [300, 1152],
                 "takes 'i' (300, 1152), but 'd.h5' has x (300, 1024); say how they fit with --teacher-input m=…"
             ),
@@ -93,6 +97,16 @@ import Testing
         // The advice is good: what it names makes the examples fit.
         if let rules = expected.split(separator: "m=").last?.split(separator: " would fit"), expected.hasSuffix("fit") {
             #expect(try feeds([("i", wanted)], [("x", found)], rules: String(rules[0])).count == 1)
+        }
+    }
+
+    /// A file may ask for anything.
+    @Test func survivesAbsurdShapes() {
+        for axes in [[1 << 40, 1 << 40], [1 << 62, 3, 3], [.max, .max, .max]] {
+            #expect(
+                message { _ = try feeds([("i", axes)], [("x", [4, 4])]) }?.contains("but 'd.h5' has x (4, 4)") == true)
+            let two: [(String, [Int?])] = [("i", axes), ("j", axes)]
+            #expect(message { _ = try feeds(two, [("x", [4, 4])]) }?.contains("takes 2 inputs") == true)
         }
     }
 

@@ -154,9 +154,9 @@ import Testing
             }
             #expect(
                 refusal(["class 2", "cat", "class 1"])
-                    == "'\(path)': names the classes 'cat', where '\(data)' has 'class 0', in 'labels.txt'")
-            #expect(refusal(["a", "b"]) == "'\(path)': 'labels.txt' names 2 classes, but '\(data)' has 3")
-            #expect(refusal(["a", "b", "a"]) == "'\(path)': 'labels.txt' names the class 'a' twice")
+                    == "'\(path)': 'labels.txt' has 'cat', which '\(data)' has not, and lacks 'class 0'")
+            #expect(refusal(["a", "b"]) == "'\(path)': 'labels.txt' has 2 names, but '\(data)' has 3 classes")
+            #expect(refusal(["a", "b", "a"]) == "'\(path)': 'labels.txt' has the class 'a' twice")
         }
     }
 }
