@@ -193,6 +193,7 @@ extension ArchitectureFile {
         }
         let names = try layerNames()
         var layers: [Architecture.Layer] = [], problems: [String] = []
+        let known = Set(names + inputs.map(\.name))
         for (index, entry) in entries.enumerated() {
             if index == 0, inputs.count > 1, entry.from == nil {
                 problems.append("line \(entry.line): the first layer needs 'from', as there are several inputs")
@@ -202,12 +203,20 @@ extension ArchitectureFile {
             layers.append(
                 Architecture.Layer(
                     names[index], entry.className, options,
-                    calls: [(entry.from ?? [previous]).map { Architecture.Source($0) }], line: entry.line))
+                    calls: [(entry.from ?? [previous]).map { Self.source($0, among: known) }], line: entry.line))
         }
         guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
         return Architecture(
             origin: path, name: name, dialect: .keras3, inputs: filled(inputs, with: input), layers: layers,
             outputs: [Architecture.Source(names[names.count - 1])], isStrict: true)
+    }
+
+    /// `name`, or `name:1` for the second result of a layer that has several.
+    private static func source(_ text: String, among names: Set<String>) -> Architecture.Source {
+        guard !names.contains(text), let colon = text.lastIndex(of: ":"),
+            let tensor = Int(text[text.index(after: colon)...])
+        else { return Architecture.Source(text) }
+        return Architecture.Source(String(text[..<colon]), tensor: tensor)
     }
 
     private func filled(_ inputs: [Architecture.Input], with shape: Shape?) -> [Architecture.Input] {

@@ -174,6 +174,7 @@ private struct ConfigurationWriter {
     }
 
     private func reference(_ source: Architecture.Source, arguments: [JSON] = []) -> JSON {
-        .array([.string(nameOf[source.layer] ?? source.layer), .integer(source.call), 0] + arguments)
+        .array(
+            [.string(nameOf[source.layer] ?? source.layer), .integer(source.call), .integer(source.tensor)] + arguments)
     }
 }

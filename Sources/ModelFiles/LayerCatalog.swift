@@ -6,6 +6,8 @@ struct LayerPart: Sendable {
     enum Input: Sendable {
         /// Everything the Keras layer reads.
         case all
+        /// What the Keras layer reads at these positions, as far as it reads so much.
+        case positions(Range<Int>)
         /// The result of an earlier part.
         case part(Int)
     }
@@ -16,6 +18,8 @@ struct LayerPart: Sendable {
     var inputs: [Input]
     /// Whether it works on every step of the first axis by itself.
     var overSteps = false
+    /// Whether its output is a result of the Keras layer: of several, in their order; if no part is, the last one's.
+    var isResult = false
 
     /// The only part of a layer.
     init(_ layer: any Layer) { self.init("", layer) }
@@ -33,6 +37,14 @@ struct LayerPart: Sendable {
             if index > 0 { part.inputs = [.part(index - 1)] }
             return part
         }
+    }
+}
+
+extension [LayerPart] {
+    /// The parts whose outputs are the results of the Keras layer.
+    var results: [Int] {
+        let named = indices.filter { self[$0].isResult }
+        return named.isEmpty ? [Int](indices.suffix(1)) : named
     }
 }
 

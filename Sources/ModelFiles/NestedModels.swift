@@ -172,12 +172,7 @@ struct NestedModels {
         }
         let flatCall = call * layer.calls.count + node
         guard layer.model != nil else {
-            guard reference.tensor == 0 else {
-                throw ConfigurationError(
-                    "reads result \(reference.tensor) of '\(reference.layer)'; only layers with one result are supported"
-                )
-            }
-            return Architecture.Source(scope.prefix + layer.name, call: flatCall)
+            return Architecture.Source(scope.prefix + layer.name, call: flatCall, tensor: reference.tensor)
         }
         let inside = try inner(layer, in: scope)
         guard inside.model.outputs.indices.contains(reference.tensor) else {
