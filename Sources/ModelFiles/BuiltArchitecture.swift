@@ -230,6 +230,11 @@ private struct GraphBuilder {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
             return []
         }
+        let used = recipe.parts.map { $0.readCount(of: inputs.count) }.max() ?? 0
+        guard used == inputs.count else {
+            problems.append("\(layer.place): reads \(inputs.count) values, of which it uses \(used)")
+            return []
+        }
         var results: [LayerGraph.Value] = [], reads: [LayerGraph.Value?] = []
         for (position, part) in recipe.parts.enumerated() {
             let read = part.inputs.flatMap { input in
@@ -241,7 +246,7 @@ private struct GraphBuilder {
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
-                let result = try graph.call(id, read, overSteps: part.overSteps)
+                let result = try graph.call(id, read, stepAxes: part.stepAxes)
                 guard graph.shape(of: result).elementCount <= Self.valueLimit else {
                     problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
                     return []

@@ -180,7 +180,7 @@ extension KerasConfiguration {
             layer.model = try KerasConfiguration(inner)
             layer.isDistributed = true
         } else if let activation = options["activation"], let activationClass = activation["class_name"]?.string,
-            activation["config"]?.object != nil, activationClass != "function"
+            activation["config"]?.object != nil, activationClass != "function", !LayerCatalog.takesStates(className)
         {
             layer.model = withSeparateActivation(layer, activation, activationClass)
             layer.hasSeparateActivation = true
@@ -260,22 +260,30 @@ extension KerasConfiguration {
     private static func keras2Call(_ elements: [JSON]) throws(ConfigurationError) -> [Reference] {
         var call: [Reference] = []
         for element in elements {
-            guard let reference = reference(element) else {
+            if let reference = reference(element) {
+                call.append(reference)
+                try refuseArguments(element[3])
+            } else if let inner = element.array, !inner.isEmpty, inner.allSatisfy({ $0.array != nil }) {
+                // The states of one cell of a stack are a list of their own.
+                call += try keras2Call(inner)
+            } else {
                 throw ConfigurationError("the inbound node \(element) names no layer, node and tensor")
             }
-            call.append(reference)
-            try refuseArguments(element[3])
         }
         return call
     }
 
     private static func keras3Call(_ node: JSON) throws(ConfigurationError) -> [Reference] {
-        try refuseArguments(node["kwargs"])
-        let arguments = node["args"] ?? []
+        let states = node["kwargs"]?["initial_state"] ?? nil, arguments = node["args"] ?? []
+        // With states Keras 3 has no mask but the one that is given, and ours is the one that follows the graph.
+        guard tensors(states).isEmpty || tensors(node["kwargs"]?["mask"] ?? nil).isEmpty else {
+            throw ConfigurationError("is called with 'initial_state' and 'mask', which together are not supported")
+        }
+        try refuseArguments(node["kwargs"], besides: tensors(states).isEmpty ? [] : ["initial_state"])
         guard !holdsNumbers(arguments) else {
             throw ConfigurationError("operations with constant numbers are not supported")
         }
-        return tensors(arguments)
+        return tensors(arguments) + tensors(states)
     }
 
     private static func holdsNumbers(_ json: JSON) -> Bool {
@@ -294,8 +302,10 @@ extension KerasConfiguration {
     /// Arguments of a call that would change what the layer does.
     ///
     /// A mask follows the graph by itself.
-    private static func refuseArguments(_ arguments: JSON?) throws(ConfigurationError) {
-        for member in arguments?.object?.members ?? [] where !member.value.isNull {
+    private static func refuseArguments(
+        _ arguments: JSON?, besides known: Set<String> = []
+    ) throws(ConfigurationError) {
+        for member in arguments?.object?.members ?? [] where !member.value.isNull && !known.contains(member.key) {
             let isHarmless = member.key == "mask" || (member.key == "training" && member.value == false)
             guard isHarmless else { throw ConfigurationError("is called with '\(member.key)', which is not supported") }
         }

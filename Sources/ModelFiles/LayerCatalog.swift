@@ -16,8 +16,8 @@ struct LayerPart: Sendable {
     var suffix: String
     var layer: any Layer
     var inputs: [Input]
-    /// Whether it works on every step of the first axis by itself.
-    var overSteps = false
+    /// How many leading axes it works on every step of by itself.
+    var stepAxes = 0
     /// Whether its output is a result of the Keras layer: of several, in their order; if no part is, the last one's.
     var isResult = false
 
@@ -28,6 +28,17 @@ struct LayerPart: Sendable {
         self.suffix = suffix
         self.layer = layer
         self.inputs = inputs
+    }
+
+    /// How many of `count` values that the Keras layer reads it uses.
+    func readCount(of count: Int) -> Int {
+        inputs.map { input in
+            switch input {
+            case .all: count
+            case .positions(let range): min(range.upperBound, count)
+            case .part: 0
+            }
+        }.max() ?? 0
     }
 
     /// Parts, each of which reads the one before.
@@ -53,7 +64,7 @@ enum LayerCatalog {
     typealias Recipe = @Sendable (inout LayerSettings) -> [LayerPart]
 
     static let recipes: [String: Recipe] = [
-        basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, merging,
+        basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, recurrent, merging,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
     /// Builds the parts of a layer.
@@ -70,6 +81,10 @@ enum LayerCatalog {
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
         if className == "Lambda" {
             return "Lambda layers hold Python code, which is never run"
+        }
+        if className.hasPrefix("ConvLSTM") {
+            return "convolutional recurrent layers are not supported; a convolution inside TimeDistributed, then "
+                + "TimeDistributed Flatten and an LSTM, takes its place in a model that is trained anew"
         }
         return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }

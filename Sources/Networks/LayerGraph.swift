@@ -24,7 +24,8 @@ public struct LayerGraph: Sendable {
         let entry: Int
         let inputs: [Value]
         let plan: LayerPlan
-        /// The steps of a first axis that is treated as part of the batch (Keras's TimeDistributed); 1 for none.
+        /// How many leading axes are treated as part of the batch (Keras's TimeDistributed), and the steps they have.
+        let stepAxes: Int
         let steps: Int
         let output: Value
     }
@@ -78,19 +79,19 @@ public struct LayerGraph: Sendable {
 
     /// Uses a layer on values, each time with the same parameters.
     ///
-    /// - Parameter overSteps: Whether the layer works on every step of the first axis by itself.
+    /// - Parameter stepAxes: How many leading axes the layer works on every step of by itself.
     public mutating func call(
-        _ id: LayerID, _ values: [Value], overSteps: Bool = false
+        _ id: LayerID, _ values: [Value], stepAxes: Int = 0
     ) throws(ShapeError) -> Value {
         let entry = entries[id.index]
-        var steps = 1
-        var inputShapes = values.map { shapes[$0.index] }
-        if overSteps {
-            guard inputShapes.count == 1, let first = inputShapes[0].axes.first, inputShapes[0].rank >= 2 else {
-                throw ShapeError("needs one input with a time axis, found \(list(inputShapes))")
+        var inputShapes = values.map { shapes[$0.index] }, leading: [Int] = []
+        if stepAxes > 0 {
+            leading = Array(inputShapes[0].axes.prefix(stepAxes))
+            guard inputShapes.allSatisfy({ $0.rank > stepAxes && Array($0.axes.prefix(stepAxes)) == leading }) else {
+                let axes = stepAxes == 1 ? "a time axis" : "\(stepAxes) time axes"
+                throw ShapeError("needs one input with \(axes), found \(list(inputShapes))")
             }
-            steps = first
-            inputShapes = [Shape(Array(inputShapes[0].axes.dropFirst()))]
+            inputShapes = inputShapes.map { Shape(Array($0.axes.dropFirst(stepAxes))) }
         }
         let plan = try entry.layer.plan(for: inputShapes)
         if let specs = entry.specs {
@@ -101,10 +102,13 @@ public struct LayerGraph: Sendable {
             entries[id.index].specs = plan.parameters
         }
         let output = Value(index: shapes.count)
-        shapes.append(overSteps ? Shape([steps] + plan.output.axes) : plan.output)
-        let rule = overSteps ? .first : plan.mask
+        shapes.append(Shape(leading + plan.output.axes))
+        let rule = stepAxes > 0 ? .first : plan.mask
         masks.append(mask(rule, of: values, node: nodes.count))
-        nodes.append(Node(entry: id.index, inputs: values, plan: plan, steps: steps, output: output))
+        nodes.append(
+            Node(
+                entry: id.index, inputs: values, plan: plan, stepAxes: stepAxes, steps: leading.reduce(1, *),
+                output: output))
         return output
     }
 

@@ -201,8 +201,8 @@ public struct ForwardPass {
     public var inputCount: Int { node.inputs.count }
 
     fileprivate func perStep(_ tensor: Tensor) -> Tensor {
-        if node.steps == 1 && !addsRow { return tensor }
-        let axes = node.steps == 1 ? tensor.shape.axes : Array(tensor.shape.axes.dropFirst())
+        if node.stepAxes == 0 && !addsRow { return tensor }
+        let axes = Array(tensor.shape.axes.dropFirst(node.stepAxes))
         return tensor.viewed(count: count, shape: Shape(addsRow ? [1] + axes : axes))
     }
 
@@ -220,7 +220,7 @@ public struct ForwardPass {
 
     /// One number a frame (B, T), or nil where every frame is real.
     public func inputMask(_ position: Int = 0) -> Tensor? {
-        node.steps == 1 ? workspace.mask(of: node.inputs[position], count: examples) : nil
+        node.stepAxes == 0 ? workspace.mask(of: node.inputs[position], count: examples) : nil
     }
 
     public var outputMask: Tensor? { workspace.mask(of: node.output, count: examples) }

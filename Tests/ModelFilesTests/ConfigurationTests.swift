@@ -259,7 +259,7 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
                             input("x", [4]), dense("a", 0), dense("b", 2, ["activation": "glu"]),
                             [
                                 "class_name": "LSTM",
-                                "config": ["name": "c", "units": 3, "stateful": true, "activation": "gelu"],
+                                "config": ["name": "c", "units": 3, "time_major": true, "activation": "glu"],
                             ],
                         ]
                     ],
@@ -267,8 +267,9 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
                 """
                 'model.h5': 4 problems: layer 'a' (Dense): option 'units': expected a whole number from 1 to 16777216, found 0; \
                 layer 'b' (Dense): the activation 'glu' is not supported; \
-                layer 'c' (LSTM): option 'activation': "gelu" is not supported inside a recurrent layer; \
-                layer 'c' (LSTM): option 'stateful': only false is supported, found true
+                layer 'c' (LSTM): option 'time_major': true makes time the axis of the examples, so that no example \
+                stands by itself; make the layer again with false, its weights are the same; \
+                layer 'c' (LSTM): the activation 'glu' is not supported
                 """
             ),
             (
