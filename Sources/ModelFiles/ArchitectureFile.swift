@@ -156,9 +156,17 @@ extension ArchitectureFile {
             guard let members = value.members else { return nil }
             return JSON.Object(
                 members.map { member in
-                    let isLayer = member.key == "layer" || member.key == "backward_layer"
-                    return JSON.Object.Member(member.key, isLayer ? wrapped(member.value) : member.value.json)
+                    switch member.key {
+                    case "layer", "backward_layer": JSON.Object.Member(member.key, wrapped(member.value))
+                    case "cell", "cells": JSON.Object.Member(member.key, cells(member.value))
+                    default: JSON.Object.Member(member.key, member.value.json)
+                    }
                 })
+        }
+
+        /// One cell, or a list of them.
+        private func cells(_ value: YAMLValue) -> JSON {
+            value.elements.map { .array($0.map(wrapped)) } ?? wrapped(value)
         }
 
         private func wrapped(_ value: YAMLValue) -> JSON {

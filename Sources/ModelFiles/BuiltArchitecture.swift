@@ -246,7 +246,7 @@ private struct GraphBuilder {
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
-                let result = try graph.call(id, read, stepAxes: part.stepAxes)
+                let result = try graph.call(id, read, stepAxes: part.stepAxes, masks: part.masks)
                 guard graph.shape(of: result).elementCount <= Self.valueLimit else {
                     problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
                     return []

@@ -16,7 +16,8 @@ struct KerasConfiguration {
         var uses: [[Reference]] = []
         /// The model inside, if the layer is one, or distributes one over time.
         var model: KerasConfiguration?
-        var isDistributed = false
+        /// How many axes of time it distributes the model over.
+        var timeAxes = 0
         /// Whether the model is only the layer itself and its activation, which is a layer too.
         var hasSeparateActivation = false
 
@@ -174,11 +175,9 @@ extension KerasConfiguration {
             layer.className = operation
         } else if modelClasses.contains(className) {
             layer.model = try KerasConfiguration(json)
-        } else if className == "TimeDistributed", let inner = options["layer"],
-            let innerClass = inner["class_name"]?.string, modelClasses.contains(innerClass)
-        {
-            layer.model = try KerasConfiguration(inner)
-            layer.isDistributed = true
+        } else if className == "TimeDistributed", let (model, timeAxes) = distributedModel(options) {
+            layer.model = try KerasConfiguration(model)
+            layer.timeAxes = timeAxes
         } else if let activation = options["activation"], let activationClass = activation["class_name"]?.string,
             activation["config"]?.object != nil, activationClass != "function", !LayerCatalog.takesStates(className)
         {
@@ -186,6 +185,19 @@ extension KerasConfiguration {
             layer.hasSeparateActivation = true
         }
         return layer
+    }
+
+    /// The model inside a TimeDistributed, perhaps through others, and how many of them there are.
+    private static func distributedModel(_ options: JSON.Object) -> (JSON, timeAxes: Int)? {
+        var inner = options["layer"], timeAxes = 1
+        while inner?["class_name"] == "TimeDistributed", timeAxes < 16 {
+            inner = inner?["config"]?["layer"]
+            timeAxes += 1
+        }
+        guard let inner, let className = inner["class_name"]?.string, modelClasses.contains(className) else {
+            return nil
+        }
+        return (inner, timeAxes)
     }
 
     /// A layer whose activation is a layer: the two, one after the other.

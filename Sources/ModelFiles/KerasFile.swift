@@ -169,10 +169,14 @@ extension KerasFile {
     private func read(_ built: BuiltArchitecture) throws -> ParameterVector {
         let weights = ParameterVector(zeros: built.graph.layout)
         var problems: [String] = []
-        for (slot, stored) in WeightMatch(built, groups).pairs {
+        for (slot, stored, layout) in WeightMatch(built, groups).pairs {
             let dataset = try file.root.dataset(stored.path)
             let tensor = weights[slot.entry]
-            try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
+            if let layout {
+                layout.convert(try dataset.read(), into: tensor)
+            } else {
+                try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
+            }
             if let problem = slot.problem(with: tensor) { problems.append("\(slot): \(problem)") }
         }
         guard problems.isEmpty else {

@@ -18,6 +18,8 @@ struct LayerPart: Sendable {
     var inputs: [Input]
     /// How many leading axes it works on every step of by itself.
     var stepAxes = 0
+    /// What becomes of masks.
+    var masks = LayerGraph.MaskPassing.byLayer
     /// Whether its output is a result of the Keras layer: of several, in their order; if no part is, the last one's.
     var isResult = false
 
@@ -75,8 +77,15 @@ enum LayerCatalog {
             settings.fail(refusal(of: className, settings))
             return []
         }
-        return recipe(&settings)
+        var parts = recipe(&settings)
+        if settings.dialect == .keras2 && maskless2.contains(className) {
+            for index in parts.indices { parts[index].masks = .dropped }
+        }
+        return parts
     }
+
+    /// Layers that pass masks on in Keras 3, and drop them in Keras 2.
+    private static let maskless2: Set = ["Rescaling", "Normalization", "Identity"]
 
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
         if className == "Lambda" {

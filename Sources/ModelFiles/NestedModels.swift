@@ -8,7 +8,8 @@ struct NestedModels {
         /// How often it is called altogether, by all that is around it.
         let callCount: Int
         let isTrainable: Bool
-        let isDistributed: Bool
+        /// How many axes of time TimeDistributed has it work over.
+        let timeAxes: Int
         let owner: String?
         /// What it is given as its inputs, by call and position.
         let argument: (_ call: Int, _ position: Int, _ depth: Int) throws(ConfigurationError) -> Architecture.Source
@@ -39,7 +40,7 @@ struct NestedModels {
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw ConfigurationError("two inputs have the same name") }
         var scope = Scope(
-            model: model, prefix: "", callCount: 1, isTrainable: true, isDistributed: false, owner: nil
+            model: model, prefix: "", callCount: 1, isTrainable: true, timeAxes: 0, owner: nil
         ) { _, position, _ in Architecture.Source(names[position]) }
         try index(&scope)
         try flattening.addLayers(of: scope)
@@ -104,7 +105,7 @@ struct NestedModels {
             } catch {
                 problems += error.problems.map { "layer '\(scope.prefix)\(layer.name)': \($0)" }
             }
-            let flat = scope.isDistributed ? Self.distributed(layer) : layer
+            let flat = (0..<scope.timeAxes).reduce(layer) { layer, _ in Self.distributed(layer) }
             // References are resolved by this very name, so it must not be changed.
             let name = scope.prefix + layer.name
             guard names.insert(name).inserted else { throw ConfigurationError("two layers are named '\(name)'") }
@@ -144,7 +145,7 @@ struct NestedModels {
             model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/",
             callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
-            isDistributed: scope.isDistributed || layer.isDistributed, owner: scope.owner ?? layer.name
+            timeAxes: scope.timeAxes + layer.timeAxes, owner: scope.owner ?? layer.name
         ) { (call, position, depth) throws(ConfigurationError) in
             let references = layer.calls[call % layer.calls.count]
             guard references.indices.contains(position) else {

@@ -63,9 +63,11 @@ extension LayerCatalog {
             return []
         }
         settings.write(wrapped.json(inner.written, asClass: inner.writtenClass), to: "layer")
+        let masks = settings.dialect == .keras2 ? LayerGraph.MaskPassing.byLayer : .kept
         return parts.map { part in
             var part = part
             part.stepAxes += 1
+            part.masks = masks
             // The layer inside is called with one value: no states come along.
             part.inputs = part.inputs.filter { if case .positions(let range) = $0 { range.contains(0) } else { true } }
             return part

@@ -3,8 +3,12 @@
 Like those of fixture_models.py, which imports this file at its end.
 """
 
+import json
 
-from fixture_models import fixture, is_keras3, masked, side_by_side, standard_normal
+import h5py
+import numpy as np
+
+from fixture_models import FIXTURES, fixture, is_keras3, masked, side_by_side, standard_normal
 
 
 def flattened(values):
@@ -211,3 +215,204 @@ def stateful(keras):
     x = keras.Input(batch_shape=(4, 3, 2), name="input")
     outputs = [layer(2, stateful=True, name=name)(x) for name, layer in recurrent_layers(keras).items()]
     return keras.Model(x, outputs, name="model")
+
+
+# CuDNN
+
+
+def in_cudnn_layout(path):
+    """The weights as CuDNNLSTM and CuDNNGRU store them, by Keras 2's own conversion."""
+    from tf_keras.src.saving.legacy.hdf5_format import _convert_rnn_weights
+
+    with h5py.File(path, "r+") as file:
+        for group in file["model_weights"].values():
+            names = [name for name in group.attrs.get("weight_names", [])]
+            for start in range(0, len(names), 3):
+                datasets = [group[name] for name in names[start : start + 3]]
+                weights = [dataset[()] for dataset in datasets]
+                kind = "CuDNNLSTM" if weights[1].shape[1] == 4 * weights[1].shape[0] else "CuDNNGRU"
+                converted = _convert_rnn_weights(type(kind, (), {})(), weights)
+                for name, value in zip(names[start : start + 3], converted):
+                    del group[name]
+                    group[name] = np.asarray(value, "float32")
+
+
+def of_cudnn_classes(path):
+    """The same, in layers of those classes with the options that they have."""
+    in_cudnn_layout(path)
+    kept = "name trainable dtype units return_sequences return_state go_backwards stateful".split()
+
+    def convert(layer):
+        if layer["class_name"] in ("LSTM", "GRU"):
+            layer["class_name"] = "CuDNN" + layer["class_name"]
+            layer["config"] = {key: layer["config"][key] for key in kept}
+        elif "layer" in layer["config"]:
+            convert(layer["config"]["layer"])
+
+    with h5py.File(path, "r+") as file:
+        configuration = json.loads(file.attrs["model_config"])
+        for layer in configuration["config"]["layers"]:
+            convert(layer)
+        file.attrs["model_config"] = json.dumps(configuration)
+
+
+def cudnn_shaped(keras):
+    layers = keras.layers
+    return side_by_side(
+        keras,
+        (4, 2),
+        layers.LSTM(3, name="lstm"),
+        layers.GRU(3, return_sequences=True, go_backwards=True, name="gru"),
+        layers.Bidirectional(layers.LSTM(2), name="both"),
+    )
+
+
+@fixture("LSTM and GRU with weights in CuDNN's layout", keras2=True, keras3=False, compact=False)
+def cudnn_weights(keras):
+    return cudnn_shaped(keras)
+
+
+FIXTURES[-1].rewrite = in_cudnn_layout
+
+
+@fixture("CuDNNLSTM and CuDNNGRU", keras2=True, keras3=False, reloads=False, compact=False)
+def cudnn_layers(keras):
+    return cudnn_shaped(keras)
+
+
+FIXTURES[-1].rewrite = of_cudnn_classes
+
+
+# TimeDistributed
+
+
+@fixture("TimeDistributed recurrent layers, models, and TimeDistributed in itself", keras2=True)
+def time_distributed_recurrent(keras):
+    layers = keras.layers
+    x = keras.Input((2, 3, 4, 2), name="input")
+    distributed = layers.TimeDistributed
+
+    def model(name):
+        inner = keras.Input((4, 2))
+        sequence = layers.GRU(2, return_sequences=True, name=f"{name}_gru")(inner)
+        both = layers.Bidirectional(layers.LSTM(2), name=f"{name}_both")(sequence)
+        return keras.Model(inner, both, name=name)
+
+    first = distributed(distributed(layers.LSTM(3)), name="lstm")(x)
+    outputs = [
+        first,
+        distributed(distributed(layers.Dense(2, activation="tanh")), name="dense")(x),
+        distributed(distributed(model("inner")), name="model")(x),
+        distributed(distributed(layers.Bidirectional(layers.GRU(2, return_sequences=True))), name="both")(x),
+        distributed(layers.RNN([layers.LSTMCell(2), layers.GRUCell(3)]), name="stack")(first),
+    ]
+    return keras.Model(x, outputs, name="model")
+
+
+def documents(generator, shapes):
+    """Sentences of words: 0 is no word, and the last sentences of some documents are empty."""
+    x = generator.integers(1, 7, (6, *shapes[0])).astype("float32")
+    for document, sentence, words in [(0, 1, 2), (1, 0, 3), (2, 2, 0), (3, 1, 0), (3, 2, 0), (4, 0, 1)]:
+        x[document, sentence, words:] = 0
+    full = x.copy()
+    full[..., 0] = 1
+    return [x, full]
+
+
+@fixture("masks of words and of sentences, each stopping its own LSTM", inputs=documents, keras2=True, keras3=False)
+def masking_documents(keras):
+    layers = keras.layers
+    x, full = keras.Input((3, 4), name="input"), keras.Input((3, 4), name="full")
+    words = layers.Embedding(7, 3, mask_zero=True, name="embedding")(x)
+    sentences = layers.TimeDistributed(layers.LSTM(3), name="sentences")(words)
+    inner = layers.TimeDistributed(layers.Embedding(7, 3, mask_zero=True), name="inner")(full)
+    means = layers.TimeDistributed(layers.GlobalAveragePooling1D(), name="means")(
+        layers.TimeDistributed(layers.GRU(2, return_sequences=True), name="states")(inner)
+    )
+    return keras.Model([x, full], [sentences, layers.GRU(2, name="documents")(sentences), means], name="model")
+
+
+# What becomes of masks: a layer of each class, then a GRU that sees the mask or does not.
+
+
+def probes(keras):
+    """Each layer with the class it stands for; what they give is (8, 2)."""
+    layers = keras.layers
+    passing = [
+        layers.Activation("tanh"), layers.ActivityRegularization(l2=0.1), layers.AlphaDropout(0.1),
+        layers.BatchNormalization(), layers.Dense(2), layers.Dropout(0.1), layers.ELU(), layers.GaussianDropout(0.1),
+        layers.GaussianNoise(0.1), layers.LayerNormalization(), layers.LeakyReLU(), layers.PReLU(), layers.ReLU(),
+        layers.SpatialDropout1D(0.1), layers.TimeDistributed(layers.Dense(2)),
+        layers.LSTM(2, return_sequences=True), layers.Bidirectional(layers.GRU(1, return_sequences=True)),
+        layers.RNN([layers.GRUCell(2), layers.LSTMCell(2)], return_sequences=True),
+        layers.Rescaling(0.5), layers.Identity(),
+    ]
+    dropping = [
+        layers.Conv1D(2, 3, padding="same"), layers.MaxPooling1D(3, strides=1, padding="same"),
+        layers.AveragePooling1D(3, strides=1, padding="same"), layers.Reshape((8, 2)), layers.UpSampling1D(1),
+        layers.ZeroPadding1D((0, 0)), layers.Cropping1D((0, 0)), layers.SeparableConv1D(2, 3, padding="same"),
+    ]
+    return passing + dropping
+
+
+def mask_table(keras):
+    layers = keras.layers
+    x = keras.Input((8, 2), name="input")
+    tensor = layers.Masking(name="masking")(x)
+    outputs = []
+    for layer in probes(keras):
+        gru = layers.GRU(1, return_sequences=True, name=f"after_{layer.name}")
+        outputs.append(gru(layer(tensor)))
+    turned = layers.Permute((2, 1), name="turned_back")(layers.Permute((2, 1), name="turned")(tensor))
+    outputs.append(layers.GRU(1, return_sequences=True, name="after_permute")(turned))
+    flat = layers.RepeatVector(3, name="repeat_vector")(layers.Flatten(name="flatten")(tensor))
+    outputs.append(layers.GRU(1, return_sequences=True, name="after_repeat_vector")(flat))
+    outputs.append(layers.GlobalAveragePooling1D(keepdims=True, name="mean")(tensor))
+    return keras.Model(x, outputs, name="model")
+
+
+@fixture("which layers pass a mask on", inputs=masked(empty=False), keras2=True, keras3=False)
+def masking_table(keras):
+    return mask_table(keras)
+
+
+@fixture("which layers pass a mask on", inputs=masked(empty=False), suffix="-opnodes", reloads=False)
+def masking_table_(keras):
+    return mask_table(keras)
+
+
+def joined_masks(keras):
+    """Concatenate in time and along features; the second input may have no mask where that is possible."""
+    layers = keras.layers
+    a, b, c = (keras.Input((8, 2), name=name) for name in "abc")
+    masks = [layers.Masking(name=f"masking_{name}")(tensor) for name, tensor in [("a", a), ("b", b)]]
+    gru = layers.GRU(2, return_sequences=True, name="gru")
+    outputs = [
+        gru(layers.Concatenate(axis=1, name="in_time")(masks)),
+        layers.GRU(2, return_sequences=True, name="features")(layers.Concatenate(name="along_features")(masks)),
+        layers.GRU(2, return_sequences=True, name="some")(layers.Concatenate(name="with_unmasked")([masks[0], c])),
+        layers.GlobalAveragePooling1D(name="mean")(layers.Concatenate(axis=1, name="to_average")(masks)),
+        layers.GRU(2, return_sequences=True, name="added")(layers.Add(name="add")([masks[1], c])),
+    ]
+    if is_keras3(keras):
+        outputs.append(
+            layers.GRU(2, return_sequences=True, name="in_time_some")(
+                layers.Concatenate(axis=1, name="unmasked_in_time")([masks[0], c])
+            )
+        )
+    return keras.Model([a, b, c], outputs, name="model")
+
+
+def three_masks(generator, shapes):
+    a, b, c = masked(empty=False)(generator, shapes)
+    return [a, b[[1, 4, 0, 3, 2, 5]], c[[2, 0, 1, 5, 4, 3]]]
+
+
+@fixture("Concatenate of masks, in time and along features", inputs=three_masks, keras2=True, keras3=False)
+def masking_joined(keras):
+    return joined_masks(keras)
+
+
+@fixture("Concatenate of masks, in time and along features", inputs=three_masks, suffix="-opnodes", reloads=False)
+def masking_joined_(keras):
+    return joined_masks(keras)
