@@ -4,15 +4,18 @@ public import Tensors
 ///
 /// Nested models are taken apart: a layer inside model `outer` is called `outer/inner` here.
 public struct Architecture: Hashable, Sendable {
-    /// Where a tensor comes from: an input, or the result of one call of a layer.
+    /// Where a tensor comes from: an input, or a result of one call of a layer.
     public struct Source: Hashable, Sendable {
         public var layer: String
         /// Which call: layers that are used several times keep the same weights.
         public var call: Int
+        /// Which of the results, of a layer that has several: a recurrent layer's states come behind its output.
+        public var tensor: Int
 
-        public init(_ layer: String, call: Int = 0) {
+        public init(_ layer: String, call: Int = 0, tensor: Int = 0) {
             self.layer = layer
             self.call = call
+            self.tensor = tensor
         }
     }
 

@@ -161,9 +161,17 @@ extension ArchitectureFile {
             guard let members = value.members else { return nil }
             return JSON.Object(
                 members.map { member in
-                    let isLayer = member.key == "layer" || member.key == "backward_layer"
-                    return JSON.Object.Member(member.key, isLayer ? wrapped(member.value) : member.value.json)
+                    switch member.key {
+                    case "layer", "backward_layer": JSON.Object.Member(member.key, wrapped(member.value))
+                    case "cell", "cells": JSON.Object.Member(member.key, cells(member.value))
+                    default: JSON.Object.Member(member.key, member.value.json)
+                    }
                 })
+        }
+
+        /// One cell, or a list of them.
+        private func cells(_ value: YAMLValue) -> JSON {
+            value.elements.map { .array($0.map(wrapped)) } ?? wrapped(value)
         }
 
         private func wrapped(_ value: YAMLValue) -> JSON {
@@ -198,6 +206,7 @@ extension ArchitectureFile {
         }
         let names = try layerNames()
         var layers: [Architecture.Layer] = [], problems: [String] = []
+        let known = Set(names + inputs.map(\.name))
         for (index, entry) in entries.enumerated() {
             if index == 0, inputs.count > 1, entry.from == nil {
                 problems.append("line \(entry.line): the first layer needs 'from', as there are several inputs")
@@ -207,7 +216,7 @@ extension ArchitectureFile {
             layers.append(
                 Architecture.Layer(
                     names[index], entry.className, options,
-                    calls: [(entry.from ?? [previous]).map { Architecture.Source($0) }], line: entry.line))
+                    calls: [(entry.from ?? [previous]).map { Self.source($0, among: known) }], line: entry.line))
         }
         guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
         var architecture = Architecture(
@@ -218,6 +227,14 @@ extension ArchitectureFile {
             architecture.layers[position].store = "layers/" + stores.next(layers[position].className)
         }
         return architecture
+    }
+
+    /// `name`, or `name:1` for the second result of a layer that has several.
+    private static func source(_ text: String, among names: Set<String>) -> Architecture.Source {
+        guard !names.contains(text), let colon = text.lastIndex(of: ":"),
+            let tensor = Int(text[text.index(after: colon)...])
+        else { return Architecture.Source(text) }
+        return Architecture.Source(String(text[..<colon]), tensor: tensor)
     }
 
     private func filled(_ inputs: [Architecture.Input], with shape: Shape?) -> [Architecture.Input] {

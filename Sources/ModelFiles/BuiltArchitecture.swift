@@ -42,8 +42,8 @@ private struct GraphBuilder {
     private var recipes: [(parts: [LayerPart], magnitude: Double)] = []
     private var layers: [BuiltArchitecture.Layer] = []
     private var values: [Architecture.Source: LayerGraph.Value] = [:]
-    /// What the last part of each layer read, to find the logits.
-    private var lastReads: [String: LayerGraph.Value] = [:]
+    /// What the part that computed each result read, to find the logits.
+    private var reads: [Architecture.Source: LayerGraph.Value] = [:]
 
     /// Numbers in one example of a value, at most: a gibibyte.
     private static let valueLimit = 1 << 28
@@ -149,20 +149,19 @@ private struct GraphBuilder {
     private mutating func callLayers() {
         var readers: [Architecture.Source: [Call]] = [:], waiting: [[Int]] = []
         var ready: [Call] = []
-        let produced = Set(
-            architecture.layers.flatMap { layer in
-                layer.calls.indices.map { Architecture.Source(layer.name, call: $0) }
-            })
+        let produced = Dictionary(
+            zip(architecture.layers, recipes).flatMap { layer, recipe in
+                layer.calls.indices.map { (Architecture.Source(layer.name, call: $0), recipe.parts.results.count) }
+            }, uniquingKeysWith: { first, _ in first })
         for (index, layer) in architecture.layers.enumerated() {
             waiting.append([])
             for (number, sources) in layer.calls.enumerated() {
-                let missing = Set(sources).filter { values[$0] == nil }
+                var seen: Set<Architecture.Source> = []
+                let missing = sources.filter { values[$0] == nil && seen.insert($0).inserted }
                 waiting[index].append(missing.count)
                 for source in missing {
                     readers[source, default: []].append(Call(layer: index, number: number))
-                    if !produced.contains(source) {
-                        problems.append("\(layer.place): reads '\(source.layer)', and there is no such layer")
-                    }
+                    if let problem = problem(source, produced) { problems.append("\(layer.place): reads \(problem)") }
                 }
                 if missing.isEmpty { ready.append(Call(layer: index, number: number)) }
             }
@@ -173,15 +172,26 @@ private struct GraphBuilder {
         while next < ready.count {
             let call = ready[next]
             next += 1
-            guard let value = perform(call) else { continue }
-            let source = Architecture.Source(architecture.layers[call.layer].name, call: call.number)
-            values[source] = value
-            for reader in readers[source] ?? [] {
-                waiting[reader.layer][reader.number] -= 1
-                if waiting[reader.layer][reader.number] == 0 { ready.append(reader) }
+            for source in perform(call) {
+                for reader in readers[source] ?? [] {
+                    waiting[reader.layer][reader.number] -= 1
+                    if waiting[reader.layer][reader.number] == 0 { ready.append(reader) }
+                }
             }
         }
-        refuseUncomputed()
+        refuseUncomputed(produced)
+    }
+
+    /// What is wrong with a source that is no input, if anything is.
+    ///
+    /// - Parameter produced: How many results each call has.
+    private func problem(_ source: Architecture.Source, _ produced: [Architecture.Source: Int]) -> String? {
+        guard let count = produced[Architecture.Source(source.layer, call: source.call)] else {
+            return "'\(source.layer)', and there is no such layer"
+        }
+        guard !(0..<count).contains(source.tensor) else { return nil }
+        let counted = count == 1 ? "one" : "\(count)"
+        return "result \(source.tensor) of '\(source.layer)', which has \(counted), counted from 0"
     }
 
     /// A layer that leads nowhere is a mistake in a file written by hand.
@@ -194,52 +204,66 @@ private struct GraphBuilder {
     }
 
     /// Without other problems, what cannot be computed reads itself, directly or by others.
-    private mutating func refuseUncomputed() {
+    private mutating func refuseUncomputed(_ produced: [Architecture.Source: Int]) {
         guard problems.isEmpty else { return }
         for layer in architecture.layers
         where layer.calls.indices.contains(where: { values[Architecture.Source(layer.name, call: $0)] == nil }) {
             problems.append("\(layer.place): cannot be computed, its inputs go round in a circle")
         }
         for output in architecture.outputs where problems.isEmpty && values[output] == nil {
-            problems.append("output '\(output.layer)': there is no such layer")
+            problems.append("an output is \(problem(output, produced) ?? "'\(output.layer)', which is not computed")")
         }
     }
 
-    private mutating func perform(_ call: Call) -> LayerGraph.Value? {
+    /// Makes one call, and notes its results.
+    ///
+    /// - Returns: The results; none after a problem.
+    private mutating func perform(_ call: Call) -> [Architecture.Source] {
         let layer = architecture.layers[call.layer], recipe = recipes[call.layer]
         let inputs = layer.calls[call.number].compactMap { values[$0] }
         guard !inputs.isEmpty else {
             problems.append("\(layer.place): reads nothing")
-            return nil
+            return []
         }
         let elementCount = inputs.reduce(1.0) { max($0, Double(graph.shape(of: $1).elementCount)) }
         guard elementCount * recipe.magnitude <= Self.magnitudeLimit else {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
-            return nil
+            return []
         }
-        var results: [LayerGraph.Value] = []
+        let used = recipe.parts.map { $0.readCount(of: inputs.count) }.max() ?? 0
+        guard used == inputs.count else {
+            problems.append("\(layer.place): reads \(inputs.count) values, of which it uses \(used)")
+            return []
+        }
+        var results: [LayerGraph.Value] = [], reads: [LayerGraph.Value?] = []
         for (position, part) in recipe.parts.enumerated() {
             let read = part.inputs.flatMap { input in
                 switch input {
                 case .all: inputs
+                case .positions(let range): Array(inputs[range.clamped(to: inputs.indices)])
                 case .part(let index): [results[index]]
                 }
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
-                let result = try graph.call(id, read, overSteps: part.overSteps)
+                let result = try graph.call(id, read, stepAxes: part.stepAxes, masks: part.masks)
                 guard graph.shape(of: result).elementCount <= Self.valueLimit else {
                     problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
-                    return nil
+                    return []
                 }
                 results.append(result)
-                lastReads[layer.name] = read[0]
+                reads.append(read.first)
             } catch {
                 problems.append("\(layer.place): \(error)")
-                return nil
+                return []
             }
         }
-        return results.last
+        return recipe.parts.results.enumerated().map { tensor, part in
+            let source = Architecture.Source(layer.name, call: call.number, tensor: tensor)
+            values[source] = results[part]
+            self.reads[source] = reads[part]
+            return source
+        }
     }
 
     // MARK: Outputs
@@ -247,15 +271,16 @@ private struct GraphBuilder {
     private mutating func finish() {
         let outputs = architecture.outputs.compactMap { values[$0] }
         let head = head()
-        let logits = head == .none ? outputs[0] : lastReads[architecture.outputs[0].layer] ?? outputs[0]
+        let logits = head == .none ? outputs[0] : reads[architecture.outputs[0]] ?? outputs[0]
         graph.finish(outputs: outputs, logits: logits, head: head)
     }
 
     private func head() -> LayerGraph.Head {
         guard architecture.outputs.count == 1,
             let index = architecture.layers.firstIndex(where: { $0.name == architecture.outputs[0].layer }),
-            architecture.layers[index].calls.count == 1, let last = recipes[index].parts.last
+            architecture.layers[index].calls.count == 1
         else { return .none }
+        let parts = recipes[index].parts, last = parts[parts.results[architecture.outputs[0].tensor]]
         if last.layer is Softmax { return .softmax }
         if let activation = last.layer as? ElementwiseActivation, activation.activation.kind == .sigmoid {
             return .sigmoid

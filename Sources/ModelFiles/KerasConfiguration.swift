@@ -16,7 +16,8 @@ struct KerasConfiguration {
         var uses: [[Reference]] = []
         /// The model inside, if the layer is one, or distributes one over time.
         var model: KerasConfiguration?
-        var isDistributed = false
+        /// How many axes of time it distributes the model over.
+        var timeAxes = 0
         /// Whether the model is only the layer itself and its activation, which is a layer too.
         var hasSeparateActivation = false
 
@@ -177,18 +178,29 @@ extension KerasConfiguration {
             layer.className = operation
         } else if modelClasses.contains(className) {
             layer.model = try KerasConfiguration(json)
-        } else if className == "TimeDistributed", let inner = options["layer"],
-            let innerClass = inner["class_name"]?.string, modelClasses.contains(innerClass)
-        {
-            layer.model = try KerasConfiguration(inner)
-            layer.isDistributed = true
+        } else if className == "TimeDistributed", let (model, timeAxes) = distributedModel(options) {
+            layer.model = try KerasConfiguration(model)
+            layer.timeAxes = timeAxes
         } else if let activation = options["activation"], let activationClass = activation["class_name"]?.string,
-            activation["config"]?.object != nil, activationClass != "function"
+            activation["config"]?.object != nil, activationClass != "function", !LayerCatalog.takesStates(className)
         {
             layer.model = withSeparateActivation(layer, activation, activationClass)
             layer.hasSeparateActivation = true
         }
         return layer
+    }
+
+    /// The model inside a TimeDistributed, perhaps through others, and how many of them there are.
+    private static func distributedModel(_ options: JSON.Object) -> (JSON, timeAxes: Int)? {
+        var inner = options["layer"], timeAxes = 1
+        while inner?["class_name"] == "TimeDistributed", timeAxes < 16 {
+            inner = inner?["config"]?["layer"]
+            timeAxes += 1
+        }
+        guard let inner, let className = inner["class_name"]?.string, modelClasses.contains(className) else {
+            return nil
+        }
+        return (inner, timeAxes)
     }
 
     /// A layer whose activation is a layer: the two, one after the other.
@@ -263,22 +275,30 @@ extension KerasConfiguration {
     private static func keras2Call(_ elements: [JSON]) throws(ConfigurationError) -> [Reference] {
         var call: [Reference] = []
         for element in elements {
-            guard let reference = reference(element) else {
+            if let reference = reference(element) {
+                call.append(reference)
+                try refuseArguments(element[3])
+            } else if let inner = element.array, !inner.isEmpty, inner.allSatisfy({ $0.array != nil }) {
+                // The states of one cell of a stack are a list of their own.
+                call += try keras2Call(inner)
+            } else {
                 throw ConfigurationError("the inbound node \(element) names no layer, node and tensor")
             }
-            call.append(reference)
-            try refuseArguments(element[3])
         }
         return call
     }
 
     private static func keras3Call(_ node: JSON) throws(ConfigurationError) -> [Reference] {
-        try refuseArguments(node["kwargs"])
-        let arguments = node["args"] ?? []
+        let states = node["kwargs"]?["initial_state"] ?? nil, arguments = node["args"] ?? []
+        // With states Keras 3 has no mask but the one that is given, and ours is the one that follows the graph.
+        guard tensors(states).isEmpty || tensors(node["kwargs"]?["mask"] ?? nil).isEmpty else {
+            throw ConfigurationError("is called with 'initial_state' and 'mask', which together are not supported")
+        }
+        try refuseArguments(node["kwargs"], besides: tensors(states).isEmpty ? [] : ["initial_state"])
         guard !holdsNumbers(arguments) else {
             throw ConfigurationError("operations with constant numbers are not supported")
         }
-        return tensors(arguments)
+        return tensors(arguments) + tensors(states)
     }
 
     private static func holdsNumbers(_ json: JSON) -> Bool {
@@ -297,8 +317,10 @@ extension KerasConfiguration {
     /// Arguments of a call that would change what the layer does.
     ///
     /// A mask follows the graph by itself.
-    private static func refuseArguments(_ arguments: JSON?) throws(ConfigurationError) {
-        for member in arguments?.object?.members ?? [] where !member.value.isNull {
+    private static func refuseArguments(
+        _ arguments: JSON?, besides known: Set<String> = []
+    ) throws(ConfigurationError) {
+        for member in arguments?.object?.members ?? [] where !member.value.isNull && !known.contains(member.key) {
             let isHarmless = member.key == "mask" || (member.key == "training" && member.value == false)
             guard isHarmless else { throw ConfigurationError("is called with '\(member.key)', which is not supported") }
         }

@@ -129,7 +129,7 @@ extension KerasFile {
     /// writes into the same memory.
     private func read(_ built: BuiltArchitecture) throws -> ParameterVector {
         let pairs = WeightMatch(built, outline).pairs
-        let requests = pairs.filter { $0.stored.offset == nil }.map { slot, stored in
+        let requests = pairs.filter { $0.stored.offset == nil && $0.layout == nil }.map { slot, stored, _ in
             ModelReader.Request(
                 path: stored.path, place: slot.entry.offset, count: slot.entry.spec.shape.elementCount)
         }
@@ -139,17 +139,22 @@ extension KerasFile {
             : try ReadingService.weights(built.graph.layout, requests, of: path)
         let file = try FloatRuns(opening: path)
         var problems: [String] = []
-        for (slot, stored) in pairs {
+        for (slot, stored, layout) in pairs {
             let tensor = weights[slot.entry]
             var notFinite = 0
-            for start in stride(from: 0, to: tensor.elementCount, by: Self.blockCount) {
-                // What has just been read is checked while the processor still has it at hand.
-                let block = tensor.slice(at: start, count: min(Self.blockCount, tensor.elementCount - start))
-                if let offset = stored.offset {
-                    let place = offset + start * MemoryLayout<Float>.size
-                    try block.withMutableSpan { span throws(HDF5Error) in try file.read(at: place, into: &span) }
+            if let layout {
+                layout.convert(try numbers(stored, file), into: tensor)
+                notFinite = countNotFinite(tensor)
+            } else {
+                for start in stride(from: 0, to: tensor.elementCount, by: Self.blockCount) {
+                    // What has just been read is checked while the processor still has it at hand.
+                    let block = tensor.slice(at: start, count: min(Self.blockCount, tensor.elementCount - start))
+                    if let offset = stored.offset {
+                        let place = offset + start * MemoryLayout<Float>.size
+                        try block.withMutableSpan { span throws(HDF5Error) in try file.read(at: place, into: &span) }
+                    }
+                    notFinite += countNotFinite(block)
                 }
-                notFinite += countNotFinite(block)
             }
             if let problem = slot.problem(with: tensor, notFinite: notFinite) { problems.append("\(slot): \(problem)") }
         }
@@ -159,6 +164,17 @@ extension KerasFile {
                 advice: "Such a model predicts nothing; it was probably saved after its training had diverged")
         }
         return weights
+    }
+
+    /// The numbers of a dataset by themselves.
+    private func numbers(_ stored: ModelOutline.Weight, _ file: borrowing FloatRuns) throws -> [Float] {
+        let count = stored.shape.reduce(1, *)
+        guard let offset = stored.offset else {
+            return try ReadingService.numbers([ModelReader.Request(path: stored.path, place: 0, count: count)], of: path)
+        }
+        var numbers = [Float](repeating: 0, count: count), span = numbers.mutableSpan
+        try file.read(at: offset, into: &span)
+        return numbers
     }
 
     /// Numbers read at a time: what fits into a processor's cache.

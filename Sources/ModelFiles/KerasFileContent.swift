@@ -241,10 +241,31 @@ private struct ConfigurationWriter {
     }
 
     private func nodes(_ index: Int) -> [JSON] {
-        built.architecture.layers[index].calls.map { .array($0.map { reference($0, arguments: [[:]]) }) }
+        let layer = built.architecture.layers[index]
+        return layer.calls.map { sources in
+            LayerCatalog.takesStates(layer.className) && sources.count > 1 && built.architecture.dialect == .keras3
+                ? callWithStates(sources) : .array(sources.map { reference($0, arguments: [[:]]) })
+        }
+    }
+
+    /// A call of a recurrent layer that begins with given states.
+    ///
+    /// Here no spelling serves both versions: Keras 2 has the states in the list of inputs, which Keras 3 does not take.
+    private func callWithStates(_ sources: [Architecture.Source]) -> JSON {
+        func tensor(_ source: Architecture.Source) -> JSON {
+            // The shape is asked for, and then taken from the layer.
+            [
+                "class_name": "__keras_tensor__",
+                "config": ["shape": [nil], "dtype": "float32", "keras_history": reference(source)],
+            ]
+        }
+        return [
+            "args": [tensor(sources[0])], "kwargs": ["initial_state": .array(sources.dropFirst().map(tensor))],
+        ]
     }
 
     private func reference(_ source: Architecture.Source, arguments: [JSON] = []) -> JSON {
-        .array([.string(nameOf[source.layer] ?? source.layer), .integer(source.call), 0] + arguments)
+        .array(
+            [.string(nameOf[source.layer] ?? source.layer), .integer(source.call), .integer(source.tensor)] + arguments)
     }
 }

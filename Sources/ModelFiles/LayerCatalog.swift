@@ -6,6 +6,8 @@ struct LayerPart: Sendable {
     enum Input: Sendable {
         /// Everything the Keras layer reads.
         case all
+        /// What the Keras layer reads at these positions, as far as it reads so much.
+        case positions(Range<Int>)
         /// The result of an earlier part.
         case part(Int)
     }
@@ -14,8 +16,12 @@ struct LayerPart: Sendable {
     var suffix: String
     var layer: any Layer
     var inputs: [Input]
-    /// Whether it works on every step of the first axis by itself.
-    var overSteps = false
+    /// How many leading axes it works on every step of by itself.
+    var stepAxes = 0
+    /// What becomes of masks.
+    var masks = LayerGraph.MaskPassing.byLayer
+    /// Whether its output is a result of the Keras layer: of several, in their order; if no part is, the last one's.
+    var isResult = false
 
     /// The only part of a layer.
     init(_ layer: any Layer) { self.init("", layer) }
@@ -24,6 +30,17 @@ struct LayerPart: Sendable {
         self.suffix = suffix
         self.layer = layer
         self.inputs = inputs
+    }
+
+    /// How many of `count` values that the Keras layer reads it uses.
+    func readCount(of count: Int) -> Int {
+        inputs.map { input in
+            switch input {
+            case .all: count
+            case .positions(let range): min(range.upperBound, count)
+            case .part: 0
+            }
+        }.max() ?? 0
     }
 
     /// Parts, each of which reads the one before.
@@ -36,12 +53,20 @@ struct LayerPart: Sendable {
     }
 }
 
+extension [LayerPart] {
+    /// The parts whose outputs are the results of the Keras layer.
+    var results: [Int] {
+        let named = indices.filter { self[$0].isResult }
+        return named.isEmpty ? [Int](indices.suffix(1)) : named
+    }
+}
+
 /// The layers of Keras that can be built.
 enum LayerCatalog {
     typealias Recipe = @Sendable (inout LayerSettings) -> [LayerPart]
 
     static let recipes: [String: Recipe] = [
-        basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, merging,
+        basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, recurrent, merging,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
     /// Builds the parts of a layer.
@@ -52,12 +77,23 @@ enum LayerCatalog {
             settings.fail(refusal(of: className, settings))
             return []
         }
-        return recipe(&settings)
+        var parts = recipe(&settings)
+        if settings.dialect == .keras2 && maskless2.contains(className) {
+            for index in parts.indices { parts[index].masks = .dropped }
+        }
+        return parts
     }
+
+    /// Layers that pass masks on in Keras 3, and drop them in Keras 2.
+    private static let maskless2: Set = ["Rescaling", "Normalization", "Identity"]
 
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
         if className == "Lambda" {
             return "Lambda layers hold Python code, which is never run"
+        }
+        if className.hasPrefix("ConvLSTM") {
+            return "convolutional recurrent layers are not supported; a convolution inside TimeDistributed, then "
+                + "TimeDistributed Flatten and an LSTM, takes its place in a model that is trained anew"
         }
         return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }

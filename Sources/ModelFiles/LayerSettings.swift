@@ -242,13 +242,13 @@ extension LayerSettings {
         }
     }
 
-    /// An activation that a recurrent layer can compute inside its steps.
-    mutating func innerActivation(_ name: String, default fallback: String) -> Activation {
-        guard case .elementwise(let activation) = activation(name, default: fallback), !activation.needsInput else {
-            fail("option '\(name)': \(options[name] ?? "softmax") is not supported inside a recurrent layer")
-            return Activation(.linear)
+    /// An activation inside a recurrent layer.
+    mutating func cellFunction(_ name: String, default fallback: String) -> CellFunction {
+        switch activation(name, default: fallback) {
+        case .elementwise(let activation): .elementwise(activation)
+        case .softmax: .softmax
+        case .logSoftmax: .logSoftmax
         }
-        return activation
     }
 
     /// How the kernel begins; Keras's names and class names.

@@ -8,7 +8,8 @@ struct NestedModels {
         /// How often it is called altogether, by all that is around it.
         let callCount: Int
         let isTrainable: Bool
-        let isDistributed: Bool
+        /// How many axes of time TimeDistributed has it work over.
+        let timeAxes: Int
         let owner: String?
         /// The place of its layers in Keras 3's store of weights, with a slash behind; of the layer, if it is split.
         let store: String
@@ -43,8 +44,7 @@ struct NestedModels {
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw ConfigurationError("two inputs have the same name") }
         var scope = Scope(
-            model: model, prefix: "", callCount: 1, isTrainable: true, isDistributed: false, owner: nil,
-            store: "layers/"
+            model: model, prefix: "", callCount: 1, isTrainable: true, timeAxes: 0, owner: nil, store: "layers/"
         ) { _, position, _ in Architecture.Source(names[position]) }
         try index(&scope)
         try flattening.addLayers(of: scope)
@@ -114,7 +114,7 @@ struct NestedModels {
             } catch {
                 problems += error.problems.map { "layer '\(scope.prefix)\(layer.name)': \($0)" }
             }
-            let flat = scope.isDistributed ? Self.distributed(layer) : layer
+            let flat = (0..<scope.timeAxes).reduce(layer) { layer, _ in Self.distributed(layer) }
             // References are resolved by this very name, so it must not be changed.
             let name = scope.prefix + layer.name
             guard names.insert(name).inserted else { throw ConfigurationError("two layers are named '\(name)'") }
@@ -156,8 +156,8 @@ struct NestedModels {
             model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/",
             callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
-            isDistributed: scope.isDistributed || layer.isDistributed, owner: scope.owner ?? layer.name,
-            store: store + (layer.hasSeparateActivation ? "" : layer.isDistributed ? "/layer/layers/" : "/layers/"),
+            timeAxes: scope.timeAxes + layer.timeAxes, owner: scope.owner ?? layer.name,
+            store: store + (layer.hasSeparateActivation ? "" : String(repeating: "/layer", count: layer.timeAxes) + "/layers/"),
             isSplit: layer.hasSeparateActivation
         ) { (call, position, depth) throws(ConfigurationError) in
             let references = layer.calls[call % layer.calls.count]
@@ -186,12 +186,7 @@ struct NestedModels {
         }
         let flatCall = call * layer.calls.count + node
         guard layer.model != nil else {
-            guard reference.tensor == 0 else {
-                throw ConfigurationError(
-                    "reads result \(reference.tensor) of '\(reference.layer)'; only layers with one result are supported"
-                )
-            }
-            return Architecture.Source(scope.prefix + layer.name, call: flatCall)
+            return Architecture.Source(scope.prefix + layer.name, call: flatCall, tensor: reference.tensor)
         }
         let inside = try inner(layer, in: scope)
         guard inside.model.outputs.indices.contains(reference.tensor) else {

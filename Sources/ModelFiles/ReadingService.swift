@@ -41,15 +41,26 @@ public enum ReadingService {
     static func weights(
         _ layout: ParameterLayout, _ datasets: [ModelReader.Request], of path: String
     ) throws -> ParameterVector {
-        let byteCount = layout.extent * MemoryLayout<Float>.size
-        let memory = try translating(path) { () throws(IsolationError) in try MemoryFile(byteCount: max(byteCount, 1)) }
-        let weights = ParameterVector(zeros: layout, sharing: memory.descriptor)
+        let memory = try filled(layout.extent, datasets, path)
+        return ParameterVector(zeros: layout, sharing: memory.descriptor)
+    }
+
+    /// The numbers of datasets, each at its place.
+    static func numbers(_ datasets: [ModelReader.Request], of path: String) throws -> [Float] {
+        let count = datasets.reduce(0) { max($0, $1.place + $1.count) }
+        let memory = try filled(count, datasets, path)
+        return Buffer(sharing: memory.descriptor, count: count).tensor.values
+    }
+
+    private static func filled(_ count: Int, _ datasets: [ModelReader.Request], _ path: String) throws -> MemoryFile {
+        let byteCount = max(count, 1) * MemoryLayout<Float>.size
+        let memory = try translating(path) { () throws(IsolationError) in try MemoryFile(byteCount: byteCount) }
         let request = try JSONEncoder().encode(Order(path: path, datasets: datasets))
         // A file that is read at 50 MB a second of the processor's time is not a file that hangs. What is compressed is
-        // decompressed chunk by chunk, and an archive's member is a file in memory that does not count.
+        // decompressed chunk by chunk, and an archive's member is a file on the disk.
         let limits = Isolation.Limits(seconds: 5 + byteCount / 50_000_000, memory: 512 << 20)
         _ = try run(weightsName, Array(request), memory, limits, path)
-        return weights
+        return memory
     }
 
     private struct Order: Codable {

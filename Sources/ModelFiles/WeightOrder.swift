@@ -48,7 +48,7 @@ extension BuiltArchitecture {
 
 /// The parameters of a graph beside the weights of a file.
 struct WeightMatch {
-    private(set) var pairs: [(slot: WeightSlot, stored: ModelOutline.Weight)] = []
+    private(set) var pairs: [(slot: WeightSlot, stored: ModelOutline.Weight, layout: CuDNNWeights?)] = []
     private(set) var problems: [String] = []
     /// Layers whose bias is flat where two rows are expected.
     private(set) var flatBiasLayers: [Int] = []
@@ -119,8 +119,9 @@ struct WeightMatch {
                     + "\(weights.count) (\(weights.map { "\($0.name) \($0.shape)" }.joined(separator: ", ")))")
             return
         }
-        for (slot, stored) in zip(slots, weights) {
-            if slot.shape != stored.shape {
+        let layouts = Self.layouts(slots, weights.map(\.shape))
+        for (index, (slot, stored)) in zip(slots, weights).enumerated() {
+            if slot.shape != stored.shape && layouts[index] == nil {
                 problems.append("\(slot): expected shape \(slot.shape), found \(stored.shape)")
                 if slot.entry.spec.name == "bias", slot.shape.count == 2, stored.shape.count == 1,
                     slot.shape[1] == stored.shape[0]
@@ -130,9 +131,20 @@ struct WeightMatch {
             } else if !stored.type.isFloat {
                 problems.append("\(slot): expected floating-point numbers, found \(stored.type)")
             } else {
-                pairs.append((slot, stored))
+                pairs.append((slot, stored, layouts[index]))
             }
         }
+    }
+
+    /// Which weights are in the layout of CuDNN, by position.
+    private static func layouts(_ slots: [WeightSlot], _ shapes: [[Int]]) -> [Int: CuDNNWeights] {
+        var layouts: [Int: CuDNNWeights] = [:]
+        for positions in Dictionary(grouping: slots.indices, by: { slots[$0].entry.layer }).values
+        where positions.count == 3 {
+            let parts = CuDNNWeights.parts(positions.map { slots[$0] }, positions.map { shapes[$0] })
+            for (position, part) in zip(positions, parts ?? []) { layouts[position] = part }
+        }
+        return layouts
     }
 }
 
@@ -166,12 +178,12 @@ extension Architecture {
 
     private static func resettingBefore(_ className: String, _ options: JSON.Object) -> JSON.Object? {
         var options = options
-        if className == "GRU" {
+        if className == "GRU" || className == "GRUCell" {
             guard options["reset_after"] == nil else { return nil }
             options["reset_after"] = false
             return options
         }
-        for key in ["layer", "backward_layer"] {
+        for key in ["layer", "backward_layer", "cell"] {
             guard let wrapped = options[key], !wrapped.isNull else { continue }
             guard var object = wrapped.object, let inner = wrapped["class_name"]?.string,
                 let config = wrapped["config"]?.object, let changed = resettingBefore(inner, config)
@@ -179,6 +191,6 @@ extension Architecture {
             object["config"] = .object(changed)
             options[key] = .object(object)
         }
-        return options["layer"] == nil ? nil : options
+        return options["layer"] == nil && options["cell"] == nil ? nil : options
     }
 }

@@ -24,18 +24,21 @@ public struct LayerPlan: Sendable {
     /// When the output is the input's own memory, so that there is nothing to compute.
     public var sharing: MemorySharing
     public var mask: MaskRule
+    /// How many leading axes of the output a computed mask has a number for.
+    public var maskAxes: Int
     /// Multiplications with additions in one example's forward pass.
     public var multiplyAdds: Int
 
     public init(
         output: Shape, parameters: [ParameterSpec] = [], saved: [Shape] = [], sharing: MemorySharing = .never,
-        mask: MaskRule = .none, multiplyAdds: Int = 0
+        mask: MaskRule = .none, maskAxes: Int = 1, multiplyAdds: Int = 0
     ) {
         self.output = output
         self.parameters = parameters
         self.saved = saved
         self.sharing = sharing
         self.mask = mask
+        self.maskAxes = maskAxes
         self.multiplyAdds = multiplyAdds
     }
 }
@@ -49,6 +52,8 @@ public enum MemorySharing: Sendable {
 }
 
 /// What becomes of the mask of a sequence, one number a frame: 1 where it is real, 0 where it is padding.
+///
+/// A mask of sequences of sequences (T, T′, C) has a number for every step of both.
 public enum MaskRule: Sendable {
     /// The output has no mask.
     case none
@@ -60,6 +65,8 @@ public enum MaskRule: Sendable {
     case any
     /// A frame is real if it is real in every input that has a mask (Keras 2's merge layers).
     case all
+    /// The masks of inputs that are joined in time, one behind another; an input without a mask is real.
+    case joined
 }
 
 /// The name, shape and initial values of one parameter.

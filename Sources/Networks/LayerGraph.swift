@@ -24,9 +24,34 @@ public struct LayerGraph: Sendable {
         let entry: Int
         let inputs: [Value]
         let plan: LayerPlan
-        /// The steps of a first axis that is treated as part of the batch (Keras's TimeDistributed); 1 for none.
+        /// How many leading axes are treated as part of the batch (Keras's TimeDistributed), and the steps they have.
+        let stepAxes: Int
         let steps: Int
         let output: Value
+        /// How it makes a mask, if it does.
+        let maskAction: MaskAction?
+        /// How many leading axes of the output that mask has a number for.
+        let maskAxes: Int
+    }
+
+    /// How a node makes a mask.
+    enum MaskAction: Sendable {
+        /// The layer does.
+        case layer
+        /// From those of its inputs.
+        case any, all, joined
+        /// From that of its input, which has more axes: real if anything is along those.
+        case reduced
+    }
+
+    /// What becomes of masks, where it is not the layer that says so.
+    public enum MaskPassing: Sendable {
+        /// The layer's rule, which over steps is about the axes behind them (Keras 2's TimeDistributed).
+        case byLayer
+        /// The first input's goes on as it is (Keras 3's TimeDistributed).
+        case kept
+        /// Nothing goes on.
+        case dropped
     }
 
     private(set) var entries: [Entry] = []
@@ -78,19 +103,19 @@ public struct LayerGraph: Sendable {
 
     /// Uses a layer on values, each time with the same parameters.
     ///
-    /// - Parameter overSteps: Whether the layer works on every step of the first axis by itself.
+    /// - Parameter stepAxes: How many leading axes the layer works on every step of by itself.
     public mutating func call(
-        _ id: LayerID, _ values: [Value], overSteps: Bool = false
+        _ id: LayerID, _ values: [Value], stepAxes: Int = 0, masks passing: MaskPassing = .byLayer
     ) throws(ShapeError) -> Value {
         let entry = entries[id.index]
-        var steps = 1
-        var inputShapes = values.map { shapes[$0.index] }
-        if overSteps {
-            guard inputShapes.count == 1, let first = inputShapes[0].axes.first, inputShapes[0].rank >= 2 else {
-                throw ShapeError("needs one input with a time axis, found \(list(inputShapes))")
+        var inputShapes = values.map { shapes[$0.index] }, leading: [Int] = []
+        if stepAxes > 0 {
+            leading = Array(inputShapes[0].axes.prefix(stepAxes))
+            guard inputShapes.allSatisfy({ $0.rank > stepAxes && Array($0.axes.prefix(stepAxes)) == leading }) else {
+                let axes = stepAxes == 1 ? "a time axis" : "\(stepAxes) time axes"
+                throw ShapeError("needs one input with \(axes), found \(list(inputShapes))")
             }
-            steps = first
-            inputShapes = [Shape(Array(inputShapes[0].axes.dropFirst()))]
+            inputShapes = inputShapes.map { Shape(Array($0.axes.dropFirst(stepAxes))) }
         }
         let plan = try entry.layer.plan(for: inputShapes)
         if let specs = entry.specs {
@@ -101,10 +126,13 @@ public struct LayerGraph: Sendable {
             entries[id.index].specs = plan.parameters
         }
         let output = Value(index: shapes.count)
-        shapes.append(overSteps ? Shape([steps] + plan.output.axes) : plan.output)
-        let rule = overSteps ? .first : plan.mask
-        masks.append(mask(rule, of: values, node: nodes.count))
-        nodes.append(Node(entry: id.index, inputs: values, plan: plan, steps: steps, output: output))
+        shapes.append(Shape(leading + plan.output.axes))
+        let (source, action, maskAxes) = mask(plan, passing, stepAxes: stepAxes, of: values, node: nodes.count)
+        masks.append(source)
+        nodes.append(
+            Node(
+                entry: id.index, inputs: values, plan: plan, stepAxes: stepAxes, steps: leading.reduce(1, *),
+                output: output, maskAction: action, maskAxes: maskAxes))
         return output
     }
 
@@ -122,15 +150,33 @@ public struct LayerGraph: Sendable {
         self.head = head
     }
 
-    private func mask(_ rule: MaskRule, of values: [Value], node: Int) -> MaskSource? {
-        let present = values.compactMap { masks[$0.index] }
-        switch rule {
-        case .none: return nil
-        case .first: return values.first.flatMap { masks[$0.index] }
-        case .computed: return .node(node)
-        case .any: return present.count < values.count ? nil : Set(present).count == 1 ? present[0] : .node(node)
-        case .all: return present.isEmpty ? nil : Set(present).count == 1 ? present[0] : .node(node)
+    /// Whose mask the output of a new node carries, and how the node makes it if it is the node's own.
+    private func mask(
+        _ plan: LayerPlan, _ passing: MaskPassing, stepAxes: Int, of values: [Value], node: Int
+    ) -> (MaskSource?, MaskAction?, axes: Int) {
+        let given = values.map { masks[$0.index] }, present = given.compactMap(\.self), first = given.first ?? nil
+        let axes = present.first.map(maskAxes) ?? 1
+        func own(_ action: MaskAction) -> (MaskSource?, MaskAction?, axes: Int) { (.node(node), action, axes) }
+        switch (passing, plan.mask) {
+        case (.dropped, _): return (nil, nil, 0)
+        case (.kept, _): return (first, nil, 0)
+        case (.byLayer, .computed): return (.node(node), .layer, stepAxes + plan.maskAxes)
+        case (.byLayer, .none):
+            guard stepAxes > 0, first != nil else { return (nil, nil, 0) }
+            return axes > stepAxes ? (.node(node), .reduced, stepAxes) : (first, nil, 0)
+        case (.byLayer, .first): return (first, nil, 0)
+        case (.byLayer, .any) where present.count < values.count: return (nil, nil, 0)
+        case (.byLayer, .any), (.byLayer, .all):
+            if Set(present).count < 2 { return (present.first, nil, 0) }
+            return own(plan.mask == .any ? .any : .all)
+        case (.byLayer, .joined): return present.isEmpty ? (nil, nil, 0) : own(.joined)
         }
+    }
+
+    /// How many leading axes a mask has numbers for.
+    func maskAxes(_ source: MaskSource) -> Int {
+        guard case .node(let node) = source else { return 1 }
+        return nodes[node].maskAxes
     }
 
     /// Where each parameter lives.

@@ -96,7 +96,8 @@ public struct MemoryPlan: Sendable {
         // A mask is small: it stays.
         masks = nodes.enumerated().map { index, node in
             graph.masks[node.output.index] == .node(index)
-                ? place(batchSize * (graph.shapes[node.output.index].axes.first ?? 1), 0, end) : nil
+                ? place(
+                    batchSize * graph.shapes[node.output.index].axes.prefix(node.maskAxes).reduce(1, *), 0, end) : nil
         }
 
         var gradients = [Int?](repeating: nil, count: graph.shapes.count)

@@ -62,7 +62,7 @@ public final class Workspace: @unchecked Sendable {
             let node = graph.nodes[index]
             let pass = ForwardPass(workspace: self, index: index, weights: weights, examples: count, key: key[index])
             graph.entries[node.entry].layer.forward(pass)
-            if case .node(index) = graph.masks[node.output.index] { mergeMasks(pass, rule: node.plan.mask) }
+            if let action = node.maskAction { makeMask(of: node, action, count: count) }
         }
     }
 
@@ -141,23 +141,46 @@ public final class Workspace: @unchecked Sendable {
         }
     }
 
-    private func mergeMasks(_ pass: ForwardPass, rule: MaskRule) {
-        guard let output = pass.outputMask else { return }
-        let masks = (0..<pass.inputCount).compactMap { pass.inputMask($0) }
-        switch rule {
-        case .any:
-            output.copy(from: masks[0])
-            for mask in masks.dropFirst() { extremum(isMaximum: true, output, mask, into: output) }
-        case .all:
-            output.copy(from: masks[0])
-            for mask in masks.dropFirst() { extremum(isMaximum: false, output, mask, into: output) }
-        default: break
+    private func makeMask(of node: LayerGraph.Node, _ action: LayerGraph.MaskAction, count: Int) {
+        guard let output = mask(of: node.output, count: count) else { return }
+        let masks = node.inputs.map { mask(of: $0, count: count) }, present = masks.compactMap(\.self)
+        switch action {
+        case .layer: break
+        case .any, .all:
+            output.copy(from: present[0])
+            for mask in present.dropFirst() { extremum(isMaximum: action == .any, output, mask, into: output) }
+        case .joined:
+            var offset = 0
+            for (input, mask) in zip(node.inputs, masks) {
+                let size = graph.shapes[input.index].axes.prefix(node.maskAxes).reduce(1, *)
+                for example in 0..<count {
+                    let run = output.slice(at: example * output.shape.elementCount + offset, count: size)
+                    run.fill(with: 1)
+                    if let mask { run.copy(from: mask.slice(at: example * size, count: size)) }
+                }
+                offset += size
+            }
+        case .reduced:
+            let size = present[0].elementCount / output.elementCount
+            for step in 0..<output.elementCount {
+                output[step] = present[0].slice(at: step * size, count: size).values.max() ?? 0
+            }
         }
     }
 
+    /// The mask of a value, one number for every step of as many leading axes as it is about.
     fileprivate func mask(of value: LayerGraph.Value, count: Int) -> Tensor? {
         guard case .node(let node) = graph.masks[value.index], let index = plan.masks[node] else { return nil }
         return block(index, count: count, shape: [plan.blocks[index].count / plan.batchSize])
+    }
+
+    /// The mask of a value as a layer over steps sees it: that of the one axis behind the steps, if there is one.
+    fileprivate func mask(of value: LayerGraph.Value, behind stepAxes: Int, count: Int) -> Tensor? {
+        guard let source = graph.masks[value.index], graph.maskAxes(source) == stepAxes + 1,
+            let mask = mask(of: value, count: count)
+        else { return nil }
+        let length = graph.shapes[value.index][stepAxes]
+        return mask.viewed(count: mask.elementCount / length, shape: [length])
     }
 
     fileprivate func parameter(_ node: LayerGraph.Node, _ index: Int, in weights: Tensor) -> Tensor {
@@ -201,8 +224,8 @@ public struct ForwardPass {
     public var inputCount: Int { node.inputs.count }
 
     fileprivate func perStep(_ tensor: Tensor) -> Tensor {
-        if node.steps == 1 && !addsRow { return tensor }
-        let axes = node.steps == 1 ? tensor.shape.axes : Array(tensor.shape.axes.dropFirst())
+        if node.stepAxes == 0 && !addsRow { return tensor }
+        let axes = Array(tensor.shape.axes.dropFirst(node.stepAxes))
         return tensor.viewed(count: count, shape: Shape(addsRow ? [1] + axes : axes))
     }
 
@@ -220,10 +243,13 @@ public struct ForwardPass {
 
     /// One number a frame (B, T), or nil where every frame is real.
     public func inputMask(_ position: Int = 0) -> Tensor? {
-        node.steps == 1 ? workspace.mask(of: node.inputs[position], count: examples) : nil
+        workspace.mask(of: node.inputs[position], behind: node.stepAxes, count: examples)
     }
 
-    public var outputMask: Tensor? { workspace.mask(of: node.output, count: examples) }
+    /// Where the layer's own mask goes, one number a frame; nil if nobody asks for it.
+    public var outputMask: Tensor? {
+        node.maskAction == .layer ? workspace.mask(of: node.output, count: examples) : nil
+    }
 }
 
 /// What a layer may read and write while it computes gradients.

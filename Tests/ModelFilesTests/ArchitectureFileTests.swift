@@ -139,7 +139,7 @@ import Testing
                 line 6, layer 'dense_1' (Dense): option 'units': expected a whole number from 1 to 16777216, \
                 found "64*widht"; \
                 line 6, layer 'dense_1' (Dense): the activation 'relv' is not supported; did you mean 'relu'?; \
-                line 7, layer 'bidirectional' (Bidirectional): 'LSTN' inside Bidirectional is not supported; \
+                line 7, layer 'bidirectional' (Bidirectional): 'LSTN' inside Bidirectional is not supported, only recurrent layers are; \
                 did you mean 'LSTM'?; \
                 line 8, layer 'time_distributed' (TimeDistributed): there is no option 'unit'; \
                 line 9, layer 'lstm' (LSTM): has no 'units'

@@ -68,14 +68,16 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
         }
     }
 
-    /// The layers with what they read: `b(a)`; calls after the first with their number.
+    /// The layers with what they read: `b(a)`; calls after the first as `a#1`, results after the first as `a:1`.
     private func wiring(_ architecture: Architecture) -> [String] {
         architecture.layers.map { layer in
             layer.name
-                + layer.calls.map { call in
-                    "(" + call.map { $0.call == 0 ? $0.layer : "\($0.layer)#\($0.call)" }.joined(separator: " ") + ")"
-                }.joined()
+                + layer.calls.map { "(" + $0.map(Self.word).joined(separator: " ") + ")" }.joined()
         }
+    }
+
+    private static func word(_ source: Architecture.Source) -> String {
+        source.layer + (source.call == 0 ? "" : "#\(source.call)") + (source.tensor == 0 ? "" : ":\(source.tensor)")
     }
 
     @Test(
@@ -180,6 +182,29 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
         #expect(architecture.layers[0].owner == "inner")
     }
 
+    @Test func keepsWhichResultIsRead() throws {
+        let nodes: JSON = [[["a", 0, 2, [:]], ["a", 1, 1, [:]]]]
+        let add: JSON = ["class_name": "Add", "config": ["name": "add"], "name": "add", "inbound_nodes": nodes]
+        let configuration: JSON = [
+            "class_name": "Functional",
+            "config": [
+                "name": "m",
+                "layers": [
+                    input("x", [3]), dense("a", 3, nodes: [[["x", 0, 0, [:]]], [["x", 0, 0, [:]]]]), add,
+                ],
+                "input_layers": [["x", 0, 0]], "output_layers": [["add", 0, 0], ["a", 0, 1]],
+            ],
+        ]
+        let architecture = try architecture(configuration)
+        #expect(wiring(architecture) == ["a(x)(x)", "add(a:2 a#1:1)"])
+        #expect(architecture.outputs.map(Self.word) == ["add", "a:1"])
+        #expect(
+            message(configuration) == """
+                'model.h5': 2 problems: layer 'add' (Add): reads result 2 of 'a', which has one, counted from 0; \
+                layer 'add' (Add): reads result 1 of 'a', which has one, counted from 0
+                """)
+    }
+
     @Test func splitsOffActivationsThatAreLayers() throws {
         let activation: JSON = ["module": "keras.layers", "class_name": "LeakyReLU", "config": ["negative_slope": 0.1]]
         let architecture = try architecture([
@@ -234,7 +259,7 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
                             input("x", [4]), dense("a", 0), dense("b", 2, ["activation": "glu"]),
                             [
                                 "class_name": "LSTM",
-                                "config": ["name": "c", "units": 3, "stateful": true, "activation": "gelu"],
+                                "config": ["name": "c", "units": 3, "time_major": true, "activation": "glu"],
                             ],
                         ]
                     ],
@@ -242,8 +267,9 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
                 """
                 'model.h5': 4 problems: layer 'a' (Dense): option 'units': expected a whole number from 1 to 16777216, found 0; \
                 layer 'b' (Dense): the activation 'glu' is not supported; \
-                layer 'c' (LSTM): option 'activation': "gelu" is not supported inside a recurrent layer; \
-                layer 'c' (LSTM): option 'stateful': only false is supported, found true
+                layer 'c' (LSTM): option 'time_major': true makes time the axis of the examples, so that no example \
+                stands by itself; make the layer again with false, its weights are the same; \
+                layer 'c' (LSTM): the activation 'glu' is not supported
                 """
             ),
             (

@@ -214,7 +214,7 @@ import Testing
         var distributed = LayerGraph(), plain = LayerGraph()
         let sequence = distributed.addInput([steps, 4, 4, 1]), picture = plain.addInput([4, 4, 1])
         let id = distributed.define("conv", layer())
-        let output = try distributed.call(id, [sequence], overSteps: true)
+        let output = try distributed.call(id, [sequence], stepAxes: 1)
         #expect(distributed.shape(of: output) == [steps, 3, 3, 3])
         finish(&distributed, output)
         finish(&plain, try plain.add("conv", layer(), to: [picture]))
@@ -230,7 +230,7 @@ import Testing
         let input = graph.addInput([4])
         let id = graph.define("dense", Dense(units: 2))
         #expect(
-            message { _ = try graph.call(id, [input], overSteps: true) }
+            message { _ = try graph.call(id, [input], stepAxes: 1) }
                 == "needs one input with a time axis, found (4)")
     }
 

@@ -115,6 +115,9 @@ import Testing
         try expectLayerContract(Reshape(to: [3, -1]), inputs: [[2, 6]])
         try expectLayerContract(Permute([3, 1, 2]), inputs: [[2, 3, 4]])
         try expectLayerContract(RepeatVector(3), inputs: [[4]])
+        try expectLayerContract(Piece(before: 4, columns: 2), inputs: [[10]])
+        try expectLayerContract(Piece(before: 1, count: 3), inputs: [[2, 5]])
+        try expectLayerContract(Piece(before: 0, count: 10, columns: 5), inputs: [[10]])
         try expectLayerContract(ZeroPadding2D(Margins(top: 1, bottom: 2, left: 0, right: 3)), inputs: [[2, 3, 2]])
         try expectLayerContract(Cropping2D(Margins(top: 1, bottom: 1, left: 2, right: 0)), inputs: [[4, 5, 2]])
         try expectLayerContract(ZeroPadding1D(before: 2, after: 1), inputs: [[3, 2]])
@@ -135,20 +138,89 @@ import Testing
 
     @Test(arguments: [nil, [4, 5, 0]] as [[Int]?], [false, true])
     func recurrentLayersKeepTheContract(padding: [Int]?, returnSequences: Bool) throws {
+        let plain = RecurrentOptions(returnSequences: returnSequences)
+        let backwards = RecurrentOptions(returnSequences: returnSequences, goBackwards: true)
+        let zeroing = RecurrentOptions(returnSequences: returnSequences, zeroOutputForMask: true)
         let layers: [any Layer] = [
-            SimpleRNN(units: 3, returnSequences: returnSequences),
-            SimpleRNN(
-                units: 3, activation: Activation(.relu), useBias: false, returnSequences: returnSequences,
-                goBackwards: true),
-            LSTM(units: 3, returnSequences: returnSequences),
-            LSTM(
-                units: 4, recurrentActivation: Activation(.hardSigmoid), useBias: false,
-                returnSequences: returnSequences, zeroOutputForMask: true),
-            GRU(units: 3, returnSequences: returnSequences),
-            GRU(units: 3, resetAfter: false, returnSequences: returnSequences, goBackwards: true),
-            GRU(units: 17, activation: Activation(.softsign), useBias: false, returnSequences: returnSequences),
-            GRU(units: 3, useBias: false, resetAfter: false, returnSequences: returnSequences, zeroOutputForMask: true),
+            SimpleRNN(units: 3, plain),
+            SimpleRNN(units: 3, activation: CellFunction(.relu), useBias: false, backwards),
+            LSTM(units: 3, plain),
+            LSTM(units: 4, recurrentActivation: CellFunction(.hardSigmoid), useBias: false, zeroing),
+            GRU(units: 3, plain),
+            GRU(units: 3, resetAfter: false, backwards),
+            GRU(units: 17, activation: CellFunction(.softsign), useBias: false, plain),
+            GRU(units: 3, useBias: false, resetAfter: false, zeroing),
         ]
         for layer in layers { try expectLayerContract(layer, inputs: [[5, 2]], padding: padding, step: 2e-3) }
+    }
+
+    /// Of cells put together from blocks, of which the fused ones are special cases.
+    @Test(
+        arguments: [nil, [4, 3, 0]] as [[Int]?],
+        [CellFunction(.silu), .softmax, .logSoftmax, .elementwise(Activation(.elu, slope: 0.6))])
+    func recurrentLayersWithOtherActivationsKeepTheContract(padding: [Int]?, function: CellFunction) throws {
+        let options = RecurrentOptions(returnSequences: true, returnState: true)
+        let layers: [any Layer] = [
+            SimpleRNN(units: 3, activation: function, options),
+            LSTM(units: 3, activation: function, options),
+            LSTM(units: 3, recurrentActivation: function, RecurrentOptions(goBackwards: true)),
+            GRU(units: 3, activation: function, options),
+            GRU(units: 3, recurrentActivation: function, RecurrentOptions(zeroOutputForMask: true)),
+            GRU(units: 3, activation: function, resetAfter: false, options),
+            GRU(units: 3, activation: .softmax, recurrentActivation: function, useBias: false, resetAfter: false),
+        ]
+        for layer in layers { try expectLayerContract(layer, inputs: [[4, 2]], padding: padding, step: 2e-3) }
+    }
+
+    @Test(arguments: [nil, [4, 2, 0]] as [[Int]?], [false, true])
+    func recurrentStatesKeepTheContract(padding: [Int]?, returnSequences: Bool) throws {
+        let options = [
+            RecurrentOptions(returnSequences: returnSequences, returnState: true),
+            RecurrentOptions(
+                returnSequences: returnSequences, returnState: true, goBackwards: true, reversesOutput: true),
+            RecurrentOptions(returnSequences: returnSequences, returnState: true, zeroOutputForMask: true),
+        ]
+        for options in options {
+            try expectLayerContract(
+                SimpleRNN(units: 3, options), inputs: [[4, 2], [3]], padding: padding, maskedInputs: 1, step: 2e-3)
+            try expectLayerContract(
+                LSTM(units: 3, options), inputs: [[4, 2], [3], [3]], padding: padding, maskedInputs: 1, step: 2e-3)
+            try expectLayerContract(
+                GRU(units: 3, options), inputs: [[4, 2], [3]], padding: padding, maskedInputs: 1, step: 2e-3)
+            try expectLayerContract(
+                LSTM(units: 3, activation: CellFunction(.gelu), options), inputs: [[4, 2], [3], [3]],
+                padding: padding, maskedInputs: 1, step: 2e-3)
+        }
+    }
+
+    /// The key is fixed, so that finite differences see the same dropout.
+    @Test(arguments: [nil, [4, 2, 0]] as [[Int]?])
+    func recurrentDropoutKeepsTheContract(padding: [Int]?) throws {
+        let options = [
+            RecurrentOptions(dropout: 0.4), RecurrentOptions(dropout: 0.4, dropsEachGate: true),
+            RecurrentOptions(returnSequences: true, recurrentDropout: 0.3, dropsEachGate: true),
+            RecurrentOptions(goBackwards: true, dropout: 0.4, recurrentDropout: 0.3, dropsEachGate: true),
+        ]
+        for options in options {
+            let layers: [any Layer] = [
+                SimpleRNN(units: 3, options), LSTM(units: 3, options), GRU(units: 3, options),
+                GRU(units: 3, resetAfter: false, options),
+                LSTM(units: 3, activation: CellFunction(.silu), options),
+                GRU(units: 3, activation: CellFunction(.silu), options),
+                GRU(units: 3, activation: CellFunction(.silu), resetAfter: false, options),
+            ]
+            for layer in layers { try expectLayerContract(layer, inputs: [[4, 6]], padding: padding, step: 2e-3) }
+        }
+    }
+
+    @Test func aRecurrentLayerSaysWhichStatesItTakes() {
+        #expect(throws: ShapeError.self) { try LSTM(units: 3).plan(for: [[4, 2], [3]]) }
+        do {
+            _ = try LSTM(units: 3).plan(for: [[4, 2], [3], [2]])
+        } catch {
+            #expect(
+                "\(error)"
+                    == "takes a sequence, and 2 initial states of (3) or none, found (4, 2) and (3) and (2)")
+        }
     }
 }

@@ -29,21 +29,23 @@ public final class LayerProbe {
     public let graph: LayerGraph
     public let weights: ParameterVector
     let libraries: [KernelLibrary]
+    let maskedInputs: Int
 
-    /// - Parameter masked: Whether a Masking layer comes before the layer.
+    /// - Parameter masked: How many of the inputs have a Masking layer in front.
     public init(
-        _ layer: any Layer, inputs: [Shape], masked: Bool = false, seed: Int = 1, weightScale: Float = 1
+        _ layer: any Layer, inputs: [Shape], masked: Int = 0, seed: Int = 1, weightScale: Float = 1
     ) throws {
         var graph = LayerGraph()
         let values = inputs.map { graph.addInput($0) }
         var heads: [LayerGraph.Value] = []
         for (index, value) in values.enumerated() {
-            let source = masked ? try graph.add("mask\(index)", Masking(maskValue: -9), to: [value]) : value
+            let source = index < masked ? try graph.add("mask\(index)", Masking(maskValue: -9), to: [value]) : value
             heads.append(try graph.add("offset\(index)", Offset(), to: [source]))
         }
         let output = try graph.add("layer", layer, to: heads)
         graph.finish(outputs: [output], logits: output, head: .none)
         self.graph = graph
+        maskedInputs = masked
         weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: seed))
         // No parameter at a special value: biases and scales move away from 0 and 1.
         for (index, entry) in graph.layout.entries.enumerated() where entry.layer == "layer" {
@@ -66,7 +68,7 @@ public final class LayerProbe {
         for (index, value) in graph.inputs.enumerated() {
             let tensor = workspace.input(index, count: count), key = RandomKey(seed: seed)[index]
             for element in 0..<tensor.elementCount { tensor[element] = Float(key.uniform(element) * 2.4 - 1.2) }
-            for (example, first) in padding.enumerated() where example < count {
+            for (example, first) in padding.enumerated() where example < count && index < maskedInputs {
                 let frames = graph.shape(of: value)[0], width = graph.shape(of: value).channels
                 for frame in first..<frames {
                     tensor.slice(at: (example * frames + frame) * width, count: width).fill(with: -9)
@@ -101,12 +103,14 @@ public final class LayerProbe {
 ///
 /// - Parameters:
 ///   - padding: The first padding frame of each example; the layer is then given a mask.
+///   - maskedInputs: How many inputs have padding, if not all.
 ///   - isExact: False for layers whose output depends on the batch (batch normalisation in training).
 public func expectLayerContract(
-    _ layer: any Layer, inputs: [Shape], padding: [Int]? = nil, tolerance: Double = 2e-2, step: Float = 4e-3,
-    isPerExample: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
+    _ layer: any Layer, inputs: [Shape], padding: [Int]? = nil, maskedInputs: Int? = nil, tolerance: Double = 2e-2,
+    step: Float = 4e-3, isPerExample: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    let probe = try LayerProbe(layer, inputs: inputs, masked: padding != nil)
+    let masked = padding == nil ? 0 : maskedInputs ?? inputs.count
+    let probe = try LayerProbe(layer, inputs: inputs, masked: masked)
     for count in [1, 3] {
         var reference: [Float] = []
         for library in KernelLibrary.available {

@@ -1066,3 +1066,8 @@ def digits(keras):
         layers.Dropout(0.5, name="dropout"),
         layers.Dense(10, activation="softmax", name="classes"),
     )
+
+
+# Recipes in files of their own
+
+import recurrent_models  # noqa: E402, F401

@@ -119,28 +119,37 @@ public struct LogSoftmax: Layer {
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
 
-    public func forward(_ pass: ForwardPass) {
-        let x = pass.input(), y = pass.output, columns = x.shape.channels
-        pass.kernels.withScratch(x.rowCount) { sums in
-            logSumExp(x, into: sums)
-            for row in 0..<x.rowCount {
-                scale(
-                    x.slice(at: row * columns, count: columns), by: 1, adding: -sums[row],
-                    into: y.slice(at: row * columns, count: columns))
-            }
-        }
-    }
+    public func forward(_ pass: ForwardPass) { logSoftmax(pass.input(), into: pass.output, pass.kernels) }
 
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
-        let y = pass.output, dy = pass.outputGradient, columns = y.shape.channels
-        activate(Activation(.exponential), y, into: dx)
-        for row in 0..<y.rowCount {
-            let sum = dy.slice(at: row * columns, count: columns).values.reduce(0, +)
-            let part = dx.slice(at: row * columns, count: columns)
-            scale(part, by: -sum, into: part)
-            addScaled(dy.slice(at: row * columns, count: columns), by: 1, to: part)
+        logSoftmaxGradient(pass.output, outputGradient: pass.outputGradient, into: dx, pass.kernels)
+    }
+}
+
+/// y = x − log Σ eˣ over the last axis.
+func logSoftmax(_ x: Tensor, into y: Tensor, _ kernels: KernelContext) {
+    let columns = x.shape.channels
+    kernels.withScratch(x.rowCount) { sums in
+        logSumExp(x, into: sums)
+        for row in 0..<x.rowCount {
+            scale(
+                x.slice(at: row * columns, count: columns), by: 1, adding: -sums[row],
+                into: y.slice(at: row * columns, count: columns))
         }
+    }
+}
+
+/// dx = dy − eʸ Σ dy; dx may be dy.
+func logSoftmaxGradient(_ y: Tensor, outputGradient dy: Tensor, into dx: Tensor, _ kernels: KernelContext) {
+    let columns = y.shape.channels
+    kernels.withScratch(y.elementCount) { exponentials in
+        activate(Activation(.exponential), y, into: exponentials)
+        for row in 0..<y.rowCount {
+            let part = exponentials.slice(at: row * columns, count: columns)
+            scale(part, by: -dy.slice(at: row * columns, count: columns).values.reduce(0, +), into: part)
+        }
+        add(dy, exponentials, into: dx)
     }
 }
 

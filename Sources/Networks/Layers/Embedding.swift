@@ -15,13 +15,10 @@ public struct Embedding: Layer {
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         guard inputs.count == 1 else { throw ShapeError("takes one input, found \(inputs.count)") }
-        guard !masksZero || inputs[0].rank == 1 else {
-            throw ShapeError("masks zeros of one sequence (time), found \(inputs[0])")
-        }
         return LayerPlan(
             output: Shape(inputs[0].axes + [units]),
             parameters: [ParameterSpec("embeddings", [count, units], .uniform(limit: 0.05))],
-            mask: masksZero ? .computed : .none)
+            mask: masksZero ? .computed : .none, maskAxes: inputs[0].rank)
     }
 
     private func row(_ number: Float) -> Int {

@@ -108,7 +108,7 @@ public struct Concatenate: Layer {
         var axes = first.axes
         axes[place] = inputs.reduce(0) { $0 + $1[place] }
         let joinsTime = place == 0 && first.rank > 1
-        return LayerPlan(output: Shape(axes), mask: joinsTime ? .none : keras2Masks ? .all : .any)
+        return LayerPlan(output: Shape(axes), mask: joinsTime ? .joined : keras2Masks ? .all : .any)
     }
 
     public func forward(_ pass: ForwardPass) {

@@ -97,7 +97,7 @@ public struct GlobalPooling: Layer {
 
     public func forward(_ pass: ForwardPass) {
         let x = pass.input(), y = pass.output
-        if kind == .average, let mask = pass.inputMask() {
+        if kind == .average, x.shape.rank == 2, let mask = pass.inputMask() {
             averageRealFrames(x, mask, into: y)
         } else if kind == .average {
             averagePool(Self.geometry(x.shape), x, into: y)
@@ -109,7 +109,7 @@ public struct GlobalPooling: Layer {
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
         let x = pass.input(), dy = pass.outputGradient
-        if kind == .average, let mask = pass.inputMask() {
+        if kind == .average, x.shape.rank == 2, let mask = pass.inputMask() {
             let frames = x.shape.rowCount, channels = x.shape.channels
             for example in 0..<x.count {
                 let real = (0..<frames).reduce(Float(0)) { $0 + mask[example * frames + $1] }

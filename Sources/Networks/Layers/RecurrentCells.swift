@@ -19,7 +19,7 @@ struct SimpleCell: RecurrentCell {
     }
 
     func forward(_ step: RecurrentStep) {
-        step.kernels.multiply(step.previous.rows, step.recurrentKernel.rows, into: step.gates.rows, adding: true)
+        step.product.apply(to: step.previous, gates: 0..<1, into: step.gates, adding: true)
         simpleStep(activation, mask: step.mask, step.gates, previous: step.previous, into: step.output)
     }
 
@@ -28,15 +28,13 @@ struct SimpleCell: RecurrentCell {
         simpleStepGradient(
             activation, mask: step.mask, step.output, outputGradient: step.outputGradient, into: step.gateGradient,
             carry: step.carry)
-        step.kernels.multiply(
-            step.gateGradient.rows, step.recurrentKernel.rows.transposed, into: step.carry.rows, adding: true)
+        step.product.inputGradient(of: step.gateGradient, gates: 0..<1, into: step.carry, adding: true)
     }
 
     func finishBackward(_ sequence: RecurrentSequence, _ pass: BackwardPass) {
-        sequence.kernels.multiply(
-            sequence.previousStates.transposed,
-            Matrix(sequence.gateGradients, rows: sequence.steps * sequence.count, columns: units),
-            into: pass.parameterGradient(1).rows)
+        sequence.product.kernelGradient(
+            sequence.previousStates, gradientRows: sequence.gateGradients, gates: 0..<1, into: pass.parameterGradient(1)
+        )
     }
 }
 
@@ -47,6 +45,7 @@ struct LSTMCell: RecurrentCell {
     let useBias: Bool
     let unitForgetBias: Bool
     var gateCount: Int { 4 }
+    var stateCount: Int { 2 }
     /// c
     var extraCount: Int { 1 }
 
@@ -58,7 +57,7 @@ struct LSTMCell: RecurrentCell {
     }
 
     func forward(_ step: RecurrentStep) {
-        step.kernels.multiply(step.previous.rows, step.recurrentKernel.rows, into: step.gates.rows, adding: true)
+        step.product.apply(to: step.previous, gates: 0..<4, into: step.gates, adding: true)
         lstmStep(
             kinds, mask: step.mask, gates: step.gates, previousH: step.previous, previousC: step.previousExtra,
             into: step.output, step.extra)
@@ -69,15 +68,13 @@ struct LSTMCell: RecurrentCell {
             kinds, mask: step.mask, gates: step.gates, previousC: step.previousExtra, c: step.extra,
             outputGradient: step.outputGradient, cellGradient: step.stateGradient, into: step.gateGradient,
             carry: step.carry)
-        step.kernels.multiply(
-            step.gateGradient.rows, step.recurrentKernel.rows.transposed, into: step.carry.rows, adding: true)
+        step.product.inputGradient(of: step.gateGradient, gates: 0..<4, into: step.carry, adding: true)
     }
 
     func finishBackward(_ sequence: RecurrentSequence, _ pass: BackwardPass) {
-        sequence.kernels.multiply(
-            sequence.previousStates.transposed,
-            Matrix(sequence.gateGradients, rows: sequence.steps * sequence.count, columns: 4 * units),
-            into: pass.parameterGradient(1).rows)
+        sequence.product.kernelGradient(
+            sequence.previousStates, gradientRows: sequence.gateGradients, gates: 0..<4, into: pass.parameterGradient(1)
+        )
     }
 }
 
@@ -89,6 +86,7 @@ struct ResetAfterGRUCell: RecurrentCell {
     var gateCount: Int { 3 }
     /// h U + b₁
     var extraCount: Int { 3 }
+    var extraGradientCount: Int { 3 }
 
     func parameters(features: Int) -> [ParameterSpec] {
         gruParameters(features: features, units: units)
@@ -96,7 +94,7 @@ struct ResetAfterGRUCell: RecurrentCell {
     }
 
     func forward(_ step: RecurrentStep) {
-        step.kernels.multiply(step.previous.rows, step.recurrentKernel.rows, into: step.extra.rows)
+        step.product.apply(to: step.previous, gates: 0..<3, into: step.extra, adding: false)
         if let bias = step.bias {
             addBias(bias.slice(at: 3 * units, count: 3 * units), to: step.extra.rows, then: Activation(.linear))
         }
@@ -109,15 +107,15 @@ struct ResetAfterGRUCell: RecurrentCell {
             kinds, mask: step.mask, gates: step.gates, state: step.extra, previous: step.previous,
             outputGradient: step.outputGradient, into: step.gateGradient, stateGradient: step.extraGradient,
             carry: step.carry)
-        step.kernels.multiply(
-            step.extraGradient.rows, step.recurrentKernel.rows.transposed, into: step.carry.rows, adding: true)
+        step.product.inputGradient(of: step.extraGradient, gates: 0..<3, into: step.carry, adding: true)
     }
 
     func finishBackward(_ sequence: RecurrentSequence, _ pass: BackwardPass) {
-        let gradients = Matrix(sequence.extraGradients, rows: sequence.steps * sequence.count, columns: 3 * units)
-        sequence.kernels.multiply(
-            sequence.previousStates.transposed, gradients, into: pass.parameterGradient(1).rows)
+        sequence.product.kernelGradient(
+            sequence.previousStates, gradientRows: sequence.extraGradients, gates: 0..<3,
+            into: pass.parameterGradient(1))
         if useBias {
+            let gradients = Matrix(sequence.extraGradients, rows: sequence.steps * sequence.count, columns: 3 * units)
             sumColumns(of: gradients, into: pass.parameterGradient(2).slice(at: 3 * units, count: 3 * units))
         }
     }
@@ -131,23 +129,16 @@ struct ResetBeforeGRUCell: RecurrentCell {
     var gateCount: Int { 3 }
     /// r ∘ h
     var extraCount: Int { 1 }
+    var extraGradientCount: Int { 1 }
 
     func parameters(features: Int) -> [ParameterSpec] {
         gruParameters(features: features, units: units) + bias(3 * units, if: useBias)
     }
 
-    private func gates(_ tensor: Tensor) -> Matrix {
-        Matrix(tensor, rows: tensor.elementCount / (3 * units), columns: 2 * units, stride: 3 * units)
-    }
-    private func candidate(_ tensor: Tensor) -> Matrix {
-        Matrix(tensor, rows: tensor.elementCount / (3 * units), columns: units, stride: 3 * units, at: 2 * units)
-    }
-
     func forward(_ step: RecurrentStep) {
-        step.kernels.multiply(step.previous.rows, gates(step.recurrentKernel), into: gates(step.gates), adding: true)
+        step.product.apply(to: step.previous, gates: 0..<2, into: step.gates, adding: true)
         gruGates(kinds, gates: step.gates, previous: step.previous, into: step.extra)
-        step.kernels.multiply(
-            step.extra.rows, candidate(step.recurrentKernel), into: candidate(step.gates), adding: true)
+        step.product.apply(to: step.extra, gates: 2..<3, into: step.gates, adding: true)
         gruCandidate(kinds, mask: step.mask, gates: step.gates, previous: step.previous, into: step.output)
     }
 
@@ -155,26 +146,25 @@ struct ResetBeforeGRUCell: RecurrentCell {
         gruCandidateGradient(
             kinds, mask: step.mask, gates: step.gates, previous: step.previous, outputGradient: step.outputGradient,
             into: step.gateGradient, carry: step.carry)
-        step.kernels.multiply(
-            candidate(step.gateGradient), candidate(step.recurrentKernel).transposed, into: step.extraGradient.rows)
+        step.product.inputGradient(of: step.gateGradient, gates: 2..<3, into: step.extraGradient, adding: false)
         gruResetGradient(
             kinds, mask: step.mask, gates: step.gates, previous: step.previous, resetGradient: step.extraGradient,
             into: step.gateGradient, carry: step.carry)
-        step.kernels.multiply(
-            gates(step.gateGradient), gates(step.recurrentKernel).transposed, into: step.carry.rows, adding: true)
+        step.product.inputGradient(of: step.gateGradient, gates: 0..<2, into: step.carry, adding: true)
     }
 
     func finishBackward(_ sequence: RecurrentSequence, _ pass: BackwardPass) {
-        let gradient = pass.parameterGradient(1)
-        sequence.kernels.multiply(
-            sequence.previousStates.transposed, gates(sequence.gateGradients), into: gates(gradient))
-        let resets = Matrix(
-            sequence.extras, rows: sequence.steps * sequence.count, columns: units, at: sequence.count * units)
-        sequence.kernels.multiply(resets.transposed, candidate(sequence.gateGradients), into: candidate(gradient))
+        let size = sequence.steps * sequence.count * units
+        sequence.product.kernelGradient(
+            sequence.previousStates, gradientRows: sequence.gateGradients, gates: 0..<2, into: pass.parameterGradient(1)
+        )
+        sequence.product.kernelGradient(
+            sequence.extras.slice(at: sequence.count * units, count: size), gradientRows: sequence.gateGradients,
+            gates: 2..<3, into: pass.parameterGradient(1))
     }
 }
 
-private func gruParameters(features: Int, units: Int) -> [ParameterSpec] {
+func gruParameters(features: Int, units: Int) -> [ParameterSpec] {
     [
         ParameterSpec("kernel", [features, 3 * units], .glorotUniform),
         ParameterSpec("recurrent_kernel", [units, 3 * units], .orthogonal),
@@ -183,38 +173,55 @@ private func gruParameters(features: Int, units: Int) -> [ParameterSpec] {
 
 /// Keras's SimpleRNN.
 public func SimpleRNN(
-    units: Int, activation: Activation = Activation(.tanh), useBias: Bool = true, returnSequences: Bool = false,
-    goBackwards: Bool = false, zeroOutputForMask: Bool = false
+    units: Int, activation: CellFunction = CellFunction(.tanh), useBias: Bool = true,
+    _ options: RecurrentOptions = RecurrentOptions()
 ) -> Recurrent {
-    Recurrent(
-        cell: SimpleCell(units: units, activation: activation, useBias: useBias), returnSequences: returnSequences,
-        goBackwards: goBackwards, zeroOutputForMask: zeroOutputForMask)
+    guard let fused = activation.fused else {
+        return Recurrent(
+            cell: ComposedSimpleCell(units: units, activation: activation, useBias: useBias), options: options)
+    }
+    return Recurrent(cell: SimpleCell(units: units, activation: fused, useBias: useBias), options: options)
 }
 
 /// Keras's LSTM.
 public func LSTM(
-    units: Int, activation: Activation = Activation(.tanh), recurrentActivation: Activation = Activation(.sigmoid),
-    useBias: Bool = true, unitForgetBias: Bool = true, returnSequences: Bool = false, goBackwards: Bool = false,
-    zeroOutputForMask: Bool = false
+    units: Int, activation: CellFunction = CellFunction(.tanh),
+    recurrentActivation: CellFunction = CellFunction(.sigmoid), useBias: Bool = true, unitForgetBias: Bool = true,
+    _ options: RecurrentOptions = RecurrentOptions()
 ) -> Recurrent {
-    Recurrent(
-        cell: LSTMCell(
-            units: units, kinds: CellActivations(activation: activation, recurrent: recurrentActivation),
-            useBias: useBias, unitForgetBias: unitForgetBias), returnSequences: returnSequences,
-        goBackwards: goBackwards, zeroOutputForMask: zeroOutputForMask)
+    guard let kinds = CellActivations(activation, recurrentActivation) else {
+        return Recurrent(
+            cell: ComposedLSTMCell(
+                units: units, activation: activation, recurrentActivation: recurrentActivation, useBias: useBias,
+                unitForgetBias: unitForgetBias), options: options)
+    }
+    return Recurrent(
+        cell: LSTMCell(units: units, kinds: kinds, useBias: useBias, unitForgetBias: unitForgetBias), options: options)
 }
 
 /// Keras's GRU.
 public func GRU(
-    units: Int, activation: Activation = Activation(.tanh), recurrentActivation: Activation = Activation(.sigmoid),
-    useBias: Bool = true, resetAfter: Bool = true, returnSequences: Bool = false, goBackwards: Bool = false,
-    zeroOutputForMask: Bool = false
+    units: Int, activation: CellFunction = CellFunction(.tanh),
+    recurrentActivation: CellFunction = CellFunction(.sigmoid), useBias: Bool = true, resetAfter: Bool = true,
+    _ options: RecurrentOptions = RecurrentOptions()
 ) -> Recurrent {
-    let kinds = CellActivations(activation: activation, recurrent: recurrentActivation)
+    guard let kinds = CellActivations(activation, recurrentActivation) else {
+        return Recurrent(
+            cell: ComposedGRUCell(
+                units: units, activation: activation, recurrentActivation: recurrentActivation, useBias: useBias,
+                resetAfter: resetAfter), options: options)
+    }
     let cell: any RecurrentCell =
         resetAfter
         ? ResetAfterGRUCell(units: units, kinds: kinds, useBias: useBias)
         : ResetBeforeGRUCell(units: units, kinds: kinds, useBias: useBias)
-    return Recurrent(
-        cell: cell, returnSequences: returnSequences, goBackwards: goBackwards, zeroOutputForMask: zeroOutputForMask)
+    return Recurrent(cell: cell, options: options)
+}
+
+extension CellActivations {
+    /// Nil if one of them is not computed inside a step's loop.
+    fileprivate init?(_ activation: CellFunction, _ recurrent: CellFunction) {
+        guard let activation = activation.fused, let recurrent = recurrent.fused else { return nil }
+        self.init(activation: activation, recurrent: recurrent)
+    }
 }

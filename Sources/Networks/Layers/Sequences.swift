@@ -36,23 +36,31 @@ public struct Masking: Layer {
     public init(maskValue: Float = 0) { self.maskValue = maskValue }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        guard inputs.count == 1, inputs[0].rank == 2 else {
+        guard inputs.count == 1, inputs[0].rank >= 1 else {
             throw ShapeError("takes one sequence (time, features), found \(list(inputs))")
         }
-        return LayerPlan(output: inputs[0], mask: .computed)
+        return LayerPlan(output: inputs[0], mask: .computed, maskAxes: inputs[0].rank - 1)
     }
 
     public func forward(_ pass: ForwardPass) {
-        let x = pass.input(), width = x.shape.channels
-        guard let mask = pass.outputMask else { return }
-        for frame in 0..<x.rowCount {
-            mask[frame] = (0..<width).contains { x[frame * width + $0] != maskValue } ? 1 : 0
+        withMask(of: pass.input(), pass.kernels) { mask in
+            pass.outputMask?.copy(from: mask)
+            scaleRows(pass.input(), by: mask, into: pass.output)
         }
-        scaleRows(x, by: mask, into: pass.output)
     }
 
     public func backward(_ pass: BackwardPass) {
-        guard let dx = pass.inputGradient(), let mask = pass.outputMask else { return }
-        scaleRows(pass.outputGradient, by: mask, into: dx)
+        guard let dx = pass.inputGradient() else { return }
+        withMask(of: pass.input(), pass.kernels) { scaleRows(pass.outputGradient, by: $0, into: dx) }
+    }
+
+    private func withMask(of x: Tensor, _ kernels: KernelContext, _ body: (Tensor) -> Void) {
+        let width = x.shape.channels
+        kernels.withScratch(x.rowCount) { mask in
+            for frame in 0..<x.rowCount {
+                mask[frame] = (0..<width).contains { x[frame * width + $0] != maskValue } ? 1 : 0
+            }
+            body(mask)
+        }
     }
 }
