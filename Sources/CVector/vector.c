@@ -1,5 +1,6 @@
 // Elementwise, rowwise and columnwise loops.
 #include "elementary.h"
+#include <string.h>
 
 FAST void cv_activate(int32_t kind, float slope, ptrdiff_t count, const float *x, float *y) {
     EACH_KIND(kind, for (ptrdiff_t i = 0; i < count; i++) y[i] = activate(k, slope, x[i]);)
@@ -259,6 +260,23 @@ FAST double cv_soft_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float tempe
         float scale = 1 / sum;
         for (ptrdiff_t c = 0; c < columns; c++) p[c] *= scale;
         total += (double)along - (double)mass * (double)logf(sum);
+    }
+    return total;
+}
+
+FAST ptrdiff_t cv_count_not_finite(ptrdiff_t count, const float *x) {
+    // By their bits: the compiler may assume that arithmetic gives finite numbers.
+    const uint32_t exponent = 0x7F800000;
+    ptrdiff_t total = 0;
+    for (ptrdiff_t start = 0; start < count; start += 1 << 16) {
+        ptrdiff_t end = count - start < 1 << 16 ? count : start + (1 << 16);
+        uint32_t found = 0;
+        for (ptrdiff_t i = start; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, x + i, sizeof bits);
+            found += (bits & exponent) == exponent;
+        }
+        total += found;
     }
     return total;
 }

@@ -38,7 +38,8 @@ struct StudentPlan {
         func widest() throws -> Double? {
             guard let budget else { return 1 }
             return try file.widestWidth(
-                fitting: budget, classes: classes, input: shape, classNames: data.classNames)
+                fitting: budget, classes: classes, input: shape,
+                notes: ExportPlan.Notes(classNames: data.classNames))
         }
         let fitted = try width ?? widest()
         let built = try Self.withHead(
@@ -76,7 +77,7 @@ struct StudentPlan {
                 ])
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
-        export = try ExportPlan(built, classNames: data.classNames)
+        export = try ExportPlan(built, notes: ExportPlan.Notes(classNames: data.classNames))
         if let budget, export.size.file > budget {
             throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
         }

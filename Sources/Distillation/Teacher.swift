@@ -77,7 +77,7 @@ public struct Teacher: Sendable {
                 option: "--teacher-input \(Self.name(path))=")
         }
         let graph = try attempt { try Self.graph(of: file, inputs?.shapes) } ?? nil
-        let classNames = try rules.classes?.names ?? file.classNames()
+        let classNames = rules.classes?.names ?? file.classList
         let classes = try attempt {
             try ClassMatch(
                 classNames, in: rules.classes.map { "'\($0.path)'" } ?? "its own list of classes", with: data)
@@ -105,8 +105,7 @@ public struct Teacher: Sendable {
     /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it answers with.
     private static func graph(of file: borrowing KerasFile, _ shapes: [Shape]?) throws(ModelFileError) -> LayerGraph? {
         if let shapes = shapes ?? file.architecture.inputShapes { return try file.graph(inputs: shapes).graph }
-        let guess = file.architecture.inputs.map { Shape($0.axes.map { $0 ?? 64 }) }
-        return try? file.graph(inputs: guess).graph
+        return try? file.graph(inputs: file.sampleInputs).graph
     }
 
     private static func output(

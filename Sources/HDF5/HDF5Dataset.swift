@@ -172,6 +172,16 @@ extension HDF5Dataset {
         return dimensions.map { Int(clamping: $0) }
     }
 
+    /// Where in the file the elements lie, if they lie there one after another as this processor has float32.
+    public var floatOffset: Int? {
+        guard layout == .contiguous, type == .float32, byteOrder == .littleEndian, storedByteCount == byteCount else {
+            return nil
+        }
+        let id = id
+        let address = withLibrary { H5Dget_offset(id) }
+        return address == chdf5_undefined_address() ? nil : Int(exactly: address)
+    }
+
     /// What is still to be added to the file when this dataset is written.
     func unwrittenByteCount() throws(HDF5Error) -> Int {
         guard layout == .contiguous else { return 0 }

@@ -1,5 +1,5 @@
 /// A file, and an object in it.
-public struct HDF5Place: Hashable, Sendable, CustomStringConvertible {
+public struct HDF5Place: Hashable, Codable, Sendable, CustomStringConvertible {
     public let file: String
     /// The path of the object inside the file; "/" is the file itself.
     public let path: String
@@ -22,8 +22,8 @@ public struct HDF5Place: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Why a file, or something in it, could not be opened, read or written.
-public struct HDF5Error: Error, Hashable, CustomStringConvertible {
-    public enum Kind: Hashable, Sendable {
+public struct HDF5Error: Error, Hashable, Codable, CustomStringConvertible {
+    public enum Kind: Hashable, Codable, Sendable {
         /// There is no such file.
         case missing
         /// The file is there, but the system does not let us read it.

@@ -25,14 +25,16 @@ public struct HDF5File: ~Copyable, Sendable {
 
 extension HDF5File {
     /// Opens a file for reading.
-    public init(opening path: String) throws(HDF5Error) {
-        let place = HDF5Place(file: path)
-        try Self.refuseUnreadable(path)
-        try Self.refuseLoops(path)
+    ///
+    /// - Parameter name: What errors call it, if that is not its path.
+    public init(opening path: String, as name: String? = nil) throws(HDF5Error) {
+        let place = HDF5Place(file: name ?? path)
+        try Self.refuseUnreadable(path, place)
+        try Self.refuseLoops(path, place)
         let access = try Self.makeAccess(place)
         let accessID = access.id
         let handle = try attemptHandle("open", place) { unsafe H5Fopen(path, chdf5_read_only(), accessID) }
-        try self.init(handle, path, fileByteCount: nil)
+        try self.init(handle, place.file, fileByteCount: nil)
     }
 
     /// Opens the bytes of a file for reading.
@@ -48,8 +50,7 @@ extension HDF5File {
     }
 
     /// Whether there is a regular file at the path that we may read; the library's words for this are obscure.
-    private static func refuseUnreadable(_ path: String) throws(HDF5Error) {
-        let place = HDF5Place(file: path)
+    private static func refuseUnreadable(_ path: String, _ place: HDF5Place) throws(HDF5Error) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else {
             let isMissing = errno == ENOENT || errno == ENOTDIR
@@ -66,8 +67,7 @@ extension HDF5File {
         }
     }
 
-    private static func refuseLoops(_ path: String) throws(HDF5Error) {
-        let place = HDF5Place(file: path)
+    private static func refuseLoops(_ path: String, _ place: HDF5Place) throws(HDF5Error) {
         var status = stat()
         guard unsafe stat(path, &status) == 0, status.st_size <= LoopCheck.byteLimit else { return }
         let bytes: Data

@@ -1,7 +1,7 @@
 import CHDF5
 
 /// The type of the elements of a dataset.
-public enum HDF5Type: Hashable, Sendable {
+public enum HDF5Type: Hashable, Codable, Sendable {
     case float16, float32, float64
     /// The upper half of a float32, which Keras stores as opaque bytes.
     case bfloat16

@@ -145,3 +145,6 @@ public func copyRows(from source: Matrix, to target: Matrix) {
             from: source.base + row * source.stride, count: source.columns)
     }
 }
+
+/// How many of the numbers are NaN or infinite.
+public func countNotFinite(_ x: Tensor) -> Int { unsafe cv_count_not_finite(x.elementCount, x.base) }

@@ -39,12 +39,14 @@ public struct Architecture: Hashable, Sendable {
         public var isTrainable: Bool
         /// The layer of the Keras model whose weights it belongs to: itself, or the nested model it was taken from.
         public var owner: String
+        /// Its place in Keras 3's store of weights: `layers/dense_1`.
+        public var store: String
         /// The line of the architecture file that describes it.
         public var line: Int?
 
         public init(
             _ name: String, _ className: String, _ options: JSON.Object, calls: [[Source]], isTrainable: Bool = true,
-            owner: String? = nil, line: Int? = nil
+            owner: String? = nil, store: String = "", line: Int? = nil
         ) {
             self.name = name
             self.className = className
@@ -52,6 +54,7 @@ public struct Architecture: Hashable, Sendable {
             self.calls = calls
             self.isTrainable = isTrainable
             self.owner = owner ?? name
+            self.store = store
             self.line = line
         }
     }

@@ -24,6 +24,11 @@ public struct ArchitectureFile: Sendable {
     }
 
     public init(reading path: String) throws(ModelFileError) {
+        try self.init(parsing: Self.text(of: path), path: path)
+    }
+
+    /// The text of a file.
+    static func text(of path: String) throws(ModelFileError) -> String {
         guard FileManager.default.fileExists(atPath: path) else {
             throw ModelFileError(.missing, path, ["there is no such file"])
         }
@@ -33,7 +38,7 @@ public struct ArchitectureFile: Sendable {
         guard let text = String(data: data, encoding: .utf8) else {
             throw ModelFileError(.refused, path, ["is not text in UTF-8"])
         }
-        try self.init(parsing: text, path: path)
+        return text
     }
 
     public init(parsing text: String, path: String) throws(ModelFileError) {
@@ -205,9 +210,14 @@ extension ArchitectureFile {
                     calls: [(entry.from ?? [previous]).map { Architecture.Source($0) }], line: entry.line))
         }
         guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
-        return Architecture(
+        var architecture = Architecture(
             origin: path, name: name, dialect: .keras3, inputs: filled(inputs, with: input), layers: layers,
             outputs: [Architecture.Source(names[names.count - 1])], isStrict: true)
+        var stores = StoreNames()
+        for position in architecture.kerasOrder {
+            architecture.layers[position].store = "layers/" + stores.next(layers[position].className)
+        }
+        return architecture
     }
 
     private func filled(_ inputs: [Architecture.Input], with shape: Shape?) -> [Architecture.Input] {

@@ -1,6 +1,7 @@
 import HDF5
 public import Networks
 public import Tensors
+import Zip
 
 /// What will be written to a model file, to the byte, known before there are any weights.
 public struct ExportPlan: Sendable {
@@ -11,24 +12,57 @@ public struct ExportPlan: Sendable {
         case float32, float16
     }
 
+    /// What kind of file it is.
+    public enum Format: String, Sendable, CaseIterable {
+        /// One HDF5 file, which Keras 2 and Keras 3 load.
+        case hdf5
+        /// A zip archive, which Keras 3 loads.
+        case keras
+
+        /// As a file's name ends.
+        public init(of path: String) { self = path.lowercased().hasSuffix(".keras") ? .keras : .hdf5 }
+    }
+
+    /// What a file says beside the network. Keras reads past it.
+    public struct Notes: Hashable, Sendable {
+        /// Where the network comes from, as JSON: the attribute `provenance`.
+        public var provenance: String?
+        /// The names of the classes: the attribute `classes`.
+        public var classNames: [String]?
+
+        public init(provenance: String? = nil, classNames: [String]? = nil) {
+            self.provenance = provenance
+            self.classNames = classNames
+        }
+    }
+
     /// The file as it will be.
     public let size: SizeReport
     public let precision: Precision
+    public let format: Format
+    private let built: BuiltArchitecture
     private let file: KerasFileContent
 
     /// Plans the file of a network.
     ///
-    /// - Parameters:
-    ///   - notes: Text attributes of the file, such as where the network comes from.
-    ///   - classNames: The names of the classes in the order of the outputs: the file's attribute `classes`.
+    /// - Throws: `ModelFileError` for a network that an archive cannot say.
     public init(
-        _ built: BuiltArchitecture, precision: Precision = .float32, notes: [(name: String, text: String)] = [],
-        classNames: [String]? = nil
+        _ built: BuiltArchitecture, precision: Precision = .float32, format: Format = .hdf5, notes: Notes = Notes()
     ) throws {
-        let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, notes, classNames)
+        if format == .keras { try built.refuseKeras2Meaning() }
+        let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, format, notes)
+        self.built = built
         self.file = file
         self.precision = precision
+        self.format = format
         size = try file.predictedSize()
+    }
+
+    /// The same plan with other notes.
+    ///
+    /// - Precondition: They are as long as those planned with, or the file's size is no longer what was predicted.
+    public func noting(_ notes: Notes) throws -> ExportPlan {
+        try ExportPlan(built, precision: precision, format: format, notes: notes)
     }
 
     /// Writes the file, whole and no larger than `limit`, or leaves nothing at `path`.
@@ -37,8 +71,20 @@ public struct ExportPlan: Sendable {
         _ weights: borrowing ParameterVector, to path: String, limit: ByteCount? = nil
     ) throws -> ByteCount {
         try refuse(size.file, over: limit, path)
-        let byteCount = try HDF5File.writeWhole(to: path) { target in
-            try file.write(weights.tensor, to: target.root)
+        let tensor = weights.tensor
+        let byteCount = try WholeFile.write(to: path) { partial in
+            switch format {
+            case .hdf5: try writeHDF5(tensor, to: partial)
+            case .keras:
+                let member = partial + ".weights"
+                defer { WholeFile.remove(member) }
+                try writeHDF5(tensor, to: member)
+                do throws(ZipError) {
+                    try file.writeArchive(to: partial, weights: member)
+                } catch {
+                    throw ModelFileError(.write, path, [error.reason])
+                }
+            }
         } check: { byteCount in
             guard abs(byteCount - size.file.bytes) <= Self.tolerance else {
                 throw ModelFileError(
@@ -50,6 +96,13 @@ public struct ExportPlan: Sendable {
         return ByteCount(byteCount)
     }
 
+    private func writeHDF5(_ weights: Tensor, to path: String) throws {
+        WholeFile.remove(path)
+        let target = try HDF5File(creating: path)
+        try file.write(weights, to: target.root)
+        try target.close()
+    }
+
     /// The prediction is exact; anything else within a page is a matter of another version of the HDF5 library.
     private static let tolerance = 4096
 
@@ -59,5 +112,30 @@ public struct ExportPlan: Sendable {
             .tooLarge, path,
             ["takes \(bytes), \(ByteCount(bytes.bytes - limit.bytes)) over the limit of \(limit)"],
             advice: "Largest layers: \(size.largestInWords())")
+    }
+}
+
+extension BuiltArchitecture {
+    /// An archive is Keras 3's, which means other things by a few words of Keras 2.
+    fileprivate func refuseKeras2Meaning() throws(ModelFileError) {
+        guard architecture.dialect == .keras2 else { return }
+        var problems = layers.indices.filter { Self.says("hard_sigmoid", .object(layers[$0].written)) }.map { index in
+            "\(architecture.layers[index].place): Keras 3 computes 'hard_sigmoid' by another formula than Keras 2"
+        }
+        problems += graph.mergingMasks.map { "layer '\($0)': Keras 3 merges masks by another rule than Keras 2" }
+        guard problems.isEmpty else {
+            throw ModelFileError(
+                .refused, architecture.origin, problems, advice: "A .keras file would predict something else; write .h5"
+            )
+        }
+    }
+
+    private static func says(_ word: String, _ json: JSON) -> Bool {
+        switch json {
+        case .string(let text): text == word
+        case .array(let elements): elements.contains { says(word, $0) }
+        case .object(let object): object.members.contains { says(word, $0.value) }
+        default: false
+        }
     }
 }

@@ -1,97 +1,78 @@
 import Foundation
 import HDF5
+import Kernels
 public import Networks
 public import Tensors
 
-/// A whole Keras model in an HDF5 file.
+/// A Keras model in a file: HDF5 or a `.keras` archive, or weights whose architecture is in another file.
 ///
 /// Opening it reads the architecture and the sizes of the weights, not the weights.
-public struct KerasFile: ~Copyable {
+public struct KerasFile: Sendable {
     public let path: String
     public let architecture: Architecture
+    let outline: ModelOutline
+
     /// As the file says, such as `2.15.0`.
-    public let kerasVersion: String?
+    public var kerasVersion: String? { outline.kerasVersion }
     /// The size of the file.
-    public let byteCount: Int
-    /// The stored weights of each Keras layer that has any, in the file's order.
-    let groups: [StoredGroup]
+    public var byteCount: Int { outline.byteCount }
+    /// The names of its classes, where the file says them.
+    public var classNames: [String]? { outline.classNames }
+    /// Where the model comes from, in the words of the `compress` that made it.
+    public var provenance: String? { outline.provenance }
 
-    private let file: HDF5File
-
-    struct StoredGroup {
-        let layer: String
-        let weights: [StoredWeight]
-    }
-
-    struct StoredWeight {
-        let name: String
-        /// The place of the dataset in the file.
-        let path: String
-        let shape: [Int]
-        let type: HDF5Type
-        let byteCount: Int
-    }
-
-    /// Opens a file, and refuses what is no whole model with what to do about it.
-    public init(opening path: String) throws {
-        let file = try Self.open(path)
-        guard try file.root.attributes.contains("model_config") else { throw try Self.refusal(of: file) }
-        let version = try Self.kerasVersion(file)
-        let architecture = try Self.architecture(file, version: version)
-        let groups = try Self.groups(file)
-        self.architecture = architecture
-        self.groups = groups
-        byteCount = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-        kerasVersion = version
+    /// Opens a file, and refuses what is no model with what to do about it.
+    ///
+    /// - Parameter architecture: A file with the architecture (`.yaml`, or the JSON of `model.to_json()`), for weights
+    ///   without one.
+    /// - Throws: `HDF5Error` or `ModelFileError`.
+    public init(opening path: String, architecture architecturePath: String? = nil) throws {
+        let outline = try ReadingService.outline(of: path)
         self.path = path
-        self.file = file
-    }
-
-    private static let savingAdvice =
-        "In Keras, load or build the model and write it with model.save('model.h5'), "
-        + "which keeps architecture and weights"
-
-    private static func open(_ path: String) throws -> HDF5File {
-        do {
-            return try HDF5File(opening: path)
-        } catch let error {
-            let start = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 4) }
-            guard error.kind == .damaged, start == Data([0x50, 0x4B, 0x03, 0x04]) else { throw error }
-            throw ModelFileError(.refused, path, ["is a .keras archive, not HDF5"], advice: savingAdvice)
+        self.outline = outline
+        switch (outline.configuration, architecturePath) {
+        case (let configuration?, nil):
+            architecture = try Self.architecture(configuration, origin: path, version: outline.kerasVersion)
+        case (nil, let architecturePath?):
+            architecture = try Self.architecture(in: architecturePath, for: outline)
+        case (_?, let architecturePath?):
+            throw ModelFileError(
+                .refused, path, ["has its own architecture, and '\(architecturePath)' is another one"],
+                advice: "Leave --architecture out")
+        case (nil, nil):
+            throw ModelFileError(
+                .refused, path, ["holds weights only, without the architecture"],
+                advice:
+                    "Say the architecture (--architecture, the JSON of model.to_json() or .yaml), or save the whole "
+                    + "model: \(ModelReader.savingAdvice.prefix(1).lowercased() + ModelReader.savingAdvice.dropFirst())"
+            )
         }
     }
 
-    /// Why a file without a model in it is refused.
-    private static func refusal(of file: borrowing HDF5File) throws -> ModelFileError {
-        let isKeras3 = try file.root.contains("layers") || file.root.contains("_layer_checkpoint_dependencies")
-        let isKeras2 = try file.root.attributes.contains("layer_names") || file.root.attributes.contains("layer_names0")
-        let problem =
-            isKeras2 || isKeras3
-            ? "holds weights only, without the architecture (no attribute 'model_config')"
-            : "is an HDF5 file, but no Keras model (no attribute 'model_config')"
-        return ModelFileError(.refused, file.path, [problem], advice: savingAdvice)
-    }
-
-    private static func kerasVersion(_ file: borrowing HDF5File) throws -> String? {
-        if try file.root.attributes.contains("keras_version") {
-            return try file.root.attributes.string("keras_version")
-        }
-        guard try file.root.kind(of: "model_weights") == .group else { return nil }
-        let weights = try file.root.group("model_weights")
-        return try weights.attributes.contains("keras_version") ? weights.attributes.string("keras_version") : nil
-    }
-
-    private static func architecture(_ file: borrowing HDF5File, version: String?) throws -> Architecture {
-        let text = try file.root.attributes.string("model_config")
+    private static func architecture(
+        _ configuration: String, origin: String, version: String?
+    ) throws(ModelFileError) -> Architecture {
         do {
-            let json = try JSON(parsing: text)
-            return try NestedModels.flatten(
-                KerasConfiguration(json), origin: file.path, dialect: dialect(version, text))
-        } catch let error as JSONError {
-            throw ModelFileError(.refused, file.path, ["the attribute 'model_config' is not JSON: \(error)"])
+            let json = try JSON(parsing: configuration)
+            let model = json["model_config"] ?? json
+            let dialect = dialect(version ?? json["keras_version"]?.string, configuration)
+            return try NestedModels.flatten(KerasConfiguration(model), origin: origin, dialect: dialect)
         } catch let error as ConfigurationError {
-            throw ModelFileError(.refused, file.path, error.problems)
+            throw ModelFileError(.refused, origin, error.problems)
+        } catch {
+            throw ModelFileError(.refused, origin, ["its architecture is not JSON: \(error)"])
         }
+    }
+
+    /// The architecture that stands in a file of its own.
+    private static func architecture(in path: String, for outline: ModelOutline) throws(ModelFileError) -> Architecture
+    {
+        guard ArchitectureFile.isNamed(path) else {
+            return try architecture(ArchitectureFile.text(of: path), origin: path, version: nil)
+        }
+        // The last numbers of a file of weights are mostly a bias or a kernel of the last layer.
+        let classes = outline.groups.last?.weights.last?.shape.last ?? 1
+        return try ArchitectureFile(reading: path).architecture(classes: classes)
     }
 
     /// A file without a version is Keras 3's if it speaks as only Keras 3 does.
@@ -100,42 +81,6 @@ public struct KerasFile: ~Copyable {
             return configuration.contains("\"batch_shape\"") ? .keras3 : .keras2
         }
         return major >= 3 ? .keras3 : .keras2
-    }
-
-    // MARK: Stored weights
-
-    private static func groups(_ file: borrowing HDF5File) throws -> [StoredGroup] {
-        guard try file.root.kind(of: "model_weights") == .group else {
-            throw ModelFileError(.refused, file.path, ["has no group 'model_weights'"], advice: savingAdvice)
-        }
-        let weights = try file.root.group("model_weights")
-        guard try weights.attributes.contains("layer_names") || weights.attributes.contains("layer_names0") else {
-            throw ModelFileError(.refused, file.path, ["the group 'model_weights' has no attribute 'layer_names'"])
-        }
-        var groups: [StoredGroup] = []
-        for name in try weights.attributes.strings("layer_names") {
-            let layer = try weights.group(name)
-            let stored = try stored(in: layer)
-            if !stored.isEmpty { groups.append(StoredGroup(layer: name, weights: stored)) }
-        }
-        return groups
-    }
-
-    private static func stored(in group: borrowing HDF5Group) throws -> [StoredWeight] {
-        let hasNames = try group.attributes.contains("weight_names") || group.attributes.contains("weight_names0")
-        guard hasNames else { return [] }
-        var weights: [StoredWeight] = []
-        for name in try group.attributes.strings("weight_names") {
-            let dataset = try group.dataset(name)
-            // How many batches a Normalization has seen; nothing is computed from it.
-            let isCount = dataset.shape.isEmpty && dataset.type.isInteger
-            if isCount { continue }
-            weights.append(
-                StoredWeight(
-                    name: name, path: dataset.place.path, shape: dataset.shape, type: dataset.type,
-                    byteCount: dataset.byteCount))
-        }
-        return weights
     }
 }
 
@@ -147,12 +92,12 @@ extension KerasFile {
     /// - Parameter inputs: The shapes of the inputs, where the model leaves lengths open.
     public func graph(inputs: [Shape]? = nil) throws(ModelFileError) -> BuiltArchitecture {
         let built = try architecture.graph(inputs: inputs)
-        let match = WeightMatch(built, groups)
+        let match = WeightMatch(built, outline)
         if match.problems.isEmpty { return built }
         // A GRU that does not say so has its reset gate where the rank of its bias says.
         if let other = architecture.withResetBefore(in: match.flatBiasLayers) {
             let rebuilt = try other.graph(inputs: inputs)
-            let rematch = WeightMatch(rebuilt, groups)
+            let rematch = WeightMatch(rebuilt, outline)
             if rematch.problems.isEmpty { return rebuilt }
         }
         throw ModelFileError(.refused, path, match.problems)
@@ -166,14 +111,34 @@ extension KerasFile {
     }
 
     /// Reads the weights straight into the place where the network uses them.
+    ///
+    /// Runs of float32 are read from where they lie; whatever has to be converted or decompressed, a process of its own
+    /// writes into the same memory.
     private func read(_ built: BuiltArchitecture) throws -> ParameterVector {
-        let weights = ParameterVector(zeros: built.graph.layout)
+        let pairs = WeightMatch(built, outline).pairs
+        let requests = pairs.filter { $0.stored.offset == nil }.map { slot, stored in
+            ModelReader.Request(
+                path: stored.path, place: slot.entry.offset, count: slot.entry.spec.shape.elementCount)
+        }
+        let weights =
+            requests.isEmpty
+            ? ParameterVector(zeros: built.graph.layout)
+            : try ReadingService.weights(built.graph.layout, requests, of: path)
+        let file = try FloatRuns(opening: path)
         var problems: [String] = []
-        for (slot, stored) in WeightMatch(built, groups).pairs {
-            let dataset = try file.root.dataset(stored.path)
+        for (slot, stored) in pairs {
             let tensor = weights[slot.entry]
-            try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
-            if let problem = slot.problem(with: tensor) { problems.append("\(slot): \(problem)") }
+            var notFinite = 0
+            for start in stride(from: 0, to: tensor.elementCount, by: Self.blockCount) {
+                // What has just been read is checked while the processor still has it at hand.
+                let block = tensor.slice(at: start, count: min(Self.blockCount, tensor.elementCount - start))
+                if let offset = stored.offset {
+                    let place = offset + start * MemoryLayout<Float>.size
+                    try block.withMutableSpan { span throws(HDF5Error) in try file.read(at: place, into: &span) }
+                }
+                notFinite += countNotFinite(block)
+            }
+            if let problem = slot.problem(with: tensor, notFinite: notFinite) { problems.append("\(slot): \(problem)") }
         }
         guard problems.isEmpty else {
             throw ModelFileError(
@@ -182,48 +147,21 @@ extension KerasFile {
         }
         return weights
     }
+
+    /// Numbers read at a time: what fits into a processor's cache.
+    private static let blockCount = 1 << 18
 }
 
 extension WeightSlot {
     /// What is wrong with the numbers of a parameter.
-    fileprivate func problem(with tensor: Tensor) -> String? {
-        let (notFinite, negative) = tensor.withSpan { span in
-            var notFinite = 0, negative = 0
-            for index in span.indices {
-                notFinite += span[index].isFinite ? 0 : 1
-                negative += span[index] < 0 ? 1 : 0
-            }
-            return (notFinite, negative)
-        }
+    fileprivate func problem(with tensor: Tensor, notFinite: Int) -> String? {
         if notFinite > 0 {
             return "\(grouped(notFinite)) of \(grouped(tensor.elementCount)) numbers are NaN or infinite"
         }
-        if entry.spec.name == "moving_variance" && negative > 0 {
+        guard entry.spec.name == "moving_variance" else { return nil }
+        let negative = tensor.values.count { $0 < 0 }
+        if negative > 0 {
             return "\(grouped(negative)) of \(grouped(tensor.elementCount)) variances are negative"
-        }
-        return nil
-    }
-}
-
-// MARK: - Class names
-
-extension KerasFile {
-    /// The names of the classes in the order of the outputs, where the file has them; Keras itself keeps none.
-    ///
-    /// They are looked for where people put them: in the root's attribute `classes`, which this program writes too,
-    /// `class_names` or `class_indices`; as a list of strings, or as JSON: a list of names, or an object from names to
-    /// indices, as Keras's data generators have it.
-    public func classNames() throws -> [String]? {
-        for name in ["classes", "class_names", "class_indices"] {
-            guard let texts = try? file.root.attributes.strings(name), !texts.isEmpty else { continue }
-            guard texts.count == 1, let json = try? JSON(parsing: texts[0]) else { return texts }
-            if let names = json.array?.compactMap(\.string), !names.isEmpty { return names }
-            if let object = json.object {
-                let indices = object.members.compactMap { member in member.value.integer.map { ($0, member.key) } }
-                let sorted = indices.sorted { $0.0 < $1.0 }
-                if !sorted.isEmpty, sorted.map(\.0) == Array(sorted.indices) { return sorted.map(\.1) }
-            }
-            return texts
         }
         return nil
     }

@@ -1,13 +1,16 @@
 import HDF5
 import Networks
 import Tensors
+import Zip
 
-/// Everything in a Keras file but its numbers, in the one spelling that both Keras 2 and Keras 3 load.
+/// Everything in a Keras file but its numbers.
+///
+/// HDF5 has the one spelling that both Keras 2 and Keras 3 load; an archive has Keras 3's.
 struct KerasFileContent: Sendable {
     private let built: BuiltArchitecture
     private let type: HDF5Type
-    private let notes: [(name: String, text: String)]
-    private let classNames: [String]?
+    private let format: ExportPlan.Format
+    private let notes: ExportPlan.Notes
     private let configuration: JSON
     /// The names in the file of all layers, by position.
     private let names: [String]
@@ -15,52 +18,54 @@ struct KerasFileContent: Sendable {
     private let order: [Int]
     private let slots: [Int: [WeightSlot]]
 
-    init(
-        _ built: BuiltArchitecture, _ type: HDF5Type, _ notes: [(name: String, text: String)], _ classNames: [String]?
-    ) {
+    init(_ built: BuiltArchitecture, _ type: HDF5Type, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes) {
         self.built = built
         self.type = type
+        self.format = format
         self.notes = notes
-        self.classNames = classNames
-        let writer = ConfigurationWriter(built)
+        let writer = ConfigurationWriter(built, format)
         configuration = writer.json
         names = writer.layerNames
         order = writer.order
         slots = Dictionary(grouping: built.weightOrder.flatMap(\.slots), by: \.layerIndex)
-            .mapValues { $0.inOwnOrder }
     }
 
-    /// The size of the file, by writing it without numbers into memory.
+    /// The size of the file, by writing its HDF5 without numbers into memory.
     func predictedSize() throws -> SizeReport {
         let file = try HDF5File.inMemory()
         try write(nil, to: file.root)
+        let byteCount = try file.byteCount()
         let elementSize = type.byteCount ?? 0
         let stored = slots.values.joined().map { ($0, $0.entry.spec.shape.elementCount * elementSize, type) }
-        return built.report(path: built.architecture.origin, file: try file.byteCount(), stored: stored)
+        let whole = format == .hdf5 ? byteCount : archiveByteCount(weights: byteCount)
+        return built.report(path: built.architecture.origin, file: whole, stored: stored)
     }
 
-    /// Writes everything; without weights, all but the numbers.
+    /// Writes the HDF5 file; without weights, all but the numbers.
     func write(_ weights: Tensor?, to root: borrowing HDF5Group) throws {
+        if let provenance = notes.provenance { try root.attributes.write(provenance, to: "provenance") }
+        if let classes = notes.classNames { try root.attributes.write(classes, to: "classes") }
+        guard format == .hdf5 else { return try writeStore(weights, to: root) }
         try root.attributes.write(configuration.description, to: "model_config")
         try root.attributes.write(kerasVersion, to: "keras_version")
-        for note in notes { try root.attributes.write(note.text, to: note.name) }
-        if let classNames { try root.attributes.write(classNames, to: "classes") }
         let group = try root.createGroup("model_weights")
         // Without it Keras 2 takes the weights for those of version 1, and turns some around.
         try group.attributes.write(kerasVersion, to: "keras_version")
         let layers = order.filter { slots[$0] != nil }
         try group.attributes.write(layers.map { names[$0] }, to: "layer_names")
-        for index in layers { try write(slots[index] ?? [], weights, to: group.createGroup(names[index])) }
+        for index in layers {
+            let layer = try group.createGroup(names[index]), slots = (slots[index] ?? []).inOwnOrder
+            try layer.attributes.write(slots.map(\.name), to: "weight_names")
+            for slot in slots { try write(slot, as: slot.name, weights, to: layer) }
+        }
     }
 
-    private func write(_ slots: [WeightSlot], _ weights: Tensor?, to group: borrowing HDF5Group) throws {
-        try group.attributes.write(slots.map(\.name), to: "weight_names")
-        for slot in slots {
-            let dataset = try group.createDataset(slot.name, type, shape: slot.shape)
-            let count = slot.entry.spec.shape.elementCount
-            try weights?.slice(at: slot.entry.offset, count: count).withSpan { span throws(HDF5Error) in
-                try dataset.write(span)
-            }
+    private func write(
+        _ slot: WeightSlot, as name: String, _ weights: Tensor?, to group: borrowing HDF5Group
+    ) throws {
+        let dataset = try group.createDataset(name, type, shape: slot.shape)
+        try weights?.slice(at: slot.entry.offset, count: slot.entry.spec.shape.elementCount).withSpan {
+            span throws(HDF5Error) in try dataset.write(span)
         }
     }
 
@@ -68,12 +73,48 @@ struct KerasFileContent: Sendable {
     private var kerasVersion: String { built.architecture.dialect == .keras2 ? "2.15.0" : "3.0.0" }
 }
 
-extension [WeightSlot] {
-    /// As a layer of its own has them: what is trained first.
-    ///
-    /// A layer from a frozen nested model is frozen no more.
-    fileprivate var inOwnOrder: [WeightSlot] {
-        filter { $0.entry.spec.role == .trainable } + filter { $0.entry.spec.role != .trainable }
+// MARK: - Archives
+
+extension KerasFileContent {
+    /// Where Keras 3 looks for the weights of each layer, by position: `layers/dense_1`.
+    private var places: [Int: String] {
+        var names = StoreNames(), places: [Int: String] = [:]
+        for index in order { places[index] = "layers/" + names.next(built.layers[index].className) }
+        return places
+    }
+
+    /// The weights as Keras 3 has them in an archive.
+    private func writeStore(_ weights: Tensor?, to root: borrowing HDF5Group) throws {
+        let places = places
+        _ = try root.createGroup("layers")
+        for index in order {
+            guard let slots = slots[index], let place = places[index] else { continue }
+            let layer = built.layers[index]
+            for (part, slots) in StoreNames.split(slots, of: layer.className, layer.written) {
+                let group = part.isEmpty ? "\(place)/vars" : "\(place)/\(part)/vars"
+                for (number, slot) in slots.enumerated() {
+                    try write(slot, as: "\(group)/\(number)", weights, to: root)
+                }
+            }
+        }
+    }
+
+    private var metadata: [UInt8] { Array(#"{"keras_version": "\#(kerasVersion)"}"#.utf8) }
+    private var configurationText: [UInt8] { Array(configuration.description.utf8) }
+
+    private func archiveByteCount(weights: Int) -> Int {
+        ZipWriter.byteCount(of: [
+            ("metadata.json", metadata.count), ("config.json", configurationText.count), ("model.weights.h5", weights),
+        ])
+    }
+
+    /// Writes an archive around a file of weights.
+    func writeArchive(to path: String, weights: String) throws(ZipError) {
+        var archive = try ZipWriter(creating: path)
+        try archive.add("metadata.json", metadata)
+        try archive.add("config.json", configurationText)
+        try archive.add("model.weights.h5", contentsOf: weights)
+        try archive.finish()
     }
 }
 
@@ -86,9 +127,11 @@ private struct ConfigurationWriter {
     private let inputNames: [String]
     /// The file's name of each input and layer.
     private let nameOf: [String: String]
+    private let format: ExportPlan.Format
 
-    init(_ built: BuiltArchitecture) {
+    init(_ built: BuiltArchitecture, _ format: ExportPlan.Format) {
         self.built = built
+        self.format = format
         let architecture = built.architecture
         var taken: Set<String> = []
         var nameOf: [String: String] = [:]
@@ -105,19 +148,7 @@ private struct ConfigurationWriter {
         inputNames = architecture.inputs.map { name($0.name) }
         layerNames = architecture.layers.map { name($0.name) }
         self.nameOf = nameOf
-        order = Self.order(architecture)
-    }
-
-    private static func order(_ architecture: Architecture) -> [Int] {
-        guard !architecture.isChain else { return Array(architecture.layers.indices) }
-        let positions = Dictionary(
-            architecture.layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let names = kerasOrder(outputs: architecture.outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) {
-            call in
-            guard let position = positions[call.layer] else { return [] }
-            return architecture.layers[position].calls[call.number].map { LayerCall(layer: $0.layer, number: $0.call) }
-        }
-        return names.compactMap { positions[$0] }
+        order = architecture.kerasOrder
     }
 
     /// A name that TensorFlow takes: of letters, digits and a few signs.
@@ -147,23 +178,58 @@ private struct ConfigurationWriter {
     private func model(_ className: String, _ config: JSON.Object) -> JSON {
         var named: JSON.Object = ["name": .string(Self.plain(built.architecture.name))]
         for member in config.members { named[member.key] = member.value }
-        return ["class_name": .string(className), "config": .object(named)]
+        guard format == .keras else { return ["class_name": .string(className), "config": .object(named)] }
+        // Functional is no public name; this is how Keras itself writes it.
+        let module: JSON = className == "Functional" ? "keras.src.models.functional" : "keras"
+        return [
+            "module": module, "class_name": .string(className), "config": .object(named),
+            "registered_name": .string(className),
+        ]
+    }
+
+    /// A layer as an entry of its model; Keras 3's archives name the module of everything.
+    private func entry(_ className: String, _ config: JSON.Object) -> JSON {
+        guard format == .keras else { return ["class_name": .string(className), "config": .object(config)] }
+        return [
+            "module": "keras.layers", "class_name": .string(className), "config": .object(config),
+            "registered_name": nil,
+        ]
     }
 
     private func input(_ index: Int) -> JSON {
         let axes = built.architecture.inputs[index].axes.map { $0.map { JSON.integer($0) } ?? .null }
-        return [
-            "class_name": "InputLayer",
-            "config": [
-                "batch_input_shape": .array([.null] + axes), "dtype": "float32", "name": .string(inputNames[index]),
-            ],
-        ]
+        return entry(
+            "InputLayer",
+            [
+                format == .keras ? "batch_shape" : "batch_input_shape": .array([.null] + axes), "dtype": "float32",
+                "name": .string(inputNames[index]),
+            ])
     }
 
     private func layer(_ index: Int) -> JSON {
         var config: JSON.Object = ["name": .string(layerNames[index])]
         for member in built.layers[index].written.members { config[member.key] = member.value }
-        return ["class_name": .string(built.layers[index].className), "config": .object(config)]
+        for member in carried(from: built.architecture.layers[index]).members where config[member.key] == nil {
+            config[member.key] = member.value
+        }
+        return entry(built.layers[index].className, config)
+    }
+
+    /// What matters only to those who go on training it: how weights began, what keeps them small, whether they change.
+    private func carried(from layer: Architecture.Layer) -> JSON.Object {
+        let endings = ["_initializer", "_regularizer", "_constraint"]
+        // Keras 2 writes options of the plain convolution too, which Keras 3 rejects.
+        let isSplit = layer.className.hasPrefix("Depthwise") || layer.className.hasPrefix("Separable")
+        var carried: JSON.Object = [:]
+        for option in layer.options.members where endings.contains(where: option.key.hasSuffix) {
+            if isSplit && option.key.hasPrefix("kernel_") { continue }
+            // What Keras does not have itself it could not load.
+            let module = option.value["module"]?.string ?? "keras", name = option.value["registered_name"]?.string ?? ""
+            guard !option.value.isNull, module.hasPrefix("keras"), !name.contains(">") else { continue }
+            carried[option.key] = option.value
+        }
+        if layer.options["trainable"] == false { carried["trainable"] = false }
+        return carried
     }
 
     /// An entry of a Functional: with its name outside too, and who calls it.

@@ -51,3 +51,20 @@ private func callsInOrder(
     }
     return finished
 }
+
+extension Architecture {
+    /// The positions of the layers in the order in which Keras lists them.
+    var kerasOrder: [Int] {
+        guard !isChain else { return Array(layers.indices) }
+        let positions = Dictionary(
+            layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let names = ModelFiles.kerasOrder(outputs: outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) {
+            call in
+            guard let position = positions[call.layer], layers[position].calls.indices.contains(call.number) else {
+                return []
+            }
+            return layers[position].calls[call.number].map { LayerCall(layer: $0.layer, number: $0.call) }
+        }
+        return names.compactMap { positions[$0] }
+    }
+}

@@ -1,6 +1,6 @@
 /// Everything that is wrong with a model or architecture file, said at once.
-public struct ModelFileError: Error, Hashable, CustomStringConvertible {
-    public enum Kind: Hashable, Sendable {
+public struct ModelFileError: Error, Hashable, Codable, CustomStringConvertible {
+    public enum Kind: Hashable, Codable, Sendable {
         /// There is no such file.
         case missing
         /// The file is there, but cannot be read.

@@ -10,6 +10,10 @@ struct NestedModels {
         let isTrainable: Bool
         let isDistributed: Bool
         let owner: String?
+        /// The place of its layers in Keras 3's store of weights, with a slash behind; of the layer, if it is split.
+        let store: String
+        /// Whether it is a layer and its activation, taken apart.
+        var isSplit = false
         /// What it is given as its inputs, by call and position.
         let argument: (_ call: Int, _ position: Int, _ depth: Int) throws(ConfigurationError) -> Architecture.Source
         var positions: [String: Int] = [:]
@@ -39,7 +43,8 @@ struct NestedModels {
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw ConfigurationError("two inputs have the same name") }
         var scope = Scope(
-            model: model, prefix: "", callCount: 1, isTrainable: true, isDistributed: false, owner: nil
+            model: model, prefix: "", callCount: 1, isTrainable: true, isDistributed: false, owner: nil,
+            store: "layers/"
         ) { _, position, _ in Architecture.Source(names[position]) }
         try index(&scope)
         try flattening.addLayers(of: scope)
@@ -80,10 +85,15 @@ struct NestedModels {
 
     private mutating func addLayers(of scope: Scope) throws(ConfigurationError) {
         guard scope.prefix.utf8.count < 4096 else { throw ConfigurationError("models are nested too deeply") }
+        var stores = StoreNames()
         for layer in scope.model.layers where !layer.isInput {
             let owner = scope.owner ?? layer.name
+            let isActivation = scope.isSplit && layer.name != scope.model.name
+            let store =
+                scope.isSplit
+                ? scope.store + (isActivation ? "/activation" : "") : scope.store + stores.next(layer.className)
             if layer.model != nil {
-                try addLayers(of: Self.inner(layer, in: scope))
+                try addLayers(of: Self.inner(layer, in: scope, store: store))
                 continue
             }
             callCount += scope.callCount * layer.calls.count
@@ -112,7 +122,7 @@ struct NestedModels {
                 Architecture.Layer(
                     name, flat.className, flat.options, calls: calls,
                     isTrainable: scope.isTrainable && layer.isTrainable,
-                    owner: owner))
+                    owner: owner, store: store))
         }
     }
 
@@ -136,7 +146,9 @@ struct NestedModels {
 
     // MARK: References
 
-    private static func inner(_ layer: KerasConfiguration.Layer, in scope: Scope) throws(ConfigurationError) -> Scope {
+    private static func inner(
+        _ layer: KerasConfiguration.Layer, in scope: Scope, store: String = ""
+    ) throws(ConfigurationError) -> Scope {
         guard let model = layer.model else { throw ConfigurationError("'\(layer.name)' is no model") }
         let (count, overflow) = scope.callCount.multipliedReportingOverflow(by: layer.calls.count)
         guard !overflow, count <= 10_000 else { throw ConfigurationError("model '\(layer.name)' is called too often") }
@@ -144,7 +156,9 @@ struct NestedModels {
             model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/",
             callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
-            isDistributed: scope.isDistributed || layer.isDistributed, owner: scope.owner ?? layer.name
+            isDistributed: scope.isDistributed || layer.isDistributed, owner: scope.owner ?? layer.name,
+            store: store + (layer.hasSeparateActivation ? "" : layer.isDistributed ? "/layer/layers/" : "/layers/"),
+            isSplit: layer.hasSeparateActivation
         ) { (call, position, depth) throws(ConfigurationError) in
             let references = layer.calls[call % layer.calls.count]
             guard references.indices.contains(position) else {

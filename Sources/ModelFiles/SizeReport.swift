@@ -98,21 +98,23 @@ extension KerasFile {
     ///
     /// A model that cannot be run is reported as far as it is understood.
     public func sizeReport(inputs: [Shape]? = nil) -> SizeReport {
-        guard let built = try? graph(inputs: inputs ?? defaultInputs) else { return roughReport }
-        let stored = WeightMatch(built, groups).pairs.map { ($0.slot, $0.stored.byteCount, $0.stored.type) }
+        guard let built = try? graph(inputs: inputs ?? sampleInputs) else { return roughReport }
+        let stored = WeightMatch(built, outline).pairs.map { ($0.slot, $0.stored.byteCount, $0.stored.type) }
         return built.report(path: path, file: byteCount, stored: stored)
     }
 
-    /// A length for those that the model leaves open: enough for a few strides and windows.
-    private var defaultInputs: [Shape] {
+    /// Shapes of inputs, with a length for those that the model leaves open: enough for a few strides and windows.
+    public var sampleInputs: [Shape] {
         architecture.inputs.map { Shape($0.axes.map { $0 ?? 64 }) }
     }
 
     /// The layers as the groups of the file have them.
     private var roughReport: SizeReport {
-        let rows = groups.map { group in
+        let rows = outline.groups.map { group in
             SizeReport.Row(
-                name: group.layer, className: architecture.layers.first { $0.owner == group.layer }?.className ?? "",
+                name: group.name,
+                className: architecture.layers.first { $0.owner == group.name || $0.store == group.name }?.className
+                    ?? "",
                 outputShape: nil,
                 parameters: group.weights.reduce(0) { $0 + $1.shape.reduce(1, *) },
                 size: ByteCount(group.weights.reduce(0) { $0 + $1.byteCount }),

@@ -46,37 +46,80 @@ extension BuiltArchitecture {
     }
 }
 
-/// The parameters of a graph beside the weights of a file, by position alone, as Keras has it.
+/// The parameters of a graph beside the weights of a file.
 struct WeightMatch {
-    private(set) var pairs: [(slot: WeightSlot, stored: KerasFile.StoredWeight)] = []
+    private(set) var pairs: [(slot: WeightSlot, stored: ModelOutline.Weight)] = []
     private(set) var problems: [String] = []
     /// Layers whose bias is flat where two rows are expected.
     private(set) var flatBiasLayers: [Int] = []
 
-    init(_ built: BuiltArchitecture, _ groups: [KerasFile.StoredGroup]) {
-        let expected = built.weightOrder
+    init(_ built: BuiltArchitecture, _ outline: ModelOutline) {
+        switch outline.form {
+        case .layers: matchLayers(built.weightOrder, outline.groups)
+        case .store: matchStore(built, outline.groups)
+        }
+    }
+
+    /// By position alone, as Keras has it.
+    private mutating func matchLayers(
+        _ expected: [(owner: String, slots: [WeightSlot])], _ groups: [ModelOutline.Group]
+    ) {
         guard expected.count == groups.count else {
             problems = [
                 "expected weights of \(expected.count) layers (\(Self.list(expected.map(\.owner)))), found weights of "
-                    + "\(groups.count) (\(Self.list(groups.map(\.layer))))"
+                    + "\(groups.count) (\(Self.list(groups.map(\.name))))\(Self.difference(expected.map(\.owner), groups.map(\.name)))"
             ]
             return
         }
-        for (group, stored) in zip(expected, groups) { match(group.owner, group.slots, stored) }
+        for (group, stored) in zip(expected, groups) { match(group.owner, group.slots, stored.weights) }
+    }
+
+    /// By the class of the layer, counted within its model, as Keras 3 has it.
+    private mutating func matchStore(_ built: BuiltArchitecture, _ groups: [ModelOutline.Group]) {
+        let stored = Dictionary(groups.map { ($0.name, $0.weights) }) { first, _ in first }
+        let slots = Dictionary(grouping: built.weightOrder.flatMap(\.slots), by: \.layerIndex)
+        var found: Set<String> = []
+        for (index, layer) in built.architecture.layers.enumerated() {
+            guard let slots = slots[index] else { continue }
+            let places = StoreNames.parts(of: layer.className, layer.options).map { part in
+                part.isEmpty ? layer.store : "\(layer.store)/\(part)"
+            }
+            found.formUnion(places)
+            let weights = places.flatMap { stored[$0] ?? [] }
+            if weights.isEmpty {
+                let others = groups.map(\.name).filter { !found.contains($0) }
+                problems.append(
+                    "layer '\(layer.name)' (\(layer.className)): expected weights in '\(places[0])/vars', found none"
+                        + didYouMean(places[0], others))
+            } else {
+                match(layer.name, slots.inPartOrder, weights)
+            }
+        }
+        for group in groups where !found.contains(group.name) && group.weights.contains(where: \.type.isFloat) {
+            problems.append("the file has weights in '\(group.name)', and the architecture has no such layer")
+        }
     }
 
     private static func list(_ names: [String]) -> String {
         names.prefix(10).map { "'\($0)'" }.joined(separator: ", ") + (names.count > 10 ? ", …" : "")
     }
 
-    private mutating func match(_ owner: String, _ slots: [WeightSlot], _ group: KerasFile.StoredGroup) {
-        guard slots.count == group.weights.count else {
+    /// The names that only one of two lists has.
+    private static func difference(_ expected: [String], _ found: [String]) -> String {
+        let missing = expected.filter { !found.contains($0) }, extra = found.filter { !expected.contains($0) }
+        let parts =
+            (missing.isEmpty ? [] : ["\(list(missing)) missing"]) + (extra.isEmpty ? [] : ["\(list(extra)) unknown"])
+        return parts.isEmpty || missing.count == expected.count ? "" : ": \(parts.joined(separator: ", "))"
+    }
+
+    private mutating func match(_ owner: String, _ slots: [WeightSlot], _ weights: [ModelOutline.Weight]) {
+        guard slots.count == weights.count else {
             problems.append(
                 "layer '\(owner)': expected \(slots.count) weights (\(slots.map(\.name).joined(separator: ", "))), found "
-                    + "\(group.weights.count) (\(group.weights.map(\.name).joined(separator: ", ")))")
+                    + "\(weights.count) (\(weights.map { "\($0.name) \($0.shape)" }.joined(separator: ", ")))")
             return
         }
-        for (slot, stored) in zip(slots, group.weights) {
+        for (slot, stored) in zip(slots, weights) {
             if slot.shape != stored.shape {
                 problems.append("\(slot): expected shape \(slot.shape), found \(stored.shape)")
                 if slot.entry.spec.name == "bias", slot.shape.count == 2, stored.shape.count == 1,
@@ -90,6 +133,21 @@ struct WeightMatch {
                 pairs.append((slot, stored))
             }
         }
+    }
+}
+
+extension [WeightSlot] {
+    /// As each part of a layer has them: what is trained first, whether frozen or not.
+    var inPartOrder: [WeightSlot] {
+        let parts = reduce(into: [String]()) { if !$0.contains($1.entry.layer) { $0.append($1.entry.layer) } }
+        return parts.flatMap { part in filter { $0.entry.layer == part }.inOwnOrder }
+    }
+
+    /// As a layer of its own has them: what is trained first.
+    ///
+    /// A layer from a frozen nested model is frozen no more.
+    var inOwnOrder: [WeightSlot] {
+        filter { $0.entry.spec.role == .trainable } + filter { $0.entry.spec.role != .trainable }
     }
 }
 

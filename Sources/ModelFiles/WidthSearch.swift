@@ -8,11 +8,11 @@ extension ArchitectureFile {
     /// The widest width whose exported file takes no more than `limit`; nil if not even the narrowest fits, or if the
     /// width makes no difference.
     ///
-    /// - Parameter notes: The attributes that the file will have.
+    /// - Parameter notes: What the file will say beside the network.
     public func widestWidth(
         fitting limit: ByteCount, classes: Int? = nil, input: Shape? = nil,
-        precision: ExportPlan.Precision = .float32, notes: [(name: String, text: String)] = [],
-        classNames: [String]? = nil
+        precision: ExportPlan.Precision = .float32, format: ExportPlan.Format = .hdf5,
+        notes: ExportPlan.Notes = ExportPlan.Notes()
     ) throws -> Double? {
         guard usesWidth else { return nil }
         // What is wrong at any width is an error; what is wrong at some (groups that do not divide) is passed over.
@@ -22,8 +22,7 @@ extension ArchitectureFile {
                 let built = try? architecture(classes: classes, input: input, width: Double(steps) * Self.widthStep)
                     .graph()
             else { return nil }
-            return try ExportPlan(built, precision: precision, notes: notes, classNames: classNames)
-                .size.file.bytes
+            return try ExportPlan(built, precision: precision, format: format, notes: notes).size.file.bytes
         }
         /// The widest possible width of at most so many steps, and its size.
         func nearest(_ steps: Int) throws -> (steps: Int, bytes: Int)? {

@@ -52,6 +52,14 @@ public struct ParameterVector: ~Copyable, Sendable {
         buffer = Buffer(zeros: layout.extent)
     }
 
+    /// Zeros in memory that another process sees too.
+    ///
+    /// - Parameter file: The descriptor of a file of `layout.extent` floats.
+    public init(zeros layout: ParameterLayout, sharing file: Int32) {
+        self.layout = layout
+        buffer = Buffer(sharing: file, count: layout.extent)
+    }
+
     /// First values, a function of `key` alone.
     public init(initializing layout: ParameterLayout, key: RandomKey) {
         self.init(zeros: layout)

@@ -13,7 +13,12 @@
 public struct Buffer: ~Copyable, Sendable {
     private let memory: Memory
 
-    public init(zeros count: Int) { memory = Memory(count) }
+    public init(zeros count: Int) { memory = Memory(count, file: nil) }
+
+    /// Memory that whoever has the same file sees too, for instance another process.
+    ///
+    /// - Parameter file: The descriptor of a file of `count` floats or more, which may be closed afterwards.
+    public init(sharing file: Int32, count: Int) { memory = Memory(count, file: file) }
 
     public var count: Int { memory.count }
 
@@ -43,14 +48,21 @@ public struct Buffer: ~Copyable, Sendable {
     let count: Int
     let base: UnsafeMutablePointer<Float>
 
-    init(_ count: Int) {
+    /// From this size on, memory comes in pages of 2 MiB where the system has them: the processor finds its way in fewer.
+    private static let largePages = 16 << 20
+
+    init(_ count: Int, file: Int32?) {
         precondition(count >= 0, "a buffer cannot have \(count) elements")
         self.count = count
         let byteCount = max(count, 1) * MemoryLayout<Float>.stride
-        let memory = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        let kind = file == nil ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
+        let memory = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, kind, file ?? -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
             preconditionFailure("the system has no \(byteCount) bytes of memory left")
         }
+        #if os(Linux)
+            if byteCount >= Self.largePages { unsafe madvise(memory, byteCount, MADV_HUGEPAGE) }
+        #endif
         unsafe base = memory.bindMemory(to: Float.self, capacity: max(count, 1))
     }
 

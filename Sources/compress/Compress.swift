@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Isolation
 import ModelFiles
 import Reports
 
@@ -26,7 +27,7 @@ struct Compress: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             DistillCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, InspectCommand.self,
-            ImportCommand.self,
+            ConvertCommand.self, ImportCommand.self,
         ],
         defaultSubcommand: DistillCommand.self)
 }
@@ -34,6 +35,8 @@ struct Compress: ParsableCommand {
 @main
 enum Program {
     static func main() {
+        // First of all, while there is one thread and nothing is open.
+        Isolation.start(ReadingService.services)
         Interruption.install()
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {

@@ -18,7 +18,7 @@ struct InspectCommand: ParsableCommand {
               compress inspect Architectures/students/conv.yaml --input 28,28,1 --classes 10 --width 0.5
             """)
 
-    @Argument(help: "Keras models (.h5, .hdf5) or architectures (.yaml).")
+    @Argument(help: "Keras models (.h5, .hdf5, .keras) or architectures (.yaml).")
     var paths: [String]
 
     @Option(
@@ -41,6 +41,7 @@ struct InspectCommand: ParsableCommand {
         transform: shapeNumbers)
     var input: Shape?
 
+    @OptionGroup var models: ModelOptions
     @OptionGroup var common: CommonOptions
 
     /// Classes, if nobody says how many.
@@ -57,7 +58,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func report(_ path: String) throws -> SizeReport {
-        guard ArchitectureFile.isNamed(path) else { return try KerasFile(opening: path).sizeReport() }
+        guard ArchitectureFile.isNamed(path) else { return try models.open(path).sizeReport() }
         let file = try ArchitectureFile(reading: path)
         if file.usesClasses && classes == nil {
             common.note("'\(path)': sized for \(Self.usualClasses) classes; say how many with --classes")

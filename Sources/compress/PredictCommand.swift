@@ -22,7 +22,7 @@ struct PredictCommand: ParsableCommand {
               compress predict two-inputs.h5 --inputs video.h5:rgb video.h5:audio --output predictions.h5
             """)
 
-    @Argument(help: "A Keras model (.h5, .hdf5).")
+    @Argument(help: "A Keras model (.h5, .hdf5, .keras).")
     var model: String
 
     @Option(
@@ -40,13 +40,14 @@ struct PredictCommand: ParsableCommand {
     @Option(help: .init("The HDF5 file to write.", valueName: "path"))
     var output: String
 
+    @OptionGroup var models: ModelOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     func run() throws {
         let rules = try TeacherOptions.values(teacherInput, of: [model], "--teacher-input")[model]
         try OutputFile.check(output, inputs: [model] + inputs.map(\.file))
-        let file = try KerasFile(opening: model)
+        let file = try models.open(model)
         let examples = try inputs.map { try InputDataset(opening: $0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
         let network = try file.network(inputs: feeds.shapes).network

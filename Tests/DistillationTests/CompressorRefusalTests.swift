@@ -50,7 +50,8 @@ import Testing
             func size(_ width: Double) throws -> Int {
                 try ExportPlan(
                     ArchitectureFile(reading: scene.path("student.yaml"))
-                        .architecture(classes: 3, input: [6], width: width).graph(), classNames: scene.classNames
+                        .architecture(classes: 3, input: [6], width: width).graph(),
+                    notes: .init(classNames: scene.classNames)
                 ).size.file.bytes
             }
             let (fits, wider) = (try size(width), try size(width + 1 / 64.0))

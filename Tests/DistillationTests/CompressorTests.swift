@@ -480,7 +480,7 @@ import Training
         try withScene { scene in
             let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
             try compress(request)
-            #expect(try KerasFile(opening: request.output).classNames() == scene.classNames)
+            #expect(try KerasFile(opening: request.output).classList == scene.classNames)
             let told = Told()
             try compress(scene.request([request.output], run: "two", output: "two.h5"), told: told)
             #expect(told.plans.map(\.classes) == [.named])

@@ -44,7 +44,7 @@ struct Scene {
 
     /// The size of the student's file.
     var studentSize: ByteCount {
-        get throws { try ExportPlan(build(student), classNames: classNames).size.file }
+        get throws { try ExportPlan(build(student), notes: .init(classNames: classNames)).size.file }
     }
 
     func writeData() throws {
@@ -62,11 +62,10 @@ struct Scene {
     ///   - factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
     ///   - order: Which class each output stands for, if they are not in the data's order.
     ///   - names: The file's attribute `classes`.
-    ///   - notes: Other attributes of the file.
     @discardableResult
     func writeTeacher(
         _ name: String, seed: Int, epochs: Int = 0, factor: Float = 1, text: String = teacher, input: Shape? = nil,
-        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil, notes: [(name: String, text: String)] = []
+        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil
     ) throws -> String {
         let built = try build(text, classes: classes ?? data.classes, input: input)
         let graph = built.graph, layout = graph.layout
@@ -94,7 +93,7 @@ struct Scene {
                 result[entry][index] = values[row * order.count + order[column]]
             }
         }
-        try ExportPlan(built, notes: notes, classNames: names).write(result, to: path(name))
+        try ExportPlan(built, notes: .init(classNames: names)).write(result, to: path(name))
         return path(name)
     }
 

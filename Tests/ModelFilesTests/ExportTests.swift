@@ -31,9 +31,11 @@ import Testing
         let built = try built()
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "s.h5").path
-            try ExportPlan(built, notes: [("teachers", "a.h5 b.h5")]).write(weights(built), to: path)
+            let notes = ExportPlan.Notes(provenance: "{}", classNames: ["coat", "boot"])
+            try ExportPlan(built, notes: notes).write(weights(built), to: path)
             let file = try HDF5File(opening: path)
-            #expect(try file.root.attributes.string("teachers") == "a.h5 b.h5")
+            #expect(try file.root.attributes.string("provenance") == "{}")
+            #expect(try file.root.attributes.strings("classes") == ["coat", "boot"])
             #expect(
                 try file.root.attributes.string("model_config") == """
                     {"class_name":"Sequential","config":{"name":"small_student","layers":[\

@@ -59,28 +59,25 @@ import Testing
                 """)
         #expect(
             message("missing-layer.h5") == """
-                'missing-layer.h5': expected weights of 2 layers ('hidden', 'output'), found weights of 1 ('hidden')
+                'missing-layer.h5': expected weights of 2 layers ('hidden', 'output'), found weights of 1 ('hidden'): \
+                'output' missing
                 """)
     }
 
     @Test(arguments: ["weights-only-k2.h5", "weights-only.weights.h5"])
-    func refusesWeightsWithoutArchitecture(name: String) {
+    func asksForTheArchitectureOfWeights(name: String) {
         #expect(
             message(name) == """
-                '\(name)': holds weights only, without the architecture (no attribute 'model_config'). \
-                \(Self.savingAdvice)
+                '\(name)': holds weights only, without the architecture. Say the architecture (--architecture, the JSON \
+                of model.to_json() or .yaml), or save the whole model: in Keras, load or build the model and write it \
+                with model.save('model.h5'), which keeps architecture and weights
                 """)
-    }
-
-    @Test func knowsArchives() {
-        #expect(
-            message("keras-archive.h5") == "'keras-archive.h5': is a .keras archive, not HDF5. \(Self.savingAdvice)")
     }
 
     @Test func saysWhereDamagedFilesAreDamaged() {
         #expect(
             message("not-json.h5")
-                == "'not-json.h5': the attribute 'model_config' is not JSON: byte 298: expected a value")
+                == "'not-json.h5': its architecture is not JSON: byte 298: expected a value")
         #expect(
             message("missing-weight.h5") == """
                 could not open '/model_weights/output/model/output/bias' in 'missing-weight.h5': there is no such object

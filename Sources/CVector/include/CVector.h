@@ -38,6 +38,8 @@ void cv_log_sum_exp(ptrdiff_t rows, ptrdiff_t columns, float temperature, const 
 // cross-entropy of q and p, as a double.
 double cv_soft_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *q, const float *z, float *p);
 
+// How many of the numbers are NaN or infinite.
+ptrdiff_t cv_count_not_finite(ptrdiff_t count, const float *x);
 void cv_fill(ptrdiff_t count, float value, float *y);
 void cv_add(ptrdiff_t count, const float *a, const float *b, float *y);
 void cv_subtract(ptrdiff_t count, const float *a, const float *b, float *y);

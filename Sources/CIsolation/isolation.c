@@ -1,0 +1,107 @@
+#define _GNU_SOURCE
+#include "isolation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOST_FILES = 4 };
+
+pid_t isolation_fork(void) { return fork(); }
+
+static struct msghdr message(struct iovec *part, char *control, size_t control_size) {
+    struct msghdr header = {0};
+    header.msg_iov = part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = control_size;
+    return header;
+}
+
+int isolation_send(int socket, const void *bytes, size_t byte_count, const int *files, int file_count) {
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(MOST_FILES * sizeof(int))] = {0};
+    struct iovec part = {(void *)bytes, byte_count};
+    size_t size = (size_t)file_count * sizeof(int);
+    struct msghdr header = message(&part, file_count > 0 ? control : NULL, file_count > 0 ? CMSG_SPACE(size) : 0);
+    if (file_count > 0) {
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(rights), files, size);
+    }
+    ssize_t sent;
+    do sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)byte_count ? 0 : -1;
+}
+
+int isolation_receive(int socket, void *bytes, size_t byte_count, int *files, int file_count) {
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(MOST_FILES * sizeof(int))];
+    struct iovec part = {bytes, byte_count};
+    struct msghdr header = message(&part, control, sizeof control);
+    ssize_t count;
+    do count = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+    while (count < 0 && errno == EINTR);
+    if (count != (ssize_t)byte_count) return 0;
+    if (file_count == 0) return 1;
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    size_t size = (size_t)file_count * sizeof(int);
+    if (!rights || rights->cmsg_type != SCM_RIGHTS || rights->cmsg_len != CMSG_LEN(size)) return 0;
+    memcpy(files, CMSG_DATA(rights), size);
+    return 1;
+}
+
+int isolation_pipe(int *ends) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
+
+ssize_t isolation_write(int file, const void *bytes, size_t byte_count) {
+    return send(file, bytes, byte_count, MSG_NOSIGNAL);
+}
+
+int isolation_memory_file(const char *name, size_t byte_count) {
+    int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0) return -1;
+    if (ftruncate(file, (off_t)byte_count) != 0 || fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+        int reason = errno;
+        close(file);
+        errno = reason;
+        return -1;
+    }
+    return file;
+}
+
+int isolation_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+int isolation_exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
+
+static void limit(int resource, size_t value) {
+    struct rlimit both = {value, value};
+    setrlimit(resource, &both);
+}
+
+// The bytes of addresses that are in use already: the program and its libraries.
+static size_t address_space(void) {
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file) return (size_t)1 << 30;
+    if (fscanf(file, "%zu", &pages) != 1) pages = ((size_t)1 << 30) / (size_t)getpagesize();
+    fclose(file);
+    return pages * (size_t)getpagesize();
+}
+
+void isolation_limit(size_t byte_count, unsigned seconds) {
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NPROC, 0);
+    limit(RLIMIT_CPU, seconds);
+    limit(RLIMIT_AS, address_space() + byte_count);
+    // Who waits uses no processor; for slow disks the limit by the clock is generous.
+    alarm(10 * seconds);
+}
+
+void isolation_close_doors(void) { limit(RLIMIT_NOFILE, 0); }

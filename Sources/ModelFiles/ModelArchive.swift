@@ -1,0 +1,114 @@
+import Foundation
+import HDF5
+import Isolation
+import Zip
+
+/// A `.keras` file: a zip archive of `config.json`, `model.weights.h5` and perhaps `metadata.json`.
+struct ModelArchive: ~Copyable {
+    private let zip: ZipReader
+    private let path: String
+    private let byteCount: Int
+
+    private static let textLimit = 64 << 20
+    /// What weights may become when they are decompressed: numbers do not shrink to a hundredth, zeros may.
+    private var weightsLimit: Int { 256 << 20 + 100 * byteCount }
+
+    static func isArchive(_ path: String) -> Bool {
+        let start = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 4) }
+        return start == Data([0x50, 0x4B, 0x03, 0x04])
+    }
+
+    init(opening path: String) throws(ModelFileError) {
+        zip = try Self.translating { () throws(ZipError) in try ZipReader(opening: path) }
+        self.path = path
+        byteCount = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+    }
+
+    func outline() throws -> ModelOutline {
+        guard let configuration = try text("config.json") else {
+            throw ModelFileError(
+                .refused, path,
+                ["is a zip archive without 'config.json' (it has \(list(zip.members.map(\.name)))), so no .keras file"],
+                advice: ModelReader.savingAdvice)
+        }
+        let offset = try member.flatMap { member in
+            try Self.translating { () throws(ZipError) in try zip.offset(of: member) }
+        }
+        let file = try weights()
+        Isolation.closeDoors()
+        var outline = try ModelReader.outline(file, byteCount: byteCount, base: offset)
+        outline.configuration = configuration
+        let metadata = try text("metadata.json").flatMap { try? JSON(parsing: $0) }
+        outline.kerasVersion = metadata?["keras_version"]?.string
+        return outline
+    }
+
+    /// The file of weights, unpacked: HDF5 does not read from the middle of a file.
+    func weights() throws -> HDF5File {
+        guard let member = member else {
+            let other = zip["model.weights.npz"] == nil ? "" : ", but 'model.weights.npz'"
+            throw ModelFileError(
+                .refused, path, ["is an archive without 'model.weights.h5'\(other)"],
+                advice: "In Keras, save with the default format of weights, or with model.save('model.h5')")
+        }
+        let limit = weightsLimit
+        guard member.byteCount <= limit else {
+            throw ModelFileError(
+                .refused, path, ["'\(member.name)' declares \(member.byteCount) bytes; at most \(limit) are read"])
+        }
+        // For nobody else to read, and without a name as soon as it is open.
+        let copy = FileManager.default.temporaryDirectory.appending(path: "compress-\(UUID().uuidString).h5")
+        defer { try? FileManager.default.removeItem(at: copy) }
+        let isMade = FileManager.default.createFile(
+            atPath: copy.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        guard isMade, let file = FileHandle(forWritingAtPath: copy.path) else {
+            throw ModelFileError(
+                .unreadable, path, ["its weights cannot be unpacked to '\(copy.path)'"],
+                advice: "Set TMPDIR to a folder with \(member.byteCount) bytes of space")
+        }
+        try extract(member) { block in (try? file.write(contentsOf: block)) != nil }
+        try? file.close()
+        return try HDF5File(opening: copy.path, as: "\(path):\(member.name)")
+    }
+
+    private var member: ZipReader.Member? { zip["model.weights.h5"] }
+
+    private func extract(_ member: ZipReader.Member, _ write: ([UInt8]) -> Bool) throws {
+        let limit = weightsLimit
+        try Self.translating { () throws(ZipError) in
+            try zip.extract(member, limit: limit) { (block) throws(ZipError) in
+                if !write(block) { throw ZipError.full(path) }
+            }
+        }
+    }
+
+    private func text(_ name: String) throws -> String? {
+        guard let member = zip[name] else { return nil }
+        let bytes = try Self.translating { () throws(ZipError) in try zip.bytes(of: member, limit: Self.textLimit) }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ModelFileError(.refused, path, ["'\(name)' in the archive is not text in UTF-8"])
+        }
+        return text
+    }
+
+    private func list(_ names: [String]) -> String {
+        names.isEmpty ? "nothing" : names.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+    }
+
+    private static func translating<Result: ~Copyable>(
+        _ body: () throws(ZipError) -> Result
+    ) throws(ModelFileError) -> Result {
+        do throws(ZipError) {
+            return try body()
+        } catch {
+            let kind: ModelFileError.Kind =
+                switch error.kind {
+                case .missing: .missing
+                case .unreadable: .unreadable
+                case .damaged, .unsupported: .refused
+                case .write: .write
+                }
+            throw ModelFileError(kind, error.path, [error.reason])
+        }
+    }
+}

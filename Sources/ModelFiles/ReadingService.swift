@@ -1,0 +1,114 @@
+import Foundation
+import HDF5
+public import Isolation
+import Networks
+import Tensors
+
+/// `ModelReader`, in a process of its own if the program started `Isolation` with these services.
+public enum ReadingService {
+    /// What to start `Isolation` with, so that no model file can crash, hang or exhaust the program.
+    public static let services: [String: Isolation.Service] = [
+        outlineName: { request, _ in
+            respond { .outline(try ModelReader.outline(of: String(decoding: request, as: UTF8.self))) }
+        },
+        weightsName: { request, shared in
+            respond {
+                let order = try JSONDecoder().decode(Order.self, from: Data(request))
+                guard let shared else { return .done }
+                let count = shared.byteCount / MemoryLayout<Float>.size
+                let target = Buffer(sharing: shared.descriptor, count: count)
+                try ModelReader.read(order.datasets, of: order.path, into: target.tensor)
+                return .done
+            }
+        },
+    ]
+
+    private static let outlineName = "model outline", weightsName = "model weights"
+
+    /// What an outline may take: that of the largest model we know takes a thousandth of it.
+    private static let outlineLimits = Isolation.Limits(seconds: 5, memory: 512 << 20)
+
+    /// Everything that a model file says but its numbers.
+    static func outline(of path: String) throws -> ModelOutline {
+        let answer = try run(outlineName, Array(path.utf8), nil, outlineLimits, path)
+        guard case .outline(let outline) = answer else {
+            throw ModelFileError(.refused, path, ["could not be read"])
+        }
+        return outline
+    }
+
+    /// Memory for weights, filled with the numbers of datasets.
+    static func weights(
+        _ layout: ParameterLayout, _ datasets: [ModelReader.Request], of path: String
+    ) throws -> ParameterVector {
+        let byteCount = layout.extent * MemoryLayout<Float>.size
+        let memory = try translating(path) { () throws(IsolationError) in try MemoryFile(byteCount: max(byteCount, 1)) }
+        let weights = ParameterVector(zeros: layout, sharing: memory.descriptor)
+        let request = try JSONEncoder().encode(Order(path: path, datasets: datasets))
+        // A file that is read at 50 MB a second of the processor's time is not a file that hangs. What is compressed is
+        // decompressed chunk by chunk, and an archive's member is a file in memory that does not count.
+        let limits = Isolation.Limits(seconds: 5 + byteCount / 50_000_000, memory: 512 << 20)
+        _ = try run(weightsName, Array(request), memory, limits, path)
+        return weights
+    }
+
+    private struct Order: Codable {
+        let path: String
+        let datasets: [ModelReader.Request]
+    }
+
+    // MARK: Answers
+
+    private enum Answer: Codable {
+        case outline(ModelOutline)
+        case done
+        case hdf5(HDF5Error)
+        case model(ModelFileError)
+    }
+
+    private static func respond(_ body: () throws -> Answer) -> [UInt8] {
+        let answer: Answer
+        do {
+            answer = try body()
+        } catch let error as HDF5Error {
+            answer = .hdf5(error)
+        } catch let error as ModelFileError {
+            answer = .model(error)
+        } catch {
+            answer = .model(ModelFileError(.refused, "", ["\(error)"]))
+        }
+        return (try? JSONEncoder().encode(answer)).map { Array($0) } ?? []
+    }
+
+    private static func run(
+        _ name: String, _ request: [UInt8], _ shared: MemoryFile?, _ limits: Isolation.Limits, _ path: String
+    ) throws -> Answer {
+        guard let service = services[name] else { preconditionFailure("there is no service '\(name)'") }
+        let bytes = try translating(path) { () throws(IsolationError) in
+            try Isolation.run(name, request, shared: shared, limits: limits, fallback: service)
+        }
+        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(bytes)) else {
+            throw ModelFileError(.refused, path, ["reading it gave no answer"], advice: damageAdvice)
+        }
+        switch answer {
+        case .hdf5(let error): throw error
+        case .model(let error): throw error
+        default: return answer
+        }
+    }
+
+    private static let damageAdvice = "The file is damaged, or made to do harm"
+
+    private static func translating<Result: ~Copyable>(
+        _ path: String, _ body: () throws(IsolationError) -> Result
+    ) throws(ModelFileError) -> Result {
+        do throws(IsolationError) {
+            return try body()
+        } catch {
+            switch error {
+            case .unavailable: throw ModelFileError(.unreadable, path, ["\(error)"])
+            default: throw ModelFileError(.refused, path, ["\(error)"], advice: damageAdvice)
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+public import ArgumentParser
+public import ModelFiles
+import Networks
+import Tensors
+
+struct ConvertCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Write a model in another format of Keras.",
+        discussion: """
+            Reads any model that 'compress' reads, and writes it as one HDF5 file (.h5), which Keras 2 and Keras 3 load, or \
+            as an archive (.keras) for Keras 3. Nested models become flat; weights keep every bit unless --precision says \
+            float16.
+
+            Examples:
+              compress convert old.h5 --output new.keras
+              compress convert model.weights.h5 --architecture model.json --output model.h5
+            """)
+
+    @Argument(help: "A Keras model (.h5, .hdf5, .keras).")
+    var model: String
+
+    @Option(help: .init("The file to write: .h5, .hdf5 or .keras.", valueName: "path"))
+    var output: String
+
+    @Option(help: .init("How numbers are stored: float32 or float16.", valueName: "type"))
+    var precision: ExportPlan.Precision = .float32
+
+    @OptionGroup var models: ModelOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        try OutputFile.check(output, inputs: [model])
+        let file = try models.open(model)
+        let (built, network) = try file.network(inputs: file.sampleInputs)
+        let notes = ExportPlan.Notes(provenance: file.provenance, classNames: file.classNames)
+        let plan = try ExportPlan(built, precision: precision, format: ExportPlan.Format(of: output), notes: notes)
+        let byteCount = try plan.write(network.weights, to: output)
+        try common.print(
+            "wrote \(plan.size.parameters) parameters, \(byteCount), to '\(output)'\n",
+            json: [
+                "path": .string(output), "parameters": .integer(plan.size.parameters),
+                "bytes": .integer(byteCount.bytes),
+            ])
+    }
+}
+
+extension ExportPlan.Precision: ExpressibleByArgument {}

@@ -1,0 +1,139 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Networks
+import Tensors
+import Testing
+
+/// One model in every form that a version of Keras writes; `Tools/reference/format_fixtures.py` has it.
+@Suite struct FormatTests {
+    private func folder(_ name: String) -> String { fixture("formats/\(name)") }
+
+    private func agrees(_ file: KerasFile, with version: String) throws {
+        let examples = try HDF5File(opening: folder("\(version).io.h5"))
+        let input: [Float] = try examples.root.dataset("input").read()
+        let output: [Float] = try examples.root.dataset("output").read()
+        let (_, network) = try file.network()
+        #expect(distance(network.predict([input])[0], output) < 1e-5)
+    }
+
+    @Test(arguments: ["keras3.keras", "keras3-deflated.keras", "keras2.keras", "keras2-deflated.keras"])
+    func readsArchives(name: String) throws {
+        try agrees(KerasFile(opening: folder(name)), with: String(name.prefix(6)))
+    }
+
+    @Test(arguments: ["keras3.weights.h5", "keras2.weights.h5", "keras2-save-weights.h5"])
+    func readsWeightsWithTheirArchitecture(name: String) throws {
+        let version = String(name.prefix(6))
+        let file = try KerasFile(opening: folder(name), architecture: folder("\(version).json"))
+        try agrees(file, with: version)
+    }
+
+    @Test func readsWeightsWithAnArchitectureFile() throws {
+        try withTemporaryFolder { folder in
+            let text = """
+                input: [4]
+                layers:
+                  - Dense: {units: 3, activation: relu}
+                  - Dense: {units: classes, activation: softmax}
+                """
+            let architecture = folder.appending(path: "a.yaml").path, path = folder.appending(path: "w.weights.h5").path
+            try text.write(toFile: architecture, atomically: true, encoding: .utf8)
+            let file = try HDF5File(creating: path)
+            for (name, shape) in [("dense", [4, 3]), ("dense_1", [3, 2])] {
+                let kernel = try file.root.createDataset("layers/\(name)/vars/0", .float32, shape: shape)
+                try kernel.write([Float](repeating: 1, count: shape[0] * shape[1]))
+                let bias = try file.root.createDataset("layers/\(name)/vars/1", .float32, shape: [shape[1]])
+                try bias.write([Float](repeating: 0, count: shape[1]))
+            }
+            try file.close()
+            let model = try KerasFile(opening: path, architecture: architecture)
+            let output = try model.network().network.predict([[1, 1, 1, 1]])
+            #expect(output == [[0.5, 0.5]])
+        }
+    }
+
+    @Test func refusesASecondArchitecture() throws {
+        let path = folder("keras3.keras"), other = folder("keras3.json")
+        #expect {
+            _ = try KerasFile(opening: path, architecture: other)
+        } throws: { error in
+            "\(error)" == "'\(path)': has its own architecture, and '\(other)' is another one. Leave --architecture out"
+        }
+    }
+
+    /// Everything that does not fit is said at once, with the nearest name for what is missing.
+    @Test func listsAllThatDoesNotFitAStore() throws {
+        let text = try String(contentsOfFile: folder("keras3.json"), encoding: .utf8)
+            .replacing("\"class_name\": \"GRU\"", with: "\"class_name\": \"SimpleRNN\"")
+            .replacing("\"name\": \"b\", \"trainable\": true", with: "\"name\": \"b\", \"trainable\": false")
+        try withTemporaryFolder { temporary in
+            let architecture = temporary.appending(path: "a.json").path
+            try text.write(toFile: architecture, atomically: true, encoding: .utf8)
+            let path = folder("keras3.weights.h5")
+            #expect {
+                _ = try KerasFile(opening: path, architecture: architecture).graph()
+            } throws: { error in
+                "\(error)" == """
+                    '\(path)': 2 problems: layer 'gru' (SimpleRNN): expected weights in 'layers/simple_rnn/cell/vars', \
+                    found none; the file has weights in 'layers/gru/cell', and the architecture has no such layer
+                    """
+            }
+        }
+    }
+
+    /// What an archive has is what was planned, to the byte, and computes the same bits.
+    @Test(arguments: PredictionTests.models.filter { !["hard-sigmoid-k2.h5", "masking-merge-k2.h5"].contains($0) })
+    func survivesBeingWrittenAsAnArchive(model: String) throws {
+        let examples = try Examples(of: fixture(model))
+        let (built, network) = try KerasFile(opening: fixture(model)).network()
+        let notes = ExportPlan.Notes(provenance: "{}", classNames: ["coat", "boot"])
+        let plan = try ExportPlan(built, format: .keras, notes: notes)
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "copy.keras").path
+            let written = try plan.write(network.weights, to: path)
+            let copy = try KerasFile(opening: path)
+            #expect(written == plan.size.file)
+            #expect(copy.byteCount == written.bytes)
+            #expect(copy.provenance == "{}")
+            #expect(copy.classNames == ["coat", "boot"])
+            let reloaded = try copy.network().network
+            #expect(
+                reloaded.predict(examples.inputs).map { $0.map(\.bitPattern) }
+                    == network.predict(examples.inputs).map { $0.map(\.bitPattern) })
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["copy.keras"])
+        }
+    }
+
+    /// Keras 3 computes these by other formulas, and an archive is Keras 3's.
+    @Test(arguments: ["hard-sigmoid-k2.h5", "masking-merge-k2.h5"])
+    func refusesToChangeTheMeaningOfKeras2(model: String) throws {
+        let built = try KerasFile(opening: fixture(model)).graph()
+        #expect {
+            _ = try ExportPlan(built, format: .keras)
+        } throws: { error in
+            "\(error)".hasSuffix("A .keras file would predict something else; write .h5")
+        }
+    }
+
+    /// Those who go on training the model find how its weights began and what keeps them small.
+    @Test func keepsWhatOnlyTrainingUses() throws {
+        let text = """
+            input: [4]
+            layers:
+              - Dense: {units: 3, kernel_initializer: he_normal, kernel_regularizer: l2, trainable: false}
+              - Dense: {units: 2}
+            """
+        var architecture = try ArchitectureFile(parsing: text, path: "a.yaml").architecture()
+        architecture.isStrict = false
+        let built = try architecture.graph()
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "s.h5").path
+            try ExportPlan(built).write(ParameterVector(zeros: built.graph.layout), to: path)
+            let options = try KerasFile(opening: path).architecture.layers[0].options
+            #expect(options["kernel_initializer"] == "he_normal")
+            #expect(options["kernel_regularizer"] == "l2")
+            #expect(options["trainable"] == false)
+        }
+    }
+}
