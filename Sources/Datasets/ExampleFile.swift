@@ -46,6 +46,7 @@ public struct ExampleFile: Sendable {
     private static let mostClasses = 1 << 20
 
     public init(opening path: String) throws {
+        try Rehearsal.run(path)
         let file = try HDF5File(opening: path)
         let names = try Self.classNames(file, path)
         let train = try SplitSource(file.root, "train", path)

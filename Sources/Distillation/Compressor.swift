@@ -39,7 +39,8 @@ public final class Compressor {
         let task = Task(data.labelKind)
         self.task = task
         plan = try StudentPlan(
-            request.student, width: request.width, budget: request.budget, data: data, task: task)
+            request.student, width: request.width, budget: request.budget, data: data, task: task,
+            format: ExportPlan.Format(of: request.output), provenance: Provenance(request, task: task).placeholder)
         teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
         digests = try request.teachers.map(sha256(ofFile:))
         seconds.load += Date().timeIntervalSince(start)
@@ -79,14 +80,8 @@ public final class Compressor {
                 "baseline", minimizing: LabelLoss(data.labelKind), train, validation,
                 fingerprint: "labels only; \(fingerprint)", workers) : nil
 
-        let exporting = Date()
-        let weights = ParameterVector(zeros: student.graph.layout)
-        weights.tensor.copy(from: student.result)
-        let bytes = try plan.export.write(weights, to: request.output, limit: request.budget)
-        seconds.export += Date().timeIntervalSince(exporting)
-
-        return try evaluate(
-            ensemble, store, student: student, baseline: baseline, bytes: bytes, validation: validation,
+        return try finish(
+            ensemble, store, student: student, baseline: baseline, dataDigest: dataDigest, validation: validation,
             workers)
     }
 
@@ -160,11 +155,11 @@ public final class Compressor {
             plan.built.graph, request.recipe, minimizing: objective, train, validation, workers)
     }
 
-    // MARK: - Evaluation
+    // MARK: - Evaluation and export
 
-    /// Reads the test split, for the first and only time.
-    private func evaluate(
-        _ ensemble: Ensemble, _ store: TeacherStore, student: Trainer, baseline: Trainer?, bytes: ByteCount,
+    /// Reads the test split, for the first and only time, and writes the student with what was found.
+    private func finish(
+        _ ensemble: Ensemble, _ store: TeacherStore, student: Trainer, baseline: Trainer?, dataDigest: String,
         validation: ExampleSplit, _ workers: Workers
     ) throws -> CompressionReport {
         let evaluating = Date()
@@ -202,17 +197,37 @@ public final class Compressor {
             ? try measure(student, validation, ensemble.labels.buffer.tensor(count: validation.count, shape: shape)).0
             : []
         let baselineTest = try baseline.map { try measure($0, test, labels).0 }
+        let ensembleTest = metrics(together, labels: labels, task: task)
+        let likeness = agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)
         seconds.evaluate += Date().timeIntervalSince(evaluating)
+        let bytes = try export(
+            student,
+            Provenance.Results(
+                digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
+                scores: Array(
+                    zip(Provenance.scoreNames, [studentValidation, studentTest, ensemble.validation, ensembleTest])
+                ), agreement: likeness))
         seconds.total = Date().timeIntervalSince(start)
         return CompressionReport(
             teachers: reports, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
-            ensembleValidation: ensemble.validation, ensembleTest: metrics(together, labels: labels, task: task),
+            ensembleValidation: ensemble.validation, ensembleTest: ensembleTest,
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 validation: studentValidation, test: studentTest,
-                agreement: agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)),
+                agreement: likeness),
             baselineTest: baselineTest, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+    }
+
+    /// Writes the student, which says where it comes from.
+    private func export(_ student: Trainer, _ results: Provenance.Results) throws -> ByteCount {
+        let exporting = Date()
+        defer { seconds.export += Date().timeIntervalSince(exporting) }
+        let weights = ParameterVector(zeros: student.graph.layout)
+        weights.tensor.copy(from: student.result)
+        let provenance = Provenance(request, task: task).text(results)
+        let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
+        return try plan.export.noting(notes).write(weights, to: request.output, limit: request.budget)
     }
 
     /// Logits as scores between 0 and 1, in place.

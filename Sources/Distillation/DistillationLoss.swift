@@ -31,10 +31,15 @@ public struct DistillationLoss: Objective {
 
     /// The formula in force, as it is told before training.
     public var formula: String {
-        let T = softTargets.temperature == 1 ? "" : "\(trimmed(softTargets.temperature))² · "
-        let at = softTargets.temperature == 1 ? "" : " at T = \(trimmed(softTargets.temperature))"
+        Self.formula(softTargets.task, temperature: softTargets.temperature, softWeight: softWeight, lambda: lambda)
+    }
+
+    /// The formula before there are soft targets.
+    static func formula(_ task: Task, temperature: Float, softWeight: Schedule, lambda: Schedule) -> String {
+        let T = temperature == 1 ? "" : "\(trimmed(temperature))² · "
+        let at = temperature == 1 ? "" : " at T = \(trimmed(temperature))"
         let (soft, hard) =
-            softTargets.task == .oneClass
+            task == .oneClass
             ? ("KL(ensemble ‖ student)\(at)", "cross-entropy(labels)")
             : ("Σ Bernoulli KL(ensemble ‖ student)\(at)", "Σ binary cross-entropy(labels)")
         return "\(softWeight) · \(T)\(soft) + \(lambda) · \(hard)"

@@ -14,43 +14,55 @@ struct StudentPlan {
     /// Finds a student that suits the data and fits the budget; without a budget, its width is 1 unless given.
     ///
     /// - Throws: `BudgetError` when none fits; `ModelFileError` for an architecture that does not suit the data.
-    init(_ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task) throws
-    {
+    ///
+    /// - Parameters:
+    ///   - format: The kind of file it will be.
+    ///   - provenance: A text as long as the one that the file will say.
+    init(
+        _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task,
+        format: ExportPlan.Format, provenance: String? = nil
+    ) throws {
+        let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
         let shape = Shape(data.exampleShape)
         switch choice {
         case .automatic:
             try self.init(
-                try Self.suitable(for: shape), width: width, budget: budget, shape: shape, data: data, task: task)
+                try Self.suitable(for: shape), width: width, budget: budget, shape: shape, data: data, task: task,
+                format, notes)
         case .file(let path) where ArchitectureFile.isNamed(path):
             try self.init(
-                try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data, task: task)
+                try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data, task: task,
+                format, notes)
         case .file(let path):
             let file = try KerasFile(opening: path)
             let inputs = file.architecture.inputs.map { Architecture.fit(data.exampleShape, to: $0) ?? shape }
-            try self.init(try file.graph(inputs: inputs), width: nil, budget: budget, data: data, task: task) { nil }
+            try self.init(
+                try file.graph(inputs: inputs), width: nil, budget: budget, data: data, task: task, format, notes
+            ) { nil }
         }
     }
 
     private init(
-        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, shape: Shape, data: ExampleFile, task: Task
+        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, shape: Shape, data: ExampleFile, task: Task,
+        _ format: ExportPlan.Format, _ notes: ExportPlan.Notes
     ) throws {
         let classes = data.classCount
         func widest() throws -> Double? {
             guard let budget else { return 1 }
             return try file.widestWidth(
-                fitting: budget, classes: classes, input: shape,
-                notes: ExportPlan.Notes(classNames: data.classNames))
+                fitting: budget, classes: classes, input: shape, format: format, notes: notes)
         }
         let fitted = try width ?? widest()
         let built = try Self.withHead(
             file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), task
         ).graph()
-        try self.init(built, width: file.usesWidth ? fitted : nil, budget: budget, data: data, task: task, widest)
+        try self.init(
+            built, width: file.usesWidth ? fitted : nil, budget: budget, data: data, task: task, format, notes, widest)
     }
 
     private init(
         _ built: BuiltArchitecture, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task,
-        _ widest: () throws -> Double?
+        _ format: ExportPlan.Format, _ notes: ExportPlan.Notes, _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
         let inputs = built.architecture.inputs
@@ -77,7 +89,7 @@ struct StudentPlan {
                 ])
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
-        export = try ExportPlan(built, notes: ExportPlan.Notes(classNames: data.classNames))
+        export = try ExportPlan(built, format: format, notes: notes)
         if let budget, export.size.file > budget {
             throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
         }

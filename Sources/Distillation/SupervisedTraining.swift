@@ -40,7 +40,8 @@ public func trainModel(
     let data = try ExampleFile(opening: request.data)
     let task = Task(data.labelKind)
     let plan = try StudentPlan(
-        .file(request.architecture), width: request.width, budget: nil, data: data, task: task)
+        .file(request.architecture), width: request.width, budget: nil, data: data, task: task,
+        format: ExportPlan.Format(of: request.output))
     let workers = Workers(request.threads)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))

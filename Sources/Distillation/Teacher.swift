@@ -2,7 +2,7 @@ public import Datasets
 import Foundation
 import HDF5
 import Kernels
-import ModelFiles
+public import ModelFiles
 public import Networks
 public import Tensors
 import Training
@@ -15,6 +15,9 @@ public struct TeacherRules: Hashable, Sendable {
     public var output: OutputReading?
     /// The names of its classes, in the order of its outputs, and where they were read.
     public var classes: ClassList?
+
+    /// Where its architecture is, if its file holds weights alone.
+    public var architecture: KerasFile.ArchitectureSource?
 
     public struct ClassList: Hashable, Sendable {
         public let names: [String]
@@ -36,6 +39,8 @@ public struct Teacher: Sendable {
     public let path: String
     public let parameters: Int
     public let bytes: ByteCount
+    /// Where its architecture is, if its file holds weights alone.
+    private let architecture: KerasFile.ArchitectureSource?
     public let inputs: ModelInputs
     public let output: ModelOutput
     public let classes: ClassMatch
@@ -57,13 +62,14 @@ public struct Teacher: Sendable {
     ///
     /// - Throws: `ModelFileError` for one that does not fit: everything that it has and the data has otherwise.
     public init(_ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules()) throws {
-        let file = try KerasFile(opening: path)
+        let file = try KerasFile(opening: path, architecture: rules.architecture)
         self.path = path
+        architecture = rules.architecture
         var problems: [String] = []
         func attempt<Value>(_ find: () throws -> Value) throws -> Value? {
             do {
                 return try find()
-            } catch let error as ModelFileError where error.file == file.path {
+            } catch let error as ModelFileError where error.kind == .refused {
                 problems += error.problems
                 return nil
             } catch let error as ClassMismatch {
@@ -77,7 +83,7 @@ public struct Teacher: Sendable {
                 option: "--teacher-input \(Self.name(path))=")
         }
         let graph = try attempt { try Self.graph(of: file, inputs?.shapes) } ?? nil
-        let classNames = rules.classes?.names ?? file.classList
+        let classNames = rules.classes?.names ?? file.classNames
         let classes = try attempt {
             try ClassMatch(
                 classNames, in: rules.classes.map { "'\($0.path)'" } ?? "its own list of classes", with: data)
@@ -144,7 +150,7 @@ public struct Teacher: Sendable {
 
     /// Reads the weights.
     public func network() throws -> Network {
-        try KerasFile(opening: path).network(inputs: inputs.shapes).network
+        try KerasFile(opening: path, architecture: architecture).network(inputs: inputs.shapes).network
     }
 
     /// Its logits for every example of a split, rows × the data's classes, in the data's order.
@@ -197,12 +203,14 @@ public struct Teacher: Sendable {
 
     /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
     var manner: String? {
-        guard !inputs.isPlain || output.order != nil || output.given != nil else { return nil }
+        let words = architecture.flatMap { try? sha256(ofFile: $0.path) }.map { "architecture \($0)" }
+        guard !inputs.isPlain || output.order != nil || output.given != nil else { return words }
         let fed = inputs.feeds.map { feed in
             ([feed.source] + feed.steps.map(\.description)).joined(separator: ",") + " → \(feed.shape)"
         }
         let order = output.order.map { "; order \($0.map(String.init).joined(separator: ","))" } ?? ""
         return "\(fed.joined(separator: "; "))\(order)\(output.given.map { "; \($0.rawValue)" } ?? "")"
+            + (words.map { "; \($0)" } ?? "")
     }
 }
 

@@ -172,6 +172,15 @@ extension HDF5Dataset {
         return dimensions.map { Int(clamping: $0) }
     }
 
+    /// The chunks that are stored; finding out goes through their whole index.
+    public func chunkCount() throws(HDF5Error) -> Int {
+        guard layout == .chunked else { return 0 }
+        let id = id
+        var count: hsize_t = 0
+        try attempt("count the chunks of", place) { unsafe H5Dget_num_chunks(id, chdf5_all(), &count) }
+        return Int(clamping: count)
+    }
+
     /// Where in the file the elements lie, if they lie there one after another as this processor has float32.
     public var floatOffset: Int? {
         guard layout == .contiguous, type == .float32, byteOrder == .littleEndian, storedByteCount == byteCount else {

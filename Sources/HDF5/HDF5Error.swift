@@ -51,6 +51,11 @@ public struct HDF5Error: Error, Hashable, Codable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The error of a file that broke the process which read it.
+    public init(breakingDown file: String, _ reason: String) {
+        self.init(.damaged, "open", HDF5Place(file: file), reason)
+    }
+
     public var description: String {
         "could not \(action) \(place): \(reason)"
     }

@@ -25,13 +25,13 @@ public struct ExportPlan: Sendable {
 
     /// What a file says beside the network. Keras reads past it.
     public struct Notes: Hashable, Sendable {
-        /// Where the network comes from, as JSON: the attribute `provenance`.
-        public var provenance: String?
-        /// The names of the classes: the attribute `classes`.
+        /// Attributes of the file. `provenance`, JSON, says where the network comes from.
+        public var texts: [String: String]
+        /// The names of the classes in the order of the outputs: the attribute `classes`.
         public var classNames: [String]?
 
-        public init(provenance: String? = nil, classNames: [String]? = nil) {
-            self.provenance = provenance
+        public init(_ texts: [String: String] = [:], classNames: [String]? = nil) {
+            self.texts = texts
             self.classNames = classNames
         }
     }

@@ -169,6 +169,9 @@ extension KerasConfiguration {
         guard let name = json["name"]?.string ?? options["name"]?.string ?? (config.array == nil ? nil : "sequential"),
             !name.isEmpty
         else { throw ConfigurationError("a layer of class '\(className)' has no name") }
+        guard !(name + className).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            throw ConfigurationError("a layer has control characters in its name, which are not to be printed")
+        }
         var layer = Layer(name: name, className: className, options: options, calls: [])
         if className == "TFOpLambda", let operation = operationClasses[options["function"]?.string ?? ""] {
             layer.className = operation

@@ -16,18 +16,19 @@ public struct KerasFile: Sendable {
     public var kerasVersion: String? { outline.kerasVersion }
     /// The size of the file.
     public var byteCount: Int { outline.byteCount }
-    /// The names of its classes, where the file says them.
+    /// The names of the classes in the order of the outputs, where the file has them; Keras itself keeps none.
     public var classNames: [String]? { outline.classNames }
     /// Where the model comes from, in the words of the `compress` that made it.
     public var provenance: String? { outline.provenance }
 
     /// Opens a file, and refuses what is no model with what to do about it.
     ///
-    /// - Parameter architecture: A file with the architecture (`.yaml`, or the JSON of `model.to_json()`), for weights
-    ///   without one.
+    /// - Parameter source: Where the architecture is of weights without one.
     /// - Throws: `HDF5Error` or `ModelFileError`.
-    public init(opening path: String, architecture architecturePath: String? = nil) throws {
+    public init(opening path: String, architecture source: ArchitectureSource? = nil) throws {
         let outline = try ReadingService.outline(of: path)
+        let isUnneeded = outline.configuration != nil && source?.isForAll == true
+        let architecturePath = isUnneeded ? nil : source?.path
         self.path = path
         self.outline = outline
         switch (outline.configuration, architecturePath) {
@@ -46,6 +47,18 @@ public struct KerasFile: Sendable {
                     "Say the architecture (--architecture, the JSON of model.to_json() or .yaml), or save the whole "
                     + "model: \(ModelReader.savingAdvice.prefix(1).lowercased() + ModelReader.savingAdvice.dropFirst())"
             )
+        }
+    }
+
+    /// A file with an architecture: `.yaml`, or the JSON of `model.to_json()`.
+    public struct ArchitectureSource: Hashable, Sendable {
+        public let path: String
+        /// Whether it is for all files of weights, rather than for this one.
+        public let isForAll: Bool
+
+        public init(_ path: String, isForAll: Bool = false) {
+            self.path = path
+            self.isForAll = isForAll
         }
     }
 

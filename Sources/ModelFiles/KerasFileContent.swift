@@ -43,7 +43,7 @@ struct KerasFileContent: Sendable {
 
     /// Writes the HDF5 file; without weights, all but the numbers.
     func write(_ weights: Tensor?, to root: borrowing HDF5Group) throws {
-        if let provenance = notes.provenance { try root.attributes.write(provenance, to: "provenance") }
+        for (name, text) in notes.texts.sorted(by: { $0.key < $1.key }) { try root.attributes.write(text, to: name) }
         if let classes = notes.classNames { try root.attributes.write(classes, to: "classes") }
         guard format == .hdf5 else { return try writeStore(weights, to: root) }
         try root.attributes.write(configuration.description, to: "model_config")

@@ -62,9 +62,7 @@ extension ModelReader {
         if try file.root.attributes.contains("provenance") {
             outline.provenance = try file.root.attributes.string("provenance")
         }
-        for name in ["classes", "class_names", "class_indices"] where outline.classNames == nil {
-            outline.classNames = try? file.root.attributes.strings(name)
-        }
+        outline.classNames = classNames(file.root)
         let store = try storeRoot(file)
         if hasModel {
             guard try file.root.kind(of: "model_weights") == .group else {
@@ -82,6 +80,24 @@ extension ModelReader {
                 advice: savingAdvice)
         }
         return outline
+    }
+
+    /// They are looked for where people put them: in the attribute `classes`, which this program writes too,
+    /// `class_names` or `class_indices`; as a list of strings, or as JSON: a list of names, or an object from names to
+    /// indices, as Keras's data generators have it.
+    private static func classNames(_ root: borrowing HDF5Group) -> [String]? {
+        for name in ["classes", "class_names", "class_indices"] {
+            guard let texts = try? root.attributes.strings(name), !texts.isEmpty else { continue }
+            guard texts.count == 1, let json = try? JSON(parsing: texts[0]) else { return texts }
+            if let names = json.array?.compactMap(\.string), !names.isEmpty { return names }
+            if let object = json.object {
+                let indices = object.members.compactMap { member in member.value.integer.map { ($0, member.key) } }
+                let sorted = indices.sorted { $0.0 < $1.0 }
+                if !sorted.isEmpty, sorted.map(\.0) == Array(sorted.indices) { return sorted.map(\.1) }
+            }
+            return texts
+        }
+        return nil
     }
 
     private static func version(_ file: borrowing HDF5File) throws -> String? {

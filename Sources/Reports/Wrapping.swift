@@ -20,3 +20,10 @@ public func wrapped(_ text: String, width: Int?, indentation: Int = 0) -> String
     }
     return lines.joined(separator: "\n")
 }
+
+extension String {
+    /// Without what would move a terminal's cursor or change its colors; for words that come from files of others.
+    public var withoutControlCharacters: String {
+        String(String.UnicodeScalarView(unicodeScalars.filter { $0.properties.generalCategory != .control }))
+    }
+}

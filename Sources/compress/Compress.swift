@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Foundation
 import Isolation
 import ModelFiles
@@ -36,7 +37,7 @@ struct Compress: ParsableCommand {
 enum Program {
     static func main() {
         // First of all, while there is one thread and nothing is open.
-        Isolation.start(ReadingService.services)
+        Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
         Interruption.install()
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
@@ -84,6 +85,9 @@ enum Program {
 
     /// One or two lines; those after the first are indented.
     private static func errorText(_ message: String) -> String {
-        "error: " + wrapped(message, width: Terminal.error.limit.map { $0 - 7 }, indentation: 7) + "\n"
+        // Names in messages come from files of others.
+        let message = message.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { String($0).withoutControlCharacters }.joined(separator: "\n")
+        return "error: " + wrapped(message, width: Terminal.error.limit.map { $0 - 7 }, indentation: 7) + "\n"
     }
 }

@@ -31,9 +31,9 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
         try OutputFile.check(output, inputs: [model])
-        let file = try models.open(model)
+        let file = try models.open(model, among: [model])
         let (built, network) = try file.network(inputs: file.sampleInputs)
-        let notes = ExportPlan.Notes(provenance: file.provenance, classNames: file.classNames)
+        let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
         let plan = try ExportPlan(built, precision: precision, format: ExportPlan.Format(of: output), notes: notes)
         let byteCount = try plan.write(network.weights, to: output)
         try common.print(

@@ -50,15 +50,30 @@ struct InspectCommand: ParsableCommand {
     private static let usualLength = 64
 
     func run() throws {
-        let reports = try paths.map(report)
+        let (reports, origins) = try read()
         let used = ByteCount(reports.reduce(0) { $0 + $1.file.bytes })
         let verdict = budget.map { BudgetVerdict(limit: $0, used: used) }
-        try common.print(text(reports, verdict), json: json(reports, verdict))
+        try common.print(text(reports, origins, verdict), json: json(reports, origins, verdict))
         if verdict?.fits == false { throw ExitCode(ExitStatus.overBudget.rawValue) }
     }
 
-    private func report(_ path: String) throws -> SizeReport {
-        guard ArchitectureFile.isNamed(path) else { return try models.open(path).sizeReport() }
+    /// The sizes of each model, and what it says of where it comes from.
+    private func read() throws -> (reports: [SizeReport], origins: [JSON?]) {
+        var reports: [SizeReport] = [], origins: [JSON?] = []
+        for path in paths {
+            if ArchitectureFile.isNamed(path) {
+                reports.append(try report(ofArchitecture: path))
+                origins.append(nil)
+            } else {
+                let file = try models.open(path, among: paths)
+                reports.append(file.sizeReport())
+                origins.append(file.provenance.flatMap { try? JSON(parsing: $0) })
+            }
+        }
+        return (reports, origins)
+    }
+
+    private func report(ofArchitecture path: String) throws -> SizeReport {
         let file = try ArchitectureFile(reading: path)
         if file.usesClasses && classes == nil {
             common.note("'\(path)': sized for \(Self.usualClasses) classes; say how many with --classes")
@@ -72,8 +87,11 @@ struct InspectCommand: ParsableCommand {
         return try ExportPlan(architecture.graph(inputs: inputs)).size
     }
 
-    private func text(_ reports: [SizeReport], _ verdict: BudgetVerdict?) -> String {
-        let tables = reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.table(width: Terminal.output.limit) }
+    private func text(_ reports: [SizeReport], _ origins: [JSON?], _ verdict: BudgetVerdict?) -> String {
+        let tables = zip(reports, origins).map { report, origin in
+            report.title.styled(.bold, on: .output) + "\n" + report.table(width: Terminal.output.limit)
+                + (origin.map { "\n" + provenanceText($0, width: Terminal.output.limit) } ?? "")
+        }
         var text = tables.joined(separator: "\n")
         if let verdict {
             text += "\n" + "\(verdict)".styled(verdict.fits ? .green : .red, on: .output) + "\n"
@@ -81,8 +99,13 @@ struct InspectCommand: ParsableCommand {
         return text
     }
 
-    private func json(_ reports: [SizeReport], _ verdict: BudgetVerdict?) -> JSON {
-        var object: JSON.Object = ["models": .array(reports.map(\.json))]
+    private func json(_ reports: [SizeReport], _ origins: [JSON?], _ verdict: BudgetVerdict?) -> JSON {
+        let models = zip(reports, origins).map { report, origin in
+            var object = report.json.object ?? [:]
+            object["provenance"] = origin
+            return JSON.object(object)
+        }
+        var object: JSON.Object = ["models": .array(models)]
         object["budget"] = verdict?.json
         return .object(object)
     }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Distillation
 import ModelFiles
 
 /// Where the architectures are of files that hold weights alone.
@@ -7,25 +7,33 @@ struct ModelOptions: ParsableArguments {
     @Option(
         name: .customLong("architecture"),
         help: .init(
-            "The architecture of a file of weights (.weights.h5): the JSON of model.to_json(), or .yaml. With several "
-                + "such files, once for each: weights.h5=model.json.",
-            valueName: "[file=]path"))
-    var architectures: [String] = []
+            "The architecture of files that hold weights alone: the JSON of model.to_json(), or .yaml. With a name, of the "
+                + "model of that name. May be repeated.",
+            valueName: "[name=]file"), transform: architectureFile)
+    var architectures: [TeacherOptions.Named<String>] = []
 
     /// Opens a model, with the architecture that was named for it.
-    func open(_ path: String) throws -> KerasFile { try KerasFile(opening: path, architecture: architecture(of: path)) }
-
-    /// The last one named for this file, or else for all files; nil if none was.
-    func architecture(of path: String) -> String? {
-        let named = architectures.compactMap { text -> (file: String, architecture: String)? in
-            // A path may have an equals sign too.
-            guard let sign = text.firstIndex(of: "="), !FileManager.default.fileExists(atPath: text) else { return nil }
-            return (String(text[..<sign]), String(text[text.index(after: sign)...]))
-        }
-        let matching = named.last { $0.file == path || $0.file == (path as NSString).lastPathComponent }
-        return matching?.architecture
-            ?? architectures.last { text in
-                !text.contains("=") || FileManager.default.fileExists(atPath: text)
-            }
+    func open(_ path: String, among paths: [String]) throws -> KerasFile {
+        try KerasFile(opening: path, architecture: sources(of: paths)[path])
     }
+
+    /// The architecture of each model for which one was named, by its path.
+    ///
+    /// - Throws: A `ValidationError` for a name that means no model or several.
+    func sources(of paths: [String]) throws -> [String: KerasFile.ArchitectureSource] {
+        let forAll = Set(architectures.filter { $0.name == "*" }.map(\.value))
+        return try TeacherOptions.values(architectures, of: paths, "--architecture").mapValues { path in
+            KerasFile.ArchitectureSource(path, isForAll: forAll.contains(path))
+        }
+    }
+}
+
+/// Splits `[NAME=]FILE`; without a name it is for all.
+@Sendable private func architectureFile(_ text: String) throws -> TeacherOptions.Named<String> {
+    guard let sign = text.firstIndex(of: "=") else { return TeacherOptions.Named(name: "*", value: text) }
+    guard sign != text.startIndex, text.index(after: sign) < text.endIndex else {
+        throw ValidationError(
+            "expected a file, or the name of a model and a file, such as conv=conv.json, found '\(text)'")
+    }
+    return TeacherOptions.Named(name: String(text[..<sign]), value: String(text[sign...].dropFirst()))
 }

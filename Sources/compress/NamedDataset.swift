@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import HDF5
 import ModelFiles
 import Tensors
@@ -29,6 +30,7 @@ final class InputDataset: Sendable {
     private let offset: Float
 
     init(opening name: DatasetName) throws {
+        try Rehearsal.run(name.file)
         let file = try HDF5File(opening: name.file)
         let dataset = try file.root.dataset(name.dataset)
         guard !dataset.shape.isEmpty, dataset.type.byteCount != nil else {

@@ -47,7 +47,7 @@ struct PredictCommand: ParsableCommand {
     func run() throws {
         let rules = try TeacherOptions.values(teacherInput, of: [model], "--teacher-input")[model]
         try OutputFile.check(output, inputs: [model] + inputs.map(\.file))
-        let file = try models.open(model)
+        let file = try models.open(model, among: [model])
         let examples = try inputs.map { try InputDataset(opening: $0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
         let network = try file.network(inputs: feeds.shapes).network

@@ -49,7 +49,10 @@ struct TeacherOptions: ParsableArguments {
         let value: Value
     }
 
+    @OptionGroup var models: ModelOptions
+
     mutating func fill(from other: TeacherOptions) {
+        if models.architectures.isEmpty { models.architectures = other.models.architectures }
         if teacherInput.isEmpty { teacherInput = other.teacherInput }
         if teacherOutput.isEmpty { teacherOutput = other.teacherOutput }
         if teacherClasses.isEmpty { teacherClasses = other.teacherClasses }
@@ -62,9 +65,11 @@ struct TeacherOptions: ParsableArguments {
         let inputs = try Self.values(teacherInput, of: paths, "--teacher-input")
         let outputs = try Self.values(teacherOutput, of: paths, "--teacher-output")
         let files = try Self.values(teacherClasses, of: paths, "--teacher-classes")
+        let architectures = try models.sources(of: paths)
         var rules: [String: TeacherRules] = [:]
         for path in paths {
             var own = TeacherRules()
+            own.architecture = architectures[path]
             own.input = inputs[path]
             own.output = outputs[path]
             own.classes = try files[path].map(Self.classList)
@@ -120,9 +125,14 @@ struct TeacherOptions: ParsableArguments {
             let path = paths.contains(name) ? name : paths.first { Teacher.name($0) == name }
             return "\(path.map(absolute) ?? name)=\(value)"
         }
-        return teacherInput.flatMap { ["--teacher-input", word($0.name, "\($0.value)")] }
-            + teacherOutput.flatMap { ["--teacher-output", word($0.name, $0.value.rawValue)] }
-            + teacherClasses.flatMap { ["--teacher-classes", word($0.name, absolute($0.value))] }
+        var words = teacherInput.flatMap { ["--teacher-input", word($0.name, "\($0.value)")] }
+        words += teacherOutput.flatMap { ["--teacher-output", word($0.name, $0.value.rawValue)] }
+        words += teacherClasses.flatMap { ["--teacher-classes", word($0.name, absolute($0.value))] }
+        for named in models.architectures {
+            let file = absolute(named.value)
+            words += ["--architecture", named.name == "*" ? file : word(named.name, file)]
+        }
+        return words
     }
 }
 

@@ -1,11 +1,12 @@
 import Datasets
-import Distillation
 import Foundation
 import ModelFiles
 import Networks
 import Tensors
 import TestSupport
 import Training
+
+@testable import Distillation
 
 /// Tiny data, tiny teachers and a tiny student in a folder of their own.
 struct Scene {
@@ -42,9 +43,17 @@ struct Scene {
     /// The names of the classes that `DataFile` writes, and that students keep.
     var classNames: [String] { (0..<data.classes).map { "class \($0)" } }
 
+    /// What a student's file says beside the network: the names of its classes, and where it comes from, of which only
+    /// the length is known before.
+    func notes(_ request: CompressionRequest) -> ExportPlan.Notes {
+        ExportPlan.Notes(
+            ["provenance": Provenance(request, task: data.hasManyLabels ? .manyLabels : .oneClass).placeholder],
+            classNames: classNames)
+    }
+
     /// The size of the student's file.
-    var studentSize: ByteCount {
-        get throws { try ExportPlan(build(student), notes: .init(classNames: classNames)).size.file }
+    func studentSize(_ request: CompressionRequest) throws -> ByteCount {
+        try ExportPlan(build(student), notes: notes(request)).size.file
     }
 
     func writeData() throws {
@@ -62,10 +71,11 @@ struct Scene {
     ///   - factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
     ///   - order: Which class each output stands for, if they are not in the data's order.
     ///   - names: The file's attribute `classes`.
+    ///   - notes: Other attributes of the file.
     @discardableResult
     func writeTeacher(
         _ name: String, seed: Int, epochs: Int = 0, factor: Float = 1, text: String = teacher, input: Shape? = nil,
-        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil
+        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil, notes: [String: String] = [:]
     ) throws -> String {
         let built = try build(text, classes: classes ?? data.classes, input: input)
         let graph = built.graph, layout = graph.layout
@@ -93,7 +103,7 @@ struct Scene {
                 result[entry][index] = values[row * order.count + order[column]]
             }
         }
-        try ExportPlan(built, notes: .init(classNames: names)).write(result, to: path(name))
+        try ExportPlan(built, notes: ExportPlan.Notes(notes, classNames: names)).write(result, to: path(name))
         return path(name)
     }
 
@@ -144,6 +154,9 @@ func compress(
 ) throws -> CompressionReport {
     try Compressor(request, isInterrupted: isInterrupted, tell: told.hear).run()
 }
+
+/// The bits of a written model's weights.
+func weights(_ path: String) throws -> [UInt32] { bits(try KerasFile(opening: path).network().network.weights.tensor) }
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
 

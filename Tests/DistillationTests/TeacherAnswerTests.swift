@@ -121,20 +121,20 @@ import Testing
 
     // MARK: - Classes
 
-    /// The outputs of the second teacher stand for classes 2, 0 and 1, and it says so in one of the usual ways, or the
-    /// user does.
+    /// The outputs of the second teacher stand for classes 2, 0 and 1, and it says so in one of the usual ways.
     @Test(
         arguments: [
-            ["class 2", "class 0", "class 1"], [#"["class 2", "class 0", "class 1"]"#],
-            [#"{"class 0": 1, "class 1": 2, "class 2": 0}"#], nil,
-        ] as [[String]?])
-    func classesAreMatchedByName(names: [String]?) throws {
+            (["class 2", "class 0", "class 1"], nil), (nil, ("class_names", #"["class 2", "class 0", "class 1"]"#)),
+            (nil, ("class_indices", #"{"class 0": 1, "class 1": 2, "class 2": 0}"#)), (nil, nil),
+        ] as [([String]?, (String, String)?)])
+    func classesAreMatchedByName(names: [String]?, note: (String, String)?) throws {
         try withScene { scene in
             let plain = try scene.writeTeacher("plain.h5", seed: 1)
             let other = try scene.writeTeacher(
-                "other.h5", seed: 1, order: [2, 0, 1], names: names)
+                "other.h5", seed: 1, order: [2, 0, 1], names: names,
+                notes: note.map { [$0.0: $0.1] } ?? [:])
             var rules = TeacherRules()
-            if names == nil {
+            if names == nil && note == nil {
                 rules.classes = .init(["class 2", "class 0", "class 1"], path: "labels.txt")
             }
             let expected = try ask(scene, plain), found = try ask(scene, other, rules: rules)

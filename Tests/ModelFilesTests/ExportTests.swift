@@ -31,7 +31,7 @@ import Testing
         let built = try built()
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "s.h5").path
-            let notes = ExportPlan.Notes(provenance: "{}", classNames: ["coat", "boot"])
+            let notes = ExportPlan.Notes(["provenance": "{}"], classNames: ["coat", "boot"])
             try ExportPlan(built, notes: notes).write(weights(built), to: path)
             let file = try HDF5File(opening: path)
             #expect(try file.root.attributes.string("provenance") == "{}")

@@ -25,7 +25,7 @@ import Testing
     @Test(arguments: ["keras3.weights.h5", "keras2.weights.h5", "keras2-save-weights.h5"])
     func readsWeightsWithTheirArchitecture(name: String) throws {
         let version = String(name.prefix(6))
-        let file = try KerasFile(opening: folder(name), architecture: folder("\(version).json"))
+        let file = try KerasFile(opening: folder(name), architecture: .init(folder("\(version).json")))
         try agrees(file, with: version)
     }
 
@@ -47,7 +47,7 @@ import Testing
                 try bias.write([Float](repeating: 0, count: shape[1]))
             }
             try file.close()
-            let model = try KerasFile(opening: path, architecture: architecture)
+            let model = try KerasFile(opening: path, architecture: .init(architecture))
             let output = try model.network().network.predict([[1, 1, 1, 1]])
             #expect(output == [[0.5, 0.5]])
         }
@@ -56,7 +56,7 @@ import Testing
     @Test func refusesASecondArchitecture() throws {
         let path = folder("keras3.keras"), other = folder("keras3.json")
         #expect {
-            _ = try KerasFile(opening: path, architecture: other)
+            _ = try KerasFile(opening: path, architecture: .init(other))
         } throws: { error in
             "\(error)" == "'\(path)': has its own architecture, and '\(other)' is another one. Leave --architecture out"
         }
@@ -72,7 +72,7 @@ import Testing
             try text.write(toFile: architecture, atomically: true, encoding: .utf8)
             let path = folder("keras3.weights.h5")
             #expect {
-                _ = try KerasFile(opening: path, architecture: architecture).graph()
+                _ = try KerasFile(opening: path, architecture: .init(architecture)).graph()
             } throws: { error in
                 "\(error)" == """
                     '\(path)': 2 problems: layer 'gru' (SimpleRNN): expected weights in 'layers/simple_rnn/cell/vars', \
@@ -87,7 +87,7 @@ import Testing
     func survivesBeingWrittenAsAnArchive(model: String) throws {
         let examples = try Examples(of: fixture(model))
         let (built, network) = try KerasFile(opening: fixture(model)).network()
-        let notes = ExportPlan.Notes(provenance: "{}", classNames: ["coat", "boot"])
+        let notes = ExportPlan.Notes(["provenance": "{}"], classNames: ["coat", "boot"])
         let plan = try ExportPlan(built, format: .keras, notes: notes)
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "copy.keras").path
