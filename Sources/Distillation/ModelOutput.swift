@@ -1,6 +1,5 @@
 import Foundation
 import Kernels
-import Networks
 public import Tensors
 
 /// What the numbers say that a model answers with.

@@ -69,7 +69,7 @@ public struct Teacher: Sendable {
         func attempt<Value>(_ find: () throws -> Value) throws -> Value? {
             do {
                 return try find()
-            } catch let error as ModelFileError where error.file == file.path {
+            } catch let error as ModelFileError where error.kind == .refused {
                 problems += error.problems
                 return nil
             } catch let error as ClassMismatch {
@@ -111,8 +111,7 @@ public struct Teacher: Sendable {
     /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it answers with.
     private static func graph(of file: borrowing KerasFile, _ shapes: [Shape]?) throws(ModelFileError) -> LayerGraph? {
         if let shapes = shapes ?? file.architecture.inputShapes { return try file.graph(inputs: shapes).graph }
-        let guess = file.architecture.inputs.map { Shape($0.axes.map { $0 ?? 64 }) }
-        return try? file.graph(inputs: guess).graph
+        return try? file.graph(inputs: file.sampleInputs).graph
     }
 
     private static func output(

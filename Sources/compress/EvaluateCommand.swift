@@ -23,6 +23,8 @@ struct EvaluateCommand: ParsableCommand {
             Examples:
               compress evaluate student.h5 --data digits.h5
               compress evaluate a.h5 b.h5 c.h5 --data digits.h5 --ensemble --json
+              compress evaluate resnet50.h5 --data digits.h5 \\
+                --teacher-input resnet50=resize:224x224,channels:0-0-0
             """)
 
     enum Split: String, ExpressibleByArgument, CaseIterable { case test, validation, train }

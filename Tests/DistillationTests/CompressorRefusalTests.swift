@@ -14,7 +14,7 @@ import Testing
         try withScene { scene in
             var request = scene.request([scene.path("absent1.h5"), scene.path("absent2.h5")])
             request.budget = ByteCount(1500)
-            let size = try scene.studentSize
+            let size = try scene.studentSize(request)
             let text = message { _ = try Compressor(request) { _ in } }
             #expect(
                 text
@@ -51,7 +51,7 @@ import Testing
                 try ExportPlan(
                     ArchitectureFile(reading: scene.path("student.yaml"))
                         .architecture(classes: 3, input: [6], width: width).graph(),
-                    notes: ExportPlan.Notes(classNames: scene.classNames)
+                    notes: scene.notes(request)
                 ).size.file.bytes
             }
             let (fits, wider) = (try size(width), try size(width + 1 / 64.0))
@@ -65,7 +65,7 @@ import Testing
     @Test func acceptsAStudentOfExactlyTheBudget() throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
-            request.budget = try scene.studentSize
+            request.budget = try scene.studentSize(request)
             let report = try compress(request)
             #expect(report.student.bytes == request.budget)
             request.budget = ByteCount(request.budget.bytes - 1)

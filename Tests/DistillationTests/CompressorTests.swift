@@ -239,13 +239,13 @@ import Training
                     "teaching by teacher1: 80", "teaching by teacher2: 80", "training student: 216",
                     "testing teacher1: 30", "testing teacher2: 30",
                 ])
-            let student = try contents(request.output)
+            let student = try weights(request.output)
             scene.data.change = { split, x in if split == "test" { x = x.map { 1 - 2 * $0 } } }
             try scene.writeData()
             var other = scene.request(teachers, run: "other", output: "other.h5")
             other.teacherWeights = .learned
             try compress(other)
-            let same = try contents(other.output)
+            let same = try weights(other.output)
             #expect(student == same)
         }
     }
@@ -466,7 +466,7 @@ import Training
             let told = Told()
             try compress(first)
             try compress(second, told: told)
-            let (expected, found) = (try contents(first.output), try contents(second.output))
+            let (expected, found) = (try weights(first.output), try weights(second.output))
             #expect(expected == found)
             #expect(told.plans.map(\.classes) == [.permuted([1, 2, 0])])
             let manifest = try JSON(reading: scene.path("two/manifest.json"))

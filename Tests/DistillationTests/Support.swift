@@ -1,11 +1,12 @@
 import Datasets
-import Distillation
 import Foundation
 import ModelFiles
 import Networks
 import Tensors
 import TestSupport
 import Training
+
+@testable import Distillation
 
 /// Tiny data, tiny teachers and a tiny student in a folder of their own.
 struct Scene {
@@ -42,9 +43,17 @@ struct Scene {
     /// The names of the classes that `DataFile` writes, and that students keep.
     var classNames: [String] { (0..<data.classes).map { "class \($0)" } }
 
+    /// What a student's file says beside the network: the names of its classes, and where it comes from, of which only
+    /// the length is known before.
+    func notes(_ request: CompressionRequest) -> ExportPlan.Notes {
+        ExportPlan.Notes(
+            ["provenance": Provenance(request, task: data.hasManyLabels ? .manyLabels : .oneClass).placeholder],
+            classNames: classNames)
+    }
+
     /// The size of the student's file.
-    var studentSize: ByteCount {
-        get throws { try ExportPlan(build(student), notes: ExportPlan.Notes(classNames: classNames)).size.file }
+    func studentSize(_ request: CompressionRequest) throws -> ByteCount {
+        try ExportPlan(build(student), notes: notes(request)).size.file
     }
 
     func writeData() throws {
@@ -145,6 +154,9 @@ func compress(
 ) throws -> CompressionReport {
     try Compressor(request, isInterrupted: isInterrupted, tell: told.hear).run()
 }
+
+/// The bits of a written model's weights.
+func weights(_ path: String) throws -> [UInt32] { bits(try KerasFile(opening: path).network().network.weights.tensor) }
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
 
