@@ -249,8 +249,9 @@ def check_reload(keras, path, inputs, outputs, atol):
 def update_manifest(entries, are_all):
     framework, names = entries[0].framework, {entry.name for entry in entries}
     others = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else []
-    kept = [entry for entry in others if entry["name"] not in names and not (are_all and entry["framework"] == framework)]
-    entries = kept + [asdict(entry) for entry in entries]
+    if are_all:
+        names |= {entry["name"] for entry in others if entry["framework"] == framework}
+    entries = [entry for entry in others if entry["name"] not in names] + [asdict(entry) for entry in entries]
     lines = [json.dumps(entry, ensure_ascii=False) for entry in sorted(entries, key=lambda entry: entry["name"])]
     MANIFEST.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
