@@ -40,6 +40,7 @@ import Testing
         let built = try build(Self.translator)
         #expect(built.graph.outputShapes["decoder"] == [4, 6])
         #expect(built.graph.outputShapes["encoder"] == [18])
+        #expect(try ExportPlan(built).size.rows.map(\.outputShape)[..<2] == [[6], [4, 6]])
         #expect(built.graph.shape(of: built.graph.outputs[0]) == [3])
         #expect(built.graph.layout.entry("rnn/cell_1", "bias")?.spec.shape == [9])
     }
