@@ -12,6 +12,8 @@ public struct BuiltArchitecture: Sendable {
     struct Layer: Sendable {
         /// The graph's names of its parts, in the order of their weights.
         var parts: [Part] = []
+        /// The part whose output is the layer's first result.
+        var output: Part?
         /// The options that build it again, in the words of both versions of Keras.
         var written: JSON.Object = [:]
         /// The class that these options are for.
@@ -135,6 +137,7 @@ private struct GraphBuilder {
                 layers[index].parts.append(
                     BuiltArchitecture.Part(name: name, suffix: part.suffix, id: id))
             }
+            layers[index].output = recipes[index].parts.results.first.map { layers[index].parts[$0] }
         }
     }
 

@@ -1,4 +1,3 @@
-import Kernels
 import Networks
 
 // Layers that mark padding, and layers around layers.

@@ -84,7 +84,7 @@ extension BuiltArchitecture {
             let layer = architecture.layers[index], parts = layers[index].parts, weights = byLayer[index] ?? []
             return SizeReport.Row(
                 name: layer.name, className: layer.className,
-                outputShape: parts.last.flatMap { shapes[$0.name] },
+                outputShape: layers[index].output.flatMap { shapes[$0.name] },
                 parameters: weights.reduce(0) { $0 + $1.slot.entry.spec.shape.elementCount },
                 size: ByteCount(weights.reduce(0) { $0 + $1.byteCount }), type: weights.first?.type.description ?? "",
                 multiplyAdds: parts.reduce(0) { $0 + (multiplyAdds[$1.name] ?? 0) })

@@ -182,6 +182,45 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
         #expect(architecture.layers[0].owner == "inner")
     }
 
+    /// Keras 3 gives states by keyword or behind the sequence, Keras 2 in the list of inputs.
+    @Test func readsStatesInEverySpelling() throws {
+        func tensor(_ layer: String, _ number: Int) -> JSON {
+            [
+                "class_name": "__keras_tensor__",
+                "config": [
+                    "shape": [nil, 2], "dtype": "float32", "keras_history": [.string(layer), 0, .integer(number)],
+                ],
+            ]
+        }
+        let x = tensor("x", 0), h = tensor("a", 1), c = tensor("a", 2)
+        let nodes: [JSON] = [
+            [["args": [x], "kwargs": ["initial_state": [h, c]]]],
+            [["args": [x, [h, c]], "kwargs": [:]]],
+            [[["x", 0, 0, [:]], ["a", 0, 1, [:]], ["a", 0, 2, [:]]]],
+            [[["x", 0, 0, ["initial_state": nil]], [["a", 0, 1, [:]], ["a", 0, 2, [:]]]]],
+        ]
+        func model(_ node: JSON) -> JSON {
+            let lstm: JSON = [
+                "class_name": "LSTM", "config": ["name": "b", "units": 2], "name": "b", "inbound_nodes": node,
+            ]
+            return [
+                "class_name": "Functional",
+                "config": [
+                    "name": "m", "layers": [input("x", [3, 2]), dense("a", 2, nodes: [[["x", 0, 0, [:]]]]), lstm],
+                    "input_layers": [["x", 0, 0]], "output_layers": [["b", 0, 0]],
+                ],
+            ]
+        }
+        for node in nodes { #expect(wiring(try architecture(model(node))) == ["a(x)", "b(x a:1 a:2)"]) }
+        #expect(
+            message(model([["args": [x], "kwargs": ["initial_state": [h, c], "mask": h]]]))
+                == "'model.h5': layer 'b' (LSTM): is called with 'initial_state' and 'mask', which together are not "
+                + "supported")
+        #expect(
+            message(model([[["x", 0, 0, ["constants": [1]]]]]))
+                == "'model.h5': layer 'b' (LSTM): is called with 'constants', which is not supported")
+    }
+
     @Test func keepsWhichResultIsRead() throws {
         let nodes: JSON = [[["a", 0, 2, [:]], ["a", 1, 1, [:]]]]
         let add: JSON = ["class_name": "Add", "config": ["name": "add"], "name": "add", "inbound_nodes": nodes]

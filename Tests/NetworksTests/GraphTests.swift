@@ -268,6 +268,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [(true, [0, 1, 1, 0]), (false, [1, 1, 1, 0])] as [(Bool, [Float])])
+    func masksAreJoinedInTime(first: Bool, expected: [Float]) throws {
+        var graph = LayerGraph()
+        let inputs = [graph.addInput([2, 1]), graph.addInput([2, 1])]
+        let a = first ? try graph.add("masking0", Masking(), to: [inputs[0]]) : inputs[0]
+        let b = try graph.add("masking1", Masking(), to: [inputs[1]])
+        let joined = try graph.add("joined", Concatenate(axis: 1), to: [a, b])
+        finish(&graph, try graph.add("mask", MaskReader(), to: [joined]))
+        #expect(try mask(graph, [[0, 3], [4, 0]]) == expected)
+    }
+
+    /// Sentences of words: behind a layer over sentences, one is real if any of its words is.
+    @Test(arguments: [LayerGraph.MaskPassing.byLayer, .kept, .dropped])
+    func masksOfStepsAreReduced(passing: LayerGraph.MaskPassing) throws {
+        var graph = LayerGraph()
+        let input = graph.addInput([3, 2, 1])
+        let words = try graph.add("masking", Masking(), to: [input])
+        let id = graph.define("sentences", GlobalPooling(.max))
+        let sentences = try graph.call(id, [words], stepAxes: 1, masks: passing)
+        finish(&graph, try graph.add("mask", MaskReader(), to: [sentences]))
+        let expected: [Float] = passing == .byLayer ? [1, 0, 1] : [1, 1, 1]
+        #expect(try mask(graph, [[0, 3, 0, 0, 5, 6]]) == expected)
+    }
+
     @Test func aMaskOfOneSourceNeedsNoMerging() throws {
         for keras2 in [false, true] {
             var graph = LayerGraph()

@@ -123,7 +123,6 @@ import Testing
         try expectLayerContract(ZeroPadding1D(before: 2, after: 1), inputs: [[3, 2]])
         try expectLayerContract(Cropping1D(before: 1, after: 1), inputs: [[4, 2]])
         try expectLayerContract(UpSampling2D(rows: 2, columns: 3), inputs: [[2, 3, 2]])
-        try expectLayerContract(ReverseTime(), inputs: [[4, 2]])
     }
 
     @Test func mergingKeepsTheContract() throws {

@@ -246,10 +246,12 @@ def check_reload(keras, path, inputs, outputs, atol):
 # The manifest holds the entries of both frameworks; each script replaces its own.
 
 
-def update_manifest(entries):
-    framework = entries[0].framework
+def update_manifest(entries, are_all):
+    framework, names = entries[0].framework, {entry.name for entry in entries}
     others = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else []
-    entries = [entry for entry in others if entry["framework"] != framework] + [asdict(entry) for entry in entries]
+    if are_all:
+        names |= {entry["name"] for entry in others if entry["framework"] == framework}
+    entries = [entry for entry in others if entry["name"] not in names] + [asdict(entry) for entry in entries]
     lines = [json.dumps(entry, ensure_ascii=False) for entry in sorted(entries, key=lambda entry: entry["name"])]
     MANIFEST.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
@@ -263,7 +265,7 @@ def remove_others(folder, names, suffix):
 
 
 def write_all(fixtures, keras, suffix):
-    """Writes all of them, or only the names given on the command line (then the manifest stays as it is)."""
+    """Writes all of them, or only the names given on the command line."""
     wanted = set(sys.argv[1:])
     unknown = wanted - {fixture.name for fixture in fixtures}
     assert not unknown, f"no fixture is called {', '.join(sorted(unknown))}"
@@ -275,5 +277,5 @@ def write_all(fixtures, keras, suffix):
             print(f"{entries[-1].name}: {entries[-1].params} parameters, atol {entries[-1].atol:g}", flush=True)
     if not wanted:
         remove_others(MODELS, {entry.name for entry in entries}, suffix)
-        update_manifest(entries)
+    update_manifest(entries, are_all=not wanted)
 

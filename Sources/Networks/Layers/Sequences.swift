@@ -1,34 +1,6 @@
 import Kernels
 public import Tensors
 
-/// The frames of (T, C) from last to first. Its mask is reversed with it.
-public struct ReverseTime: Layer {
-    public init() {}
-
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        guard inputs.count == 1, inputs[0].rank == 2 else {
-            throw ShapeError("takes one sequence (time, features), found \(list(inputs))")
-        }
-        // What comes here ran backwards: its mask is still in the order of the input, and so is ours.
-        return LayerPlan(output: inputs[0], mask: .first)
-    }
-
-    public func forward(_ pass: ForwardPass) { reverse(pass.input(), into: pass.output) }
-
-    public func backward(_ pass: BackwardPass) {
-        if let dx = pass.inputGradient() { reverse(pass.outputGradient, into: dx) }
-    }
-
-    private func reverse(_ x: Tensor, into y: Tensor) {
-        let (steps, width) = (x.shape[0], x.shape[1])
-        for step in 0..<steps {
-            copyRows(
-                from: Matrix(x, rows: x.count, columns: width, stride: steps * width, at: step * width),
-                to: Matrix(y, rows: x.count, columns: width, stride: steps * width, at: (steps - 1 - step) * width))
-        }
-    }
-}
-
 /// Marks frames all of whose features are `maskValue` as padding, and sets them to zero.
 public struct Masking: Layer {
     public let maskValue: Float
