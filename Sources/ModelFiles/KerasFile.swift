@@ -126,7 +126,7 @@ public struct KerasFile: ~Copyable {
         guard hasNames else { return [] }
         var weights: [StoredWeight] = []
         for name in try group.attributes.strings("weight_names") {
-            let dataset = try group.dataset(name)
+            let dataset = try group.dataset(name).takingOpaqueForBFloat16()
             // How many batches a Normalization has seen; nothing is computed from it.
             let isCount = dataset.shape.isEmpty && dataset.type.isInteger
             if isCount { continue }
@@ -170,7 +170,7 @@ extension KerasFile {
         let weights = ParameterVector(zeros: built.graph.layout)
         var problems: [String] = []
         for (slot, stored) in WeightMatch(built, groups).pairs {
-            let dataset = try file.root.dataset(stored.path)
+            let dataset = try file.root.dataset(stored.path).takingOpaqueForBFloat16()
             let tensor = weights[slot.entry]
             try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
             if let problem = slot.problem(with: tensor) { problems.append("\(slot): \(problem)") }
