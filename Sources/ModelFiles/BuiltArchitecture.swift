@@ -217,6 +217,12 @@ private struct GraphBuilder {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
             return nil
         }
+        if layer.className == "Softmax", graph.isMasked(inputs[0]) {
+            problems.append(
+                "\(layer.place): reads a sequence with a mask, of which Keras itself cannot compute it; "
+                    + "use Activation with 'softmax', which leaves masks alone")
+            return nil
+        }
         var results: [LayerGraph.Value] = []
         for (position, part) in recipe.parts.enumerated() {
             let read = part.inputs.flatMap { input in
@@ -227,7 +233,8 @@ private struct GraphBuilder {
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
-                let result = try graph.call(id, read, overSteps: part.overSteps)
+                let result = try graph.call(
+                    id, read, overSteps: part.overSteps, maskFrom: part.keepsMask ? inputs[0] : nil)
                 guard graph.shape(of: result).elementCount <= Self.valueLimit else {
                     problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
                     return nil

@@ -17,8 +17,6 @@ struct KerasConfiguration {
         /// The model inside, if the layer is one, or distributes one over time.
         var model: KerasConfiguration?
         var isDistributed = false
-        /// Whether the model is only the layer itself and its activation, which is a layer too.
-        var hasSeparateActivation = false
 
         var isInput: Bool { className == "InputLayer" }
         var isTrainable: Bool { options["trainable"]?.bool ?? true }
@@ -179,33 +177,8 @@ extension KerasConfiguration {
         {
             layer.model = try KerasConfiguration(inner)
             layer.isDistributed = true
-        } else if let activation = options["activation"], let activationClass = activation["class_name"]?.string,
-            activation["config"]?.object != nil, activationClass != "function"
-        {
-            layer.model = withSeparateActivation(layer, activation, activationClass)
-            layer.hasSeparateActivation = true
         }
         return layer
-    }
-
-    /// A layer whose activation is a layer: the two, one after the other.
-    private static func withSeparateActivation(
-        _ layer: Layer, _ activation: JSON, _ activationClass: String
-    ) -> KerasConfiguration {
-        var plain = layer
-        plain.options["activation"] = "linear"
-        plain.calls = [[Reference(layer: "", node: 0, tensor: 0)]]
-        let name = layer.name + "_activation"
-        return KerasConfiguration(
-            name: layer.name,
-            layers: [
-                Layer(name: "", className: "InputLayer", options: [:], calls: []), plain,
-                Layer(
-                    name: name, className: activationClass, options: activation["config"]?.object ?? [:],
-                    calls: [[Reference(layer: layer.name, node: 0, tensor: 0)]]),
-            ],
-            inputs: [Reference(layer: "", node: 0, tensor: 0)],
-            outputs: [Reference(layer: name, node: 0, tensor: 0)])
     }
 }
 
@@ -270,7 +243,8 @@ extension KerasConfiguration {
     }
 
     private static func keras3Call(_ node: JSON) throws(ConfigurationError) -> [Reference] {
-        try refuseArguments(node["kwargs"])
+        // What a call says of training, `predict` overrules in Keras 3.
+        try refuseArguments(node["kwargs"], ignoring: ["training"])
         let arguments = node["args"] ?? []
         guard !holdsNumbers(arguments) else {
             throw ConfigurationError("operations with constant numbers are not supported")
@@ -294,8 +268,10 @@ extension KerasConfiguration {
     /// Arguments of a call that would change what the layer does.
     ///
     /// A mask follows the graph by itself.
-    private static func refuseArguments(_ arguments: JSON?) throws(ConfigurationError) {
-        for member in arguments?.object?.members ?? [] where !member.value.isNull {
+    private static func refuseArguments(
+        _ arguments: JSON?, ignoring ignored: Set<String> = []
+    ) throws(ConfigurationError) {
+        for member in arguments?.object?.members ?? [] where !member.value.isNull && !ignored.contains(member.key) {
             let isHarmless = member.key == "mask" || (member.key == "training" && member.value == false)
             guard isHarmless else { throw ConfigurationError("is called with '\(member.key)', which is not supported") }
         }

@@ -45,11 +45,19 @@ struct KerasFileContent: Sendable {
         try group.attributes.write(kerasVersion, to: "keras_version")
         let layers = order.filter { slots[$0] != nil }
         try group.attributes.write(layers.map { names[$0] }, to: "layer_names")
-        for index in layers { try write(slots[index] ?? [], weights, to: group.createGroup(names[index])) }
+        for index in layers {
+            let isNormalization = built.layers[index].className == "Normalization"
+            try write(
+                slots[index] ?? [], weights, counting: isNormalization, to: group.createGroup(names[index]))
+        }
     }
 
-    private func write(_ slots: [WeightSlot], _ weights: Tensor?, to group: borrowing HDF5Group) throws {
-        try group.attributes.write(slots.map(\.name), to: "weight_names")
+    /// - Parameter counting: Whether Keras expects a number of batches behind the weights, from which it computes nothing.
+    private func write(
+        _ slots: [WeightSlot], _ weights: Tensor?, counting: Bool, to group: borrowing HDF5Group
+    ) throws {
+        try group.attributes.write(slots.map(\.name) + (counting ? ["count"] : []), to: "weight_names")
+        if counting { try group.createDataset("count", [Int64(0)], shape: []) }
         for slot in slots {
             let dataset = try group.createDataset(slot.name, type, shape: slot.shape)
             let count = slot.entry.spec.shape.elementCount

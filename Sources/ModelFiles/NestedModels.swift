@@ -141,8 +141,7 @@ struct NestedModels {
         let (count, overflow) = scope.callCount.multipliedReportingOverflow(by: layer.calls.count)
         guard !overflow, count <= 10_000 else { throw ConfigurationError("model '\(layer.name)' is called too often") }
         var result = Scope(
-            model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/",
-            callCount: count,
+            model: model, prefix: scope.prefix + layer.name + "/", callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
             isDistributed: scope.isDistributed || layer.isDistributed, owner: scope.owner ?? layer.name
         ) { (call, position, depth) throws(ConfigurationError) in

@@ -90,7 +90,7 @@ extension LayerCatalog {
     }
 
     /// Builds a wrapped layer; its problems become those of the layer around it.
-    private static func parts(
+    static func parts(
         of wrapped: WrappedLayer, in settings: inout LayerSettings
     ) -> (parts: [LayerPart], written: JSON.Object) {
         var inner = LayerSettings(

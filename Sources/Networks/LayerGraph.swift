@@ -61,6 +61,9 @@ public struct LayerGraph: Sendable {
     /// The shape of one example of `value`.
     public func shape(of value: Value) -> Shape { shapes[value.index] }
 
+    /// Whether `value` carries a mask.
+    public func isMasked(_ value: Value) -> Bool { masks[value.index] != nil }
+
     public mutating func addInput(_ shape: Shape) -> Value {
         precondition(nodes.isEmpty, "inputs come before layers")
         shapes.append(shape)
@@ -78,9 +81,11 @@ public struct LayerGraph: Sendable {
 
     /// Uses a layer on values, each time with the same parameters.
     ///
-    /// - Parameter overSteps: Whether the layer works on every step of the first axis by itself.
+    /// - Parameters:
+    ///   - overSteps: Whether the layer works on every step of the first axis by itself.
+    ///   - maskSource: The value whose mask the result has, where the layer's own rule does not tell.
     public mutating func call(
-        _ id: LayerID, _ values: [Value], overSteps: Bool = false
+        _ id: LayerID, _ values: [Value], overSteps: Bool = false, maskFrom maskSource: Value? = nil
     ) throws(ShapeError) -> Value {
         let entry = entries[id.index]
         var steps = 1
@@ -103,7 +108,11 @@ public struct LayerGraph: Sendable {
         let output = Value(index: shapes.count)
         shapes.append(overSteps ? Shape([steps] + plan.output.axes) : plan.output)
         let rule = overSteps ? .first : plan.mask
-        masks.append(mask(rule, of: values, node: nodes.count))
+        if let maskSource {
+            masks.append(masks[maskSource.index])
+        } else {
+            masks.append(mask(rule, of: values, node: nodes.count))
+        }
         nodes.append(Node(entry: id.index, inputs: values, plan: plan, steps: steps, output: output))
         return output
     }
