@@ -145,6 +145,7 @@ extension LayerCatalog {
         },
         "Embedding": { settings in
             settings.know(["input_length"])
+            settings.refuseQuantized()
             let layer = Embedding(
                 count: settings.integer("input_dim"), units: settings.integer("output_dim"),
                 masksZero: settings.bool("mask_zero", default: false))

@@ -122,6 +122,28 @@ import Testing
             ChannelScaling(scale: [2, -1, 0.5, 3], offset: [0, 1, 2, 3], shape: [2, 2]), inputs: [[3, 2, 2]])
     }
 
+    /// Three examples of four frames, of which 3, 4 and 1 are real.
+    @Test(arguments: [(false, 8), (true, 12)])
+    func batchStatisticsAreThoseOfRealFrames(countsPadding: Bool, frames: Int) throws {
+        let probe = try LayerProbe(
+            BatchNormalization(countsPadding: countsPadding), inputs: [[4, 2]], masked: true)
+        let workspace = probe.workspace(count: 3, mode: .training)
+        let gradient = probe.gradient(workspace, count: 3, padding: [3, 4, 1])
+        probe.fillInputs(of: workspace, count: 3, padding: [3, 4, 1])
+        let input = workspace.input(0, count: 3).values
+        for channel in 0..<2 {
+            // Masking makes padding zeros.
+            let real = stride(from: channel, to: 24, by: 2).map { input[$0] }.filter { $0 != -9 }.map(Double.init)
+            let mean = real.reduce(0, +) / Double(frames)
+            let squares = real.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            let variance = (squares + Double(frames - real.count) * mean * mean) / Double(frames)
+            for (name, expected) in [("moving_mean", mean), ("moving_variance", variance)] {
+                let entry = try #require(probe.graph.layout.entry("layer", name))
+                #expect(abs(Double(gradient[entry.offset + channel]) - expected) < 1e-5, "\(name) \(channel)")
+            }
+        }
+    }
+
     @Test(arguments: [RowLength.rootMeanSquare, .deviation, .length])
     func rowScalingKeepsTheContract(length: RowLength) throws {
         try expectLayerContract(RowScaling(length, epsilon: 1e-3, factors: "scale"), inputs: [[3, 5]])

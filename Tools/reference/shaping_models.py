@@ -314,6 +314,42 @@ def transpose_output_padding(keras):
     return keras.Model([sequence, image], outputs, name="model")
 
 
+@fixture("Conv1DTranspose and Conv2DTranspose with dilation", keras2=True)
+def transpose_dilation(keras):
+    layers = keras.layers
+    sequence, image = keras.Input((4, 2), name="sequence"), keras.Input((4, 3, 2), name="image")
+    outputs = [
+        layer(tensor)
+        for tensor, layer in [
+            (sequence, layers.Conv1DTranspose(3, 3, dilation_rate=2, name="valid_1d")),
+            (sequence, layers.Conv1DTranspose(3, 4, dilation_rate=3, padding="same", name="same_1d")),
+            (image, layers.Conv2DTranspose(2, (3, 2), dilation_rate=2, name="valid_2d")),
+            (image, layers.Conv2DTranspose(2, (2, 3), dilation_rate=3, padding="same", name="same_2d")),
+        ]
+    ]
+    return keras.Model([sequence, image], outputs, name="model")
+
+
+@fixture("separable and depthwise convolutions with their less common options", keras2=True)
+def separable_options(keras):
+    layers = keras.layers
+    causal = "same" if is_keras3(keras) else "causal"
+    sequence, image = keras.Input((9, 2), name="sequence"), keras.Input((7, 6, 2), name="image")
+    outputs = [
+        layer(tensor)
+        for tensor, layer in [
+            (sequence, layers.SeparableConv1D(3, 3, dilation_rate=2, depth_multiplier=2, name="separable_1d")),
+            (sequence, layers.SeparableConv1D(3, 3, padding=causal, activation="gelu", name="causal_1d")),
+            (sequence, layers.DepthwiseConv1D(3, dilation_rate=2, padding="same", name="depthwise_1d")),
+            (sequence, layers.DepthwiseConv1D(2, strides=3, depth_multiplier=3, use_bias=False, name="strides_1d")),
+            (image, layers.SeparableConv2D(3, (3, 2), dilation_rate=2, padding="same", name="separable_2d")),
+            (image, layers.DepthwiseConv2D(3, dilation_rate=2, depth_multiplier=2, name="depthwise_2d")),
+            (image, layers.DepthwiseConv2D(2, use_bias=False, activation="softmax", name="softmax_2d")),
+        ]
+    ]
+    return keras.Model([sequence, image], outputs, name="model")
+
+
 # Resizing
 
 
