@@ -217,10 +217,8 @@ private struct GraphBuilder {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
             return nil
         }
-        if layer.className == "Softmax", graph.isMasked(inputs[0]) {
-            problems.append(
-                "\(layer.place): reads a sequence with a mask, of which Keras itself cannot compute it; "
-                    + "use Activation with 'softmax', which leaves masks alone")
+        if graph.isMasked(inputs[0]), let problem = maskProblem(layer, partCount: recipe.parts.count) {
+            problems.append("\(layer.place): \(problem)")
             return nil
         }
         var results: [LayerGraph.Value] = []
@@ -247,6 +245,20 @@ private struct GraphBuilder {
             }
         }
         return results.last
+    }
+
+    /// Why a layer cannot read a sequence with a mask.
+    private func maskProblem(_ layer: Architecture.Layer, partCount: Int) -> String? {
+        switch layer.className {
+        case "Softmax":
+            "reads a sequence with a mask, of which Keras itself cannot compute it; use Activation with 'softmax', "
+                + "which leaves masks alone"
+        case "BatchNormalization" where partCount > 1 && architecture.isStrict:
+            // Its training would count padding; at inference it makes no difference.
+            "normalises another axis than the last of a sequence with a mask, and is not trained so here; "
+                + "put it before the mask, or normalise the last axis"
+        default: nil
+        }
     }
 
     // MARK: Outputs

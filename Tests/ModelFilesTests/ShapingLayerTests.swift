@@ -111,6 +111,15 @@ import Testing
         #expect(message("[5, 4]", "Masking", "Activation: {activation: softmax}") == nil)
     }
 
+    @Test func refusesToTrainOnPadding() {
+        #expect(
+            message("[5, 4]", "Masking", "BatchNormalization: {axis: 1}") == """
+                'a.yaml': line 4, layer 'batch_normalization' (BatchNormalization): normalises another axis than the last \
+                of a sequence with a mask, and is not trained so here; put it before the mask, or normalise the last axis
+                """)
+        #expect(message("[5, 4]", "Masking", "BatchNormalization") == nil)
+    }
+
     @Test func refusesSpectralNormalizationInStudents() {
         #expect(
             message("[4]", "SpectralNormalization: {layer: {Dense: {units: 2}}}")?
