@@ -59,6 +59,10 @@ INLINE float activate(int32_t kind, float slope, float x) {
     case CV_RELU6: return clip(x, 0, 6);
     case CV_LEAKY_RELU: return x > 0 ? x : slope * x;
     case CV_HARD_TANH: return clip(x, -1, 1);
+    case CV_SOFT_SHRINK: return x > 0.5f ? x - 0.5f : (x < -0.5f ? x + 0.5f : 0);
+    case CV_HARD_SHRINK: return fabsf(x) > 0.5f ? x : 0;
+    case CV_SPARSE_PLUS: return x <= -1 ? 0 : (x < 1 ? 0.25f * (x + 1) * (x + 1) : x);
+    case CV_SPARSE_SIGMOID: return clip(0.5f * (x + 1), 0, 1);
     case CV_GELU: return 0.5f * x * (1 + erff(x * 0.70710678f));
     case CV_GELU_TANH: return 0.5f * x * (1 + hyperbolic(0.79788456f * (x + 0.044715f * x * x * x)));
     case CV_SILU: return x * sigmoid(x);
@@ -66,6 +70,7 @@ INLINE float activate(int32_t kind, float slope, float x) {
     case CV_HARD_SILU: return x * clip(x * (1.0f / 6) + 0.5f, 0, 1);
     case CV_LOG_SIGMOID: return -softplus(-x);
     case CV_SQUAREPLUS: return 0.5f * (x + __builtin_elementwise_sqrt(x * x + 4));
+    case CV_TANH_SHRINK: return x - hyperbolic(x);
     default: return x;
     }
 }
@@ -86,6 +91,9 @@ INLINE float derivative(int32_t kind, float slope, float v) {
     case CV_RELU6: return v > 0 && v < 6 ? 1 : 0;
     case CV_LEAKY_RELU: return v > 0 ? 1 : slope;
     case CV_HARD_TANH: return v > -1 && v < 1 ? 1 : 0;
+    case CV_SOFT_SHRINK: case CV_HARD_SHRINK: return v != 0 ? 1 : 0;
+    case CV_SPARSE_PLUS: return v <= 0 ? 0 : (v < 1 ? __builtin_elementwise_sqrt(v) : 1);
+    case CV_SPARSE_SIGMOID: return v > 0 && v < 1 ? 0.5f : 0;
     case CV_GELU: return 0.5f * (1 + erff(v * 0.70710678f)) + v * 0.39894228f * exponential(-0.5f * v * v);
     case CV_GELU_TANH: {
         float t = hyperbolic(0.79788456f * (v + 0.044715f * v * v * v));
@@ -99,6 +107,7 @@ INLINE float derivative(int32_t kind, float slope, float v) {
     case CV_HARD_SILU: return v <= -3 ? 0 : (v >= 3 ? 1 : v * (1.0f / 3) + 0.5f);
     case CV_LOG_SIGMOID: return sigmoid(-v);
     case CV_SQUAREPLUS: return 0.5f * (1 + v / __builtin_elementwise_sqrt(v * v + 4));
+    case CV_TANH_SHRINK: { float t = hyperbolic(v); return t * t; }
     default: return 1;
     }
 }

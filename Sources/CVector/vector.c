@@ -24,12 +24,81 @@ FAST void cv_bias_activate(int32_t kind, float slope, ptrdiff_t rows, ptrdiff_t 
 
 FAST void cv_relu_layer(float max_value, float slope, float threshold, ptrdiff_t count, const float *x, float *y) {
     for (ptrdiff_t i = 0; i < count; i++)
-        y[i] = x[i] >= max_value ? max_value : (x[i] >= threshold ? x[i] : slope * (x[i] - threshold));
+        y[i] = x[i] > threshold ? (x[i] < max_value ? x[i] : max_value) : slope * (x[i] - threshold);
 }
 
 FAST void cv_relu_layer_gradient(float max_value, float slope, float threshold, ptrdiff_t count, const float *x,
                                  const float *dy, float *dx) {
-    for (ptrdiff_t i = 0; i < count; i++) dx[i] = dy[i] * (x[i] >= max_value ? 0 : (x[i] >= threshold ? 1 : slope));
+    for (ptrdiff_t i = 0; i < count; i++) dx[i] = dy[i] * (x[i] > threshold ? (x[i] < max_value ? 1 : 0) : slope);
+}
+
+FAST void cv_glu(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *y) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += 2 * columns, y += columns)
+        for (ptrdiff_t c = 0; c < columns; c++) y[c] = x[c] * sigmoid(x[columns + c]);
+}
+
+FAST void cv_glu_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *dy, float *dx) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += 2 * columns, dx += 2 * columns, dy += columns)
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            float s = sigmoid(x[columns + c]), d = dy[c] * s;
+            dx[columns + c] = d * x[c] * (1 - s);
+            dx[c] = d;
+        }
+}
+
+// What the numbers of a row must be above to take part in sparsemax (Martins and Astudillo, 2016): those that are not
+// leave one round after another, until none does (Michelot, 1986).
+INLINE float sparse_bound(ptrdiff_t columns, const float *x) {
+    float largest = x[0], bound = -INFINITY;
+    for (ptrdiff_t c = 1; c < columns; c++) largest = x[c] > largest ? x[c] : largest;
+    for (ptrdiff_t before = -1;;) {
+        float sum = 0;
+        ptrdiff_t count = 0;
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            int isAbove = x[c] - largest > bound;
+            sum += isAbove ? x[c] - largest : 0;
+            count += isAbove;
+        }
+        if (count == before || count == 0) return bound + largest;
+        before = count;
+        bound = (sum - 1) / (float)count;
+    }
+}
+
+// How many of those that take part are no larger than x[c]: 1 for the smallest of them.
+INLINE float sparse_weight(ptrdiff_t columns, const float *x, float bound, ptrdiff_t c) {
+    float weight = 0;
+    for (ptrdiff_t i = 0; i < columns; i++)
+        weight += x[i] > bound && (x[i] < x[c] || (x[i] == x[c] && i >= c));
+    return weight;
+}
+
+FAST void cv_sparsemax(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *y) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
+        float bound = sparse_bound(columns, x), sum = 0, count = 0;
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            if (!(x[c] > bound)) continue;
+            sum += x[c] * sparse_weight(columns, x, bound, c);
+            count++;
+        }
+        float threshold = (sum - 1) / count;
+        for (ptrdiff_t c = 0; c < columns; c++) y[c] = x[c] > threshold ? x[c] - threshold : 0;
+    }
+}
+
+FAST void cv_sparsemax_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *y, const float *dy,
+                                float *dx) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns, dy += columns, dx += columns) {
+        float bound = sparse_bound(columns, x), sum = 0, count = 0;
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            sum += y[c] > 0 ? dy[c] : 0;
+            count += x[c] > bound;
+        }
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            float share = x[c] > bound ? sparse_weight(columns, x, bound, c) / count : 0;
+            dx[c] = (y[c] > 0 ? dy[c] : 0) - sum * share;
+        }
+    }
 }
 
 FAST void cv_softmax(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *x, float *y) {
@@ -210,18 +279,125 @@ FAST void cv_layer_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float 
     }
 }
 
-FAST void cv_column_moments(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *R mean, float *R variance) {
+// What a row is divided by, and how that changes with the row.
+typedef struct { float inverse, mean, slope; } row_size;
+
+INLINE row_size row_length(int32_t kind, ptrdiff_t columns, float epsilon, const float *x) {
+    float mean = 0, squares = 0;
+    if (kind == CV_DEVIATION) {
+        for (ptrdiff_t c = 0; c < columns; c++) mean += x[c];
+        mean /= (float)columns;
+    }
+    for (ptrdiff_t c = 0; c < columns; c++) squares += (x[c] - mean) * (x[c] - mean);
+    if (kind == CV_LENGTH) {
+        float inverse = 1 / __builtin_elementwise_sqrt(squares > epsilon ? squares : epsilon);
+        return (row_size){inverse, 0, squares > epsilon ? inverse * inverse * inverse : 0};
+    }
+    float inverse = 1 / __builtin_elementwise_sqrt(squares / (float)columns + epsilon);
+    return (row_size){inverse, mean, inverse * inverse * inverse / (float)columns};
+}
+
+FAST void cv_length_norm(int32_t kind, ptrdiff_t rows, ptrdiff_t columns, float epsilon, const float *x,
+                         const float *gamma, float *y) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
+        float s = row_length(kind, columns, epsilon, x).inverse;
+        for (ptrdiff_t c = 0; c < columns; c++) y[c] = x[c] * s * (gamma ? gamma[c] : 1);
+    }
+}
+
+// With d = dy gamma: dx = s d - slope (x - mean) Σ d x, where slope = -∂s/∂x / (x - mean).
+FAST void cv_length_norm_gradient(int32_t kind, ptrdiff_t rows, ptrdiff_t columns, float epsilon, const float *x,
+                                  const float *gamma, const float *dy, float *dx, float *dgamma) {
+    if (dgamma) memset(dgamma, 0, sizeof(float) * (size_t)columns);
+    for (ptrdiff_t r = 0; r < rows; r++, x += columns, dy += columns) {
+        row_size size = row_length(kind, columns, epsilon, x);
+        float along = 0;
+        for (ptrdiff_t c = 0; c < columns; c++) along += dy[c] * (gamma ? gamma[c] : 1) * x[c];
+        if (dgamma) for (ptrdiff_t c = 0; c < columns; c++) dgamma[c] += dy[c] * x[c] * size.inverse;
+        if (dx) {
+            float *row = dx + r * columns;
+            for (ptrdiff_t c = 0; c < columns; c++)
+                row[c] = size.inverse * dy[c] * (gamma ? gamma[c] : 1) - size.slope * (x[c] - size.mean) * along;
+        }
+    }
+}
+
+FAST void cv_group_norm(ptrdiff_t examples, ptrdiff_t positions, ptrdiff_t groups, ptrdiff_t size, float epsilon,
+                        const float *x, const float *gamma, const float *beta, float *y, float *mean, float *inverse) {
+    ptrdiff_t channels = groups * size;
+    float n = 1 / (float)(positions * size);
+    for (ptrdiff_t e = 0; e < examples; e++, x += positions * channels, y += positions * channels)
+        for (ptrdiff_t g = 0; g < groups; g++) {
+            float sum = 0, squares = 0;
+            for (ptrdiff_t p = 0; p < positions; p++)
+                for (ptrdiff_t c = g * size; c < (g + 1) * size; c++) sum += x[p * channels + c];
+            float m = sum * n;
+            for (ptrdiff_t p = 0; p < positions; p++)
+                for (ptrdiff_t c = g * size; c < (g + 1) * size; c++)
+                    squares += (x[p * channels + c] - m) * (x[p * channels + c] - m);
+            float s = 1 / __builtin_elementwise_sqrt(squares * n + epsilon);
+            mean[e * groups + g] = m;
+            inverse[e * groups + g] = s;
+            for (ptrdiff_t p = 0; p < positions; p++)
+                for (ptrdiff_t c = g * size; c < (g + 1) * size; c++)
+                    y[p * channels + c] = (x[p * channels + c] - m) * s * (gamma ? gamma[c] : 1) + (beta ? beta[c] : 0);
+        }
+}
+
+FAST void cv_group_norm_gradient(ptrdiff_t examples, ptrdiff_t positions, ptrdiff_t groups, ptrdiff_t size,
+                                 const float *x, const float *gamma, const float *mean, const float *inverse,
+                                 const float *dy, float *dx, float *dgamma, float *dbeta) {
+    ptrdiff_t channels = groups * size;
+    float n = 1 / (float)(positions * size);
+    if (dgamma) memset(dgamma, 0, sizeof(float) * (size_t)channels);
+    if (dbeta) memset(dbeta, 0, sizeof(float) * (size_t)channels);
+    for (ptrdiff_t e = 0; e < examples; e++, x += positions * channels, dy += positions * channels)
+        for (ptrdiff_t g = 0; g < groups; g++) {
+            float m = mean[e * groups + g], s = inverse[e * groups + g], sum = 0, along = 0;
+            for (ptrdiff_t p = 0; p < positions; p++)
+                for (ptrdiff_t c = g * size; c < (g + 1) * size; c++) {
+                    ptrdiff_t i = p * channels + c;
+                    float centered = (x[i] - m) * s, d = dy[i] * (gamma ? gamma[c] : 1);
+                    sum += d;
+                    along += d * centered;
+                    if (dgamma) dgamma[c] += dy[i] * centered;
+                    if (dbeta) dbeta[c] += dy[i];
+                }
+            if (!dx) continue;
+            float *out = dx + e * positions * channels;
+            for (ptrdiff_t p = 0; p < positions; p++)
+                for (ptrdiff_t c = g * size; c < (g + 1) * size; c++) {
+                    ptrdiff_t i = p * channels + c;
+                    out[i] = s * (dy[i] * (gamma ? gamma[c] : 1) - sum * n - (x[i] - m) * s * along * n);
+                }
+        }
+}
+
+// 1 / the number of rows that count; rows without any have moments of 0, as in Keras.
+INLINE float share(ptrdiff_t rows, const float *weight) {
+    float count = 0;
+    if (!weight) return 1 / (float)rows;
+    for (ptrdiff_t r = 0; r < rows; r++) count += weight[r] != 0;
+    return count > 0 ? 1 / count : 0;
+}
+
+FAST void cv_column_moments(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *weight, float *R mean,
+                            float *R variance) {
     memset(mean, 0, sizeof(float) * (size_t)columns);
     memset(variance, 0, sizeof(float) * (size_t)columns);
-    float scale = 1 / (float)rows;
-    for (ptrdiff_t r = 0; r < rows; r++)
+    float scale = share(rows, weight);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        if (weight && weight[r] == 0) continue;
         for (ptrdiff_t c = 0; c < columns; c++) mean[c] += x[r * columns + c];
+    }
     for (ptrdiff_t c = 0; c < columns; c++) mean[c] *= scale;
-    for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        if (weight && weight[r] == 0) continue;
         for (ptrdiff_t c = 0; c < columns; c++) {
             float d = x[r * columns + c] - mean[c];
             variance[c] += d * d;
         }
+    }
     for (ptrdiff_t c = 0; c < columns; c++) variance[c] *= scale;
 }
 
@@ -232,15 +408,18 @@ FAST void cv_column_dots_centered(ptrdiff_t rows, ptrdiff_t columns, const float
         for (ptrdiff_t c = 0; c < columns; c++) sums[c] += dy[r * columns + c] * (x[r * columns + c] - mean[c]);
 }
 
-FAST void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *mean,
-                                 const float *scale, const float *inverse, const float *sum_dy, const float *sum_dy_xc,
-                                 const float *dy, float *dx) {
-    float n = 1 / (float)rows;
-    for (ptrdiff_t r = 0; r < rows; r++)
+FAST void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *weight,
+                                 const float *mean, const float *scale, const float *inverse, const float *sum_dy,
+                                 const float *sum_dy_xc, const float *dy, float *dx) {
+    float all = share(rows, weight);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        float n = weight && weight[r] == 0 ? 0 : all;
         for (ptrdiff_t c = 0; c < columns; c++) {
             ptrdiff_t i = r * columns + c;
-            dx[i] = scale[c] * (dy[i] - sum_dy[c] * n - (x[i] - mean[c]) * inverse[c] * inverse[c] * sum_dy_xc[c] * n);
+            dx[i] =
+                scale[c] * (dy[i] - sum_dy[c] * n - (x[i] - mean[c]) * inverse[c] * inverse[c] * sum_dy_xc[c] * n);
         }
+    }
 }
 
 FAST double cv_soft_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *q, const float *z,
@@ -279,4 +458,42 @@ FAST ptrdiff_t cv_count_not_finite(ptrdiff_t count, const float *x) {
         total += found;
     }
     return total;
+}
+
+FAST void cv_resample(ptrdiff_t outer, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t inner, ptrdiff_t taps,
+                      const ptrdiff_t *first, const float *weight, const float *x, float *R y) {
+    for (ptrdiff_t n = 0; n < outer; n++, x += inputs * inner)
+        for (ptrdiff_t o = 0; o < outputs; o++, y += inner) {
+            memset(y, 0, sizeof(float) * (size_t)inner);
+            for (ptrdiff_t t = 0; t < taps; t++) {
+                float w = weight[o * taps + t];
+                if (w == 0) continue;
+                const float *R row = x + (first[o] + t) * inner;
+                for (ptrdiff_t i = 0; i < inner; i++) y[i] += w * row[i];
+            }
+        }
+}
+
+FAST void cv_resample_gradient(ptrdiff_t outer, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t inner, ptrdiff_t taps,
+                               const ptrdiff_t *first, const float *weight, const float *dy, float *R dx) {
+    memset(dx, 0, sizeof(float) * (size_t)(outer * inputs * inner));
+    for (ptrdiff_t n = 0; n < outer; n++, dx += inputs * inner)
+        for (ptrdiff_t o = 0; o < outputs; o++, dy += inner)
+            for (ptrdiff_t t = 0; t < taps; t++) {
+                float w = weight[o * taps + t];
+                if (w == 0) continue;
+                float *R row = dx + (first[o] + t) * inner;
+                for (ptrdiff_t i = 0; i < inner; i++) row[i] += w * dy[i];
+            }
+}
+
+// By tiles, so that what is read and what is written both stay in the cache.
+FAST void cv_swap_axes(ptrdiff_t outer, ptrdiff_t a, ptrdiff_t b, ptrdiff_t inner, const float *x, float *R y) {
+    enum { tile = 16 };
+    for (ptrdiff_t n = 0; n < outer; n++, x += a * b * inner, y += a * b * inner)
+        for (ptrdiff_t i = 0; i < a; i += tile)
+            for (ptrdiff_t j = 0; j < b; j += tile)
+                for (ptrdiff_t r = i; r < a && r < i + tile; r++)
+                    for (ptrdiff_t c = j; c < b && c < j + tile; c++)
+                        for (ptrdiff_t k = 0; k < inner; k++) y[(c * a + r) * inner + k] = x[(r * b + c) * inner + k];
 }

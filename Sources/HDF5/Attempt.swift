@@ -15,6 +15,7 @@ private final class Library: Sendable {
         // A file may not make us open other files, nor load code.
         H5Lunregister(H5L_TYPE_EXTERNAL)
         H5PLset_loading_state(0)
+        LZFFilter.register()
     }
 }
 

@@ -26,7 +26,7 @@ public struct HDF5Dataset: ~Copyable, Sendable {
     public let attributes: HDF5Attributes
     public let shape: [Int]
     public let elementCount: Int
-    public let type: HDF5Type
+    public private(set) var type: HDF5Type
     /// Which byte of an element comes first in the file; nil where that means nothing.
     public let byteOrder: HDF5ByteOrder?
     public let layout: Layout
@@ -49,6 +49,12 @@ public struct HDF5Dataset: ~Copyable, Sendable {
 // MARK: - Opening
 
 extension HDF5Dataset {
+    /// The same dataset, its opaque elements of two bytes taken for bfloat16: in whole models Keras does not say so.
+    public consuming func takingOpaqueForBFloat16() -> HDF5Dataset {
+        if isOpaque && elementSize == 2 { type = .bfloat16 }
+        return self
+    }
+
     /// Takes an open dataset and checks that what it declares can be there.
     static func checked(_ attributes: consuming HDF5Attributes) throws(HDF5Error) -> HDF5Dataset {
         let dataset = try HDF5Dataset(attributes)

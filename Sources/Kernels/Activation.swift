@@ -6,6 +6,8 @@ public struct Activation: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case linear, relu, tanh, sigmoid, elu, selu, softplus, softsign, exponential, relu6
         case hardSigmoid = "hard_sigmoid", leakyReLU = "leaky_relu", hardTanh = "hard_tanh"
+        case softShrink = "soft_shrink", hardShrink = "hard_shrink", tanhShrink = "tanh_shrink"
+        case sparsePlus = "sparse_plus", sparseSigmoid = "sparse_sigmoid"
         /// Keras 2's hard sigmoid, 0.2 x + 0.5; Keras 3's is x / 6 + 0.5.
         case hardSigmoid2 = "hard_sigmoid (Keras 2)"
         case gelu, silu, mish, hardSilu = "hard_silu", logSigmoid = "log_sigmoid", squareplus
@@ -56,6 +58,11 @@ public struct Activation: Hashable, Sendable {
             case .hardSigmoid2: CV_HARD_SIGMOID_K2
             case .leakyReLU: CV_LEAKY_RELU
             case .hardTanh: CV_HARD_TANH
+            case .softShrink: CV_SOFT_SHRINK
+            case .hardShrink: CV_HARD_SHRINK
+            case .tanhShrink: CV_TANH_SHRINK
+            case .sparsePlus: CV_SPARSE_PLUS
+            case .sparseSigmoid: CV_SPARSE_SIGMOID
             case .gelu: CV_GELU
             case .silu: CV_SILU
             case .mish: CV_MISH
@@ -91,7 +98,7 @@ public func addBias(_ bias: Tensor?, to y: Matrix, then activation: Activation) 
     }
 }
 
-/// The settings of Keras's ReLU layer: max_value if x ≥ max_value; x if x ≥ threshold; else slope · (x − threshold).
+/// The settings of Keras's ReLU layer: min(x, max_value) if x > threshold; else slope · (x − threshold).
 public struct Rectifier: Hashable, Sendable {
     public let maximum, negativeSlope, threshold: Float
     public init(maximum: Float = .infinity, negativeSlope: Float = 0, threshold: Float = 0) {
@@ -111,6 +118,35 @@ public func rectifyGradient(_ settings: Rectifier, _ x: Tensor, outputGradient d
     precondition(x.elementCount == dy.elementCount && dy.elementCount == dx.elementCount)
     unsafe cv_relu_layer_gradient(
         settings.maximum, settings.negativeSlope, settings.threshold, x.elementCount, x.base, dy.base, dx.base)
+}
+
+/// y = a · sigmoid(b) over the last axis, a being the first half of x and b the second (Dauphin et al., 2017).
+public func gateLinearly(_ x: Tensor, into y: Tensor) {
+    precondition(x.elementCount == 2 * y.elementCount && x.shape.channels == 2 * y.shape.channels)
+    unsafe cv_glu(y.rowCount, y.shape.channels, x.base, y.base)
+}
+
+/// da = dy · sigmoid(b), db = dy · a · sigmoid(b) (1 − sigmoid(b)).
+public func gateLinearlyGradient(_ x: Tensor, outputGradient dy: Tensor, into dx: Tensor) {
+    precondition(x.elementCount == 2 * dy.elementCount && dx.elementCount == x.elementCount)
+    unsafe cv_glu_gradient(dy.rowCount, dy.shape.channels, x.base, dy.base, dx.base)
+}
+
+/// y = Keras's sparsemax of x over the last axis (after Martins and Astudillo, 2016).
+///
+///     y = max(x − t, 0),  t = (Σ the partial sums of the support, largest first, − 1) / its size
+///
+/// The paper has the last partial sum alone; Keras 3 adds up all of them, and models were trained with that.
+public func sparsemax(_ x: Tensor, into y: Tensor) {
+    precondition(x.elementCount == y.elementCount)
+    unsafe cv_sparsemax(x.rowCount, x.shape.channels, x.base, y.base)
+}
+
+/// dx of `sparsemax`, overwritten; it may not be dy.
+public func sparsemaxGradient(_ x: Tensor, _ y: Tensor, outputGradient dy: Tensor, into dx: Tensor) {
+    precondition(x.elementCount == dy.elementCount && y.elementCount == dy.elementCount)
+    precondition(dy.elementCount == dx.elementCount)
+    unsafe cv_sparsemax_gradient(y.rowCount, y.shape.channels, x.base, y.base, dy.base, dx.base)
 }
 
 /// y = softmax(x / temperature) over the last axis; y may be x.

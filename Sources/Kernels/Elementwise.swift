@@ -112,10 +112,74 @@ public func normalizeRowsGradient(
         gammaGradient?.base, betaGradient?.base)
 }
 
+/// What `scaleRowsToLength` divides a row by.
+public enum RowLength: Hashable, Sendable {
+    /// √(mean x² + epsilon)
+    case rootMeanSquare
+    /// √(variance + epsilon)
+    case deviation
+    /// √max(Σ x², epsilon)
+    case length
+
+    fileprivate var code: Int32 {
+        switch self {
+        case .rootMeanSquare: Int32(CV_ROOT_MEAN_SQUARE)
+        case .deviation: Int32(CV_DEVIATION)
+        case .length: Int32(CV_LENGTH)
+        }
+    }
+}
+
+/// Each row of the last axis divided by what `length` says of it, times gamma.
+public func scaleRowsToLength(
+    _ length: RowLength, _ x: Tensor, epsilon: Float, gamma: Tensor?, into y: Tensor
+) {
+    precondition(x.elementCount == y.elementCount && (gamma?.elementCount ?? x.shape.channels) == x.shape.channels)
+    unsafe cv_length_norm(length.code, x.rowCount, x.shape.channels, epsilon, x.base, gamma?.base, y.base)
+}
+
+/// The gradients of `scaleRowsToLength`, overwritten.
+public func scaleRowsToLengthGradient(
+    _ length: RowLength, _ x: Tensor, epsilon: Float, gamma: Tensor?, outputGradient dy: Tensor, into dx: Tensor?,
+    gammaGradient: Tensor?
+) {
+    precondition(x.elementCount == dy.elementCount && (dx?.elementCount ?? dy.elementCount) == dy.elementCount)
+    unsafe cv_length_norm_gradient(
+        length.code, x.rowCount, x.shape.channels, epsilon, x.base, gamma?.base, dy.base, dx?.base,
+        gammaGradient?.base)
+}
+
+/// Each group of neighbouring channels, over all positions of an example, with mean 0 and variance 1, times gamma, plus
+/// beta. `mean` and `inverse` have a number for each group of each example.
+public func normalizeGroups(
+    _ x: Tensor, groups: Int, epsilon: Float, gamma: Tensor?, beta: Tensor?, into y: Tensor, mean: Tensor,
+    inverse: Tensor
+) {
+    precondition(x.elementCount == y.elementCount && mean.elementCount == x.count * groups)
+    precondition(inverse.elementCount == x.count * groups && x.shape.channels % groups == 0)
+    unsafe cv_group_norm(
+        x.count, x.shape.rowCount, groups, x.shape.channels / groups, epsilon, x.base, gamma?.base, beta?.base, y.base,
+        mean.base, inverse.base)
+}
+
+/// The gradients of `normalizeGroups`, overwritten.
+public func normalizeGroupsGradient(
+    _ x: Tensor, groups: Int, gamma: Tensor?, mean: Tensor, inverse: Tensor, outputGradient dy: Tensor,
+    into dx: Tensor?, gammaGradient: Tensor?, betaGradient: Tensor?
+) {
+    precondition(x.elementCount == dy.elementCount && x.shape.channels % groups == 0)
+    unsafe cv_group_norm_gradient(
+        x.count, x.shape.rowCount, groups, x.shape.channels / groups, x.base, gamma?.base, mean.base, inverse.base,
+        dy.base, dx?.base, gammaGradient?.base, betaGradient?.base)
+}
+
 /// Mean and biased variance of each channel over all positions of all examples.
-public func columnMoments(_ x: Tensor, mean: Tensor, variance: Tensor) {
+///
+/// - Parameter weight: A number for each position; those with 0 are left out.
+public func columnMoments(_ x: Tensor, weight: Tensor? = nil, mean: Tensor, variance: Tensor) {
     precondition(mean.elementCount == x.shape.channels && variance.elementCount == x.shape.channels)
-    unsafe cv_column_moments(x.rowCount, x.shape.channels, x.base, mean.base, variance.base)
+    precondition((weight?.elementCount ?? x.rowCount) == x.rowCount)
+    unsafe cv_column_moments(x.rowCount, x.shape.channels, x.base, weight?.base, mean.base, variance.base)
 }
 
 /// sums[c] = Σ dy (x − mean)
@@ -126,14 +190,18 @@ public func dotColumnsCentered(_ x: Tensor, mean: Tensor, _ dy: Tensor, into sum
 
 /// dx of batch normalisation, where the statistics were those of this very batch.
 ///
-/// dx = scale (dy − Σdy / n − (x − mean) inverse² Σdy(x − mean) / n), with scale = gamma · inverse.
+/// dx = scale (dy − Σdy / n − (x − mean) inverse² Σdy(x − mean) / n), with scale = gamma · inverse. Positions of weight 0
+/// have no part in the statistics, and so the last two terms are not theirs.
 public func batchNormalizationGradient(
-    _ x: Tensor, mean: Tensor, scale: Tensor, inverse: Tensor, sum: Tensor, dot: Tensor, outputGradient dy: Tensor,
+    _ x: Tensor, weight: Tensor? = nil, mean: Tensor, scale: Tensor, inverse: Tensor, sum: Tensor, dot: Tensor,
+    outputGradient dy: Tensor,
     into dx: Tensor
 ) {
     precondition(x.elementCount == dy.elementCount && dx.elementCount == dy.elementCount)
+    precondition((weight?.elementCount ?? x.rowCount) == x.rowCount)
     unsafe cv_batch_norm_gradient(
-        x.rowCount, x.shape.channels, x.base, mean.base, scale.base, inverse.base, sum.base, dot.base, dy.base, dx.base)
+        x.rowCount, x.shape.channels, x.base, weight?.base, mean.base, scale.base, inverse.base, sum.base, dot.base,
+        dy.base, dx.base)
 }
 
 /// The rows of one matrix into those of another of the same size, whatever their strides.

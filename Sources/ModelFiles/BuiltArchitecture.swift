@@ -233,6 +233,10 @@ private struct GraphBuilder {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
             return []
         }
+        if graph.isMasked(inputs[0]), let problem = maskProblem(layer, partCount: recipe.parts.count) {
+            problems.append("\(layer.place): \(problem)")
+            return []
+        }
         let used = recipe.parts.map { $0.readCount(of: inputs.count) }.max() ?? 0
         guard used == inputs.count else {
             problems.append("\(layer.place): reads \(inputs.count) values, of which it uses \(used)")
@@ -249,7 +253,8 @@ private struct GraphBuilder {
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
-                let result = try graph.call(id, read, stepAxes: part.stepAxes, masks: part.masks)
+                let result = try graph.call(
+                    id, read, stepAxes: part.stepAxes, masks: part.keepsMask ? .of(inputs[0]) : part.masks)
                 guard graph.shape(of: result).elementCount <= Self.valueLimit else {
                     problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
                     return []
@@ -266,6 +271,20 @@ private struct GraphBuilder {
             values[source] = results[part]
             self.reads[source] = reads[part]
             return source
+        }
+    }
+
+    /// Why a layer cannot read a sequence with a mask.
+    private func maskProblem(_ layer: Architecture.Layer, partCount: Int) -> String? {
+        switch layer.className {
+        case "Softmax":
+            "reads a sequence with a mask, of which Keras itself cannot compute it; use Activation with 'softmax', "
+                + "which leaves masks alone"
+        case "BatchNormalization" where partCount > 1 && architecture.isStrict:
+            // Its training would count padding; at inference it makes no difference.
+            "normalises another axis than the last of a sequence with a mask, and is not trained so here; "
+                + "put it before the mask, or normalise the last axis"
+        default: nil
         }
     }
 

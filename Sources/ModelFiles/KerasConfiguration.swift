@@ -18,8 +18,6 @@ struct KerasConfiguration {
         var model: KerasConfiguration?
         /// How many axes of time it distributes the model over.
         var timeAxes = 0
-        /// Whether the model is only the layer itself and its activation, which is a layer too.
-        var hasSeparateActivation = false
 
         var isInput: Bool { className == "InputLayer" }
         var isTrainable: Bool { options["trainable"]?.bool ?? true }
@@ -181,11 +179,6 @@ extension KerasConfiguration {
         } else if className == "TimeDistributed", let (model, timeAxes) = distributedModel(options) {
             layer.model = try KerasConfiguration(model)
             layer.timeAxes = timeAxes
-        } else if let activation = options["activation"], let activationClass = activation["class_name"]?.string,
-            activation["config"]?.object != nil, activationClass != "function", !LayerCatalog.takesStates(className)
-        {
-            layer.model = withSeparateActivation(layer, activation, activationClass)
-            layer.hasSeparateActivation = true
         }
         return layer
     }
@@ -201,26 +194,6 @@ extension KerasConfiguration {
             return nil
         }
         return (inner, timeAxes)
-    }
-
-    /// A layer whose activation is a layer: the two, one after the other.
-    private static func withSeparateActivation(
-        _ layer: Layer, _ activation: JSON, _ activationClass: String
-    ) -> KerasConfiguration {
-        var plain = layer
-        plain.options["activation"] = "linear"
-        plain.calls = [[Reference(layer: "", node: 0, tensor: 0)]]
-        let name = layer.name + "_activation"
-        return KerasConfiguration(
-            name: layer.name,
-            layers: [
-                Layer(name: "", className: "InputLayer", options: [:], calls: []), plain,
-                Layer(
-                    name: name, className: activationClass, options: activation["config"]?.object ?? [:],
-                    calls: [[Reference(layer: layer.name, node: 0, tensor: 0)]]),
-            ],
-            inputs: [Reference(layer: "", node: 0, tensor: 0)],
-            outputs: [Reference(layer: name, node: 0, tensor: 0)])
     }
 }
 
@@ -294,7 +267,8 @@ extension KerasConfiguration {
         guard tensors(states).isEmpty || tensors(node["kwargs"]?["mask"] ?? nil).isEmpty else {
             throw ConfigurationError("is called with 'initial_state' and 'mask', which together are not supported")
         }
-        try refuseArguments(node["kwargs"], besides: tensors(states).isEmpty ? [] : ["initial_state"])
+        // What a call says of training, `predict` overrules in Keras 3.
+        try refuseArguments(node["kwargs"], besides: tensors(states).isEmpty ? ["training"] : ["training", "initial_state"])
         guard !holdsNumbers(arguments) else {
             throw ConfigurationError("operations with constant numbers are not supported")
         }

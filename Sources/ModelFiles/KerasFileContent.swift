@@ -55,10 +55,15 @@ struct KerasFileContent: Sendable {
         try group.attributes.write(layers.map { names[$0] }, to: "layer_names")
         for index in layers {
             let layer = try group.createGroup(names[index]), slots = (slots[index] ?? []).inOwnOrder
-            try layer.attributes.write(slots.map(\.name), to: "weight_names")
+            let counts = Self.counts(built.layers[index].className)
+            try layer.attributes.write(slots.map(\.name) + (counts ? ["count"] : []), to: "weight_names")
             for slot in slots { try write(slot, as: slot.name, weights, to: layer) }
+            if counts { try layer.createDataset("count", [Int64(0)], shape: []) }
         }
     }
+
+    /// Whether Keras expects a number of batches behind the weights, from which it computes nothing.
+    private static func counts(_ className: String) -> Bool { className == "Normalization" }
 
     private func write(
         _ slot: WeightSlot, as name: String, _ weights: Tensor?, to group: borrowing HDF5Group
@@ -94,6 +99,9 @@ extension KerasFileContent {
                 let group = part.isEmpty ? "\(place)/vars" : "\(place)/\(part)/vars"
                 for (number, slot) in slots.enumerated() {
                     try write(slot, as: "\(group)/\(number)", weights, to: root)
+                }
+                if Self.counts(layer.className) {
+                    try root.createDataset("\(group)/\(slots.count)", [Int64(0)], shape: [])
                 }
             }
         }

@@ -22,6 +22,8 @@ struct LayerPart: Sendable {
     var masks = LayerGraph.MaskPassing.byLayer
     /// Whether its output is a result of the Keras layer: of several, in their order; if no part is, the last one's.
     var isResult = false
+    /// Whether its result has the mask of what the Keras layer reads.
+    var keepsMask = false
 
     /// The only part of a layer.
     init(_ layer: any Layer) { self.init("", layer) }
@@ -66,7 +68,8 @@ enum LayerCatalog {
     typealias Recipe = @Sendable (inout LayerSettings) -> [LayerPart]
 
     static let recipes: [String: Recipe] = [
-        basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, recurrent, merging,
+        basic, convolutions, pooling, shapes, categories, regularization, augmentations, normalization, activations,
+        sequences, recurrent, merging,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
     /// Builds the parts of a layer.
@@ -88,8 +91,14 @@ enum LayerCatalog {
     private static let maskless2: Set = ["Rescaling", "Normalization", "Identity"]
 
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
-        if className == "Lambda" {
-            return "Lambda layers hold Python code, which is never run"
+        if let reason = refusals[className] { return reason }
+        if className.contains(">") {
+            return "a class of someone's own, whose Python code is never run. "
+                + "Build the model from Keras's own layers and save it again"
+        }
+        if className.hasSuffix("3D") || className.hasSuffix("3DTranspose") {
+            return "works on volumes; only vectors, sequences and pictures are computed here. "
+                + "Build the model from layers of one and two dimensions"
         }
         if className.hasPrefix("ConvLSTM") {
             return "convolutional recurrent layers are not supported; a convolution inside TimeDistributed, then "
@@ -98,21 +107,62 @@ enum LayerCatalog {
         return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }
 
+    /// Layers that are refused, and what to do instead.
+    private static let refusals: [String: String] = {
+        let text =
+            "works on text or on tables, which networks here do not read. Apply it to the data, and save the "
+            + "model without it"
+        let names = [
+            "StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing", "FeatureSpace",
+        ]
+        var refusals = Dictionary(uniqueKeysWithValues: names.map { ($0, text) })
+        refusals["Lambda"] =
+            "Lambda layers hold Python code, which is never run. Replace it by built-in layers, such as Rescaling, "
+            + "Activation or Add, and save the model again"
+        for name in ["STFTSpectrogram", "MelSpectrogram"] {
+            refusals[name] =
+                "computes spectra, which networks here do not. Apply it to the data, and save the model without it"
+        }
+        for name in ["RandomCrop", "AutoContrast", "Equalization", "Solarization"] {
+            refusals[name] =
+                "changes pictures at inference too. Apply it to the data, and save the model without it"
+        }
+        return refusals
+    }()
+
+    /// Layers over channels-last data, made to work on data whose channels come first.
+    static func channelsLast(_ parts: [LayerPart], if areFirst: Bool) -> [LayerPart] {
+        guard areFirst else { return parts }
+        return LayerPart.chain(
+            [LayerPart("channels_last", AxesLast([1]))] + parts
+                + [LayerPart("channels_first", AxesLast([1], isInverse: true))])
+    }
+
     /// A layer with an activation: inside it where that is possible, behind it otherwise.
+    ///
+    /// - Parameters:
+    ///   - first: What comes before the layer.
+    ///   - channelsFirst: Whether the data have their channels first; an activation over an axis then still takes the
+    ///     last one, as in Keras.
     static func activated(
         _ activation: LayerSettings.NamedActivation, _ settings: LayerSettings, _ suffix: String = "",
-        _ make: (Activation) -> any Layer
+        after first: [LayerPart] = [], channelsFirst: Bool = false, _ make: (Activation) -> any Layer
     ) -> [LayerPart] {
-        let plain = LayerPart(suffix, make(Activation(.linear)))
+        var fused = Activation(.linear), separate: [LayerPart] = []
         switch activation {
-        case .softmax: return LayerPart.chain([plain, LayerPart("activation", Softmax())])
-        case .logSoftmax: return LayerPart.chain([plain, LayerPart("activation", LogSoftmax())])
+        case .layers(let parts): separate = parts
         case .elementwise(let function):
-            let isSeparate = function.needsInput || (function.kind == .sigmoid && settings.endsNetwork)
-            return isSeparate
-                ? LayerPart.chain([plain, LayerPart("activation", ElementwiseActivation(function))])
-                : [LayerPart(suffix, make(function))]
+            if function.needsInput || (function.kind == .sigmoid && settings.endsNetwork) {
+                separate = [LayerPart(ElementwiseActivation(function))]
+            } else {
+                fused = function
+            }
         }
+        for index in separate.indices {
+            let name = separate[index].suffix
+            separate[index].suffix = name.isEmpty ? "activation" : "activation_\(name)"
+        }
+        return LayerPart.chain(channelsLast(first + [LayerPart(suffix, make(fused))], if: channelsFirst) + separate)
     }
 }
 
@@ -123,13 +173,14 @@ extension LayerCatalog {
         "Dense": { settings in
             let units = settings.integer("units"), useBias = settings.bool("use_bias", default: true)
             let activation = settings.activation(), initializer = settings.kernelInitializer()
-            settings.require("quantization_config", .null)
+            settings.refuseQuantized()
             return activated(activation, settings) {
                 Dense(units: units, useBias: useBias, activation: $0, kernelInitializer: initializer)
             }
         },
         "Embedding": { settings in
             settings.know(["input_length"])
+            settings.refuseQuantized()
             let layer = Embedding(
                 count: settings.integer("input_dim"), units: settings.integer("output_dim"),
                 masksZero: settings.bool("mask_zero", default: false))
@@ -142,7 +193,7 @@ extension LayerCatalog {
             let filters = settings.integer("filters"), window = Window(&settings, axes: 2)
             let groups = settings.integer("groups", default: 1), useBias = settings.bool("use_bias", default: true)
             let activation = settings.activation(), initializer = settings.kernelInitializer()
-            return activated(activation, settings) {
+            return activated(activation, settings, channelsFirst: window.channelsFirst) {
                 Convolution2D(
                     filters: filters, kernelSize: window.size, strides: window.strides, padding: window.padding,
                     dilation: window.dilation, groups: groups, useBias: useBias, activation: $0,
@@ -153,7 +204,7 @@ extension LayerCatalog {
             let filters = settings.integer("filters"), window = Window(&settings, axes: 1)
             let groups = settings.integer("groups", default: 1), useBias = settings.bool("use_bias", default: true)
             let activation = settings.activation(), initializer = settings.kernelInitializer()
-            return activated(activation, settings) {
+            return activated(activation, settings, channelsFirst: window.channelsFirst) {
                 Convolution1D(
                     filters: filters, kernelSize: window.size.1, strides: window.strides.1, padding: window.padding,
                     dilation: window.dilation.1, groups: groups, useBias: useBias, activation: $0,
@@ -161,64 +212,87 @@ extension LayerCatalog {
             }
         },
         "DepthwiseConv2D": { settings in
-            let depthwise = depthwise(&settings, Window(&settings, axes: 2), "depthwise_initializer")
+            let window = Window(&settings, axes: 2)
+            let depthwise = depthwise(&settings, window, "depthwise_initializer")
             settings.require("groups", 1)
             let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
-            return activated(activation, settings) { depthwise(useBias, $0) }
+            return activated(activation, settings, channelsFirst: window.channelsFirst) { depthwise(useBias, $0) }
         },
         "SeparableConv2D": { settings in
-            let filters = settings.integer("filters")
-            let depthwise = depthwise(&settings, Window(&settings, axes: 2), "depthwise_initializer")
+            let filters = settings.integer("filters"), window = Window(&settings, axes: 2)
+            let depthwise = depthwise(&settings, window, "depthwise_initializer")
             settings.require("groups", 1)
             let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
             let initializer = settings.kernelInitializer("pointwise_initializer")
-            let pointwise = activated(activation, settings, "pointwise") {
+            let first = LayerPart("depthwise", depthwise(false, Activation(.linear)))
+            return activated(
+                activation, settings, "pointwise", after: [first], channelsFirst: window.channelsFirst
+            ) {
                 Convolution2D(
                     filters: filters, kernelSize: (1, 1), useBias: useBias, activation: $0,
                     kernelInitializer: initializer)
             }
-            return LayerPart.chain([LayerPart("depthwise", depthwise(false, Activation(.linear)))] + pointwise)
         },
         "DepthwiseConv1D": { settings in
-            let depthwise = depthwise(&settings, Window(&settings, axes: 1), "depthwise_initializer")
+            let window = Window(&settings, axes: 1)
+            let depthwise = depthwise(&settings, window, "depthwise_initializer")
             settings.require("groups", 1)
             let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
-            return activated(activation, settings) { OneRow(depthwise(useBias, $0)) }
+            return activated(activation, settings, channelsFirst: window.channelsFirst) {
+                OneRow(depthwise(useBias, $0))
+            }
         },
         "SeparableConv1D": { settings in
-            let filters = settings.integer("filters")
-            let depthwise = depthwise(&settings, Window(&settings, axes: 1), "depthwise_initializer")
+            let filters = settings.integer("filters"), window = Window(&settings, axes: 1)
+            let depthwise = depthwise(&settings, window, "depthwise_initializer")
             settings.require("groups", 1)
             let useBias = settings.bool("use_bias", default: true), activation = settings.activation()
             let initializer = settings.kernelInitializer("pointwise_initializer")
-            let pointwise = activated(activation, settings, "pointwise") {
+            let first = LayerPart("depthwise", OneRow(depthwise(false, Activation(.linear))))
+            return activated(
+                activation, settings, "pointwise", after: [first], channelsFirst: window.channelsFirst
+            ) {
                 Convolution1D(
                     filters: filters, kernelSize: 1, useBias: useBias, activation: $0, kernelInitializer: initializer)
             }
-            return LayerPart.chain([LayerPart("depthwise", OneRow(depthwise(false, Activation(.linear))))] + pointwise)
         },
         "Conv2DTranspose": { settings in
-            let transposed = transposed(&settings, axes: 2)
-            return activated(settings.activation(), settings) { transposed($0) }
+            let window = Window(&settings, axes: 2, allowsCausal: false)
+            let transposed = transposed(&settings, window, axes: 2)
+            return activated(settings.activation(), settings, channelsFirst: window.channelsFirst) { transposed($0) }
         },
         "Conv1DTranspose": { settings in
-            let transposed = transposed(&settings, axes: 1)
-            return activated(settings.activation(), settings) { OneRow(transposed($0)) }
+            let window = Window(&settings, axes: 1, allowsCausal: false)
+            let transposed = transposed(&settings, window, axes: 1)
+            return activated(settings.activation(), settings, channelsFirst: window.channelsFirst) {
+                OneRow(transposed($0))
+            }
         },
     ]
 
     private static func transposed(
-        _ settings: inout LayerSettings, axes: Int
+        _ settings: inout LayerSettings, _ window: Window, axes: Int
     ) -> (Activation) -> TransposedConvolution2D {
-        let filters = settings.integer("filters"), window = Window(&settings, axes: axes, allowsCausal: false)
+        let filters = settings.integer("filters")
         let useBias = settings.bool("use_bias", default: true), initializer = settings.kernelInitializer()
-        settings.require("output_padding", .null)
+        var outputPadding: (Int, Int)?
+        if settings.options["output_padding"]?.isNull == false {
+            let cells = settings.axes("output_padding", count: axes, in: 0...LayerSettings.largestInteger)
+            outputPadding = axes == 1 ? (0, cells[0]) : (cells[0], cells[1])
+            if let padding = outputPadding, padding.0 >= window.strides.0, padding.1 >= window.strides.1 {
+                settings.fail("option 'output_padding': expected less than the strides, found \(cells)")
+            }
+        }
+        settings.know(["output_padding"])
         settings.require("groups", 1)
-        if window.dilation != (1, 1) { settings.fail("option 'dilation_rate': only 1 is supported") }
+        if window.dilation != (1, 1), window.strides != (1, 1) {
+            settings.fail("has 'strides' and a 'dilation_rate', and Keras takes one of them only")
+        }
         return { activation in
             TransposedConvolution2D(
                 filters: filters, kernelSize: window.size, strides: window.strides, padding: window.padding,
-                useBias: useBias, activation: activation, kernelInitializer: initializer)
+                dilation: window.dilation, outputPadding: outputPadding, useBias: useBias, activation: activation,
+                kernelInitializer: initializer)
         }
     }
 
@@ -240,6 +314,7 @@ extension LayerCatalog {
     private struct Window {
         let size, strides, dilation: (Int, Int)
         let padding: Padding
+        let channelsFirst: Bool
 
         init(_ settings: inout LayerSettings, axes: Int, allowsCausal: Bool = true) {
             func pair(_ list: [Int]) -> (Int, Int) { axes == 1 ? (1, list[0]) : (list[0], list[1]) }
@@ -248,7 +323,7 @@ extension LayerCatalog {
             strides = pair(settings.axes("strides", count: axes, default: ones))
             dilation = pair(settings.axes("dilation_rate", count: axes, default: ones))
             padding = settings.padding(allowsCausal: axes == 1 && allowsCausal)
-            settings.requireChannelsLast()
+            channelsFirst = settings.channelsFirst()
         }
     }
 
@@ -261,6 +336,10 @@ extension LayerCatalog {
         "GlobalMaxPooling2D": { globalPool(.max, &$0) },
         "GlobalAveragePooling1D": { globalPool(.average, &$0) },
         "GlobalAveragePooling2D": { globalPool(.average, &$0) },
+        "AdaptiveMaxPooling1D": { adaptivePool(.max, &$0, axes: 1) },
+        "AdaptiveMaxPooling2D": { adaptivePool(.max, &$0, axes: 2) },
+        "AdaptiveAveragePooling1D": { adaptivePool(.average, &$0, axes: 1) },
+        "AdaptiveAveragePooling2D": { adaptivePool(.average, &$0, axes: 2) },
     ]
 
     private static func pool(_ kind: PoolingKind, _ settings: inout LayerSettings, axes: Int) -> [LayerPart] {
@@ -269,19 +348,29 @@ extension LayerCatalog {
         settings.write(
             size.allSatisfy { $0 == size[0] } ? .integer(size[0]) : .array(size.map { .integer($0) }), to: "pool_size")
         let strides = settings.axes("strides", count: axes, default: size), padding = settings.padding()
-        settings.requireChannelsLast()
-        return [
-            LayerPart(
-                axes == 1
-                    ? Pooling1D(kind, poolSize: size[0], strides: strides[0], padding: padding) as any Layer
-                    : Pooling2D(
-                        kind, poolSize: (size[0], size[1]), strides: (strides[0], strides[1]), padding: padding))
-        ]
+        let layer: any Layer =
+            axes == 1
+            ? Pooling1D(kind, poolSize: size[0], strides: strides[0], padding: padding)
+            : Pooling2D(kind, poolSize: (size[0], size[1]), strides: (strides[0], strides[1]), padding: padding)
+        return channelsLast([LayerPart(layer)], if: settings.channelsFirst())
     }
 
     private static func globalPool(_ kind: PoolingKind, _ settings: inout LayerSettings) -> [LayerPart] {
-        settings.requireChannelsLast()
-        return [LayerPart(GlobalPooling(kind, keepDimensions: settings.bool("keepdims", default: false)))]
+        let keepsDimensions = settings.bool("keepdims", default: false)
+        let parts = [LayerPart(GlobalPooling(kind, keepDimensions: keepsDimensions))]
+        let areFirst = settings.channelsFirst()
+        guard areFirst, !keepsDimensions else { return channelsLast(parts, if: areFirst) }
+        return LayerPart.chain([LayerPart("channels_last", AxesLast([1]))] + parts)
+    }
+
+    private static func adaptivePool(_ kind: PoolingKind, _ settings: inout LayerSettings, axes: Int) -> [LayerPart] {
+        let size = settings.axes("output_size", count: axes)
+        let (height, width) = axes == 1 ? (1, size[0]) : (size[0], size[1])
+        let layer: any Layer =
+            kind == .max
+            ? AdaptiveMaxPooling2D(height: height, width: width)
+            : Resampling2D(.adaptiveAverage(height: height, width: width))
+        return channelsLast([LayerPart(axes == 1 ? OneRow(layer) : layer)], if: settings.channelsFirst())
     }
 }
 
@@ -290,18 +379,24 @@ extension LayerCatalog {
 extension LayerCatalog {
     private static let shapes: [String: Recipe] = [
         "Flatten": { settings in
-            settings.requireChannelsLast()
-            return [LayerPart(Flatten())]
+            guard settings.channelsFirst() else { return [LayerPart(Flatten())] }
+            return LayerPart.chain([LayerPart("channels_last", AxesLast([1])), LayerPart(Flatten())])
         },
         "Reshape": { [LayerPart(Reshape(to: $0.integers("target_shape")))] },
         "Permute": { [LayerPart(Permute($0.integers("dims")))] },
         "RepeatVector": { [LayerPart(RepeatVector($0.integer("n")))] },
-        "ZeroPadding2D": { [LayerPart(ZeroPadding2D(margins(&$0, "padding", 1)))] },
-        "Cropping2D": { [LayerPart(Cropping2D(margins(&$0, "cropping", 0)))] },
+        "ZeroPadding2D": { settings in
+            let margins = margins(&settings, "padding", 1)
+            return channelsLast([LayerPart(ZeroPadding2D(margins))], if: settings.channelsFirst())
+        },
+        "Cropping2D": { settings in
+            let margins = margins(&settings, "cropping", 0)
+            return channelsLast([LayerPart(Cropping2D(margins))], if: settings.channelsFirst())
+        },
         "ZeroPadding1D": { settings in
             let margins = settings.margins("padding", count: 1, default: 1)[0]
-            settings.requireChannelsLast()
-            return [LayerPart(ZeroPadding1D(before: margins[0], after: margins[1]))]
+            return channelsLast(
+                [LayerPart(ZeroPadding1D(before: margins[0], after: margins[1]))], if: settings.channelsFirst())
         },
         "Cropping1D": { settings in
             let margins = settings.margins("cropping", count: 1, default: 1)[0]
@@ -310,42 +405,111 @@ extension LayerCatalog {
         "UpSampling1D": { [LayerPart(OneRow(UpSampling2D(rows: 1, columns: $0.integer("size", default: 2))))] },
         "UpSampling2D": { settings in
             let size = settings.axes("size", count: 2, default: [2, 2])
-            settings.require("interpolation", "nearest")
-            settings.requireChannelsLast()
-            return [LayerPart(UpSampling2D(rows: size[0], columns: size[1]))]
+            let interpolation = interpolation(&settings, default: .nearest)
+            let layer: any Layer =
+                interpolation == .nearest
+                ? UpSampling2D(rows: size[0], columns: size[1])
+                : Resampling2D(.scale(rows: size[0], columns: size[1], interpolation))
+            return channelsLast([LayerPart(layer)], if: settings.channelsFirst())
         },
+        "CenterCrop": { settings in
+            let layer = Resampling2D(.crop(height: settings.integer("height"), width: settings.integer("width")))
+            return channelsLast([LayerPart(layer)], if: settings.channelsFirst())
+        },
+        "Resizing": { resizing(&$0) },
     ]
 
     private static func margins(_ settings: inout LayerSettings, _ name: String, _ fallback: Int) -> Margins {
         let margins = settings.margins(name, count: 2, default: fallback)
-        settings.requireChannelsLast()
         return Margins(top: margins[0][0], bottom: margins[0][1], left: margins[1][0], right: margins[1][1])
     }
 
+    private static func interpolation(
+        _ settings: inout LayerSettings, default fallback: Interpolation
+    ) -> Interpolation {
+        let word = settings.word(
+            "interpolation", default: fallback.rawValue, of: Interpolation.allCases.map(\.rawValue))
+        return Interpolation(rawValue: word) ?? fallback
+    }
+
+    private static func resizing(_ settings: inout LayerSettings) -> [LayerPart] {
+        let height = settings.integer("height"), width = settings.integer("width")
+        let interpolation = interpolation(&settings, default: .bilinear)
+        let antialias = settings.bool("antialias", default: false)
+        let crops = settings.bool("crop_to_aspect_ratio", default: false)
+        let pads = settings.bool("pad_to_aspect_ratio", default: false)
+        settings.require("fill_mode", "constant")
+        let fill = settings.number("fill_value", default: 0)
+        if crops && pads { settings.fail("crops and pads to the aspect ratio, and Keras does one of them only") }
+        let fit: Resampling2D.Fit = crops ? .crop : pads ? .pad(fill) : .stretch
+        let layer = Resampling2D(
+            .resize(height: height, width: width, interpolation, antialias: antialias, fit))
+        return channelsLast([LayerPart(layer)], if: settings.channelsFirst())
+    }
+
+    private static let categories: [String: Recipe] = [
+        "Discretization": { settings in
+            settings.know(["num_bins", "epsilon", "sparse"])
+            guard settings.options["bin_boundaries"]?.isNull == false else {
+                settings.fail(
+                    "has no 'bin_boundaries'; make the layer with the boundaries that it was adapted to, and save again"
+                )
+                return []
+            }
+            let boundaries = settings.numbers("bin_boundaries")
+            if zip(boundaries, boundaries.dropFirst()).contains(where: { $0 > $1 }) {
+                settings.fail("option 'bin_boundaries': expected ascending numbers")
+            }
+            let bins = LayerPart("bins", Discretization(boundaries: boundaries))
+            let modes = ["int"] + CategoryEncoding.Mode.allCases.map(\.rawValue)
+            let word = settings.word("output_mode", default: "int", of: modes)
+            guard let mode = CategoryEncoding.Mode(rawValue: word) else { return [bins] }
+            return LayerPart.chain([bins, LayerPart(CategoryEncoding(count: boundaries.count + 1, mode: mode))])
+        },
+        "CategoryEncoding": { settings in
+            settings.know(["sparse"])
+            let word = settings.word(
+                "output_mode", default: "multi_hot", of: CategoryEncoding.Mode.allCases.map(\.rawValue))
+            let mode = CategoryEncoding.Mode(rawValue: word) ?? .multiHot
+            return [LayerPart(CategoryEncoding(count: settings.integer("num_tokens"), mode: mode))]
+        },
+    ]
+
     private static let regularization: [String: Recipe] = [
         "Dropout": { settings in
-            // Only training would tell; so a file of Keras may have one, and an architecture file may not.
-            if let shape = settings.options["noise_shape"], !shape.isNull { settings.write(shape, to: "noise_shape") }
-            return [LayerPart(Dropout(rate: rate(&settings)))]
+            let groups = noiseShape(&settings)
+            return [LayerPart(Dropout(rate: rate(&settings), groups: groups))]
         },
-        "SpatialDropout1D": { [LayerPart(Dropout(rate: rate(&$0), isSpatial: true))] },
+        "SpatialDropout1D": { [LayerPart(Dropout(rate: rate(&$0), groups: .channels))] },
         "SpatialDropout2D": { settings in
-            settings.requireChannelsLast()
-            return [LayerPart(Dropout(rate: rate(&settings), isSpatial: true))]
+            let groups: DropoutGroups = settings.channelsFirst() ? .shape([nil, nil, 1, 1]) : .channels
+            return [LayerPart(Dropout(rate: rate(&settings), groups: groups))]
         },
         "GaussianNoise": { [LayerPart(GaussianNoise(deviation: $0.number("stddev")))] },
         "GaussianDropout": { [LayerPart(GaussianDropout(rate: rate(&$0)))] },
-        "AlphaDropout": { [LayerPart(AlphaDropout(rate: rate(&$0)))] },
+        "AlphaDropout": { settings in
+            let groups = noiseShape(&settings)
+            return [LayerPart(AlphaDropout(rate: rate(&settings), groups: groups))]
+        },
         "ActivityRegularization": { settings in
             _ = (settings.number("l1", default: 0), settings.number("l2", default: 0))
             return [LayerPart(Identity())]
         },
         "Identity": { _ in [LayerPart(Identity())] },
-        "RandomFlip": augmentation, "RandomRotation": augmentation, "RandomZoom": augmentation,
-        "RandomTranslation": augmentation, "RandomContrast": augmentation, "RandomBrightness": augmentation,
     ]
 
     /// Layers that change pictures in training alone; a file of Keras may have them, and they do nothing.
+    private static let augmentations: [String: Recipe] = [
+        "RandomFlip": augmentation, "RandomRotation": augmentation, "RandomZoom": augmentation,
+        "RandomTranslation": augmentation, "RandomContrast": augmentation, "RandomBrightness": augmentation,
+        "RandomColorDegeneration": augmentation, "RandomColorJitter": augmentation,
+        "RandomElasticTransform": augmentation, "RandomErasing": augmentation, "RandomGaussianBlur": augmentation,
+        "RandomGrayscale": augmentation, "RandomHue": augmentation, "RandomInvert": augmentation,
+        "RandomPerspective": augmentation, "RandomPosterization": augmentation, "RandomSaturation": augmentation,
+        "RandomSharpness": augmentation, "RandomShear": augmentation, "RandAugment": augmentation,
+        "MixUp": augmentation, "CutMix": augmentation, "AugMix": augmentation,
+    ]
+
     private static let augmentation: Recipe = { settings in
         if settings.isStrict { settings.fail("pictures are not changed in training here") }
         let foreign = ["name", "dtype", "trainable", "data_format", "seed"]
@@ -353,6 +517,23 @@ extension LayerCatalog {
             settings.write(option.value, to: option.key)
         }
         return [LayerPart(Identity())]
+    }
+
+    /// Which elements drop out together.
+    private static func noiseShape(_ settings: inout LayerSettings) -> DropoutGroups {
+        settings.know(["noise_shape"])
+        guard let shape = settings.options["noise_shape"], !shape.isNull else { return .elements }
+        let axes = shape.array ?? []
+        guard !axes.isEmpty,
+            axes.allSatisfy({ $0.isNull || (1...LayerSettings.largestInteger).contains($0.integer ?? 0) })
+        else {
+            settings.fail("option 'noise_shape': expected a list of whole numbers and null, found \(shape)")
+            return .elements
+        }
+        settings.write(shape, to: "noise_shape")
+        // A number of examples says that each has its own noise, as null does.
+        let examples: Int? = axes[0].integer == 1 ? 1 : nil
+        return .shape([examples] + axes.dropFirst().map(\.integer))
     }
 
     private static func rate(_ settings: inout LayerSettings) -> Float {
@@ -364,17 +545,17 @@ extension LayerCatalog {
         return rate
     }
 
-    private static let activations: [String: Recipe] = [
+    static let activations: [String: Recipe] = [
         "Activation": { settings in
             switch settings.activation("activation", default: "linear") {
-            case .softmax: [LayerPart(Softmax())]
-            case .logSoftmax: [LayerPart(LogSoftmax())]
+            case .layers(let parts): parts
             case .elementwise(let function): [LayerPart(ElementwiseActivation(function))]
             }
         },
         "Softmax": { settings in
-            let axis = singleAxis(&settings)
-            return along(axis, Softmax())
+            let axes = workingAxes(&settings)
+            settings.know(["robust_masking"])
+            return along(axes, Softmax(axisCount: axes.count))
         },
         "ReLU": { settings in
             settings.know(["max_value"])
@@ -387,6 +568,13 @@ extension LayerCatalog {
                             negativeSlope: settings.number("negative_slope", default: 0),
                             threshold: settings.number("threshold", default: 0))))
             ]
+        },
+        // Keras 3 has it no more, and says the same with ReLU.
+        "ThresholdedReLU": { settings in
+            let threshold = settings.number("theta", default: 1)
+            settings.rename("theta", to: "threshold", default: 1)
+            settings.write(asClass: "ReLU")
+            return [LayerPart(Rectify(Rectifier(threshold: threshold)))]
         },
         "LeakyReLU": { settings in
             // Keras 3 calls it negative_slope, and still reads alpha, the only name that Keras 2 knows.

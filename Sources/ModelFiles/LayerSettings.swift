@@ -40,6 +40,22 @@ struct LayerSettings {
     /// Writes an option down although nobody reads it.
     mutating func write(_ value: JSON, to name: String) { written[name] = value }
 
+    /// Leaves out an option that was to be written down.
+    mutating func remove(_ name: String) { written[name] = nil }
+
+    /// Writes an option down, its default too, by another name.
+    mutating func rename(_ name: String, to other: String, default fallback: Double) {
+        written[other] = written[name] ?? .number(fallback)
+        written[name] = nil
+    }
+
+    /// Refuses a layer whose weights were rounded to a few levels.
+    mutating func refuseQuantized() {
+        guard let config = find(["quantization_config"]) else { return }
+        let kind = config["class_name"]?.string ?? "\(config)"
+        fail("is quantized (\(kind)), and only floating-point weights are read. Save the model before model.quantize")
+    }
+
     /// Names options that are read elsewhere.
     mutating func know(_ names: [String]) { known.formUnion(names) }
 
@@ -209,19 +225,46 @@ struct LayerSettings {
         fail("option '\(name)': only \(value) is supported, found \(found)")
     }
 
-    mutating func requireChannelsLast() { require("data_format", "channels_last") }
+    /// Whether the channels of the layer's data are their first axis.
+    mutating func channelsFirst() -> Bool {
+        word("data_format", default: "channels_last", of: ["channels_last", "channels_first"]) == "channels_first"
+    }
+
+    /// A number, or lists of numbers in lists, all of the same lengths; and these lengths, without leading ones.
+    mutating func array(_ name: String) -> (shape: [Int], values: [Float]) {
+        guard let json = find([name]) else {
+            fail("has no '\(name)'")
+            return ([], [0])
+        }
+        guard let (shape, values) = Self.array(json, depth: 0) else {
+            fail("option '\(name)': expected a number, or lists of numbers of the same lengths, found \(json)")
+            return ([], [0])
+        }
+        written[name] = json
+        return (Array(shape.drop { $0 == 1 }), values.map { Float($0) })
+    }
+
+    private static func array(_ json: JSON, depth: Int) -> (shape: [Int], values: [Double])? {
+        if let number = json.number { return number.isFinite ? ([], [number]) : nil }
+        guard let list = json.array, !list.isEmpty, depth < 16 else { return nil }
+        let parts = list.compactMap { array($0, depth: depth + 1) }
+        guard parts.count == list.count, parts.allSatisfy({ $0.shape == parts[0].shape }) else { return nil }
+        return ([list.count] + parts[0].shape, parts.flatMap(\.values))
+    }
 }
 
 // MARK: - Activations and first values
 
 extension LayerSettings {
-    /// An activation of one number at a time, or one of those over all channels.
-    enum NamedActivation: Hashable {
+    /// An activation of one number at a time, or steps of their own.
+    enum NamedActivation: Sendable {
         case elementwise(Activation)
-        case softmax, logSoftmax
+        /// A function of all channels, or a layer of Keras that stands in an activation's place.
+        case layers([LayerPart])
     }
 
     mutating func activation(_ name: String = "activation", default fallback: String = "linear") -> NamedActivation {
+        if let layers = activationLayer(name) { return .layers(layers) }
         let word = read(
             name, fallback, "the name of an activation function", placeholder: fallback,
             parse: { json in
@@ -229,12 +272,15 @@ extension LayerSettings {
                 json.string ?? (json["class_name"] == "function" ? json["config"]?.string : nil)
             }, write: { .string($0) })
         switch word {
-        case "softmax": return .softmax
-        case "log_softmax": return .logSoftmax
+        case "softmax": return .layers([LayerPart(Softmax())])
+        case "log_softmax": return .layers([LayerPart(LogSoftmax())])
+        case "sparsemax": return .layers([LayerPart(Sparsemax())])
+        case "glu": return .layers([LayerPart(GatedLinearUnit())])
         default:
             guard let activation = Activation(keras: word, isKeras2: dialect == .keras2) else {
                 let names =
-                    Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") } + ["softmax", "swish"]
+                    Activation.Kind.allCases.map(\.rawValue).filter { !$0.contains(" ") }
+                    + ["softmax", "log_softmax", "sparsemax", "glu", "swish"]
                 fail("the activation '\(word)' is not supported\(suggestion(for: word, among: names))")
                 return .elementwise(Activation(.linear))
             }
@@ -242,12 +288,39 @@ extension LayerSettings {
         }
     }
 
+    /// The parts of an activation that is written as a layer, such as `{"class_name": "LeakyReLU", "config": {…}}`.
+    private mutating func activationLayer(_ name: String) -> [LayerPart]? {
+        guard let json = options[name], let className = json["class_name"]?.string, className != "function",
+            let config = json["config"]?.object
+        else { return nil }
+        known.insert(name)
+        guard LayerCatalog.activations[className] != nil else {
+            fail("option '\(name)': the layer '\(className)' is not supported as an activation")
+            return []
+        }
+        var inner = LayerSettings(config, dialect: dialect, isStrict: isStrict, endsNetwork: endsNetwork)
+        let parts = LayerCatalog.parts(className, &inner)
+        absorb(inner, "\(className) inside")
+        var named: JSON.Object = config["name"].map { ["name": $0] } ?? [:]
+        for member in inner.written.members { named[member.key] = member.value }
+        written[name] = [
+            "module": "keras.layers", "class_name": .string(className), "config": .object(named),
+            "registered_name": nil,
+        ]
+        return parts
+    }
+
     /// An activation inside a recurrent layer.
     mutating func cellFunction(_ name: String, default fallback: String) -> CellFunction {
         switch activation(name, default: fallback) {
-        case .elementwise(let activation): .elementwise(activation)
-        case .softmax: .softmax
-        case .logSoftmax: .logSoftmax
+        case .elementwise(let activation): return .elementwise(activation)
+        case .layers(let parts):
+            if parts.count == 1, parts[0].layer is Softmax { return .softmax }
+            if parts.count == 1, parts[0].layer is LogSoftmax { return .logSoftmax }
+            if !parts.isEmpty {
+                fail("option '\(name)': \(options[name] ?? .null) is not supported inside a recurrent layer")
+            }
+            return .elementwise(Activation(.linear))
         }
     }
 

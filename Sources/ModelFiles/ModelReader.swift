@@ -21,7 +21,7 @@ enum ModelReader {
         let file = try ModelArchive.isArchive(path) ? ModelArchive(opening: path).weights() : HDF5File(opening: path)
         Isolation.closeDoors()
         for request in datasets {
-            let dataset = try file.root.dataset(request.path)
+            let dataset = try file.root.dataset(request.path).takingOpaqueForBFloat16()
             guard dataset.elementCount == request.count, request.place >= 0,
                 request.place <= target.elementCount - request.count
             else { throw ModelFileError(.refused, path, ["'\(request.path)' changed while it was read"]) }
@@ -126,7 +126,7 @@ extension ModelReader {
             guard try hasList("weight_names", layer) else { continue }
             var stored: [ModelOutline.Weight] = []
             for name in try layer.attributes.strings("weight_names") {
-                if let weight = try weight(layer.dataset(name), name, base) { stored.append(weight) }
+                if let weight = try weight(layer.dataset(name).takingOpaqueForBFloat16(), name, base) { stored.append(weight) }
             }
             if !stored.isEmpty { groups.append(ModelOutline.Group(name: name, weights: stored)) }
         }
@@ -195,7 +195,7 @@ extension ModelReader {
             var weights: [(number: Int, weight: ModelOutline.Weight)] = []
             for name in try group.names() where try group.kind(of: name) == .dataset {
                 guard let number = Int(name) else { continue }
-                if let weight = try ModelReader.weight(group.dataset(name), name, base) {
+                if let weight = try ModelReader.weight(group.dataset(name).takingOpaqueForBFloat16(), name, base) {
                     weights.append((number, weight))
                 }
             }

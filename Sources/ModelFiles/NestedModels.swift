@@ -11,10 +11,8 @@ struct NestedModels {
         /// How many axes of time TimeDistributed has it work over.
         let timeAxes: Int
         let owner: String?
-        /// The place of its layers in Keras 3's store of weights, with a slash behind; of the layer, if it is split.
+        /// The place of its layers in Keras 3's store of weights, with a slash behind.
         let store: String
-        /// Whether it is a layer and its activation, taken apart.
-        var isSplit = false
         /// What it is given as its inputs, by call and position.
         let argument: (_ call: Int, _ position: Int, _ depth: Int) throws(ConfigurationError) -> Architecture.Source
         var positions: [String: Int] = [:]
@@ -88,10 +86,7 @@ struct NestedModels {
         var stores = StoreNames()
         for layer in scope.model.layers where !layer.isInput {
             let owner = scope.owner ?? layer.name
-            let isActivation = scope.isSplit && layer.name != scope.model.name
-            let store =
-                scope.isSplit
-                ? scope.store + (isActivation ? "/activation" : "") : scope.store + stores.next(layer.className)
+            let store = scope.store + stores.next(layer.className)
             if layer.model != nil {
                 try addLayers(of: Self.inner(layer, in: scope, store: store))
                 continue
@@ -153,12 +148,10 @@ struct NestedModels {
         let (count, overflow) = scope.callCount.multipliedReportingOverflow(by: layer.calls.count)
         guard !overflow, count <= 10_000 else { throw ConfigurationError("model '\(layer.name)' is called too often") }
         var result = Scope(
-            model: model, prefix: layer.hasSeparateActivation ? scope.prefix : scope.prefix + layer.name + "/",
-            callCount: count,
+            model: model, prefix: scope.prefix + layer.name + "/", callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
             timeAxes: scope.timeAxes + layer.timeAxes, owner: scope.owner ?? layer.name,
-            store: store + (layer.hasSeparateActivation ? "" : String(repeating: "/layer", count: layer.timeAxes) + "/layers/"),
-            isSplit: layer.hasSeparateActivation
+            store: store + String(repeating: "/layer", count: layer.timeAxes) + "/layers/"
         ) { (call, position, depth) throws(ConfigurationError) in
             let references = layer.calls[call % layer.calls.count]
             guard references.indices.contains(position) else {

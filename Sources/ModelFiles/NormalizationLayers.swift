@@ -1,26 +1,67 @@
+import Kernels
 import Networks
+import Tensors
 
 // Layers that shift and scale, and layers along an axis of one's choice.
 
 extension LayerCatalog {
     static let normalization: [String: Recipe] = [
         "BatchNormalization": { settings in
-            let axis = singleAxis(&settings)
+            let axes = workingAxes(&settings)
             let layer = BatchNormalization(
                 momentum: settings.number("momentum", default: 0.99),
                 epsilon: settings.number("epsilon", default: 1e-3),
-                center: settings.bool("center", default: true), scale: settings.bool("scale", default: true))
+                center: settings.bool("center", default: true), scale: settings.bool("scale", default: true),
+                countsPadding: settings.dialect == .keras2)
             settings.require("renorm", false)
-            return along(axis, layer)
+            guard axes.count == 1 else {
+                settings.fail("option 'axis': expected one axis, found \(axes)")
+                return []
+            }
+            return along(axes, layer)
         },
         "LayerNormalization": { settings in
-            let axis = singleAxis(&settings)
-            let layer = LayerNormalization(
-                epsilon: settings.number("epsilon", default: 1e-3), center: settings.bool("center", default: true),
-                scale: settings.bool("scale", default: true))
-            settings.require("rms_scaling", false)
-            return along(axis, layer)
+            let axes = workingAxes(&settings), epsilon = settings.number("epsilon", default: 1e-3)
+            let center = settings.bool("center", default: true), scale = settings.bool("scale", default: true)
+            if settings.bool("rms_scaling", default: false) {
+                return along(
+                    axes, RowScaling(.deviation, axisCount: axes.count, epsilon: epsilon, factors: "gamma"))
+            }
+            return along(
+                axes, LayerNormalization(axisCount: axes.count, epsilon: epsilon, center: center, scale: scale))
         },
+        "RMSNormalization": { settings in
+            let axes = workingAxes(&settings)
+            // Keras multiplies by the scale along the last axes, whichever it divides by.
+            guard axes.sorted() == Array(-axes.count..<0) else {
+                settings.fail("option 'axis': only the last axes, such as -1 or [-2, -1], are supported, found \(axes)")
+                return []
+            }
+            let epsilon = settings.number("epsilon", default: 1e-6)
+            return [
+                LayerPart(
+                    RowScaling(.rootMeanSquare, axisCount: axes.count, epsilon: epsilon, factors: "scale"))
+            ]
+        },
+        "UnitNormalization": { settings in
+            let axes = workingAxes(&settings)
+            // Keras 2 has a floor of 1e-12 for the square of the length, Keras 3 for the length.
+            let floor: Float = settings.dialect == .keras2 ? 1e-12 : 1e-24
+            return along(axes, RowScaling(.length, axisCount: axes.count, epsilon: floor))
+        },
+        "GroupNormalization": { settings in
+            let axes = workingAxes(&settings)
+            let groups = settings.integer("groups", default: 32, in: -1...LayerSettings.largestInteger)
+            let layer = GroupNormalization(
+                groups: groups, epsilon: settings.number("epsilon", default: 1e-3),
+                center: settings.bool("center", default: true), scale: settings.bool("scale", default: true))
+            guard axes.count == 1 else {
+                settings.fail("option 'axis': expected one axis, found \(axes)")
+                return []
+            }
+            return along(axes, layer)
+        },
+        "SpectralNormalization": { spectralNormalization(&$0) },
         "Rescaling": { settings in
             let scale = settings.numbers("scale"), offset = settings.numbers("offset", default: [0])
             // Keras 3 insists on the offset, though it has a default.
@@ -30,23 +71,44 @@ extension LayerCatalog {
         "Normalization": { normalization(&$0) },
     ]
 
-    /// The axis to work along, which Keras 2 writes as a list.
-    static func singleAxis(_ settings: inout LayerSettings) -> Int {
+    /// The axes to work along: one, or a list.
+    static func workingAxes(_ settings: inout LayerSettings) -> [Int] {
         let axes = settings.integers("axis", default: [-1])
-        guard axes.count == 1 else {
-            settings.fail("option 'axis': only one axis is supported, found \(axes)")
-            return -1
+        guard !axes.isEmpty else {
+            settings.fail("option 'axis': expected at least one axis")
+            return [-1]
         }
-        if axes[0] != -1 { settings.write(.integer(axes[0]), to: "axis") }
-        return axes[0]
+        refuseSeveralAxes(axes, &settings)
+        if axes.count == 1, axes != [-1] { settings.write(.integer(axes[0]), to: "axis") }
+        return axes
     }
 
-    /// A layer that works along the last axis, made to work along another.
-    static func along(_ axis: Int, _ layer: any Layer) -> [LayerPart] {
-        guard axis != -1 else { return [LayerPart(layer)] }
-        return LayerPart.chain([
-            LayerPart("last", AxisSwap(axis)), LayerPart("", layer), LayerPart("back", AxisSwap(axis)),
-        ])
+    /// A student must be read alike by both versions of Keras.
+    private static func refuseSeveralAxes(_ axes: [Int], _ settings: inout LayerSettings) {
+        guard settings.isStrict, axes.count != 1 else { return }
+        settings.fail("option 'axis': expected one axis, found \(axes); Keras 3 loses others when it loads an .h5 file")
+    }
+
+    /// A layer that works along the last axes, made to work along others.
+    static func along(_ axes: [Int], _ layer: any Layer) -> [LayerPart] {
+        guard axes != [-1], !axes.isEmpty else { return [LayerPart(layer)] }
+        var back = LayerPart("back", AxesLast(axes, isInverse: true))
+        back.keepsMask = true
+        return LayerPart.chain([LayerPart("last", AxesLast(axes)), LayerPart("", layer), back])
+    }
+
+    /// A layer whose kernel training divides by its largest singular value.
+    private static func spectralNormalization(_ settings: inout LayerSettings) -> [LayerPart] {
+        settings.know(["layer"])
+        _ = settings.integer("power_iterations", default: 1)
+        if settings.isStrict { settings.fail("kernels are not normalised in training here; use the layer itself") }
+        guard let wrapped = WrappedLayer("layer", of: &settings) else { return [] }
+        var inner = wrapped.settings(in: settings), parts = parts(wrapped.className, &inner)
+        settings.absorb(inner, "\(wrapped.className) inside")
+        settings.write(wrapped.json(inner.written, asClass: inner.writtenClass), to: "layer")
+        guard let index = parts.firstIndex(where: { !($0.layer is AxesLast) }) else { return [] }
+        parts[index].layer = SpectralNormalization(parts[index].layer)
+        return parts
     }
 
     /// One number for all channels, or one for each.
@@ -63,30 +125,40 @@ extension LayerCatalog {
         return [LayerPart(ChannelScaling(scale: spread(scale), offset: spread(offset)))]
     }
 
-    /// (x − mean) / max(√variance, 1e-7), the numbers being options or, once adapted to data, weights.
-    ///
-    /// Adapted, it is a batch normalisation whose 1e-14 under the root has the effect of that maximum, and it is
-    /// written down as one.
+    /// (x − mean) / max(√variance, 1e-7), or that inverted, the numbers being options or, once adapted to data, weights.
     private static func normalization(_ settings: inout LayerSettings) -> [LayerPart] {
-        settings.know(["mean", "variance"])
-        settings.require("invert", false)
-        let isGiven = settings.options["mean"]?.isNull == false
-        guard isGiven else {
-            let axis = singleAxis(&settings)
+        let isInverse = settings.bool("invert", default: false)
+        settings.know(["mean", "variance", "axis"])
+        let isWhole = settings.options["axis"]?.isNull == true
+        let axes = isWhole ? [] : settings.integers("axis", default: [-1])
+        if let axis = settings.options["axis"] { settings.write(axis, to: "axis") }
+        refuseSeveralAxes(axes, &settings)
+        guard settings.options["mean"]?.isNull == false else { return adapted(&settings, axes, isInverse: isInverse) }
+        let mean = settings.array("mean"), variance = settings.array("variance")
+        guard mean.shape == variance.shape, mean.shape.count <= axes.count else {
+            settings.fail(
+                "has means of shape \(mean.shape) and variances of shape \(variance.shape) for the axes \(axes)")
+            return []
+        }
+        let deviation = variance.values.map { max($0.squareRoot(), 1e-7) }
+        let scale = isInverse ? deviation : deviation.map { 1 / $0 }
+        let offset = isInverse ? mean.values : zip(mean.values, deviation).map { -$0 / $1 }
+        guard !mean.shape.isEmpty else { return [LayerPart(Rescaling(scale: scale[0], offset: offset[0]))] }
+        return along(axes, ChannelScaling(scale: scale, offset: offset, shape: Shape(mean.shape)))
+    }
+
+    /// Adapted along one axis, it is a batch normalisation whose 1e-14 under the root has the effect of that maximum, and
+    /// it is written down as one; a student learns its numbers.
+    private static func adapted(_ settings: inout LayerSettings, _ axes: [Int], isInverse: Bool) -> [LayerPart] {
+        guard axes.count != 1 || isInverse else {
+            if axes != [-1] { settings.write(.integer(axes[0]), to: "axis") } else { settings.remove("axis") }
             settings.write(asClass: "BatchNormalization")
             for (option, value) in [("epsilon", 1e-14), ("center", false), ("scale", false)] as [(String, JSON)] {
                 settings.write(value, to: option)
             }
-            return along(axis, BatchNormalization(epsilon: 1e-14, center: false, scale: false))
+            return along(axes, BatchNormalization(epsilon: 1e-14, center: false, scale: false))
         }
-        let mean = settings.numbers("mean"), variance = settings.numbers("variance")
-        let axes = settings.options["axis"]?.isNull == true ? [-1] : settings.integers("axis", default: [-1])
-        if let axis = settings.options["axis"] { settings.write(axis, to: "axis") }
-        guard axes == [-1], mean.count == variance.count else {
-            settings.fail("only a normalisation of the last axis is supported")
-            return []
-        }
-        let scale = variance.map { 1 / max($0.squareRoot(), 1e-7) }
-        return scaling(&settings, scale, zip(mean, scale).map { -$0 * $1 })
+        if settings.isStrict { settings.fail("has 'invert', but no 'mean' and 'variance'") }
+        return along(axes, AdaptedNormalization(axisCount: axes.count, isInverse: isInverse))
     }
 }

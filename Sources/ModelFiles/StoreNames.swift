@@ -36,7 +36,9 @@ struct StoreNames {
         case "SpectralNormalization": return inner("layer") + [""]
         case "MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention":
             return ["query_dense", "key_dense", "value_dense", "output_dense"]
-        default: return [""]
+        default:
+            // An activation may be a layer, with weights of its own.
+            return options["activation"]?["config"]?.object == nil ? [""] : ["", "activation"]
         }
     }
 
@@ -49,6 +51,10 @@ struct StoreNames {
     ) -> [(part: String, slots: [WeightSlot])] {
         let parts = parts(of: className, options), slots = slots.inPartOrder
         guard parts.count > 1 else { return [(parts.first ?? "", slots)] }
+        guard parts != ["", "activation"] else {
+            let isOfActivation = { (slot: WeightSlot) in slot.entry.layer.hasPrefix("\(slot.layer.name)/activation") }
+            return [("", slots.filter { !isOfActivation($0) }), ("activation", slots.filter(isOfActivation))]
+        }
         let owners = slots.reduce(into: [String]()) { if $0.last != $1.entry.layer { $0.append($1.entry.layer) } }
         guard owners.count != parts.count else {
             return zip(parts, owners).map { part, owner in (part, slots.filter { $0.entry.layer == owner }) }

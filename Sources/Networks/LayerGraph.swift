@@ -50,6 +50,8 @@ public struct LayerGraph: Sendable {
         case byLayer
         /// The first input's goes on as it is (Keras 3's TimeDistributed).
         case kept
+        /// That of a value goes on, where the layer reads something made of it.
+        case of(Value)
         /// Nothing goes on.
         case dropped
     }
@@ -85,6 +87,9 @@ public struct LayerGraph: Sendable {
 
     /// The shape of one example of `value`.
     public func shape(of value: Value) -> Shape { shapes[value.index] }
+
+    /// Whether `value` carries a mask.
+    public func isMasked(_ value: Value) -> Bool { masks[value.index] != nil }
 
     public mutating func addInput(_ shape: Shape) -> Value {
         precondition(nodes.isEmpty, "inputs come before layers")
@@ -160,6 +165,7 @@ public struct LayerGraph: Sendable {
         switch (passing, plan.mask) {
         case (.dropped, _): return (nil, nil, 0)
         case (.kept, _): return (first, nil, 0)
+        case (.of(let value), _): return (masks[value.index], nil, 0)
         case (.byLayer, .computed): return (.node(node), .layer, stepAxes + plan.maskAxes)
         case (.byLayer, .none):
             guard stepAxes > 0, first != nil else { return (nil, nil, 0) }

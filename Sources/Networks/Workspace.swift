@@ -293,6 +293,9 @@ public struct BackwardPass {
     /// Where the gradient of an input goes, to be overwritten; nil if nobody needs it.
     public func inputGradient(_ position: Int = 0) -> Tensor? { inputGradients[position].map(forward.perStep) }
 
+    /// The number of the layer's parameters.
+    var parameterCount: Int { parameterGradients.count }
+
     /// Where the gradient of a parameter goes, to be overwritten. A statistic's place takes its batch value.
     public func parameterGradient(_ position: Int) -> Tensor { parameterGradients[position] }
 }

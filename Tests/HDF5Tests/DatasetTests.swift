@@ -88,6 +88,40 @@ import Testing
             error?.description == "could not read '/little/float32' in 't.h5': expected whole numbers, found float32")
     }
 
+    @Test(arguments: ["filters.h5", "filters-latest.h5"])
+    func readsWhatEveryFilterOfH5pyMade(name: String) throws {
+        let file = try HDF5File(opening: fixture(name))
+        let expected = [
+            "rough": try file.root.dataset("rough").read(as: Float.self),
+            "smooth": try file.root.dataset("smooth").read(as: Float.self),
+        ]
+        let names = try file.root.names().filter { $0.contains(", ") }
+        #expect(names.count == 19)
+        for name in names {
+            let numbers = try file.root.dataset(name).read(as: Float.self)
+            #expect(numbers == expected[String(name.prefix { $0 != "," })], "\(name)")
+        }
+    }
+
+    @Test func refusesDamagedLZF() throws {
+        let file = try HDF5File(bytes: fixtureBytes("filters.h5"), name: "f.h5")
+        let dataset = try file.root.dataset("damaged")
+        let error = failure { () throws(HDF5Error) in _ = try dataset.read(as: Float.self) }
+        #expect(error?.kind == .damaged)
+        #expect(error?.description.hasPrefix("could not read '/damaged' in 'f.h5'") == true)
+    }
+
+    @Test func takesOpaqueNumbersForBrainFloatsWhereAsked() throws {
+        let file = try HDF5File(opening: fixture("types.h5"))
+        let dataset = try file.root.dataset("opaque").takingOpaqueForBFloat16()
+        #expect(dataset.type == .bfloat16)
+        // "ab" and "cd", the upper halves of float32.
+        #expect(
+            try dataset.read(as: Float.self)
+                == [Float(bitPattern: 0x6261_0000), Float(bitPattern: 0x6463_0000)])
+        #expect(try file.root.dataset("little/float32").takingOpaqueForBFloat16().type == .float32)
+    }
+
     @Test(arguments: ["layouts.h5", "latest.h5", "userblock.h5"])
     func readsEveryLayoutWholeAndByRows(name: String) throws {
         let file = try HDF5File(opening: fixture(name))

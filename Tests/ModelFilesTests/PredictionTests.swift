@@ -1,4 +1,5 @@
 import Foundation
+import HDF5
 import ModelFiles
 import Networks
 import Testing
@@ -46,5 +47,24 @@ import Testing
                 reloaded.predict(examples.inputs).map { $0.map(\.bitPattern) }
                     == network.predict(examples.inputs).map { $0.map(\.bitPattern) })
         }
+    }
+}
+
+/// Models that `Tools/reference/storage_fixtures.py` wrote, their numbers stored in unusual ways.
+@Suite struct StorageTests {
+    @Test(arguments: [
+        "bfloat16.h5", "mixed-bfloat16.h5", "float16.h5", "float64.h5", "big-endian.h5", "big-endian-float64.h5",
+        "lzf.h5",
+    ])
+    func readsTheNumbersThatKerasHad(name: String) throws {
+        let path = fixture("storage/\(name)")
+        let expected = try HDF5File(opening: path).root.dataset("weights").read(as: Float.self)
+        let (_, network) = try KerasFile(opening: path).network()
+        let found = network.weights.tensor.values
+        // Each parameter begins at a multiple of 16 numbers.
+        let numbers = network.graph.layout.entries.flatMap { entry in
+            found[entry.offset..<(entry.offset + entry.spec.shape.elementCount)]
+        }
+        #expect(numbers == expected)
     }
 }

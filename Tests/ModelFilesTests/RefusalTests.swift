@@ -17,21 +17,49 @@ import Testing
 
     private static let savingAdvice =
         "In Keras, load or build the model and write it with model.save('model.h5'), which keeps architecture and weights"
+    private static let lambdaAdvice =
+        "Lambda layers hold Python code, which is never run. Replace it by built-in layers, such as Rescaling, "
+        + "Activation or Add, and save the model again"
     private static let trainingAdvice =
         "Such a model predicts nothing; it was probably saved after its training had diverged"
 
     @Test(arguments: [
-        ("conv3d.h5", "'conv3d.h5': layer 'conv' (Conv3D): layers of this class are not supported"),
+        (
+            "conv3d.h5",
+            """
+            'conv3d.h5': layer 'conv' (Conv3D): works on volumes; only vectors, sequences and pictures are computed \
+            here. Build the model from layers of one and two dimensions
+            """
+        ),
         (
             "custom-activation.h5",
             "'custom-activation.h5': layer 'hidden' (Dense): the activation 'Fixtures>wobble' is not supported"
         ),
         (
             "custom-layer.h5",
-            "'custom-layer.h5': layer 'shift' (Fixtures>Shift): layers of this class are not supported"
+            """
+            'custom-layer.h5': layer 'shift' (Fixtures>Shift): a class of someone's own, whose Python code is never \
+            run. Build the model from Keras's own layers and save it again
+            """
         ),
-        ("lambda.h5", "'lambda.h5': layer 'twice' (Lambda): Lambda layers hold Python code, which is never run"),
-        ("lambda-k2.h5", "'lambda-k2.h5': layer 'twice' (Lambda): Lambda layers hold Python code, which is never run"),
+        (
+            "hashing.h5",
+            """
+            'hashing.h5': layer 'hash' (Hashing): works on text or on tables, which networks here do \
+            not read. Apply it to the data, and save the model without it
+            """
+        ),
+        (
+            "quantized.h5",
+            """
+            'quantized.h5': 2 problems: layer 'hidden' (Dense): is quantized (Int8QuantizationConfig), and only \
+            floating-point weights are read. Save the model before model.quantize; layer 'output' (Dense): is \
+            quantized (Int8QuantizationConfig), and only floating-point weights are read. Save the model before \
+            model.quantize
+            """
+        ),
+        ("lambda.h5", "'lambda.h5': layer 'twice' (Lambda): \(lambdaAdvice)"),
+        ("lambda-k2.h5", "'lambda-k2.h5': layer 'twice' (Lambda): \(lambdaAdvice)"),
         (
             "unknown-activation.h5",
             "'unknown-activation.h5': layer 'hidden' (Dense): the activation 'wobble' is not supported"

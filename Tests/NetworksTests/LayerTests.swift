@@ -54,6 +54,12 @@ import Testing
             TransposedConvolution2D(
                 filters: 2, kernelSize: (2, 1), strides: (3, 2), useBias: false, activation: Activation(.tanh)),
             inputs: [[3, 2, 2]])
+        try expectLayerContract(
+            TransposedConvolution2D(filters: 2, kernelSize: (3, 2), dilation: (2, 3)), inputs: [[3, 4, 2]])
+        try expectLayerContract(
+            TransposedConvolution2D(
+                filters: 2, kernelSize: (3, 3), strides: (3, 2), padding: .same, outputPadding: (2, 0)),
+            inputs: [[3, 2, 2]])
     }
 
     @Test func layersInOneRowKeepTheContract() throws {
@@ -63,10 +69,24 @@ import Testing
         try expectLayerContract(OneRow(UpSampling2D(rows: 1, columns: 3)), inputs: [[4, 2]])
     }
 
-    @Test func axisSwapKeepsTheContract() throws {
-        try expectLayerContract(AxisSwap(1), inputs: [[3, 4, 2]])
-        try expectLayerContract(AxisSwap(-2), inputs: [[3, 4]])
-        try expectLayerContract(AxisSwap(2), inputs: [[3, 4]])
+    @Test(arguments: [[1], [-2], [2], [1, 3], [-1, 1], [3, 1, 2]], [false, true])
+    func axesLastKeepsTheContract(axes: [Int], isInverse: Bool) throws {
+        try expectLayerContract(AxesLast(axes, isInverse: isInverse), inputs: [[3, 4, 2]])
+    }
+
+    @Test func axesComeBackWhereTheyWere() throws {
+        var graph = LayerGraph()
+        let input = graph.addInput([2, 3, 4, 5])
+        let moved = try graph.add("last", AxesLast([3, 1]), to: [input])
+        #expect(graph.shape(of: moved) == [3, 5, 2, 4])
+        let back = try graph.add("back", AxesLast([3, 1], isInverse: true), to: [moved])
+        #expect(graph.shape(of: back) == [2, 3, 4, 5])
+        graph.finish(outputs: [back], logits: back, head: .none)
+        let workspace = Workspace(graph, batchSize: 2, mode: .inference)
+        let numbers = (0..<240).map { Float($0) }
+        workspace.input(0, count: 2).copy(from: numbers)
+        workspace.forward(weights: ParameterVector(zeros: graph.layout).tensor, count: 2)
+        #expect(workspace.value(back, count: 2).values == numbers)
     }
 
     @Test func channelScalingKeepsTheContract() throws {
@@ -82,6 +102,8 @@ import Testing
             try expectLayerContract(GlobalPooling(kind), inputs: [[3, 4, 2]], step: 1e-3)
             try expectLayerContract(GlobalPooling(kind, keepDimensions: true), inputs: [[5, 2]], step: 1e-3)
         }
+        try expectLayerContract(AdaptiveMaxPooling2D(height: 2, width: 3), inputs: [[3, 7, 2]], step: 1e-3)
+        try expectLayerContract(OneRow(AdaptiveMaxPooling2D(height: 1, width: 3)), inputs: [[5, 2]], step: 1e-3)
         try expectLayerContract(GlobalPooling(.average), inputs: [[5, 2]], padding: [3, 5, 1])
     }
 
@@ -90,11 +112,84 @@ import Testing
         try expectLayerContract(LayerNormalization(center: false, scale: false), inputs: [[6]])
         try expectLayerContract(BatchNormalization(), inputs: [[4, 3]])
         try expectLayerContract(BatchNormalization(center: false, scale: false), inputs: [[3, 3, 2]])
+        try expectLayerContract(BatchNormalization(), inputs: [[4, 3]], padding: [3, 4, 1])
+        try expectLayerContract(BatchNormalization(countsPadding: true), inputs: [[4, 3]], padding: [3, 4, 1])
+        try expectLayerContract(LayerNormalization(axisCount: 2), inputs: [[2, 3, 4]])
+        try expectLayerContract(GroupNormalization(groups: 2), inputs: [[3, 6]])
+        try expectLayerContract(GroupNormalization(groups: -1, center: false, scale: false), inputs: [[4, 2, 3]])
         try expectLayerContract(Rescaling(scale: 0.5, offset: -1), inputs: [[4]])
+        try expectLayerContract(
+            ChannelScaling(scale: [2, -1, 0.5, 3], offset: [0, 1, 2, 3], shape: [2, 2]), inputs: [[3, 2, 2]])
+    }
+
+    /// Three examples of four frames, of which 3, 4 and 1 are real.
+    @Test(arguments: [(false, 8), (true, 12)])
+    func batchStatisticsAreThoseOfRealFrames(countsPadding: Bool, frames: Int) throws {
+        let probe = try LayerProbe(
+            BatchNormalization(countsPadding: countsPadding), inputs: [[4, 2]], masked: true)
+        let workspace = probe.workspace(count: 3, mode: .training)
+        let gradient = probe.gradient(workspace, count: 3, padding: [3, 4, 1])
+        probe.fillInputs(of: workspace, count: 3, padding: [3, 4, 1])
+        let input = workspace.input(0, count: 3).values
+        for channel in 0..<2 {
+            // Masking makes padding zeros.
+            let real = stride(from: channel, to: 24, by: 2).map { input[$0] }.filter { $0 != -9 }.map(Double.init)
+            let mean = real.reduce(0, +) / Double(frames)
+            let squares = real.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            let variance = (squares + Double(frames - real.count) * mean * mean) / Double(frames)
+            for (name, expected) in [("moving_mean", mean), ("moving_variance", variance)] {
+                let entry = try #require(probe.graph.layout.entry("layer", name))
+                #expect(abs(Double(gradient[entry.offset + channel]) - expected) < 1e-5, "\(name) \(channel)")
+            }
+        }
+    }
+
+    @Test(arguments: [RowLength.rootMeanSquare, .deviation, .length])
+    func rowScalingKeepsTheContract(length: RowLength) throws {
+        try expectLayerContract(RowScaling(length, epsilon: 1e-3, factors: "scale"), inputs: [[3, 5]])
+        try expectLayerContract(RowScaling(length, axisCount: 2, epsilon: 1e-3), inputs: [[2, 3, 2]])
+        // The whole row below the floor.
+        try expectLayerContract(RowScaling(length, epsilon: 100), inputs: [[4]])
+    }
+
+    @Test func categoriesKeepTheContract() throws {
+        try expectLayerContract(Discretization(boundaries: [-0.6, 0.1]), inputs: [[5]], step: 1e-5)
+        for mode in CategoryEncoding.Mode.allCases {
+            try expectLayerContract(CategoryEncoding(count: 2, mode: mode), inputs: [[3]], step: 1e-5)
+        }
+    }
+
+    @Test func adaptedNormalizationKeepsTheContract() throws {
+        try expectLayerContract(AdaptedNormalization(axisCount: 2), inputs: [[2, 3, 2]])
+        try expectLayerContract(AdaptedNormalization(axisCount: 0, isInverse: true), inputs: [[2, 3]])
+        try expectLayerContract(SpectralNormalization(Dense(units: 3)), inputs: [[4]])
+    }
+
+    @Test(arguments: Interpolation.allCases, [false, true])
+    func resizingKeepsTheContract(interpolation: Interpolation, antialias: Bool) throws {
+        for (height, width) in [(3, 7), (9, 2)] {
+            try expectLayerContract(
+                Resampling2D(.resize(height: height, width: width, interpolation, antialias: antialias, .stretch)),
+                inputs: [[5, 4, 2]])
+        }
+    }
+
+    @Test(
+        arguments: [
+            .resize(height: 4, width: 4, .bilinear, antialias: false, .crop),
+            .resize(height: 4, width: 4, .bilinear, antialias: false, .pad(0.5)),
+            .scale(rows: 2, columns: 3, .bicubic), .crop(height: 2, width: 3), .crop(height: 6, width: 3),
+            .adaptiveAverage(height: 2, width: 3),
+        ] as [Resampling2D.Rule])
+    func resamplingKeepsTheContract(rule: Resampling2D.Rule) throws {
+        try expectLayerContract(Resampling2D(rule), inputs: [[3, 7, 2]])
     }
 
     @Test func activationLayersKeepTheContract() throws {
         try expectLayerContract(Softmax(), inputs: [[2, 5]])
+        try expectLayerContract(Softmax(axisCount: 2), inputs: [[3, 2, 4]])
+        try expectLayerContract(Sparsemax(), inputs: [[3, 4]], step: 1e-3)
+        try expectLayerContract(GatedLinearUnit(), inputs: [[3, 4]])
         try expectLayerContract(LogSoftmax(), inputs: [[2, 5]])
         try expectLayerContract(Rectify(Rectifier(negativeSlope: 0.3)), inputs: [[9]], step: 1e-3)
         try expectLayerContract(
@@ -104,10 +199,13 @@ import Testing
 
     @Test func regularizationKeepsTheContract() throws {
         try expectLayerContract(Dropout(rate: 0.4), inputs: [[11]])
-        try expectLayerContract(Dropout(rate: 0.4, isSpatial: true), inputs: [[4, 5]])
+        try expectLayerContract(Dropout(rate: 0.4, groups: .channels), inputs: [[4, 5]])
         try expectLayerContract(GaussianNoise(deviation: 0.1), inputs: [[5]])
         try expectLayerContract(GaussianDropout(rate: 0.3), inputs: [[5]])
         try expectLayerContract(AlphaDropout(rate: 0.3), inputs: [[5]])
+        try expectLayerContract(Dropout(rate: 0.4, groups: .shape([nil, 1, nil])), inputs: [[4, 5]])
+        try expectLayerContract(Dropout(rate: 0.4, groups: .shape([1, nil, 1])), inputs: [[4, 5]])
+        try expectLayerContract(AlphaDropout(rate: 0.3, groups: .shape([nil, nil, 1])), inputs: [[4, 3]])
     }
 
     @Test func reshapingKeepsTheContract() throws {

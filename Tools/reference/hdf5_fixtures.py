@@ -98,6 +98,31 @@ def write_layouts(path, **how):
             file.attrs[f"attribute {index}"] = index
 
 
+def write_filters(path, **how):
+    """Every filter that h5py has, alone and with others, on numbers that repeat and numbers that do not."""
+    rough = np.random.default_rng(1).standard_normal((9, 40)).astype("f4")
+    smooth = np.repeat(np.arange(6, dtype="f4"), 60).reshape(9, 40)
+    filters = {
+        "shuffle": {"shuffle": True},
+        "fletcher32": {"fletcher32": True},
+        "gzip": {"compression": "gzip"},
+        "gzip shuffle": {"compression": "gzip", "shuffle": True},
+        "lzf": {"compression": "lzf"},
+        "lzf shuffle": {"compression": "lzf", "shuffle": True},
+        "lzf shuffle fletcher32": {"compression": "lzf", "shuffle": True, "fletcher32": True},
+    }
+    with h5py.File(path, "w", **how) as file:
+        file["rough"], file["smooth"] = rough, smooth
+        for name, options in filters.items():
+            for kind, data in (("rough", rough), ("smooth", smooth)):
+                file.create_dataset(f"{kind}, {name}", data=data, chunks=(4, 40), **options)
+        for code in ("<f2", ">f2", ">f4", "<f8", ">f8"):
+            name, data = f"smooth, {np.dtype(code).str}", smooth.astype(code)
+            file.create_dataset(name, data=data, chunks=(4, 40), compression="lzf")
+        damaged = file.create_dataset("damaged", data=smooth, chunks=(9, 40), compression="lzf")
+        damaged.id.write_direct_chunk((0, 0), bytes([0xFF, 0xFF, 0xFF, 0xFF]))
+
+
 def write_hostile(path):
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         file["data"] = np.arange(4, dtype="f4")
@@ -132,4 +157,6 @@ if __name__ == "__main__":
     write_layouts(folder / "layouts.h5")
     write_layouts(folder / "latest.h5", libver=("v110", "v110"))
     write_layouts(folder / "userblock.h5", userblock_size=1024)
+    write_filters(folder / "filters.h5", libver="earliest")
+    write_filters(folder / "filters-latest.h5", libver=("v110", "v110"), userblock_size=512)
     write_hostile(folder / "hostile.h5")

@@ -14,6 +14,7 @@ import tf_keras
 from fixture_files import write_all
 from fixture_models import FIXTURES
 from refused_fixtures import write_refused
+import shaping_models  # noqa: F401  registers its models
 
 assert tf_keras.__version__.startswith("2"), f"Keras 2 is needed, found {tf_keras.__version__}"
 

@@ -14,6 +14,7 @@ import keras
 from fixture_files import write_all
 from fixture_models import FIXTURES
 from refused_fixtures import write_refused
+import shaping_models  # noqa: F401  registers its models
 
 assert keras.__version__.startswith("3"), f"Keras 3 is needed, found {keras.__version__}"
 

@@ -102,6 +102,21 @@ def conv3d(keras, path):
     save(keras, path, keras.layers.Conv3D(2, 2, name="conv"), shape=(3, 3, 3, 1))
 
 
+@refused("quantized.h5", "Layer `hidden` was quantized to 8 bits.")
+def quantized(keras, path):
+    layers = keras.layers
+    model = sequential(keras, (4,), layers.Dense(3, name="hidden"), layers.Dense(2, name="output"))
+    randomize(model, seed(path.name))
+    model.quantize("int8")
+    model.save(path)
+
+
+@refused("hashing.h5", "Hashing, which belongs to the data.")
+def hashing(keras, path):
+    input = keras.Input((4,), dtype="int32", name="input")
+    keras.Model(input, keras.layers.Hashing(3, name="hash")(input), name="model").save(path)
+
+
 @refused("custom-layer.h5", "A layer of the user's own, registered as `Fixtures>Shift`.")
 def custom_layer(keras, path):
     class Shift(keras.layers.Layer):

@@ -12,9 +12,10 @@
 // are differentiated from y, so that their input need not be kept.
 enum {
     CV_LINEAR = 0, CV_RELU, CV_TANH, CV_SIGMOID, CV_ELU, CV_SELU, CV_SOFTPLUS, CV_SOFTSIGN, CV_EXPONENTIAL,
-    CV_HARD_SIGMOID, CV_HARD_SIGMOID_K2, CV_RELU6, CV_LEAKY_RELU, CV_HARD_TANH,
+    CV_HARD_SIGMOID, CV_HARD_SIGMOID_K2, CV_RELU6, CV_LEAKY_RELU, CV_HARD_TANH, CV_SOFT_SHRINK, CV_HARD_SHRINK,
+    CV_SPARSE_PLUS, CV_SPARSE_SIGMOID,
     CV_FROM_INPUT = 64,
-    CV_GELU = CV_FROM_INPUT, CV_SILU, CV_MISH, CV_HARD_SILU, CV_LOG_SIGMOID, CV_SQUAREPLUS, CV_GELU_TANH,
+    CV_GELU = CV_FROM_INPUT, CV_SILU, CV_MISH, CV_HARD_SILU, CV_LOG_SIGMOID, CV_SQUAREPLUS, CV_GELU_TANH, CV_TANH_SHRINK,
 };
 
 // y = f(x). `slope` is the negative slope of CV_LEAKY_RELU and the alpha of CV_ELU.
@@ -23,10 +24,20 @@ void cv_activate(int32_t kind, float slope, ptrdiff_t count, const float *x, flo
 void cv_activate_gradient(int32_t kind, float slope, ptrdiff_t count, const float *value, const float *dy, float *dx);
 // y[r, c] = f(y[r, c] + bias[c]); bias may be null.
 void cv_bias_activate(int32_t kind, float slope, ptrdiff_t rows, ptrdiff_t columns, const float *bias, float *y);
-// Keras's ReLU layer: max_value if x >= max_value, x if x >= threshold, else negative_slope * (x - threshold).
+// Keras's ReLU layer: min(x, max_value) if x > threshold, else negative_slope * (x - threshold).
 void cv_relu_layer(float max_value, float negative_slope, float threshold, ptrdiff_t count, const float *x, float *y);
 void cv_relu_layer_gradient(float max_value, float negative_slope, float threshold, ptrdiff_t count, const float *x,
                             const float *dy, float *dx);
+
+// y = a sigmoid(b) of each row of x, whose first half is a and whose second half is b; `columns` are those of y.
+void cv_glu(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *y);
+void cv_glu_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *dy, float *dx);
+// Keras's sparsemax of each row. With the k numbers of the support sorted down, y = max(x - t, 0) where
+// t = (the sum of their partial sums - 1) / k: Keras 3 adds up all partial sums where the paper has the last alone.
+void cv_sparsemax(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *y);
+// dx of the same; must not be dy.
+void cv_sparsemax_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *y, const float *dy,
+                           float *dx);
 
 // y = softmax(x / temperature) over each row.
 void cv_softmax(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *x, float *y);
@@ -80,13 +91,34 @@ void cv_layer_norm(ptrdiff_t rows, ptrdiff_t columns, float epsilon, const float
 void cv_layer_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *gamma, const float *mean,
                             const float *inverse, const float *dy, float *dx, float *dgamma, float *dbeta);
 
-// Mean and biased variance of each column, in two passes.
-void cv_column_moments(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *mean, float *variance);
+// What divides each row: see cv_length_norm.
+enum { CV_ROOT_MEAN_SQUARE = 0, CV_DEVIATION, CV_LENGTH };
+// y = x · s · gamma with s of each row: 1 / sqrt(mean x² + epsilon), 1 / sqrt(variance + epsilon), or
+// 1 / sqrt(max(Σ x², epsilon)). gamma may be null.
+void cv_length_norm(int32_t kind, ptrdiff_t rows, ptrdiff_t columns, float epsilon, const float *x, const float *gamma,
+                    float *y);
+// dgamma is overwritten (null to skip); dx may be null, and may be dy.
+void cv_length_norm_gradient(int32_t kind, ptrdiff_t rows, ptrdiff_t columns, float epsilon, const float *x,
+                             const float *gamma, const float *dy, float *dx, float *dgamma);
+
+// Group normalisation of (positions, groups · size) for each example: the moments of each group over all positions.
+// mean and inverse have a number for each group of each example; gamma and beta, for each channel, may be null.
+void cv_group_norm(ptrdiff_t examples, ptrdiff_t positions, ptrdiff_t groups, ptrdiff_t size, float epsilon,
+                   const float *x, const float *gamma, const float *beta, float *y, float *mean, float *inverse);
+// dgamma and dbeta are overwritten (null to skip); dx may be null.
+void cv_group_norm_gradient(ptrdiff_t examples, ptrdiff_t positions, ptrdiff_t groups, ptrdiff_t size, const float *x,
+                            const float *gamma, const float *mean, const float *inverse, const float *dy, float *dx,
+                            float *dgamma, float *dbeta);
+
+// Mean and biased variance of each column, in two passes, over the rows whose weight is not 0 (all, if null).
+void cv_column_moments(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *weight, float *mean,
+                       float *variance);
 // dx = gamma·inverse·(dy - sum_dy/n - (x - mean)·inverse²·sum_dy_xc/n), columnwise; the sums are per column,
-// sum_dy_xc = Σ dy (x - mean).
-void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *mean, const float *scale,
-                            const float *inverse, const float *sum_dy, const float *sum_dy_xc, const float *dy,
-                            float *dx);
+// sum_dy_xc = Σ dy (x - mean). Only the n rows whose weight is not 0 (all, if null) have a part in the moments, and so
+// only they have the last two terms.
+void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *weight, const float *mean,
+                            const float *scale, const float *inverse, const float *sum_dy, const float *sum_dy_xc,
+                            const float *dy, float *dx);
 // sum_dy_xc[c] = Σ_r dy[r, c] (x[r, c] - mean[c])
 void cv_column_dots_centered(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *mean, const float *dy,
                              float *sums);
@@ -144,6 +176,16 @@ void cv_gru_candidate_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t a, int32_t g
 // dreset = gradient at r∘previous: fills dx's r block, adds dreset∘r to carry.
 void cv_gru_reset_gradient(ptrdiff_t rows, ptrdiff_t u, int32_t g, const float *mask, const float *x,
                            const float *previous, const float *dreset, float *dx, float *carry);
+
+// Sums of neighbours along one axis of (outer, inputs, inner): output o of `outputs` is the sum of weight[o, t] times
+// input first[o] + t over `taps`; inputs whose weight is 0 are not read.
+void cv_resample(ptrdiff_t outer, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t inner, ptrdiff_t taps,
+                 const ptrdiff_t *first, const float *weight, const float *x, float *y);
+// dx, overwritten: what cv_resample read, added up.
+void cv_resample_gradient(ptrdiff_t outer, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t inner, ptrdiff_t taps,
+                          const ptrdiff_t *first, const float *weight, const float *dy, float *dx);
+// (outer, a, b, inner) to (outer, b, a, inner).
+void cv_swap_axes(ptrdiff_t outer, ptrdiff_t a, ptrdiff_t b, ptrdiff_t inner, const float *x, float *y);
 
 // Optimizers. `rate` already contains bias correction where the rule has one.
 void cv_sgd(ptrdiff_t count, float rate, float momentum, int32_t nesterov, float decay, const float *g, float *w,

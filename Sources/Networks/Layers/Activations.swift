@@ -88,28 +88,68 @@ public struct PReLU: Layer {
     }
 }
 
-/// Softmax over one axis.
+/// Softmax over the last axis, or the last ones together.
 ///
 ///     y = eˣ / Σ eˣ,  dx = y (dy − y·dy)
 public struct Softmax: Layer {
-    /// Counted from the end when negative; the axis of examples is 0, as in Keras.
-    public let axis: Int
+    public let axisCount: Int
 
-    public init(axis: Int = -1) { self.axis = axis }
+    public init(axisCount: Int = 1) { self.axisCount = axisCount }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         let plan = try elementwisePlan(inputs)
-        guard axis == -1 || axis == inputs[0].rank else {
-            throw ShapeError("takes the softmax over axis \(axis) of \(inputs[0]); only the last axis is supported")
+        guard inputs[0].rank >= axisCount else {
+            throw ShapeError("takes the softmax over \(axisCount) axes, which its input \(inputs[0]) does not have")
         }
         return plan
     }
 
-    public func forward(_ pass: ForwardPass) { softmax(pass.input(), into: pass.output) }
+    public func forward(_ pass: ForwardPass) {
+        softmax(pass.input().joining(last: axisCount), into: pass.output)
+    }
 
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
-        softmaxGradient(pass.output, outputGradient: pass.outputGradient, into: dx)
+        softmaxGradient(pass.output.joining(last: axisCount), outputGradient: pass.outputGradient, into: dx)
+    }
+}
+
+/// Keras 3's sparsemax over the last axis (after Martins and Astudillo, 2016), which leaves few numbers above 0.
+public struct Sparsemax: Layer {
+    public init() {}
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        let plan = try elementwisePlan(inputs)
+        guard inputs[0].channels > 0 else { throw ShapeError("has no channels to choose from") }
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) { sparsemax(pass.input(), into: pass.output) }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        sparsemaxGradient(pass.input(), pass.output, outputGradient: pass.outputGradient, into: dx)
+    }
+}
+
+/// The gated linear unit (Dauphin et al., 2017): half as many channels, y = a · sigmoid(b) for x = (a, b).
+public struct GatedLinearUnit: Layer {
+    public init() {}
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        var plan = try elementwisePlan(inputs)
+        guard inputs[0].rank > 0, inputs[0].channels % 2 == 0 else {
+            throw ShapeError("gates one half of its channels by the other, and has \(inputs[0].channels)")
+        }
+        plan.output = inputs[0].replacingChannels(with: inputs[0].channels / 2)
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) { gateLinearly(pass.input(), into: pass.output) }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        gateLinearlyGradient(pass.input(), outputGradient: pass.outputGradient, into: dx)
     }
 }
 

@@ -1,33 +1,74 @@
 import Kernels
 public import Tensors
 
+/// Which elements share the fate that dropout gives them.
+public enum DropoutGroups: Hashable, Sendable {
+    /// None: each has its own.
+    case elements
+    /// All positions of a channel of the last axis.
+    case channels
+    /// Keras's `noise_shape`, the axis of examples first: along axes of 1 all elements share, nil is the axis itself.
+    case shape([Int?])
+
+    /// What is wrong with them for an input.
+    fileprivate func check(_ input: Shape) throws(ShapeError) {
+        guard case .shape(let axes) = self else { return }
+        let fits = zip(axes.dropFirst(), input.axes).allSatisfy { $0 == nil || $0 == 1 || $0 == $1 }
+        guard axes.count == input.rank + 1, fits, axes[0] == nil || axes[0] == 1 else {
+            let words = axes.map { $0.map(String.init) ?? "null" }.joined(separator: ", ")
+            throw ShapeError("has the noise_shape (\(words)), which cannot be spread over examples of \(input)")
+        }
+    }
+
+    /// x / (1 − rate), or 0 with probability `rate`.
+    fileprivate func dropOut(_ x: Tensor, rate: Float, key: RandomKey, _ kernels: KernelContext, into y: Tensor) {
+        switch self {
+        case .elements: Kernels.dropOut(x, rate: rate, key: key, into: y)
+        case .channels: Kernels.dropOut(x, rate: rate, key: key, group: x.shape.rowCount, into: y)
+        case .shape(let axes):
+            let extents = [x.count] + x.shape.axes
+            let noise = zip(axes, extents).map { $0 ?? $1 }, count = noise.reduce(1, *)
+            kernels.withScratch(count) { factors in
+                factors.fill(with: 1)
+                Kernels.dropOut(factors, rate: rate, key: key, into: factors)
+                for element in 0..<x.elementCount {
+                    var rest = element, place = 0, stride = 1
+                    for axis in extents.indices.reversed() {
+                        place += noise[axis] == 1 ? 0 : rest % extents[axis] * stride
+                        stride *= noise[axis]
+                        rest /= extents[axis]
+                    }
+                    y[element] = x[element] * factors[place]
+                }
+            }
+        }
+    }
+}
+
 /// Sets elements to zero with probability `rate` in training, and scales the rest up; nothing at inference.
 public struct Dropout: Layer {
     public let rate: Float
-    /// Whether whole feature maps are dropped: one decision for all positions of a channel.
-    public let isSpatial: Bool
+    public let groups: DropoutGroups
 
-    public init(rate: Float, isSpatial: Bool = false) {
+    public init(rate: Float, groups: DropoutGroups = .elements) {
         self.rate = rate
-        self.isSpatial = isSpatial
+        self.groups = groups
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         guard rate >= 0, rate < 1 else { throw ShapeError("has a rate of \(rate), expected 0 ≤ rate < 1") }
-        return try elementwisePlan(inputs, sharing: rate == 0 ? .always : .atInference)
+        let plan = try elementwisePlan(inputs, sharing: rate == 0 ? .always : .atInference)
+        try groups.check(inputs[0])
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) {
-        dropOut(
-            pass.input(), rate: rate, key: pass.key, group: isSpatial ? pass.input().shape.rowCount : 1,
-            into: pass.output)
+        groups.dropOut(pass.input(), rate: rate, key: pass.key, pass.kernels, into: pass.output)
     }
 
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
-        dropOut(
-            pass.outputGradient, rate: rate, key: pass.key, group: isSpatial ? pass.input().shape.rowCount : 1,
-            into: dx)
+        groups.dropOut(pass.outputGradient, rate: rate, key: pass.key, pass.kernels, into: dx)
     }
 }
 
@@ -79,11 +120,16 @@ public struct GaussianDropout: Layer {
 ///     y = a (x · kept + α′ · (1 − kept)) + b,  α′ = −1.7580993…,  a = ((1 − r)(1 + r α′²))^−½,  b = −a α′ r
 public struct AlphaDropout: Layer {
     public let rate: Float
+    public let groups: DropoutGroups
 
-    public init(rate: Float) { self.rate = rate }
+    public init(rate: Float, groups: DropoutGroups = .elements) {
+        self.rate = rate
+        self.groups = groups
+    }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         var plan = try elementwisePlan(inputs, sharing: .atInference)
+        try groups.check(inputs[0])
         plan.saved = inputs
         return plan
     }
@@ -94,7 +140,7 @@ public struct AlphaDropout: Layer {
     public func forward(_ pass: ForwardPass) {
         let kept = pass.saved(0), y = pass.output
         kept.fill(with: 1 - rate)
-        dropOut(kept, rate: rate, key: pass.key, into: kept)
+        groups.dropOut(kept, rate: rate, key: pass.key, pass.kernels, into: kept)
         multiplyElements(pass.input(), kept, into: y)
         addScaled(kept, by: -Self.floor, to: y)
         scale(y, by: gain, adding: gain * Self.floor - gain * Self.floor * rate, into: y)

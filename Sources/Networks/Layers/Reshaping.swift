@@ -48,32 +48,39 @@ public struct Permute: Layer {
         return LayerPlan(output: Shape(axes.map { inputs[0][$0 - 1] }))
     }
 
-    public func forward(_ pass: ForwardPass) {
-        let x = pass.input(), y = pass.output
-        eachElement(of: x.shape) { source, target, size in
-            for example in 0..<x.count { y[example * size + target] = x[example * size + source] }
-        }
-    }
+    public func forward(_ pass: ForwardPass) { Self.move(pass.input(), axes, into: pass.output) }
 
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
-        let dy = pass.outputGradient
-        eachElement(of: dx.shape) { source, target, size in
-            for example in 0..<dx.count { dx[example * size + source] = dy[example * size + target] }
-        }
+        Self.move(pass.outputGradient, axes.indices.map { (axes.firstIndex(of: $0 + 1) ?? 0) + 1 }, into: dx)
     }
 
-    private func eachElement(of shape: Shape, _ body: (_ source: Int, _ target: Int, _ size: Int) -> Void) {
-        var strides = [Int](repeating: 1, count: shape.rank)
-        for axis in (0..<shape.rank - 1).reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
-        let output = axes.map { shape[$0 - 1] }, moves = axes.map { strides[$0 - 1] }
-        for target in 0..<shape.elementCount {
+    /// Axis `order[i]` of x becomes axis i of y.
+    private static func move(_ x: Tensor, _ order: [Int], into y: Tensor) {
+        let axes = x.shape.axes, kept = zip(order, 1...).prefix { $0 == $1 }.count
+        guard kept < order.count else { return y.copy(from: x) }
+        let outer = axes.prefix(kept).reduce(x.count, *)
+        // Neighbours that change places with neighbours: all that most networks ask for.
+        if let cut = (kept + 1..<order.count).first(where: { order[$0] == kept + 1 }) {
+            let moved = order.count - cut
+            let end = order[cut...].enumerated().prefix { $0.element == kept + 1 + $0.offset }.count
+            let front = order[kept..<cut].enumerated().prefix { $0.element == kept + 1 + end + $0.offset }.count
+            if front == cut - kept, end == moved || order[(cut + end)...].elementsEqual((cut + end + 1)...order.count) {
+                let a = axes[kept..<(kept + end)].reduce(1, *), b = axes[(kept + end)..<(cut + end)].reduce(1, *)
+                swapAxes(x, outer: outer, a: a, b: b, inner: axes[(cut + end)...].reduce(1, *), into: y)
+                return
+            }
+        }
+        var strides = [Int](repeating: 1, count: axes.count)
+        for axis in (0..<axes.count).reversed().dropFirst() { strides[axis] = strides[axis + 1] * axes[axis + 1] }
+        let size = x.shape.elementCount, output = order.map { axes[$0 - 1] }, moves = order.map { strides[$0 - 1] }
+        for target in 0..<size {
             var rest = target, source = 0
-            for axis in (0..<shape.rank).reversed() {
+            for axis in (0..<axes.count).reversed() {
                 source += rest % output[axis] * moves[axis]
                 rest /= output[axis]
             }
-            body(source, target, shape.elementCount)
+            for example in 0..<x.count { y[example * size + target] = x[example * size + source] }
         }
     }
 }

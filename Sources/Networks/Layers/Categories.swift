@@ -1,0 +1,69 @@
+public import Tensors
+
+/// The number of the bin that each number falls into: Keras's Discretization.
+///
+///     y = how many boundaries are no larger than x
+public struct Discretization: Layer {
+    /// Ascending.
+    public let boundaries: [Float]
+
+    public init(boundaries: [Float]) { self.boundaries = boundaries }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        var plan = try elementwisePlan(inputs)
+        plan.mask = .none
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let x = pass.input(), y = pass.output
+        for element in 0..<x.elementCount {
+            var low = 0, high = boundaries.count
+            while low < high {
+                let middle = (low + high) / 2
+                if boundaries[middle] <= x[element] { low = middle + 1 } else { high = middle }
+            }
+            y[element] = Float(low)
+        }
+    }
+
+    /// A step is flat: nothing is learned through it.
+    public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }
+}
+
+/// Whole numbers as places in a vector: Keras's CategoryEncoding. Numbers that have no place leave no trace.
+public struct CategoryEncoding: Layer {
+    public enum Mode: String, Hashable, Sendable, CaseIterable {
+        /// (k) to (count): 1 at every number that occurs.
+        case multiHot = "multi_hot"
+        /// (k) to (k, count), or (1) to (count): 1 at the number.
+        case oneHot = "one_hot"
+        /// (k) to (count): how often each number occurs.
+        case count
+    }
+
+    public let count: Int
+    public let mode: Mode
+
+    public init(count: Int, mode: Mode = .multiHot) { (self.count, self.mode) = (count, mode) }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        guard inputs.count == 1, inputs[0].rank == 1 else {
+            throw ShapeError("takes one vector of whole numbers, found \(list(inputs))")
+        }
+        let isMatrix = mode == .oneHot && inputs[0].channels != 1
+        return LayerPlan(output: isMatrix ? [inputs[0].channels, count] : [count])
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let x = pass.input(), y = pass.output, width = x.shape.channels
+        y.fill(with: 0)
+        for element in 0..<x.elementCount {
+            guard x[element] > -1, x[element] < Float(count) else { continue }
+            let place = (mode == .oneHot ? element : element / width) * count + Int(x[element])
+            y[place] = mode == .count ? y[place] + 1 : 1
+        }
+    }
+
+    public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }
+}
