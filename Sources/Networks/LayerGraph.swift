@@ -61,6 +61,9 @@ public struct LayerGraph: Sendable {
     /// The shape of one example of `value`.
     public func shape(of value: Value) -> Shape { shapes[value.index] }
 
+    /// Whether some frames of `value` may be padding.
+    public func isMasked(_ value: Value) -> Bool { masks[value.index] != nil }
+
     public mutating func addInput(_ shape: Shape) -> Value {
         precondition(nodes.isEmpty, "inputs come before layers")
         shapes.append(shape)
