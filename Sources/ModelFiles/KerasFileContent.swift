@@ -127,13 +127,13 @@ private struct ConfigurationWriter {
     var json: JSON {
         let architecture = built.architecture
         let inputs = architecture.inputs.indices.map(input)
-        guard !architecture.isChain else {
+        guard !isSequential else {
             return model("Sequential", ["layers": .array(inputs + order.map(layer))])
         }
         return model(
             "Functional",
             [
-                "layers": .array(inputs.map { called($0, []) } + order.map { called(layer($0), nodes($0)) }),
+                "layers": .array(inputs.map { called($0, []) } + order.map(called)),
                 "input_layers": .array(architecture.inputs.map { reference(Architecture.Source($0.name)) }),
                 "output_layers": .array(architecture.outputs.map { reference($0) }),
             ])
@@ -155,10 +155,28 @@ private struct ConfigurationWriter {
         ]
     }
 
+    /// A chain can be written as one, unless a call says more than what it reads.
+    private var isSequential: Bool {
+        built.architecture.isChain
+            && order.allSatisfy { index in
+                operation(index) == nil && built.layers[index].inputNames.isEmpty
+                    && built.layers[index].arguments.members.isEmpty
+            }
+    }
+
+    /// The operation that an entry is to be written as: not one for which a layer may stand.
+    private func operation(_ index: Int) -> KerasOperation? {
+        let layer = built.layers[index]
+        guard let operation = KerasOperation.named(layer.className) else { return nil }
+        return layer.offered == nil || layer.readsMask ? operation : nil
+    }
+
     private func layer(_ index: Int) -> JSON {
         var config: JSON.Object = ["name": .string(layerNames[index])]
-        for member in built.layers[index].written.members { config[member.key] = member.value }
-        return ["class_name": .string(built.layers[index].className), "config": .object(config)]
+        var className = built.layers[index].className, options = built.layers[index].written
+        if let offered = built.layers[index].offered { (className, options) = offered }
+        for member in options.members { config[member.key] = member.value }
+        return ["class_name": .string(className), "config": .object(config)]
     }
 
     /// An entry of a Functional: with its name outside too, and who calls it.
@@ -169,8 +187,70 @@ private struct ConfigurationWriter {
         return .object(object)
     }
 
-    private func nodes(_ index: Int) -> [JSON] {
-        built.architecture.layers[index].calls.map { .array($0.map { reference($0, arguments: [[:]]) }) }
+    private func called(_ index: Int) -> JSON {
+        let calls = built.architecture.layers[index].calls, isKeras2 = built.architecture.dialect == .keras2
+        if let operation = operation(index) {
+            let (name, written) = (layerNames[index], built.layers[index].written)
+            return isKeras2
+                ? operation.keras2(name: name, written, calls: calls.map { $0.map { reference($0) } })
+                : operation.keras3(name: name, written, calls: calls.map { $0.map(tensor) })
+        }
+        let arguments = built.layers[index].arguments
+        guard built.layers[index].inputNames.isEmpty else { return calledByName(index) }
+        // Keras 2 reads the arguments of the first input, Keras 3 those of the last.
+        return called(
+            layer(index), calls.map { .array($0.map { reference($0, arguments: [.object(arguments)]) }) })
+    }
+
+    /// An entry whose inputs are passed by name, for which the versions of Keras have no spelling in common.
+    private func calledByName(_ index: Int) -> JSON {
+        let built = built.layers[index], calls = self.built.architecture.layers[index].calls
+        let isKeras2 = self.built.architecture.dialect == .keras2, first = built.inputNames.firstIndex(of: "query") ?? 0
+        let nodes = calls.map { call -> JSON in
+            var keywords: JSON.Object = [:]
+            for (name, source) in zip(built.inputNames, call) where name != built.inputNames[first] {
+                keywords[name] = isKeras2 ? reference(source) : tensor(source)
+            }
+            for member in built.arguments.members { keywords[member.key] = member.value }
+            return isKeras2
+                ? .array([reference(call[first], arguments: [.object(keywords)])])
+                : ["args": [tensor(call[first])], "kwargs": .object(keywords)]
+        }
+        var entry = called(layer(index), nodes).object ?? [:]
+        if isKeras2 {
+            entry["config"] = .object(withShapes(entry["config"]?.object ?? [:], built.inputNames, calls))
+        } else {
+            entry["module"] = "keras.layers"
+            entry["registered_name"] = .null
+        }
+        return .object(entry)
+    }
+
+    /// Keras 2 wants to know the shapes of what attention reads.
+    private func withShapes(
+        _ config: JSON.Object, _ names: [String], _ calls: [[Architecture.Source]]
+    ) -> JSON.Object {
+        var config = config
+        for name in ["query", "value", "key"] {
+            guard let position = names.firstIndex(of: name) ?? names.firstIndex(of: "value"), let call = calls.first
+            else {
+                continue
+            }
+            config[name + "_shape"] = shape(call[position])
+        }
+        return config
+    }
+
+    private func shape(_ source: Architecture.Source) -> JSON {
+        .array([.null] + (built.shapes[source]?.axes ?? []).map { .integer($0) })
+    }
+
+    /// A tensor among the arguments of a call, as Keras 3 has it.
+    private func tensor(_ source: Architecture.Source) -> JSON {
+        [
+            "class_name": "__keras_tensor__",
+            "config": ["shape": shape(source), "dtype": "float32", "keras_history": reference(source)],
+        ]
     }
 
     private func reference(_ source: Architecture.Source, arguments: [JSON] = []) -> JSON {

@@ -54,6 +54,7 @@ enum LayerCatalog {
 
     static let recipes: [String: Recipe] = [
         basic, convolutions, pooling, shapes, regularization, normalization, activations, sequences, merging,
+        attention, operations,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
     /// Builds the parts of a layer.
@@ -64,12 +65,23 @@ enum LayerCatalog {
             settings.fail(refusal(of: className, settings))
             return []
         }
-        return recipe(&settings)
+        let parts = recipe(&settings)
+        if KerasOperation.named(className) != nil && !settings.isStrict {
+            // Operations have no options that only one version knows; one that is not read would change the result.
+            for option in settings.unknown
+            where settings.options[option]?.isNull == false && !["dtype", "trainable"].contains(option) {
+                settings.fail("option '\(option)' is not supported")
+            }
+        }
+        return parts
     }
 
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
         if className == "Lambda" {
             return "Lambda layers hold Python code, which is never run"
+        }
+        if className.hasPrefix("ops.") || className.hasPrefix("tf.") {
+            return "this operation is not supported\(settings.suggestion(for: className, among: recipes.keys))"
         }
         return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }
@@ -331,10 +343,11 @@ extension LayerCatalog {
         return [LayerPart(Identity())]
     }
 
-    private static func rate(_ settings: inout LayerSettings) -> Float {
-        let rate = settings.number("rate")
+    /// A probability; only the option that is called `rate` must be there.
+    static func rate(_ settings: inout LayerSettings, _ name: String = "rate") -> Float {
+        let rate = settings.number(name, default: name == "rate" ? nil : 0)
         guard rate >= 0, rate < 1 else {
-            settings.fail("option 'rate': expected a number from 0 up to, not including, 1, found \(rate)")
+            settings.fail("option '\(name)': expected a number from 0 up to, not including, 1, found \(rate)")
             return 0
         }
         return rate

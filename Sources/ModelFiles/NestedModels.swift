@@ -83,6 +83,10 @@ struct NestedModels {
         for layer in scope.model.layers where !layer.isInput {
             let owner = scope.owner ?? layer.name
             if layer.model != nil {
+                for name in layer.arguments.keys + layer.keywords {
+                    problems.append(
+                        "model '\(scope.prefix)\(layer.name)': is called with '\(name)', which is not supported")
+                }
                 try addLayers(of: Self.inner(layer, in: scope))
                 continue
             }
@@ -110,7 +114,8 @@ struct NestedModels {
             guard names.insert(name).inserted else { throw ConfigurationError("two layers are named '\(name)'") }
             layers.append(
                 Architecture.Layer(
-                    name, flat.className, flat.options, calls: calls,
+                    name, flat.className, flat.options, calls: calls, keywords: flat.keywords,
+                    arguments: flat.arguments,
                     isTrainable: scope.isTrainable && layer.isTrainable,
                     owner: owner))
         }
@@ -119,7 +124,9 @@ struct NestedModels {
     /// A layer of a model that TimeDistributed applies to every step.
     private static func distributed(_ layer: KerasConfiguration.Layer) -> KerasConfiguration.Layer {
         let merging: Set = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
-        guard !merging.contains(layer.className) else { return layer }
+        guard !merging.contains(layer.className), !KerasOperation.elementwise.contains(layer.className) else {
+            return layer
+        }
         var wrapped = layer
         if layer.className == "Concatenate" {
             // One more axis in front.

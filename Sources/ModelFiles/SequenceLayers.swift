@@ -168,8 +168,8 @@ extension LayerCatalog {
     private static func timeDistributed(_ settings: inout LayerSettings) -> [LayerPart] {
         settings.know(["layer"])
         guard let wrapped = WrappedLayer("layer", of: &settings) else { return [] }
-        guard wrapped.className != "TimeDistributed" else {
-            settings.fail("TimeDistributed inside TimeDistributed is not supported")
+        guard wrapped.className != "TimeDistributed", KerasOperation.named(wrapped.className) == nil else {
+            settings.fail("\(wrapped.className) inside TimeDistributed is not supported")
             return []
         }
         let (inner, written) = parts(of: wrapped, in: &settings)

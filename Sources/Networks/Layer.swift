@@ -24,18 +24,21 @@ public struct LayerPlan: Sendable {
     /// When the output is the input's own memory, so that there is nothing to compute.
     public var sharing: MemorySharing
     public var mask: MaskRule
+    /// Whether it takes the masks that its inputs still have, and what becomes of them.
+    public var maskReading: MaskReading
     /// Multiplications with additions in one example's forward pass.
     public var multiplyAdds: Int
 
     public init(
         output: Shape, parameters: [ParameterSpec] = [], saved: [Shape] = [], sharing: MemorySharing = .never,
-        mask: MaskRule = .none, multiplyAdds: Int = 0
+        mask: MaskRule = .none, maskReading: MaskReading = .planned, multiplyAdds: Int = 0
     ) {
         self.output = output
         self.parameters = parameters
         self.saved = saved
         self.sharing = sharing
         self.mask = mask
+        self.maskReading = maskReading
         self.multiplyAdds = multiplyAdds
     }
 }
@@ -60,6 +63,20 @@ public enum MaskRule: Sendable {
     case any
     /// A frame is real if it is real in every input that has a mask (Keras 2's merge layers).
     case all
+}
+
+/// Which masks a layer takes, where a network loses some while it runs.
+///
+/// In Keras 3 a tensor has its mask twice: in the plan of the network, and attached to the tensor while the network runs.
+/// MultiHeadAttention takes the attached ones, and takes them off its inputs (Keras 3.15, `call`): a layer that reads
+/// these inputs later, and takes what is attached, finds nothing.
+public enum MaskReading: Sendable {
+    /// The mask of the plan, whatever was taken off.
+    case planned
+    /// The mask that is still attached.
+    case attached
+    /// The same, and takes the masks off all its inputs.
+    case taking
 }
 
 /// The name, shape and initial values of one parameter.

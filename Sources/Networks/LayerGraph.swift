@@ -27,6 +27,8 @@ public struct LayerGraph: Sendable {
         /// The steps of a first axis that is treated as part of the batch (Keras's TimeDistributed); 1 for none.
         let steps: Int
         let output: Value
+        /// Whose mask the layer takes for each input.
+        let masks: [MaskSource?]
     }
 
     private(set) var entries: [Entry] = []
@@ -34,6 +36,8 @@ public struct LayerGraph: Sendable {
     private(set) var shapes: [Shape] = []
     /// Whose mask each value carries: a value whose node computes one.
     private(set) var masks: [MaskSource?] = []
+    /// Values that have lost their mask when later layers run, see `MaskReading`.
+    private var lostMasks: Set<Int> = []
     public private(set) var inputs: [Value] = []
     public private(set) var outputs: [Value] = []
     /// What the objective sees: the value before the last softmax or sigmoid.
@@ -107,7 +111,14 @@ public struct LayerGraph: Sendable {
         shapes.append(overSteps ? Shape([steps] + plan.output.axes) : plan.output)
         let rule = overSteps ? .first : plan.mask
         masks.append(mask(rule, of: values, node: nodes.count))
-        nodes.append(Node(entry: id.index, inputs: values, plan: plan, steps: steps, output: output))
+        let isLost = values.map { lostMasks.contains($0.index) }
+        let taken = zip(values, isLost).map { value, isLost in
+            isLost && plan.maskReading != .planned ? nil : masks[value.index]
+        }
+        nodes.append(Node(entry: id.index, inputs: values, plan: plan, steps: steps, output: output, masks: taken))
+        if case .any = rule, isLost.contains(true) { lostMasks.insert(output.index) }
+        if case .first = rule, isLost.first == true { lostMasks.insert(output.index) }
+        if plan.maskReading == .taking { lostMasks.formUnion(values.map(\.index)) }
         return output
     }
 

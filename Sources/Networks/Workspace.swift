@@ -155,8 +155,8 @@ public final class Workspace: @unchecked Sendable {
         }
     }
 
-    fileprivate func mask(of value: LayerGraph.Value, count: Int) -> Tensor? {
-        guard case .node(let node) = graph.masks[value.index], let index = plan.masks[node] else { return nil }
+    fileprivate func mask(_ source: LayerGraph.MaskSource?, count: Int) -> Tensor? {
+        guard case .node(let node) = source, let index = plan.masks[node] else { return nil }
         return block(index, count: count, shape: [plan.blocks[index].count / plan.batchSize])
     }
 
@@ -220,10 +220,10 @@ public struct ForwardPass {
 
     /// One number a frame (B, T), or nil where every frame is real.
     public func inputMask(_ position: Int = 0) -> Tensor? {
-        node.steps == 1 ? workspace.mask(of: node.inputs[position], count: examples) : nil
+        node.steps == 1 ? workspace.mask(node.masks[position], count: examples) : nil
     }
 
-    public var outputMask: Tensor? { workspace.mask(of: node.output, count: examples) }
+    public var outputMask: Tensor? { workspace.mask(workspace.graph.masks[node.output.index], count: examples) }
 }
 
 /// What a layer may read and write while it computes gradients.

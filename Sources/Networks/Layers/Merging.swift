@@ -10,17 +10,20 @@ public struct Merge: Layer {
     public let operation: Operation
     /// Whether masks meet as in Keras 2 (real in all) rather than Keras 3 (real in any).
     public let keras2Masks: Bool
+    /// Whether inputs of fewer axes are refused, since operations, unlike layers, would put ones before the examples.
+    public let needsSameRank: Bool
 
-    public init(_ operation: Operation, keras2Masks: Bool = false) {
+    public init(_ operation: Operation, keras2Masks: Bool = false, needsSameRank: Bool = false) {
         self.operation = operation
         self.keras2Masks = keras2Masks
+        self.needsSameRank = needsSameRank
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         guard inputs.count >= 2, operation != .subtract || inputs.count == 2 else {
             throw ShapeError("takes \(operation == .subtract ? "two" : "two or more") inputs, found \(inputs.count)")
         }
-        guard let output = Broadcast.shape(inputs) else {
+        guard let output = Broadcast.shape(inputs), !needsSameRank || Set(inputs.map(\.rank)).count == 1 else {
             throw ShapeError("takes inputs of one shape, or with axes of 1 in their place, found \(list(inputs))")
         }
         // Partial products or extrema, so that each input's gradient can be told from the others'.

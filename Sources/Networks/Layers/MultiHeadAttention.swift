@@ -38,6 +38,8 @@ public struct MultiHeadAttention: Layer {
     public var inputs = Inputs()
     /// Whether a query that may look at nothing finds zeros, rather than the mean of all values.
     public var zeroesHidden = false
+    /// Whether later layers find no masks on what it reads, see `MaskReading`.
+    public var takesMasks = false
     /// Whether the result is followed by the weights (…, H, T, S).
     public var returnsScores = false
     public var kernelInitializer = Initializer.glorotUniform
@@ -71,7 +73,7 @@ public struct MultiHeadAttention: Layer {
         }
         return LayerPlan(
             output: returnsScores ? [results.reduce(0) { $0 + $1.elementCount }] : results[0], parameters: parameters,
-            saved: saved, mask: self.inputs.query == 0 ? .first : .none,
+            saved: saved, mask: self.inputs.query == 0 ? .first : .none, maskReading: takesMasks ? .taking : .attached,
             multiplyAdds: kernelSizes + rows * heads * T * S * (keyDimension + valueDimension))
     }
 

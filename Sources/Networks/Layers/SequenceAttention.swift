@@ -57,7 +57,7 @@ public struct SequenceAttention: Layer {
         if score == .concat { parameters.append(ParameterSpec("concat_score_weight", [], .ones)) }
         return LayerPlan(
             output: returnsScores ? [results.reduce(0) { $0 + $1.elementCount }] : results[0],
-            parameters: parameters, saved: [results[1]], mask: .first,
+            parameters: parameters, saved: [results[1]], mask: .first, maskReading: .attached,
             multiplyAdds: T * S * (inputs[0].channels + inputs[1].channels))
     }
 
