@@ -67,7 +67,10 @@ import Testing
             "layer 'multi_head_attention' (MultiHeadAttention): is called with 1 inputs and [], expected query, value, key"
         ),
         (
-            "GroupQueryAttention: {num_query_heads: 3, num_key_value_heads: 2, head_dim: 3}",
+            """
+            GroupQueryAttention: {num_query_heads: 3, num_key_value_heads: 2, head_dim: 3}
+                from: [input, input]
+            """,
             """
             layer 'group_query_attention' (GroupQueryAttention): has 3 heads for queries, which 2 for keys and values do \
             not divide

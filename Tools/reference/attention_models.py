@@ -54,7 +54,7 @@ def mha(keras, name, heads=2, key_dim=3, **options):
 
 
 def zeros_and_ones(generator, shapes):
-    """Whatever reads it as a mask: the last input."""
+    """The last input is read as a mask."""
     arrays = standard_normal(generator, shapes)
     return arrays[:-1] + [(arrays[-1] > -0.3).astype("float32")]
 
@@ -88,18 +88,15 @@ def attention_scores(keras):
 @fixture("MultiHeadAttention along several axes, and along one of several", keras2=True)
 def attention_axes(keras):
     q, v, w = inputs(keras, q=(2, 3, 4), v=(3, 2, 4), w=(2, 5, 4))
+    padded = keras.layers.ZeroPadding2D(((0, 0), (0, 1)), name="padded")(v)
     outputs = [
         mha(keras, "all")(q, v),
         mha(keras, "self")(q, q),
         mha(keras, "second", attention_axes=(2,))(q, w),
-        mha(keras, "first", attention_axes=(1,))(q, layers_permuted(keras, v)),
+        mha(keras, "first", attention_axes=(1,))(q, padded),
         mha(keras, "both", attention_axes=(1, 2), value_dim=2, use_bias=False)(q, v),
     ]
     return keras.Model([q, v, w], outputs, name="model")
-
-
-def layers_permuted(keras, v):
-    return keras.layers.Permute((1, 2, 3), name="same")(keras.layers.ZeroPadding2D(((0, 0), (0, 1)), name="padded")(v))
 
 
 @fixture("attention to sequences with gaps: the masks of query, value and key", inputs=masked(), keras2=True,
