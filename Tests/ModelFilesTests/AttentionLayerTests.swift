@@ -147,6 +147,26 @@ import Testing
             ]) == problem)
     }
 
+    @Test(
+        arguments: [
+            ([[["x", 0, 0, ["training": true]]]], "is called with 'training', which is not supported"),
+            ([[["x", 0, 0, ["mask": ["x", 0, 0]]]]], "is called with an input as 'mask', which is not supported"),
+            (
+                [[["x", 0, 0, ["states": [["x", 0, 0], ["x", 0, 0]]]]]],
+                "is called with several tensors as 'states', which is not supported"
+            ),
+            (
+                [[["x", 0, 0, ["training": true]]], [["x", 0, 0, [:]]]],
+                "is called in several ways, which is not supported"
+            ),
+        ] as [(JSON, String)])
+    func refusesCallsThatItCannotMake(nodes: JSON, problem: String) throws {
+        #expect(
+            try message([
+                "class_name": "Dense", "name": "op", "config": ["name": "op", "units": 2], "inbound_nodes": nodes,
+            ]) == "layer 'op' (Dense): \(problem)")
+    }
+
     /// What is said about a model of one input and one layer.
     private func message(_ layer: JSON) throws -> String? {
         let input: JSON = [
