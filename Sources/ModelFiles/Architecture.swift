@@ -38,6 +38,10 @@ public struct Architecture: Hashable, Sendable {
         public var options: JSON.Object
         /// What each call of the layer reads.
         public var calls: [[Source]]
+        /// Keras's names of the tensors that every call passes by name: the last that it reads.
+        public var keywords: [String]
+        /// What else every call passes by name, such as `use_causal_mask`.
+        public var arguments: JSON.Object
         /// Whether Keras trains it; matters for the order of weights inside nested models.
         public var isTrainable: Bool
         /// The layer of the Keras model whose weights it belongs to: itself, or the nested model it was taken from.
@@ -48,13 +52,16 @@ public struct Architecture: Hashable, Sendable {
         public var line: Int?
 
         public init(
-            _ name: String, _ className: String, _ options: JSON.Object, calls: [[Source]], isTrainable: Bool = true,
-            owner: String? = nil, store: String = "", line: Int? = nil
+            _ name: String, _ className: String, _ options: JSON.Object, calls: [[Source]], keywords: [String] = [],
+            arguments: JSON.Object = [:], isTrainable: Bool = true, owner: String? = nil, store: String = "",
+            line: Int? = nil
         ) {
             self.name = name
             self.className = className
             self.options = options
             self.calls = calls
+            self.keywords = keywords
+            self.arguments = arguments
             self.isTrainable = isTrainable
             self.owner = owner ?? name
             self.store = store

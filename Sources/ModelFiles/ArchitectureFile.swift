@@ -15,6 +15,8 @@ public struct ArchitectureFile: Sendable {
         let name: String?
         /// What it reads; nil for the entry before.
         let from: [String]?
+        /// What it passes by name: texts are names of tensors.
+        let call: JSON.Object
     }
 
     /// Whether a path is that of an architecture file, rather than of a model.
@@ -115,13 +117,14 @@ extension ArchitectureFile {
 
         private mutating func addLayer(_ value: YAMLValue) {
             if let className = value.string {
-                entries.append(Entry(line: value.line, className: className, options: [:], name: nil, from: nil))
+                entries.append(
+                    Entry(line: value.line, className: className, options: [:], name: nil, from: nil, call: [:]))
                 return
             }
-            let layers = (value.members ?? []).filter { $0.key != "name" && $0.key != "from" }
+            let layers = (value.members ?? []).filter { !["name", "from", "call"].contains($0.key) }
             guard layers.count == 1 else {
                 return fail(
-                    value, "expected one layer with 'name' and 'from' beside it, found \(layers.map(\.key))")
+                    value, "expected one layer with 'name', 'from' and 'call' beside it, found \(layers.map(\.key))")
             }
             guard let options = layerOptions(layers[0].value) else {
                 return fail(
@@ -130,7 +133,8 @@ extension ArchitectureFile {
             entries.append(
                 Entry(
                     line: value.line, className: layers[0].key, options: options,
-                    name: givenName(value["name"] ?? layers[0].value["name"]), from: sources(value["from"])))
+                    name: givenName(value["name"] ?? layers[0].value["name"]), from: sources(value["from"]),
+                    call: arguments(value["call"])))
         }
 
         private mutating func givenName(_ value: YAMLValue?) -> String? {
@@ -153,6 +157,15 @@ extension ArchitectureFile {
                 return nil
             }
             return [name]
+        }
+
+        private mutating func arguments(_ value: YAMLValue?) -> JSON.Object {
+            guard let value else { return [:] }
+            guard let arguments = value.json.object else {
+                fail(value, "'call': expected arguments in braces, found \(value.json)")
+                return [:]
+            }
+            return arguments
         }
 
         /// Options as Keras writes them: a layer inside a layer is an object with its class.
@@ -212,11 +225,17 @@ extension ArchitectureFile {
                 problems.append("line \(entry.line): the first layer needs 'from', as there are several inputs")
             }
             let previous = index == 0 ? inputs[0].name : names[index - 1]
+            let tensors = entry.call.members.compactMap { member in
+                member.value.string.map { (keyword: member.key, name: $0) }
+            }
             let options = Self.evaluated(.object(entry.options), classes: classes ?? 0, width: width).object ?? [:]
             layers.append(
                 Architecture.Layer(
                     names[index], entry.className, options,
-                    calls: [(entry.from ?? [previous]).map { Self.source($0, among: known) }], line: entry.line))
+                    calls: [((entry.from ?? [previous]) + tensors.map(\.name)).map { Self.source($0, among: known) }],
+                    keywords: tensors.map(\.keyword),
+                    arguments: JSON.Object(entry.call.members.filter { $0.value.string == nil }),
+                    line: entry.line))
         }
         guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
         var architecture = Architecture(
@@ -304,8 +323,11 @@ extension ArchitectureFile {
 
 /// The name that Keras gives to the first layer of a class: `Conv2D` becomes `conv2d`, `MaxPooling2D` `max_pooling2d`.
 func kerasName(ofClass className: String) -> String {
+    // An operation is named like its function: `ops.mean`.
     let letters = Array(
-        className.unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
+        className.replacing(/^ops\./, with: "").unicodeScalars.filter {
+            $0.properties.isAlphabetic || $0.properties.numericType != nil
+        })
     func isUpper(_ index: Int) -> Bool { ("A"..."Z").contains(letters[index]) }
     func isLower(_ index: Int) -> Bool { letters.indices.contains(index) && ("a"..."z").contains(letters[index]) }
     var name = ""

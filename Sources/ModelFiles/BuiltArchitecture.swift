@@ -18,7 +18,16 @@ public struct BuiltArchitecture: Sendable {
         var written: JSON.Object = [:]
         /// The class that these options are for.
         var className = ""
+        /// What its calls pass by name, and what their inputs are called, if they have names.
+        var arguments: JSON.Object = [:]
+        var inputNames: [String] = []
+        /// A layer that may stand for an operation where no mask comes in.
+        var offered: (className: String, options: JSON.Object)?
+        var readsMask = false
     }
+
+    /// The shape of one example of everything that a layer may read.
+    let shapes: [Architecture.Source: Shape]
 
     struct Part: Sendable {
         let name: String
@@ -62,7 +71,8 @@ private struct GraphBuilder {
         callLayers()
         try refuseProblems()
         finish()
-        return BuiltArchitecture(architecture: architecture, graph: graph, layers: layers)
+        let shapes = values.mapValues { graph.shape(of: $0) }
+        return BuiltArchitecture(architecture: architecture, graph: graph, layers: layers, shapes: shapes)
     }
 
     private func refuseProblems() throws(ModelFileError) {
@@ -75,9 +85,14 @@ private struct GraphBuilder {
         for layer in architecture.layers {
             var settings = LayerSettings(
                 layer.options, dialect: architecture.dialect, isStrict: architecture.isStrict,
-                endsNetwork: layer.name == last)
+                endsNetwork: layer.name == last,
+                call: LayerSettings.Call(
+                    inputCount: layer.calls.first?.count ?? 0, keywords: layer.keywords, arguments: layer.arguments))
             let parts = LayerCatalog.parts(layer.className, &settings)
             var found = settings.problems
+            if LayerCatalog.recipes[layer.className] != nil {
+                found += settings.unreadArguments.map { "is called with '\($0)', which is not supported" }
+            }
             if architecture.isStrict && LayerCatalog.recipes[layer.className] != nil {
                 found += settings.unknown.map { option in
                     "there is no option '\(option)'\(didYouMean(option, settings.known))"
@@ -87,7 +102,8 @@ private struct GraphBuilder {
             recipes.append((parts, settings.magnitude))
             layers.append(
                 BuiltArchitecture.Layer(
-                    written: settings.written, className: settings.writtenClass ?? layer.className))
+                    written: settings.written, className: settings.writtenClass ?? layer.className,
+                    arguments: settings.passed, inputNames: settings.inputNames, offered: settings.offered))
         }
     }
 
@@ -171,6 +187,9 @@ private struct GraphBuilder {
         }
         if architecture.isStrict { refuseUnread() }
         guard problems.isEmpty else { return }
+        if recipes.contains(where: { $0.parts.contains { ($0.layer as? MultiHeadAttention)?.takesMasks ?? false } }) {
+            return callAsKeras(produced)
+        }
         var next = 0
         while next < ready.count {
             let call = ready[next]
@@ -181,6 +200,36 @@ private struct GraphBuilder {
                     if waiting[reader.layer][reader.number] == 0 { ready.append(reader) }
                 }
             }
+        }
+        refuseUncomputed(produced)
+    }
+
+    /// Makes the calls in Keras's order, for layers that change what others find.
+    private mutating func callAsKeras(_ produced: [Architecture.Source: Int]) {
+        let positions = Dictionary(
+            architecture.layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let order = kerasExecution(outputs: architecture.outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) {
+            [architecture] call in
+            guard let position = positions[call.layer],
+                architecture.layers[position].calls.indices.contains(call.number)
+            else { return [] }
+            return architecture.layers[position].calls[call.number].map { LayerCall(layer: $0.layer, number: $0.call) }
+        }
+        let called = Set(order)
+        let others = architecture.layers.flatMap { layer in
+            layer.calls.indices.map { LayerCall(layer: layer.name, number: $0) }.filter { !called.contains($0) }
+        }
+        var waiting = order + others, isStuck = false
+        while !waiting.isEmpty && !isStuck {
+            let left = waiting.filter { call in
+                guard let position = positions[call.layer] else { return false }
+                let sources = architecture.layers[position].calls[call.number]
+                guard sources.allSatisfy({ values[$0] != nil }) else { return true }
+                _ = perform(Call(layer: position, number: call.number))
+                return false
+            }
+            isStuck = left.count == waiting.count
+            waiting = left
         }
         refuseUncomputed(produced)
     }
@@ -228,6 +277,7 @@ private struct GraphBuilder {
             problems.append("\(layer.place): reads nothing")
             return []
         }
+        if inputs.contains(where: graph.isMasked) { layers[call.layer].readsMask = true }
         let elementCount = inputs.reduce(1.0) { max($0, Double(graph.shape(of: $1).elementCount)) }
         guard elementCount * recipe.magnitude <= Self.magnitudeLimit else {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")

@@ -12,6 +12,9 @@ struct KerasConfiguration {
         var className: String
         var options: JSON.Object
         var calls: [[Reference]]
+        /// The names of the last that every call reads, and what else it passes by name.
+        var keywords: [String] = []
+        var arguments: JSON.Object = [:]
         /// All that each call uses, masks included.
         var uses: [[Reference]] = []
         /// The model inside, if the layer is one, or distributes one over time.
@@ -40,11 +43,6 @@ struct ConfigurationError: Error {
 
 extension KerasConfiguration {
     private static let modelClasses: Set = ["Sequential", "Functional", "Model"]
-    /// The layers that do what `x + y` and the like, written as operations of Keras 2, do.
-    private static let operationClasses = [
-        "__operators__.add": "Add", "math.add": "Add", "math.subtract": "Subtract", "math.multiply": "Multiply",
-        "math.maximum": "Maximum", "math.minimum": "Minimum",
-    ]
     /// More would be no model that anybody trained.
     private static let layerLimit = 10_000
 
@@ -99,15 +97,17 @@ extension KerasConfiguration {
 
     private static func functional(_ config: JSON) throws(ConfigurationError) -> KerasConfiguration {
         var layers: [Layer] = [], problems: [String: [String]] = [:]
-        for json in try Self.layers(config) {
+        let jsons = try Self.layers(config)
+        let inputs = Set(jsons.filter { $0["class_name"] == "InputLayer" }.compactMap { $0["name"]?.string })
+        for json in jsons {
             var layer = try layer(json)
             let nodes = json["inbound_nodes"] ?? []
             do throws(ConfigurationError) {
-                layer.calls = try calls(nodes)
+                try layer.setCalls(nodes, inputs)
             } catch {
                 problems[layer.name] = error.problems.map { "layer '\(layer.name)' (\(layer.className)): \($0)" }
             }
-            layer.uses = nodes.array?.map(tensors) ?? []
+            layer.uses = nodes.array?.map(allTensors) ?? []
             layers.append(layer)
         }
         var model = KerasConfiguration(
@@ -172,8 +172,11 @@ extension KerasConfiguration {
             throw ConfigurationError("a layer has control characters in its name, which are not to be printed")
         }
         var layer = Layer(name: name, className: className, options: options, calls: [])
-        if className == "TFOpLambda", let operation = operationClasses[options["function"]?.string ?? ""] {
-            layer.className = operation
+        if className == "TFOpLambda" || className == "SlicingOpLambda", let function = options["function"]?.string {
+            layer.className = KerasOperation.keras2(function)?.className ?? "tf." + function
+            layer.options["function"] = nil
+        } else if isOperation(json, className) {
+            layer.className = KerasOperation.keras3(className)?.className ?? "ops." + kerasName(ofClass: className)
         } else if modelClasses.contains(className) {
             layer.model = try KerasConfiguration(json)
         } else if className == "TimeDistributed", let (model, timeAxes) = distributedModel(options) {
@@ -195,6 +198,13 @@ extension KerasConfiguration {
         }
         return (inner, timeAxes)
     }
+
+    /// Keras 3 writes operations as it writes layers; only layers can be trained, or not.
+    private static func isOperation(_ json: JSON, _ className: String) -> Bool {
+        guard json["config"]?["trainable"] == nil, json["inbound_nodes"]?[0]?.object != nil else { return false }
+        if let module = json["module"]?.string { return module.hasPrefix("keras.src.ops") }
+        return KerasOperation.keras3(className) != nil || LayerCatalog.recipes[className] == nil
+    }
 }
 
 // MARK: - Who reads what
@@ -208,15 +218,22 @@ extension KerasConfiguration {
     }
 
     /// `["dense", 0, 0]`, with or without keyword arguments behind.
-    private static func reference(_ json: JSON) -> Reference? {
+    fileprivate static func reference(_ json: JSON) -> Reference? {
         guard let list = json.array, (3...4).contains(list.count), let layer = list[0].string,
             let node = list[1].integer, let tensor = list[2].integer
         else { return nil }
         return Reference(layer: layer, node: node, tensor: tensor)
     }
 
+    /// Every tensor of a node, those included that Keras 2 passes by name behind another.
+    private static func allTensors(_ node: JSON) -> [Reference] {
+        if let reference = reference(node) { return [reference] + tensors(node[3] ?? .null) }
+        guard let elements = node.array else { return tensors(node) }
+        return elements.flatMap(allTensors)
+    }
+
     /// Every tensor in nested lists and objects, in order: Keras 2's triples and Keras 3's tensor objects.
-    private static func tensors(_ json: JSON) -> [Reference] {
+    static func tensors(_ json: JSON) -> [Reference] {
         if let reference = reference(json) { return [reference] }
         if json["class_name"]?.string == "__keras_tensor__" {
             return json["config"]?["keras_history"].flatMap(reference).map { [$0] } ?? []
@@ -227,76 +244,83 @@ extension KerasConfiguration {
         default: return []
         }
     }
+}
 
-    private static func calls(_ json: JSON) throws(ConfigurationError) -> [[Reference]] {
+extension KerasConfiguration.Layer {
+    /// Reads `inbound_nodes`: who calls the layer, and how.
+    ///
+    /// - Parameter inputs: The names of the model's inputs.
+    fileprivate mutating func setCalls(_ json: JSON, _ inputs: Set<String>) throws(ConfigurationError) {
         guard let nodes = json.array else { throw ConfigurationError("'inbound_nodes' is no list") }
-        var calls: [[Reference]] = []
-        for node in nodes {
-            if node.object != nil {
-                calls.append(try keras3Call(node))
-            } else if let reference = reference(node) {
-                // Operations are written with one list less: each node is the call itself.
-                calls.append([reference] + (try operands(node[3])))
+        for (index, node) in nodes.enumerated() {
+            let previous = (keywords, arguments)
+            (keywords, arguments) = ([], [:])
+            if let operation = KerasOperation.named(className) {
+                let (reads, constants) =
+                    try node.object == nil ? operation.keras2Node(node) : operation.keras3Node(node)
+                calls.append(reads)
+                for member in constants.members { options[member.key] = member.value }
+            } else if node.object != nil {
+                calls.append(KerasConfiguration.tensors(node["args"] ?? []))
+                try addKeywords(node["kwargs"], inputs, isKeras3: true)
             } else {
-                guard let elements = node.array else { throw ConfigurationError("an inbound node is no list") }
-                calls.append(try keras2Call(elements))
+                try addKeras2Call(node, inputs)
+            }
+            guard index == 0 || previous == (keywords, arguments) else {
+                throw ConfigurationError("is called in several ways, which is not supported")
             }
         }
-        return calls
     }
 
-    private static func keras2Call(_ elements: [JSON]) throws(ConfigurationError) -> [Reference] {
-        var call: [Reference] = []
-        for element in elements {
-            if let reference = reference(element) {
-                call.append(reference)
-                try refuseArguments(element[3])
-            } else if let inner = element.array, !inner.isEmpty, inner.allSatisfy({ $0.array != nil }) {
-                // The states of one cell of a stack are a list of their own.
-                call += try keras2Call(inner)
-            } else {
+    private mutating func addKeras2Call(_ node: JSON, _ inputs: Set<String>) throws(ConfigurationError) {
+        guard let elements = node.array else { throw ConfigurationError("an inbound node is no list") }
+        var call: [KerasConfiguration.Reference] = []
+        // An operation that is not known is written with one list less.
+        for element in elements where className.hasPrefix("tf.") == false {
+            let found = KerasConfiguration.tensors(element)
+            // The states of one cell of a stack are a list of their own.
+            let isList = element.array?.allSatisfy { $0[0]?.string != nil } ?? false
+            guard let first = found.first, element[0]?.string != nil || isList else {
                 throw ConfigurationError("the inbound node \(element) names no layer, node and tensor")
             }
+            call += isList ? found : [first]
         }
-        return call
+        calls.append(call.isEmpty ? KerasConfiguration.tensors(node) : call)
+        // Every input of a call carries the same arguments.
+        if !className.hasPrefix("tf.") { try addKeywords(elements.first?[3], inputs) }
     }
 
-    private static func keras3Call(_ node: JSON) throws(ConfigurationError) -> [Reference] {
-        let states = node["kwargs"]?["initial_state"] ?? nil, arguments = node["args"] ?? []
+    /// Adds what a call passes by name: tensors to what it reads, other values to its arguments.
+    ///
+    /// Masks follow the graph by themselves, unless they are inputs of the model.
+    private mutating func addKeywords(
+        _ json: JSON?, _ inputs: Set<String>, isKeras3: Bool = false
+    ) throws(ConfigurationError) {
+        let masks: Set = ["mask", "query_mask", "value_mask", "key_mask"]
+        let states = json?["initial_state"].map(KerasConfiguration.tensors) ?? []
         // With states Keras 3 has no mask but the one that is given, and ours is the one that follows the graph.
-        guard tensors(states).isEmpty || tensors(node["kwargs"]?["mask"] ?? nil).isEmpty else {
+        guard states.isEmpty || !isKeras3 || json?["mask"].map(KerasConfiguration.tensors)?.isEmpty != false else {
             throw ConfigurationError("is called with 'initial_state' and 'mask', which together are not supported")
         }
-        // What a call says of training, `predict` overrules in Keras 3.
-        try refuseArguments(node["kwargs"], besides: tensors(states).isEmpty ? ["training"] : ["training", "initial_state"])
-        guard !holdsNumbers(arguments) else {
-            throw ConfigurationError("operations with constant numbers are not supported")
-        }
-        return tensors(arguments) + tensors(states)
-    }
-
-    private static func holdsNumbers(_ json: JSON) -> Bool {
-        json.number != nil || (json.array?.contains(where: holdsNumbers) ?? false)
-    }
-
-    /// The second operand of an operation of Keras 2.
-    private static func operands(_ arguments: JSON?) throws(ConfigurationError) -> [Reference] {
-        guard let second = arguments?["y"] else { return [] }
-        guard let reference = reference(second) else {
-            throw ConfigurationError("operations with constant numbers are not supported")
-        }
-        return [reference]
-    }
-
-    /// Arguments of a call that would change what the layer does.
-    ///
-    /// A mask follows the graph by itself.
-    private static func refuseArguments(
-        _ arguments: JSON?, besides known: Set<String> = []
-    ) throws(ConfigurationError) {
-        for member in arguments?.object?.members ?? [] where !member.value.isNull && !known.contains(member.key) {
-            let isHarmless = member.key == "mask" || (member.key == "training" && member.value == false)
-            guard isHarmless else { throw ConfigurationError("is called with '\(member.key)', which is not supported") }
+        for member in json?.object?.members ?? [] where !member.value.isNull {
+            // What a call says of training, `predict` overrules in Keras 3.
+            if member.key == "training" && (isKeras3 || member.value == false) { continue }
+            let tensors = KerasConfiguration.tensors(member.value)
+            if masks.contains(member.key) {
+                guard !tensors.contains(where: { inputs.contains($0.layer) }) else {
+                    throw ConfigurationError("is called with an input as '\(member.key)', which is not supported")
+                }
+                continue
+            }
+            switch tensors.count {
+            case 1... where member.key == "initial_state": calls[calls.count - 1] += tensors
+            case 0: arguments[member.key] = member.value
+            case 1:
+                keywords.append(member.key)
+                calls[calls.count - 1].append(tensors[0])
+            default:
+                throw ConfigurationError("is called with several tensors as '\(member.key)', which is not supported")
+            }
         }
     }
 }

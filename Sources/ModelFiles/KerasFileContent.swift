@@ -171,13 +171,13 @@ private struct ConfigurationWriter {
     var json: JSON {
         let architecture = built.architecture
         let inputs = architecture.inputs.indices.map(input)
-        guard !architecture.isChain else {
+        guard !isSequential else {
             return model("Sequential", ["layers": .array(inputs + order.map(layer))])
         }
         return model(
             "Functional",
             [
-                "layers": .array(inputs.map { called($0, []) } + order.map { called(layer($0), nodes($0)) }),
+                "layers": .array(inputs.map { called($0, []) } + order.map(called)),
                 "input_layers": .array(architecture.inputs.map { reference(Architecture.Source($0.name)) }),
                 "output_layers": .array(architecture.outputs.map { reference($0) }),
             ])
@@ -214,13 +214,34 @@ private struct ConfigurationWriter {
             ])
     }
 
+    /// Whether it says in Keras 2's words what both versions have no words in common for.
+    private var speaksKeras2: Bool { built.architecture.dialect == .keras2 && format == .hdf5 }
+
+    /// A chain can be written as one, unless a call says more than what it reads.
+    private var isSequential: Bool {
+        built.architecture.isChain
+            && order.allSatisfy { index in
+                operation(index) == nil && built.layers[index].inputNames.isEmpty
+                    && built.layers[index].arguments.members.isEmpty
+            }
+    }
+
+    /// The operation that an entry is to be written as: not one for which a layer may stand.
+    private func operation(_ index: Int) -> KerasOperation? {
+        let layer = built.layers[index]
+        guard let operation = KerasOperation.named(layer.className) else { return nil }
+        return layer.offered == nil || layer.readsMask ? operation : nil
+    }
+
     private func layer(_ index: Int) -> JSON {
         var config: JSON.Object = ["name": .string(layerNames[index])]
-        for member in built.layers[index].written.members { config[member.key] = member.value }
+        var className = built.layers[index].className, options = built.layers[index].written
+        if let offered = built.layers[index].offered { (className, options) = offered }
+        for member in options.members { config[member.key] = member.value }
         for member in carried(from: built.architecture.layers[index]).members where config[member.key] == nil {
             config[member.key] = member.value
         }
-        return entry(built.layers[index].className, config)
+        return entry(className, config)
     }
 
     /// What matters only to those who go on training it: how weights began, what keeps them small, whether they change.
@@ -248,27 +269,86 @@ private struct ConfigurationWriter {
         return .object(object)
     }
 
-    private func nodes(_ index: Int) -> [JSON] {
-        let layer = built.architecture.layers[index]
-        return layer.calls.map { sources in
-            LayerCatalog.takesStates(layer.className) && sources.count > 1 && built.architecture.dialect == .keras3
-                ? callWithStates(sources) : .array(sources.map { reference($0, arguments: [[:]]) })
+    private func called(_ index: Int) -> JSON {
+        let calls = built.architecture.layers[index].calls, isKeras2 = speaksKeras2
+        if let operation = operation(index) {
+            let (name, written) = (layerNames[index], built.layers[index].written)
+            return isKeras2
+                ? operation.keras2(name: name, written, calls: calls.map { $0.map { reference($0) } })
+                : operation.keras3(name: name, written, calls: calls.map { $0.map(tensor) })
         }
+        let arguments = built.layers[index].arguments
+        guard built.layers[index].inputNames.isEmpty else { return calledByName(index) }
+        let nodes = calls.map { sources -> JSON in
+            takesStates(index, sources)
+                ? callWithStates(sources)
+                // Keras 2 reads the arguments of the first input, Keras 3 those of the last.
+                : .array(sources.map { reference($0, arguments: [.object(arguments)]) })
+        }
+        return called(layer(index), nodes)
+    }
+
+    private func takesStates(_ index: Int, _ sources: [Architecture.Source]) -> Bool {
+        LayerCatalog.takesStates(built.architecture.layers[index].className) && sources.count > 1 && !speaksKeras2
     }
 
     /// A call of a recurrent layer that begins with given states.
     ///
     /// Here no spelling serves both versions: Keras 2 has the states in the list of inputs, which Keras 3 does not take.
     private func callWithStates(_ sources: [Architecture.Source]) -> JSON {
-        func tensor(_ source: Architecture.Source) -> JSON {
-            // The shape is asked for, and then taken from the layer.
-            [
-                "class_name": "__keras_tensor__",
-                "config": ["shape": [nil], "dtype": "float32", "keras_history": reference(source)],
-            ]
-        }
-        return [
+        [
             "args": [tensor(sources[0])], "kwargs": ["initial_state": .array(sources.dropFirst().map(tensor))],
+        ]
+    }
+
+    /// An entry whose inputs are passed by name, for which the versions of Keras have no spelling in common.
+    private func calledByName(_ index: Int) -> JSON {
+        let built = built.layers[index], calls = self.built.architecture.layers[index].calls
+        let isKeras2 = speaksKeras2, first = built.inputNames.firstIndex(of: "query") ?? 0
+        let nodes = calls.map { call -> JSON in
+            var keywords: JSON.Object = [:]
+            for (name, source) in zip(built.inputNames, call) where name != built.inputNames[first] {
+                keywords[name] = isKeras2 ? reference(source) : tensor(source)
+            }
+            for member in built.arguments.members { keywords[member.key] = member.value }
+            return isKeras2
+                ? .array([reference(call[first], arguments: [.object(keywords)])])
+                : ["args": [tensor(call[first])], "kwargs": .object(keywords)]
+        }
+        var entry = called(layer(index), nodes).object ?? [:]
+        if isKeras2 {
+            entry["config"] = .object(withShapes(entry["config"]?.object ?? [:], built.inputNames, calls))
+        } else {
+            entry["module"] = "keras.layers"
+            entry["registered_name"] = .null
+        }
+        return .object(entry)
+    }
+
+    /// Keras 2 wants to know the shapes of what attention reads.
+    private func withShapes(
+        _ config: JSON.Object, _ names: [String], _ calls: [[Architecture.Source]]
+    ) -> JSON.Object {
+        var config = config
+        for name in ["query", "value", "key"] {
+            guard let position = names.firstIndex(of: name) ?? names.firstIndex(of: "value"), let call = calls.first
+            else {
+                continue
+            }
+            config[name + "_shape"] = shape(call[position])
+        }
+        return config
+    }
+
+    private func shape(_ source: Architecture.Source) -> JSON {
+        .array([.null] + (built.shapes[source]?.axes ?? []).map { .integer($0) })
+    }
+
+    /// A tensor among the arguments of a call, as Keras 3 has it.
+    private func tensor(_ source: Architecture.Source) -> JSON {
+        [
+            "class_name": "__keras_tensor__",
+            "config": ["shape": shape(source), "dtype": "float32", "keras_history": reference(source)],
         ]
     }
 

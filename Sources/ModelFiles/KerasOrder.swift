@@ -27,6 +27,30 @@ func kerasOrder(outputs: [LayerCall], reads: (LayerCall) -> [LayerCall]) -> [Str
     }
 }
 
+/// The calls in the order in which Keras runs them: the deepest first, and among equals as `map_graph` of Keras 3 meets
+/// them.
+///
+/// It matters where running a layer changes what another finds, see `MaskReading`.
+func kerasExecution(outputs: [LayerCall], reads: (LayerCall) -> [LayerCall]) -> [LayerCall] {
+    var depths: [LayerCall: Int] = [:], layerDepths: [String: Int] = [:], met: [LayerCall: Int] = [:]
+    func meet(_ call: LayerCall) {
+        if met[call] == nil { met[call] = met.count }
+    }
+    for call in callsInOrder(outputs, reads, enter: { _ in }).reversed() {
+        meet(call)
+        let depth = max(depths[call] ?? 0, layerDepths[call.layer] ?? 0)
+        layerDepths[call.layer] = depth
+        depths[call] = depth
+        for read in reads(call) {
+            meet(read)
+            depths[read] = max(depths[read] ?? 0, depth + 1)
+        }
+    }
+    return depths.keys.sorted { first, second in
+        (depths[second] ?? 0, met[first] ?? 0) < (depths[first] ?? 0, met[second] ?? 0)
+    }
+}
+
 /// All calls that lead to the outputs, each after those it reads.
 ///
 /// A circle is cut where it closes.

@@ -69,7 +69,7 @@ enum LayerCatalog {
 
     static let recipes: [String: Recipe] = [
         basic, convolutions, pooling, shapes, categories, regularization, augmentations, normalization, activations,
-        sequences, recurrent, merging,
+        sequences, recurrent, merging, attention, operations,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
     /// Builds the parts of a layer.
@@ -83,6 +83,13 @@ enum LayerCatalog {
         var parts = recipe(&settings)
         if settings.dialect == .keras2 && maskless2.contains(className) {
             for index in parts.indices { parts[index].masks = .dropped }
+        }
+        if KerasOperation.named(className) != nil && !settings.isStrict {
+            // Operations have no options that only one version knows; one that is not read would change the result.
+            for option in settings.unknown
+            where settings.options[option]?.isNull == false && !["dtype", "trainable"].contains(option) {
+                settings.fail("option '\(option)' is not supported")
+            }
         }
         return parts
     }
@@ -103,6 +110,9 @@ enum LayerCatalog {
         if className.hasPrefix("ConvLSTM") {
             return "convolutional recurrent layers are not supported; a convolution inside TimeDistributed, then "
                 + "TimeDistributed Flatten and an LSTM, takes its place in a model that is trained anew"
+        }
+        if className.hasPrefix("ops.") || className.hasPrefix("tf.") {
+            return "this operation is not supported\(settings.suggestion(for: className, among: recipes.keys))"
         }
         return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }
@@ -536,10 +546,11 @@ extension LayerCatalog {
         return .shape([examples] + axes.dropFirst().map(\.integer))
     }
 
-    private static func rate(_ settings: inout LayerSettings) -> Float {
-        let rate = settings.number("rate")
+    /// A probability; only the option that is called `rate` must be there.
+    static func rate(_ settings: inout LayerSettings, _ name: String = "rate") -> Float {
+        let rate = settings.number(name, default: name == "rate" ? nil : 0)
         guard rate >= 0, rate < 1 else {
-            settings.fail("option 'rate': expected a number from 0 up to, not including, 1, found \(rate)")
+            settings.fail("option '\(name)': expected a number from 0 up to, not including, 1, found \(rate)")
             return 0
         }
         return rate

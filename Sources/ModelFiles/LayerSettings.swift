@@ -12,6 +12,7 @@ struct LayerSettings {
     let endsNetwork: Bool
     /// Whether people wrote the options, and may have mistyped a name.
     let isStrict: Bool
+    let call: Call
     private(set) var problems: [String] = []
     private(set) var known: Set<String> = ["name"]
     private(set) var written: JSON.Object = [:]
@@ -22,9 +23,11 @@ struct LayerSettings {
     static let largestInteger = 1 << 24
 
     init(
-        _ options: JSON.Object, dialect: Architecture.Dialect, isStrict: Bool = false, endsNetwork: Bool = false
+        _ options: JSON.Object, dialect: Architecture.Dialect, isStrict: Bool = false, endsNetwork: Bool = false,
+        call: Call = Call()
     ) {
         self.options = options
+        self.call = call
         self.dialect = dialect
         self.isStrict = isStrict
         self.endsNetwork = endsNetwork
@@ -75,6 +78,65 @@ struct LayerSettings {
     private(set) var writtenClass: String?
 
     mutating func write(asClass className: String) { writtenClass = className }
+
+    /// The layer that does what an operation does, but for masks.
+    private(set) var offered: (className: String, options: JSON.Object)?
+
+    mutating func offer(_ className: String, _ options: JSON.Object) { offered = (className, options) }
+
+    // MARK: How it is called
+
+    /// How every call of a layer passes what it passes.
+    struct Call {
+        var inputCount = 1
+        /// Names of the last inputs.
+        var keywords: [String] = []
+        var arguments: JSON.Object = [:]
+    }
+
+    /// The arguments that make the same call again.
+    private(set) var passed: JSON.Object = [:]
+    /// What each input is called, where calls name them.
+    private(set) var inputNames: [String] = []
+    private var knownArguments: Set<String> = []
+
+    /// The arguments of its calls that nobody asked for, and that change something.
+    var unreadArguments: [String] {
+        (call.arguments.members.filter { !$0.value.isNull && $0.value != false }.map(\.key) + call.keywords)
+            .filter { !knownArguments.contains($0) }
+    }
+
+    mutating func pass(_ name: String, _ value: JSON) { passed[name] = value }
+
+    /// Reads an argument of the call that is false by default.
+    mutating func argument(_ name: String) -> Bool {
+        knownArguments.insert(name)
+        guard let value = call.arguments[name], !value.isNull, value != false else { return false }
+        guard value == true else {
+            fail("argument '\(name)': expected true or false, found \(value)")
+            return false
+        }
+        pass(name, true)
+        return true
+    }
+
+    /// Finds out which input is what.
+    ///
+    /// - Parameters:
+    ///   - names: What the inputs are called in the order of the call; the first two must be there.
+    ///   - others: Names of inputs that a call passes by name alone.
+    /// - Returns: The positions of the inputs; nil after a problem.
+    mutating func namedInputs(_ names: [String], byKeyword others: [String]) -> [String: Int]? {
+        knownArguments.formUnion(names + others)
+        let positional = call.inputCount - call.keywords.count
+        inputNames = Array(names.prefix(positional)) + call.keywords
+        let isComplete = positional <= names.count && names.prefix(2).allSatisfy(inputNames.contains)
+        guard isComplete, Set(inputNames).count == inputNames.count else {
+            fail("is called with \(positional) inputs and \(call.keywords), expected \(names.joined(separator: ", "))")
+            return nil
+        }
+        return Dictionary(uniqueKeysWithValues: zip(inputNames, inputNames.indices))
+    }
 
     // MARK: One option
 
@@ -187,6 +249,26 @@ struct LayerSettings {
         read(
             name, fallback, words.map { "'\($0)'" }.joined(separator: " or "), placeholder: fallback,
             parse: { $0.string.flatMap { words.contains($0) ? $0 : nil } }, write: { .string($0) })
+    }
+
+    /// Any text; missing or null it is the default.
+    mutating func text(_ name: String, default fallback: String? = nil) -> String {
+        read(name, fallback, "a text", placeholder: "", parse: { $0.string }, write: { .string($0) })
+    }
+
+    /// The extents of some axes, nil for those that the input decides.
+    mutating func openShape(_ name: String) -> [Int?] {
+        let limit = Self.largestInteger
+        let value = read(
+            name, nil, "a whole number, or a list of them and null", placeholder: [],
+            parse: { json -> [Int?]? in
+                let axes = json.array ?? [json]
+                let isValid = axes.allSatisfy { $0.isNull || (1...limit).contains($0.integer ?? 0) }
+                return isValid && axes.count <= 16 ? axes.map(\.integer) : nil
+            },
+            write: { .array($0.map { $0.map { .integer($0) } ?? .null }) })
+        for axis in value { magnitude *= Double(axis ?? 1) }
+        return value
     }
 
     mutating func padding(allowsCausal: Bool = false) -> Padding {

@@ -88,6 +88,10 @@ struct NestedModels {
             let owner = scope.owner ?? layer.name
             let store = scope.store + stores.next(layer.className)
             if layer.model != nil {
+                for name in layer.arguments.keys + layer.keywords {
+                    problems.append(
+                        "model '\(scope.prefix)\(layer.name)': is called with '\(name)', which is not supported")
+                }
                 try addLayers(of: Self.inner(layer, in: scope, store: store))
                 continue
             }
@@ -115,7 +119,8 @@ struct NestedModels {
             guard names.insert(name).inserted else { throw ConfigurationError("two layers are named '\(name)'") }
             layers.append(
                 Architecture.Layer(
-                    name, flat.className, flat.options, calls: calls,
+                    name, flat.className, flat.options, calls: calls, keywords: flat.keywords,
+                    arguments: flat.arguments,
                     isTrainable: scope.isTrainable && layer.isTrainable,
                     owner: owner, store: store))
         }
@@ -124,7 +129,9 @@ struct NestedModels {
     /// A layer of a model that TimeDistributed applies to every step.
     private static func distributed(_ layer: KerasConfiguration.Layer) -> KerasConfiguration.Layer {
         let merging: Set = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
-        guard !merging.contains(layer.className) else { return layer }
+        guard !merging.contains(layer.className), !KerasOperation.elementwise.contains(layer.className) else {
+            return layer
+        }
         var wrapped = layer
         if layer.className == "Concatenate" {
             // One more axis in front.

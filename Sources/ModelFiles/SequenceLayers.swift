@@ -52,6 +52,10 @@ extension LayerCatalog {
     private static func timeDistributed(_ settings: inout LayerSettings) -> [LayerPart] {
         settings.know(["layer"])
         guard let wrapped = WrappedLayer("layer", of: &settings) else { return [] }
+        guard KerasOperation.named(wrapped.className) == nil else {
+            settings.fail("\(wrapped.className) inside TimeDistributed is not supported")
+            return []
+        }
         var inner = wrapped.settings(in: settings)
         let parts = parts(wrapped.className, &inner)
         settings.absorb(inner, "\(wrapped.className) inside")

@@ -26,12 +26,14 @@ public struct LayerPlan: Sendable {
     public var mask: MaskRule
     /// How many leading axes of the output a computed mask has a number for.
     public var maskAxes: Int
+    /// Whether it takes the masks that its inputs still have, and what becomes of them.
+    public var maskReading: MaskReading
     /// Multiplications with additions in one example's forward pass.
     public var multiplyAdds: Int
 
     public init(
         output: Shape, parameters: [ParameterSpec] = [], saved: [Shape] = [], sharing: MemorySharing = .never,
-        mask: MaskRule = .none, maskAxes: Int = 1, multiplyAdds: Int = 0
+        mask: MaskRule = .none, maskAxes: Int = 1, maskReading: MaskReading = .planned, multiplyAdds: Int = 0
     ) {
         self.output = output
         self.parameters = parameters
@@ -39,6 +41,7 @@ public struct LayerPlan: Sendable {
         self.sharing = sharing
         self.mask = mask
         self.maskAxes = maskAxes
+        self.maskReading = maskReading
         self.multiplyAdds = multiplyAdds
     }
 }
@@ -67,6 +70,20 @@ public enum MaskRule: Sendable {
     case all
     /// The masks of inputs that are joined in time, one behind another; an input without a mask is real.
     case joined
+}
+
+/// Which masks a layer takes, where a network loses some while it runs.
+///
+/// In Keras 3 a tensor has its mask twice: in the plan of the network, and attached to the tensor while the network runs.
+/// MultiHeadAttention takes the attached ones, and takes them off its inputs (Keras 3.15, `call`): a layer that reads
+/// these inputs later, and takes what is attached, finds nothing.
+public enum MaskReading: Sendable {
+    /// The mask of the plan, whatever was taken off.
+    case planned
+    /// The mask that is still attached.
+    case attached
+    /// The same, and takes the masks off all its inputs.
+    case taking
 }
 
 /// The name, shape and initial values of one parameter.

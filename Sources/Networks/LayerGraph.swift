@@ -32,6 +32,8 @@ public struct LayerGraph: Sendable {
         let maskAction: MaskAction?
         /// How many leading axes of the output that mask has a number for.
         let maskAxes: Int
+        /// Whose mask the layer takes for each input.
+        let masks: [MaskSource?]
     }
 
     /// How a node makes a mask.
@@ -61,6 +63,8 @@ public struct LayerGraph: Sendable {
     private(set) var shapes: [Shape] = []
     /// Whose mask each value carries: a value whose node computes one.
     private(set) var masks: [MaskSource?] = []
+    /// Values that have lost their mask when later layers run, see `MaskReading`.
+    private var lostMasks: Set<Int> = []
     public private(set) var inputs: [Value] = []
     public private(set) var outputs: [Value] = []
     /// What the objective sees: the value before the last softmax or sigmoid.
@@ -88,7 +92,7 @@ public struct LayerGraph: Sendable {
     /// The shape of one example of `value`.
     public func shape(of value: Value) -> Shape { shapes[value.index] }
 
-    /// Whether `value` carries a mask.
+    /// Whether some frames of `value` may be padding.
     public func isMasked(_ value: Value) -> Bool { masks[value.index] != nil }
 
     public mutating func addInput(_ shape: Shape) -> Value {
@@ -133,11 +137,18 @@ public struct LayerGraph: Sendable {
         let output = Value(index: shapes.count)
         shapes.append(Shape(leading + plan.output.axes))
         let (source, action, maskAxes) = mask(plan, passing, stepAxes: stepAxes, of: values, node: nodes.count)
+        let isLost = values.map { lostMasks.contains($0.index) }
+        let taken = zip(values, isLost).map { value, isLost in
+            isLost && plan.maskReading != .planned ? nil : masks[value.index]
+        }
         masks.append(source)
         nodes.append(
             Node(
                 entry: id.index, inputs: values, plan: plan, stepAxes: stepAxes, steps: leading.reduce(1, *),
-                output: output, maskAction: action, maskAxes: maskAxes))
+                output: output, maskAction: action, maskAxes: maskAxes, masks: taken))
+        if case .any = plan.mask, isLost.contains(true) { lostMasks.insert(output.index) }
+        if case .first = plan.mask, isLost.first == true { lostMasks.insert(output.index) }
+        if plan.maskReading == .taking { lostMasks.formUnion(values.map(\.index)) }
         return output
     }
 

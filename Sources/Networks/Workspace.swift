@@ -170,16 +170,20 @@ public final class Workspace: @unchecked Sendable {
 
     /// The mask of a value, one number for every step of as many leading axes as it is about.
     fileprivate func mask(of value: LayerGraph.Value, count: Int) -> Tensor? {
-        guard case .node(let node) = graph.masks[value.index], let index = plan.masks[node] else { return nil }
+        mask(graph.masks[value.index], count: count)
+    }
+
+    private func mask(_ source: LayerGraph.MaskSource?, count: Int) -> Tensor? {
+        guard case .node(let node) = source, let index = plan.masks[node] else { return nil }
         return block(index, count: count, shape: [plan.blocks[index].count / plan.batchSize])
     }
 
-    /// The mask of a value as a layer over steps sees it: that of the one axis behind the steps, if there is one.
-    fileprivate func mask(of value: LayerGraph.Value, behind stepAxes: Int, count: Int) -> Tensor? {
-        guard let source = graph.masks[value.index], graph.maskAxes(source) == stepAxes + 1,
-            let mask = mask(of: value, count: count)
+    /// The mask that a node takes for an input, as its layer sees it: of the one axis behind its steps, if there is one.
+    fileprivate func mask(takenBy node: LayerGraph.Node, _ position: Int, count: Int) -> Tensor? {
+        guard let source = node.masks[position], graph.maskAxes(source) == node.stepAxes + 1,
+            let mask = mask(source, count: count)
         else { return nil }
-        let length = graph.shapes[value.index][stepAxes]
+        let length = graph.shapes[node.inputs[position].index][node.stepAxes]
         return mask.viewed(count: mask.elementCount / length, shape: [length])
     }
 
@@ -243,7 +247,7 @@ public struct ForwardPass {
 
     /// One number a frame (B, T), or nil where every frame is real.
     public func inputMask(_ position: Int = 0) -> Tensor? {
-        workspace.mask(of: node.inputs[position], behind: node.stepAxes, count: examples)
+        workspace.mask(takenBy: node, position, count: examples)
     }
 
     /// Where the layer's own mask goes, one number a frame; nil if nobody asks for it.

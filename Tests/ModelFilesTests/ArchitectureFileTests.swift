@@ -163,7 +163,7 @@ import Testing
         ),
         (
             "input: [4]\nlayers:\n  - Dense: {units: 3}\n    Flatten: {}",
-            "'a.yaml': line 3: expected one layer with 'name' and 'from' beside it, found [\"Dense\", \"Flatten\"]"
+            "'a.yaml': line 3: expected one layer with 'name', 'from' and 'call' beside it, found [\"Dense\", \"Flatten\"]"
         ),
         (
             "input: [8, 3]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}",

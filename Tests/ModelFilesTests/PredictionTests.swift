@@ -6,12 +6,9 @@ import Testing
 
 /// Every model that `Tools/reference/keras_fixtures.py` and `keras2_fixtures.py` wrote, run here and there.
 @Suite struct PredictionTests {
-    /// Models with layers that are not supported.
-    static let unsupported: Set = ["dot.h5"]
-
     static let models =
         (try? FileManager.default.contentsOfDirectory(atPath: fixture("")))?
-        .filter { $0.hasSuffix(".h5") && !$0.hasSuffix(".io.h5") && !unsupported.contains($0) }.sorted() ?? []
+        .filter { $0.hasSuffix(".h5") && !$0.hasSuffix(".io.h5") }.sorted() ?? []
 
     @Test func thereAreFixtures() { #expect(Self.models.count > 90) }
 

@@ -52,3 +52,13 @@ func withTemporaryFolder(_ body: (URL) throws -> Void) throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     try body(folder)
 }
+
+/// Writes a model without weights.
+func writeModel(_ configuration: JSON, to path: String) throws {
+    let file = try HDF5File(creating: path)
+    try file.root.attributes.write(configuration.description, to: "model_config")
+    try file.root.attributes.write("2.15.0", to: "keras_version")
+    let weights = try file.root.createGroup("model_weights")
+    try weights.attributes.write([String](), to: "layer_names")
+    try file.close()
+}

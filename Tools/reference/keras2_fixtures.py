@@ -11,6 +11,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import tf_keras
 
+import attention_models  # noqa: F401 (registers its fixtures)
 from fixture_files import write_all
 from fixture_models import FIXTURES
 from refused_fixtures import write_refused

@@ -1,82 +1,130 @@
 import Kernels
 public import Tensors
 
-/// Several inputs of one shape become one, elementwise.
+/// Several inputs become one, elementwise.
+///
+/// Axes of 1 are repeated to fit the other inputs', and inputs of fewer axes get axes of 1 in front.
 public struct Merge: Layer {
     public enum Operation: Hashable, Sendable { case add, subtract, multiply, average, maximum, minimum }
 
     public let operation: Operation
     /// Whether masks meet as in Keras 2 (real in all) rather than Keras 3 (real in any).
     public let keras2Masks: Bool
+    /// Whether inputs of fewer axes are refused, since operations, unlike layers, would put ones before the examples.
+    public let needsSameRank: Bool
 
-    public init(_ operation: Operation, keras2Masks: Bool = false) {
+    public init(_ operation: Operation, keras2Masks: Bool = false, needsSameRank: Bool = false) {
         self.operation = operation
         self.keras2Masks = keras2Masks
+        self.needsSameRank = needsSameRank
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         guard inputs.count >= 2, operation != .subtract || inputs.count == 2 else {
             throw ShapeError("takes \(operation == .subtract ? "two" : "two or more") inputs, found \(inputs.count)")
         }
-        guard Set(inputs).count == 1 else { throw ShapeError("takes inputs of one shape, found \(list(inputs))") }
+        guard let output = Broadcast.shape(inputs), !needsSameRank || Set(inputs.map(\.rank)).count == 1 else {
+            throw ShapeError("takes inputs of one shape, or with axes of 1 in their place, found \(list(inputs))")
+        }
         // Partial products or extrema, so that each input's gradient can be told from the others'.
         let folds = [.multiply, .maximum, .minimum].contains(operation) && inputs.count > 2 ? inputs.count - 2 : 0
         return LayerPlan(
-            output: inputs[0], saved: Array(repeating: inputs[0], count: folds), mask: keras2Masks ? .all : .any)
+            output: output, saved: Array(repeating: output, count: folds), mask: keras2Masks ? .all : .any)
     }
 
     public func forward(_ pass: ForwardPass) {
         let y = pass.output, last = pass.inputCount - 1
-        var left = pass.input(0)
-        for position in 1...last {
-            let right = pass.input(position)
-            switch operation {
-            case .add, .average: add(left, right, into: y)
-            case .subtract: subtract(left, right, into: y)
-            case .multiply, .maximum, .minimum:
-                let target = position == last ? y : pass.saved(position - 1)
-                if operation == .multiply {
-                    multiplyElements(left, right, into: target)
-                } else {
-                    extremum(isMaximum: operation == .maximum, left, right, into: target)
+        withFullSize(pass.kernels, (0...last).map { pass.input($0) }, y.shape) { inputs in
+            var left = inputs[0]
+            for position in 1...last {
+                let right = inputs[position]
+                switch operation {
+                case .add, .average: add(left, right, into: y)
+                case .subtract: subtract(left, right, into: y)
+                case .multiply, .maximum, .minimum:
+                    let target = position == last ? y : pass.saved(position - 1)
+                    if operation == .multiply {
+                        multiplyElements(left, right, into: target)
+                    } else {
+                        extremum(isMaximum: operation == .maximum, left, right, into: target)
+                    }
+                    left = target
+                    continue
                 }
-                left = target
-                continue
+                left = y
             }
-            left = y
         }
         if operation == .average { scale(y, by: 1 / Float(pass.inputCount), into: y) }
     }
 
     public func backward(_ pass: BackwardPass) {
-        let dy = pass.outputGradient, last = pass.inputCount - 1
-        switch operation {
-        case .add, .average, .subtract:
-            for position in 0...last {
-                guard let dx = pass.inputGradient(position) else { continue }
-                let factor: Float =
-                    operation == .average
-                    ? 1 / Float(pass.inputCount) : operation == .subtract && position == 1 ? -1 : 1
-                scale(dy, by: factor, into: dx)
+        let dy = pass.outputGradient, shape = dy.shape, positions = 0..<pass.inputCount
+        let places = positions.map { pass.inputGradient($0) }
+        let isSmall = places.map { $0.map { $0.shape != shape } ?? false }
+        pass.kernels.withScratch(isSmall.count(where: { $0 }) * dy.elementCount) { scratch in
+            var offset = 0
+            let gradients: [Tensor?] = positions.map { position in
+                guard isSmall[position] else { return places[position] }
+                defer { offset += dy.elementCount }
+                return scratch.slice(at: offset, count: dy.elementCount).viewed(count: dy.count, shape: shape)
             }
-        case .multiply, .maximum, .minimum:
-            pass.kernels.withScratch(2 * dy.elementCount) { scratch in
-                let spare = scratch.slice(at: 0, count: dy.elementCount)
-                let other = scratch.slice(at: dy.elementCount, count: dy.elementCount)
-                for position in (1...last).reversed() {
-                    let left = position == 1 ? pass.input(0) : pass.saved(position - 2), right = pass.input(position)
-                    let dleft = position == 1 ? pass.inputGradient(0) ?? spare : spare
-                    let dright = pass.inputGradient(position) ?? other
-                    if operation == .multiply {
-                        multiplyElements(dy, left, into: dright)
-                        multiplyElements(dy, right, into: dleft)
-                    } else {
-                        extremumGradient(
-                            isMaximum: operation == .maximum, left, right, outputGradient: dy, into: dleft, dright)
-                    }
-                    if position > 1 { dy.copy(from: dleft) }
+            switch operation {
+            case .add, .average, .subtract: scaleGradient(dy, into: gradients)
+            case .multiply, .maximum, .minimum:
+                withFullSize(pass.kernels, positions.map { pass.input($0) }, shape) { inputs in
+                    unfold(pass, inputs, into: gradients)
                 }
             }
+            for (position, dx) in places.enumerated() where isSmall[position] {
+                if let dx, let full = gradients[position] { Broadcast(dx, to: shape).sum(full, into: dx) }
+            }
+        }
+    }
+
+    private func scaleGradient(_ dy: Tensor, into gradients: [Tensor?]) {
+        for (position, dx) in gradients.enumerated() {
+            guard let dx else { continue }
+            let factor: Float =
+                operation == .average ? 1 / Float(gradients.count) : operation == .subtract && position == 1 ? -1 : 1
+            scale(dy, by: factor, into: dx)
+        }
+    }
+
+    /// The gradients of a product or extremum of several, from the last to the first.
+    private func unfold(_ pass: BackwardPass, _ inputs: [Tensor], into gradients: [Tensor?]) {
+        let dy = pass.outputGradient
+        pass.kernels.withScratch(2 * dy.elementCount) { scratch in
+            let spare = scratch.slice(at: 0, count: dy.elementCount)
+            let other = scratch.slice(at: dy.elementCount, count: dy.elementCount)
+            for position in (1..<inputs.count).reversed() {
+                let left = position == 1 ? inputs[0] : pass.saved(position - 2), right = inputs[position]
+                let dleft = position == 1 ? gradients[0] ?? spare : spare, dright = gradients[position] ?? other
+                if operation == .multiply {
+                    multiplyElements(dy, left, into: dright)
+                    multiplyElements(dy, right, into: dleft)
+                } else {
+                    extremumGradient(
+                        isMaximum: operation == .maximum, left, right, outputGradient: dy, into: dleft, dright)
+                }
+                if position > 1 { dy.copy(from: dleft) }
+            }
+        }
+    }
+
+    /// Lends the inputs in the shape of the output: those that have it as they are, the others repeated.
+    private func withFullSize(_ kernels: KernelContext, _ inputs: [Tensor], _ shape: Shape, _ body: ([Tensor]) -> Void)
+    {
+        let size = inputs[0].count * shape.elementCount
+        kernels.withScratch(inputs.count { $0.shape != shape } * size) { scratch in
+            var offset = 0
+            body(
+                inputs.map { x in
+                    guard x.shape != shape else { return x }
+                    defer { offset += size }
+                    let y = scratch.slice(at: offset, count: size).viewed(count: x.count, shape: shape)
+                    Broadcast(x, to: shape).expand(x, into: y)
+                    return y
+                })
         }
     }
 }

@@ -1,0 +1,192 @@
+import Kernels
+import Networks
+
+// Operations of Keras 3 and TensorFlow. Unlike layers they know no masks: their results have none.
+
+extension LayerCatalog {
+    static let operations: [String: Recipe] = [
+        "ops.add": { sum(&$0, sign: 1) },
+        "ops.subtract": { sum(&$0, sign: -1) },
+        "ops.multiply": { settings in
+            guard let (constant, _) = constant(&settings) else { return merge(.multiply, "Multiply", &settings) }
+            return scaling(&settings, constant, constant.map { _ in 0 })
+        },
+        "ops.true_divide": { settings in
+            guard let (constant, isFirst) = constant(&settings) else {
+                return [
+                    LayerPart("reciprocal", ElementwiseFunction(.quotient(1)), inputs: [.positions(1..<2)]),
+                    LayerPart(
+                        "", Unmasked(Merge(.multiply, needsSameRank: true)), inputs: [.positions(0..<1), .part(0)]),
+                ]
+            }
+            if isFirst { return function(.quotient(single(constant, &settings))) }
+            return scaling(&settings, constant.map { 1 / $0 }, constant.map { _ in 0 })
+        },
+        "ops.maximum": { settings in
+            guard let (constant, _) = constant(&settings) else { return merge(.maximum, "Maximum", &settings) }
+            return function(.clip(single(constant, &settings), .infinity))
+        },
+        "ops.minimum": { settings in
+            guard let (constant, _) = constant(&settings) else { return merge(.minimum, "Minimum", &settings) }
+            return function(.clip(-.infinity, single(constant, &settings)))
+        },
+        "ops.power": { settings in
+            guard let (constant, isFirst) = constant(&settings) else {
+                settings.fail("a tensor to the power of a tensor is not supported")
+                return []
+            }
+            let number = single(constant, &settings)
+            if isFirst { return function(.exponential(base: number)) }
+            return function(number == 2 ? .square : .power(number))
+        },
+        "ops.negative": { scaling(&$0, [-1], [0]) },
+        "ops.absolute": { _ in function(.absolute) }, "ops.log": { _ in function(.logarithm) },
+        "ops.sqrt": { _ in function(.squareRoot) }, "ops.square": { _ in function(.square) },
+        "ops.rsqrt": { _ in function(.power(-0.5)) }, "ops.reciprocal": { _ in function(.quotient(1)) },
+        "ops.clip": { function(.clip($0.number("x_min"), $0.number("x_max"))) },
+        "ops.exp": { activation("exponential", &$0) }, "ops.relu": { activation("relu", &$0) },
+        "ops.sigmoid": { activation("sigmoid", &$0) }, "ops.tanh": { activation("tanh", &$0) },
+        "ops.selu": { activation("selu", &$0) }, "ops.softplus": { activation("softplus", &$0) },
+        "ops.softsign": { activation("softsign", &$0) }, "ops.silu": { activation("swish", &$0) },
+        "ops.relu6": { _ in elementwise(Activation(.relu6)) },
+        "ops.elu": { elementwise(Activation(.elu, slope: $0.number("alpha", default: 1))) },
+        "ops.leaky_relu": { elementwise(Activation(.leakyReLU, slope: $0.number("negative_slope", default: 0.2))) },
+        "ops.gelu": { settings in
+            // TensorFlow takes the exact function by default, Keras 3 its approximation.
+            let isApproximate = settings.bool("approximate", default: settings.dialect == .keras3)
+            return elementwise(Activation(isApproximate ? .geluTanh : .gelu))
+        },
+        "ops.softmax": { settings in
+            let axis = singleAxis(&settings)
+            if axis == -1 { settings.offer("Activation", ["activation": "softmax"]) }
+            return axis == -1 && settings.endsNetwork ? [LayerPart(Softmax())] : unmasked(along(axis, Softmax()))
+        },
+        "ops.log_softmax": { settings in
+            let axis = singleAxis(&settings)
+            return unmasked(along(axis, LogSoftmax()))
+        },
+        "ops.mean": { reduce(.mean, &$0) }, "ops.sum": { reduce(.sum, &$0) },
+        "ops.max": { reduce(.maximum, &$0) }, "ops.min": { reduce(.minimum, &$0) },
+        "ops.reshape": { settings in
+            let shape = settings.integers("newshape")
+            guard shape.count > 1 else {
+                settings.fail("option 'newshape': the axis of examples must stay, found \(shape)")
+                return []
+            }
+            let target = Array(shape.dropFirst())
+            settings.offer("Reshape", ["target_shape": .array(target.map { .integer($0) })])
+            return [LayerPart(Reshape(to: target))]
+        },
+        "ops.transpose": { settings in
+            let axes = settings.integers("axes")
+            guard axes.first == 0 else {
+                settings.fail("option 'axes': the axis of examples must stay the first, found \(axes)")
+                return []
+            }
+            let order = Array(axes.dropFirst())
+            settings.offer("Permute", ["dims": .array(order.map { .integer($0) })])
+            return [LayerPart(Permute(order))]
+        },
+        "ops.expand_dims": { settings in
+            [LayerPart(UnitAxes(.insert(settings.integer("axis", in: -16...16))))]
+        },
+        "ops.squeeze": { settings in
+            let axes = settings.integers("axis", default: [])
+            return [LayerPart(UnitAxes(.remove(axes.isEmpty ? nil : axes)))]
+        },
+        "ops.concatenate": { settings in
+            // Without an axis it is the first, that of the examples, which the layer refuses.
+            let axis = settings.integer("axis", default: 0, in: -16...16)
+            settings.offer("Concatenate", ["axis": .integer(axis)])
+            return [LayerPart(Unmasked(Concatenate(axis: axis)))]
+        },
+        "ops.matmul": { settings in
+            [
+                LayerPart(
+                    MatrixProduct(
+                        transposesFirst: settings.bool("transpose_a", default: false),
+                        transposesSecond: settings.bool("transpose_b", default: false)))
+            ]
+        },
+    ]
+
+    /// The number or numbers that stand for one of two inputs, and whether for the first.
+    private static func constant(_ settings: inout LayerSettings) -> (numbers: [Float], isFirst: Bool)? {
+        settings.know(["x1", "x2"])
+        for name in ["x1", "x2"] where settings.options[name]?.isNull == false {
+            let numbers = settings.numbers(name)
+            if settings.call.inputCount != 1 { settings.fail("takes one input beside its constant '\(name)'") }
+            return (numbers, name == "x1")
+        }
+        return nil
+    }
+
+    private static func single(_ numbers: [Float], _ settings: inout LayerSettings) -> Float {
+        if numbers.count != 1 { settings.fail("takes one constant number, found \(numbers.count)") }
+        return numbers[0]
+    }
+
+    private static func sum(_ settings: inout LayerSettings, sign: Float) -> [LayerPart] {
+        guard let (constant, isFirst) = constant(&settings) else {
+            return sign > 0 ? merge(.add, "Add", &settings) : merge(.subtract, "Subtract", &settings)
+        }
+        // c − x = −x + c, and x − c = x + (−c)
+        return scaling(
+            &settings, constant.map { _ in isFirst ? sign : 1 }, constant.map { isFirst ? $0 : sign * $0 })
+    }
+
+    private static func merge(
+        _ operation: Merge.Operation, _ layer: String, _ settings: inout LayerSettings
+    ) -> [LayerPart] {
+        settings.offer(layer, [:])
+        return [LayerPart(Unmasked(Merge(operation, needsSameRank: true)))]
+    }
+
+    private static func scaling(_ settings: inout LayerSettings, _ scale: [Float], _ offset: [Float]) -> [LayerPart] {
+        func json(_ numbers: [Float]) -> JSON {
+            numbers.count == 1 ? .number(Double(numbers[0])) : .array(numbers.map { .number(Double($0)) })
+        }
+        settings.offer("Rescaling", ["scale": json(scale), "offset": json(offset)])
+        return unmasked([
+            LayerPart(
+                scale.count == 1
+                    ? Rescaling(scale: scale[0], offset: offset[0]) as any Layer
+                    : ChannelScaling(scale: scale, offset: offset))
+        ])
+    }
+
+    private static func function(_ function: ElementwiseFunction.Function) -> [LayerPart] {
+        unmasked([LayerPart(ElementwiseFunction(function))])
+    }
+
+    private static func elementwise(_ activation: Activation) -> [LayerPart] {
+        unmasked([LayerPart(ElementwiseActivation(activation))])
+    }
+
+    private static func activation(_ name: String, _ settings: inout LayerSettings) -> [LayerPart] {
+        settings.offer("Activation", ["activation": .string(name)])
+        guard let activation = Activation(keras: name) else { return [] }
+        let part = LayerPart(ElementwiseActivation(activation))
+        // The last one gives predictions, where no mask matters, and is to be found as what it is.
+        return settings.endsNetwork ? [part] : unmasked([part])
+    }
+
+    private static func unmasked(_ parts: [LayerPart]) -> [LayerPart] {
+        parts.map { part in
+            var part = part
+            part.layer = Unmasked(part.layer)
+            return part
+        }
+    }
+
+    private static func reduce(_ kind: Reduction.Kind, _ settings: inout LayerSettings) -> [LayerPart] {
+        let axes = settings.integers("axis", default: [])
+        let keepDimensions = settings.bool("keepdims", default: false)
+        settings.require("initial", .null)
+        guard !axes.isEmpty else {
+            settings.fail("has no 'axis'; over all axes, that of examples included, is not supported")
+            return []
+        }
+        return [LayerPart(Reduction(kind, axes: axes, keepDimensions: keepDimensions))]
+    }
+}
