@@ -170,7 +170,8 @@ extension KerasFile {
     private func numbers(_ stored: ModelOutline.Weight, _ file: borrowing FloatRuns) throws -> [Float] {
         let count = stored.shape.reduce(1, *)
         guard let offset = stored.offset else {
-            return try ReadingService.numbers([ModelReader.Request(path: stored.path, place: 0, count: count)], of: path)
+            return try ReadingService.numbers(
+                [ModelReader.Request(path: stored.path, place: 0, count: count)], of: path)
         }
         var numbers = [Float](repeating: 0, count: count), span = numbers.mutableSpan
         try file.read(at: offset, into: &span)

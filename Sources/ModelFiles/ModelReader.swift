@@ -126,7 +126,9 @@ extension ModelReader {
             guard try hasList("weight_names", layer) else { continue }
             var stored: [ModelOutline.Weight] = []
             for name in try layer.attributes.strings("weight_names") {
-                if let weight = try weight(layer.dataset(name).takingOpaqueForBFloat16(), name, base) { stored.append(weight) }
+                if let weight = try weight(layer.dataset(name).takingOpaqueForBFloat16(), name, base) {
+                    stored.append(weight)
+                }
             }
             if !stored.isEmpty { groups.append(ModelOutline.Group(name: name, weights: stored)) }
         }

@@ -57,13 +57,13 @@ extension LayerCatalog {
             return elementwise(Activation(isApproximate ? .geluTanh : .gelu))
         },
         "ops.softmax": { settings in
-            let axis = singleAxis(&settings)
+            let axis = settings.integer("axis", default: -1, in: -16...16)
             if axis == -1 { settings.offer("Activation", ["activation": "softmax"]) }
-            return axis == -1 && settings.endsNetwork ? [LayerPart(Softmax())] : unmasked(along(axis, Softmax()))
+            return axis == -1 && settings.endsNetwork ? [LayerPart(Softmax())] : unmasked(along([axis], Softmax()))
         },
         "ops.log_softmax": { settings in
-            let axis = singleAxis(&settings)
-            return unmasked(along(axis, LogSoftmax()))
+            let axis = settings.integer("axis", default: -1, in: -16...16)
+            return unmasked(along([axis], LogSoftmax()))
         },
         "ops.mean": { reduce(.mean, &$0) }, "ops.sum": { reduce(.sum, &$0) },
         "ops.max": { reduce(.maximum, &$0) }, "ops.min": { reduce(.minimum, &$0) },

@@ -47,7 +47,7 @@ public struct LayerGraph: Sendable {
     }
 
     /// What becomes of masks, where it is not the layer that says so.
-    public enum MaskPassing: Sendable {
+    public enum MaskPassing: Hashable, Sendable {
         /// The layer's rule, which over steps is about the axes behind them (Keras 2's TimeDistributed).
         case byLayer
         /// The first input's goes on as it is (Keras 3's TimeDistributed).

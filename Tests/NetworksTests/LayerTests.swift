@@ -126,7 +126,7 @@ import Testing
     @Test(arguments: [(false, 8), (true, 12)])
     func batchStatisticsAreThoseOfRealFrames(countsPadding: Bool, frames: Int) throws {
         let probe = try LayerProbe(
-            BatchNormalization(countsPadding: countsPadding), inputs: [[4, 2]], masked: true)
+            BatchNormalization(countsPadding: countsPadding), inputs: [[4, 2]], masked: 1)
         let workspace = probe.workspace(count: 3, mode: .training)
         let gradient = probe.gradient(workspace, count: 3, padding: [3, 4, 1])
         probe.fillInputs(of: workspace, count: 3, padding: [3, 4, 1])
