@@ -255,10 +255,17 @@ private struct ConfigurationWriter {
             // What Keras does not have itself it could not load.
             let module = option.value["module"]?.string ?? "keras", name = option.value["registered_name"]?.string ?? ""
             guard !option.value.isNull, module.hasPrefix("keras"), !name.contains(">") else { continue }
-            carried[option.key] = option.value
+            carried[option.key] = format == .hdf5 ? Self.withoutNulls(option.value) : option.value
         }
         if layer.options["trainable"] == false { carried["trainable"] = false }
         return carried
+    }
+
+    /// Keras 3 writes arguments of initializers that Keras 2 does not know; null is what they are by themselves.
+    private static func withoutNulls(_ json: JSON) -> JSON {
+        guard var object = json.object, let config = object["config"]?.object else { return json }
+        object["config"] = .object(JSON.Object(config.members.filter { !$0.value.isNull }))
+        return .object(object)
     }
 
     /// An entry of a Functional: with its name outside too, and who calls it.

@@ -141,4 +141,18 @@ import Testing
             #expect(options["trainable"] == false)
         }
     }
+
+    /// Keras 3.15 gives GlorotUniform `input_axes: null`, at which Keras 2 stops.
+    @Test func leavesOutArgumentsThatOnlyOneKerasKnows() throws {
+        let built = try KerasFile(opening: fixture("dense.h5")).graph()
+        for format in ExportPlan.Format.allCases {
+            try withTemporaryFolder { folder in
+                let path = folder.appending(path: format == .keras ? "s.keras" : "s.h5").path
+                try ExportPlan(built, format: format).write(ParameterVector(zeros: built.graph.layout), to: path)
+                let initializer = try KerasFile(opening: path).architecture.layers[0].options["kernel_initializer"]
+                #expect(initializer?["class_name"] == "GlorotUniform")
+                #expect((initializer?["config"]?["input_axes"] == nil) == (format == .hdf5))
+            }
+        }
+    }
 }
