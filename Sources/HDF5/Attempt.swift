@@ -88,5 +88,6 @@ private func reasonOfFailure() -> String {
     guard let inner = reasons.first, let outer = reasons.last else {
         return "no reason given"
     }
+    if inner == "file signature not found" { return "it is no HDF5 file" }
     return reasons.count == 1 ? inner : "\(outer) (\(inner))"
 }

@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import Isolation
+import Tensors
 import Zip
 
 /// A `.keras` file: a zip archive of `config.json`, `model.weights.h5` and perhaps `metadata.json`.
@@ -63,8 +64,8 @@ struct ModelArchive: ~Copyable {
             atPath: copy.path, contents: nil, attributes: [.posixPermissions: 0o600])
         guard isMade, let file = FileHandle(forWritingAtPath: copy.path) else {
             throw ModelFileError(
-                .unreadable, path, ["its weights cannot be unpacked to '\(copy.path)'"],
-                advice: "Set TMPDIR to a folder with \(member.byteCount) bytes of space")
+                .write, path, ["its weights cannot be unpacked to '\(copy.path)'"],
+                advice: "Set TMPDIR to a folder with \(ByteCount(member.byteCount)) of space")
         }
         try extract(member) { block in (try? file.write(contentsOf: block)) != nil }
         try? file.close()

@@ -20,10 +20,10 @@ struct ConvertCommand: ParsableCommand {
     @Argument(help: "A Keras model (.h5, .hdf5, .keras).")
     var model: String
 
-    @Option(help: .init("The file to write: .h5, .hdf5 or .keras.", valueName: "path"))
+    @Option(help: .init("The file to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
     var output: String
 
-    @Option(help: .init("How numbers are stored: float32 or float16.", valueName: "type"))
+    @Option(help: .init("How numbers are stored.", valueName: "type"))
     var precision: ExportPlan.Precision = .float32
 
     @OptionGroup var models: ModelOptions

@@ -33,7 +33,7 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("Keras models (.h5, .hdf5), of any mix of architectures.", valueName: "path"))
+        help: .init("Keras models (.h5, .hdf5, .keras), of any mix of architectures.", valueName: "path"))
     var teachers: [String] = []
 
     @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions
@@ -48,12 +48,12 @@ struct DistillCommand: ParsableCommand {
             valueName: "size"), transform: byteCount)
     var budget: ByteCount?
 
-    @Option(help: .init("The student to write, Keras HDF5.", valueName: "path"))
+    @Option(help: .init("The student to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
     var output: String?
 
     @Option(
         help: .init(
-            "An architecture (.yaml), a Keras model whose architecture is taken (.h5), or 'auto': one that suits the "
+            "An architecture (.yaml), a Keras model (.h5, .keras) whose architecture is taken, or 'auto': one that suits the "
                 + "data, as wide as the budget allows. (default: auto)", valueName: "path|auto"))
     var student: String?
 

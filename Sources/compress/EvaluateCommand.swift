@@ -29,7 +29,7 @@ struct EvaluateCommand: ParsableCommand {
 
     enum Split: String, ExpressibleByArgument, CaseIterable { case test, validation, train }
 
-    @Argument(help: "Keras models (.h5, .hdf5).")
+    @Argument(help: "Keras models (.h5, .hdf5, .keras).")
     var models: [String]
 
     @Option(help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))

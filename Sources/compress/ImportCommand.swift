@@ -9,8 +9,7 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Make a data file of other people's files.",
         discussion: """
-            Formats:
-              idx   MNIST and its relatives: a folder with the four files under their usual names \
+            The format idx is that of MNIST and its relatives: a folder with the four files under their usual names \
             (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or \
             .gz), or the four files in this order.
 

@@ -9,13 +9,13 @@ struct InspectCommand: ParsableCommand {
         abstract: "Say what a model or architecture takes, layer by layer.",
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
-            additions for one example. The size of an architecture (.yaml) is that of the file that would be exported, but for the names of classes. \
+            additions for one example. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes. \
             With --budget the exit code is 1 if all models together take more.
 
             Examples:
               compress inspect teacher.h5
               compress inspect a.h5 b.h5 c.h5 --budget 1GB
-              compress inspect Architectures/students/conv.yaml --input 28,28,1 --classes 10 --width 0.5
+              compress inspect conv.yaml --input 28,28,1 --classes 10 --width 0.5
             """)
 
     @Argument(help: "Keras models (.h5, .hdf5, .keras) or architectures (.yaml).")
@@ -66,11 +66,22 @@ struct InspectCommand: ParsableCommand {
                 origins.append(nil)
             } else {
                 let file = try models.open(path, among: paths)
+                try tryToBuild(file)
                 reports.append(file.sizeReport())
                 origins.append(file.provenance.flatMap { try? JSON(parsing: $0) })
             }
         }
         return (reports, origins)
+    }
+
+    /// Whatever stands in a model's way is worth knowing; an architecture that somebody gave must fit.
+    private func tryToBuild(_ file: KerasFile) throws {
+        do {
+            _ = try file.graph(inputs: file.sampleInputs)
+        } catch {
+            guard try models.sources(of: paths)[file.path] == nil else { throw error }
+            common.note("\(error)")
+        }
     }
 
     private func report(ofArchitecture path: String) throws -> SizeReport {

@@ -19,7 +19,8 @@ struct PredictCommand: ParsableCommand {
 
             Examples:
               compress predict teacher.h5 --inputs digits.h5:test/x --output predictions.h5
-              compress predict two-inputs.h5 --inputs video.h5:rgb video.h5:audio --output predictions.h5
+              compress predict video-model.h5 --inputs video.h5:rgb video.h5:audio \\
+                --output predictions.h5
             """)
 
     @Argument(help: "A Keras model (.h5, .hdf5, .keras).")

@@ -14,14 +14,15 @@ struct TrainCommand: ParsableCommand {
             """)
 
     @Option(
-        help: .init("An architecture (.yaml), or a Keras model whose architecture is taken (.h5).", valueName: "path"))
+        help: .init(
+            "An architecture (.yaml), or a Keras model (.h5, .keras) whose architecture is taken.", valueName: "path"))
     var architecture: String
 
     @Option(
         help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
     var data: String
 
-    @Option(help: .init("The model to write, Keras HDF5.", valueName: "path"))
+    @Option(help: .init("The model to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
     var output: String
 
     @Option(

@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["distill", "train", "evaluate", "predict", "inspect", "import"])
+    @Test(arguments: ["distill", "train", "evaluate", "predict", "inspect", "convert", "layers", "import"])
     func explainsEveryCommand(command: String) throws {
         try withFolder { folder in
             let run = try Program.run("help", command, in: folder)
@@ -147,8 +147,8 @@ import Testing
             let cases: [(String, Int32, String)] = [
                 ("none.h5", 66, "could not open 'none.h5': there is no such file"),
                 (".", 66, "could not open '.': it is a directory"),
-                ("text.h5", 65, "could not open 'text.h5': unable to open file (file signature not found)"),
-                ("empty.h5", 65, "could not open 'empty.h5': unable to open file (file signature not found)"),
+                ("text.h5", 65, "could not open 'text.h5': it is no HDF5 file"),
+                ("empty.h5", 65, "could not open 'empty.h5': it is no HDF5 file"),
                 ("none.yaml", 66, "'none.yaml': there is no such file"),
                 (
                     "data.h5", 65,

@@ -32,7 +32,7 @@ import Testing
         let error = failure { () throws(HDF5Error) in
             _ = try HDF5File(bytes: Array("not a model at all".utf8), name: "gru.h5")
         }
-        #expect(error?.description == "could not open 'gru.h5': unable to open file (file signature not found)")
+        #expect(error?.description == "could not open 'gru.h5': it is no HDF5 file")
         #expect(error?.kind == .damaged)
     }
 
@@ -56,7 +56,7 @@ import Testing
             let path = folder.appending(path: "empty.h5").path
             try Data().write(to: URL(filePath: path))
             let error = failure { () throws(HDF5Error) in _ = try HDF5File(opening: path) }
-            #expect(error?.description == "could not open '\(path)': unable to open file (file signature not found)")
+            #expect(error?.description == "could not open '\(path)': it is no HDF5 file")
         }
     }
 
