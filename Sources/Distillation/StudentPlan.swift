@@ -35,6 +35,7 @@ struct StudentPlan {
                 format, notes)
         case .file(let path):
             let file = try KerasFile(opening: path)
+            try file.architecture.refuseUntrainable()
             let inputs = file.architecture.inputs.map { Architecture.fit(data.exampleShape, to: $0) ?? shape }
             try self.init(
                 try file.graph(inputs: inputs), width: nil, budget: budget, data: data, task: task, format, notes

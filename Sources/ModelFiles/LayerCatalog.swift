@@ -67,10 +67,32 @@ extension [LayerPart] {
 enum LayerCatalog {
     typealias Recipe = @Sendable (inout LayerSettings) -> [LayerPart]
 
-    static let recipes: [String: Recipe] = [
-        basic, convolutions, pooling, shapes, categories, regularization, augmentations, normalization, activations,
-        sequences, recurrent, merging, attention, operations,
-    ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+    /// Layers of one kind.
+    struct Group: Sendable {
+        let title: String
+        let recipes: [String: Recipe]
+        /// What is true of all of them.
+        var note = ""
+    }
+
+    static let groups: [Group] = [
+        Group(title: "Dense layers", recipes: basic),
+        Group(title: "Convolutions", recipes: convolutions),
+        Group(title: "Pooling", recipes: pooling),
+        Group(title: "Recurrent layers", recipes: recurrent, note: recurrentNote),
+        Group(title: "Sequences", recipes: sequences),
+        Group(title: "Attention and products", recipes: attention),
+        Group(title: "Normalization and scaling", recipes: normalization),
+        Group(title: "Activations", recipes: activations),
+        Group(title: "Regularization", recipes: regularization),
+        Group(title: "Merging", recipes: merging),
+        Group(title: "Shapes and pictures", recipes: shapes),
+        Group(title: "Categories", recipes: categories),
+        Group(title: "Augmentation", recipes: augmentations, note: augmentationNote),
+        Group(title: "Operations", recipes: operations, note: operationNote),
+    ]
+
+    static let recipes: [String: Recipe] = groups.reduce(into: [:]) { $0.merge($1.recipes) { first, _ in first } }
 
     /// Builds the parts of a layer.
     ///
@@ -98,47 +120,11 @@ enum LayerCatalog {
     private static let maskless2: Set = ["Rescaling", "Normalization", "Identity"]
 
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
-        if let reason = refusals[className] { return reason }
-        if className.contains(">") {
-            return "a class of someone's own, whose Python code is never run. "
-                + "Build the model from Keras's own layers and save it again"
-        }
-        if className.hasSuffix("3D") || className.hasSuffix("3DTranspose") {
-            return "works on volumes; only vectors, sequences and pictures are computed here. "
-                + "Build the model from layers of one and two dimensions"
-        }
-        if className.hasPrefix("ConvLSTM") {
-            return "convolutional recurrent layers are not supported; a convolution inside TimeDistributed, then "
-                + "TimeDistributed Flatten and an LSTM, takes its place in a model that is trained anew"
-        }
-        if className.hasPrefix("ops.") || className.hasPrefix("tf.") {
-            return "this operation is not supported\(settings.suggestion(for: className, among: recipes.keys))"
-        }
-        return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
+        if let refusal = refusals.first(where: { $0.isMeant(by: className) }) { return refusal.advice }
+        let what =
+            className.hasPrefix("ops.") || className.hasPrefix("tf.") ? "this operation is" : "layers of this class are"
+        return "\(what) not supported\(settings.suggestion(for: className, among: recipes.keys))"
     }
-
-    /// Layers that are refused, and what to do instead.
-    private static let refusals: [String: String] = {
-        let text =
-            "works on text or on tables, which networks here do not read. Apply it to the data, and save the "
-            + "model without it"
-        let names = [
-            "StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing", "FeatureSpace",
-        ]
-        var refusals = Dictionary(uniqueKeysWithValues: names.map { ($0, text) })
-        refusals["Lambda"] =
-            "Lambda layers hold Python code, which is never run. Replace it by built-in layers, such as Rescaling, "
-            + "Activation or Add, and save the model again"
-        for name in ["STFTSpectrogram", "MelSpectrogram"] {
-            refusals[name] =
-                "computes spectra, which networks here do not. Apply it to the data, and save the model without it"
-        }
-        for name in ["RandomCrop", "AutoContrast", "Equalization", "Solarization"] {
-            refusals[name] =
-                "changes pictures at inference too. Apply it to the data, and save the model without it"
-        }
-        return refusals
-    }()
 
     /// Layers over channels-last data, made to work on data whose channels come first.
     static func channelsLast(_ parts: [LayerPart], if areFirst: Bool) -> [LayerPart] {
@@ -179,7 +165,7 @@ enum LayerCatalog {
 // MARK: - Feed-forward layers
 
 extension LayerCatalog {
-    private static let basic: [String: Recipe] = [
+    static let basic: [String: Recipe] = [
         "Dense": { settings in
             let units = settings.integer("units"), useBias = settings.bool("use_bias", default: true)
             let activation = settings.activation(), initializer = settings.kernelInitializer()
@@ -198,7 +184,7 @@ extension LayerCatalog {
         },
     ]
 
-    private static let convolutions: [String: Recipe] = [
+    static let convolutions: [String: Recipe] = [
         "Conv2D": { settings in
             let filters = settings.integer("filters"), window = Window(&settings, axes: 2)
             let groups = settings.integer("groups", default: 1), useBias = settings.bool("use_bias", default: true)
@@ -337,7 +323,7 @@ extension LayerCatalog {
         }
     }
 
-    private static let pooling: [String: Recipe] = [
+    static let pooling: [String: Recipe] = [
         "MaxPooling2D": { pool(.max, &$0, axes: 2) },
         "AveragePooling2D": { pool(.average, &$0, axes: 2) },
         "MaxPooling1D": { pool(.max, &$0, axes: 1) },
@@ -387,7 +373,7 @@ extension LayerCatalog {
 // MARK: - Layers that move, forget or scale
 
 extension LayerCatalog {
-    private static let shapes: [String: Recipe] = [
+    static let shapes: [String: Recipe] = [
         "Flatten": { settings in
             guard settings.channelsFirst() else { return [LayerPart(Flatten())] }
             return LayerPart.chain([LayerPart("channels_last", AxesLast([1])), LayerPart(Flatten())])
@@ -457,7 +443,7 @@ extension LayerCatalog {
         return channelsLast([LayerPart(layer)], if: settings.channelsFirst())
     }
 
-    private static let categories: [String: Recipe] = [
+    static let categories: [String: Recipe] = [
         "Discretization": { settings in
             settings.know(["num_bins", "epsilon", "sparse"])
             guard settings.options["bin_boundaries"]?.isNull == false else {
@@ -485,7 +471,7 @@ extension LayerCatalog {
         },
     ]
 
-    private static let regularization: [String: Recipe] = [
+    static let regularization: [String: Recipe] = [
         "Dropout": { settings in
             let groups = noiseShape(&settings)
             return [LayerPart(Dropout(rate: rate(&settings), groups: groups))]
@@ -509,7 +495,7 @@ extension LayerCatalog {
     ]
 
     /// Layers that change pictures in training alone; a file of Keras may have them, and they do nothing.
-    private static let augmentations: [String: Recipe] = [
+    static let augmentations: [String: Recipe] = [
         "RandomFlip": augmentation, "RandomRotation": augmentation, "RandomZoom": augmentation,
         "RandomTranslation": augmentation, "RandomContrast": augmentation, "RandomBrightness": augmentation,
         "RandomColorDegeneration": augmentation, "RandomColorJitter": augmentation,
@@ -596,7 +582,7 @@ extension LayerCatalog {
         "PReLU": { [LayerPart(PReLU(sharedAxes: $0.integers("shared_axes", default: [])))] },
     ]
 
-    private static let merging: [String: Recipe] = [
+    static let merging: [String: Recipe] = [
         "Add": { merge(.add, $0) }, "Subtract": { merge(.subtract, $0) }, "Multiply": { merge(.multiply, $0) },
         "Average": { merge(.average, $0) }, "Maximum": { merge(.maximum, $0) }, "Minimum": { merge(.minimum, $0) },
         "Concatenate": { settings in

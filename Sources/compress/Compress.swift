@@ -18,6 +18,7 @@ struct Compress: ParsableCommand {
               compress import idx fashion-mnist/ --output fashion.h5
               compress evaluate student.h5 a.h5 b.h5 --data digits.h5 --ensemble
               compress inspect student.h5 --budget 1MB
+              compress convert student.h5 --output student.keras
 
             Results go to standard output, progress and messages to standard error.
 
@@ -28,7 +29,7 @@ struct Compress: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             DistillCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, InspectCommand.self,
-            ConvertCommand.self, ImportCommand.self,
+            ConvertCommand.self, LayersCommand.self, ImportCommand.self,
         ],
         defaultSubcommand: DistillCommand.self)
 }

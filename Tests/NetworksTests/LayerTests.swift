@@ -89,6 +89,15 @@ import Testing
         #expect(workspace.value(back, count: 2).values == numbers)
     }
 
+    @Test func embeddingKeepsTheContract() throws {
+        try expectLayerContract(Embedding(count: 3, units: 2), inputs: [[4]])
+        try expectLayerContract(Embedding(count: 2, units: 3, masksZero: true), inputs: [[3, 2]])
+    }
+
+    @Test func maskingKeepsTheContract() throws {
+        try expectLayerContract(Masking(maskValue: -9), inputs: [[5, 3]], padding: [3, 5, 1])
+    }
+
     @Test func channelScalingKeepsTheContract() throws {
         try expectLayerContract(ChannelScaling(scale: [2, -1, 0.5], offset: [0, 1, 2]), inputs: [[4, 3]])
     }
