@@ -6,9 +6,12 @@ import Networks
 struct StoreNames {
     private var counts: [String: Int] = [:]
 
+    /// What Keras's Python calls classes that have another public name.
+    private static let pythonNames = ["Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"]
+
     /// The name of the next layer of a class.
     mutating func next(_ className: String) -> String {
-        let name = kerasName(ofClass: className == "Model" ? "Functional" : className)
+        let name = kerasName(ofClass: Self.pythonNames[className] ?? className)
         defer { counts[name, default: 0] += 1 }
         return counts[name].map { "\(name)_\($0)" } ?? name
     }
@@ -35,7 +38,11 @@ struct StoreNames {
         case "TimeDistributed": return inner("layer")
         case "SpectralNormalization": return inner("layer") + [""]
         case "MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention":
-            return ["query_dense", "key_dense", "value_dense", "output_dense"]
+            // What Python has no public name for, the gate among it, keeps its underscore.
+            let underscore = className == "MultiHeadAttention" ? "" : "_"
+            let gate = options["use_gate"] == true ? ["_gate_dense"] : []
+            return ["query_dense", "key_dense"].map { underscore + $0 } + gate
+                + ["value_dense", "output_dense"].map { underscore + $0 }
         default:
             // An activation may be a layer, with weights of its own.
             return options["activation"]?["config"]?.object == nil ? [""] : ["", "activation"]
@@ -51,9 +58,13 @@ struct StoreNames {
     ) -> [(part: String, slots: [WeightSlot])] {
         let parts = parts(of: className, options), slots = slots.inPartOrder
         guard parts.count > 1 else { return [(parts.first ?? "", slots)] }
-        guard parts != ["", "activation"] else {
+        if className == "SpectralNormalization" {
+            // Beside its vector, Keras keeps the kernel of the layer inside once more.
+            return [(parts[0], Array(slots.dropLast())), ("", Array(slots.prefix(1) + slots.suffix(1)))]
+        }
+        guard parts.count != 2 || !parts[1].hasSuffix("activation") else {
             let isOfActivation = { (slot: WeightSlot) in slot.entry.layer.hasPrefix("\(slot.layer.name)/activation") }
-            return [("", slots.filter { !isOfActivation($0) }), ("activation", slots.filter(isOfActivation))]
+            return [(parts[0], slots.filter { !isOfActivation($0) }), (parts[1], slots.filter(isOfActivation))]
         }
         let owners = slots.reduce(into: [String]()) { if $0.last != $1.entry.layer { $0.append($1.entry.layer) } }
         guard owners.count != parts.count else {

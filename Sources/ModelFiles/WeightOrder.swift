@@ -85,7 +85,12 @@ struct WeightMatch {
                 part.isEmpty ? layer.store : "\(layer.store)/\(part)"
             }
             found.formUnion(places)
-            let weights = places.flatMap { stored[$0] ?? [] }
+            let weights = places.flatMap { place -> [ModelOutline.Weight] in
+                let weights = stored[place] ?? []
+                // Beside its vector, Keras keeps the kernel of the layer inside once more.
+                let isDoubled = layer.className == "SpectralNormalization" && place == layer.store
+                return isDoubled ? weights.suffix(1) : weights
+            }
             if weights.isEmpty {
                 let others = groups.map(\.name).filter { !found.contains($0) }
                 problems.append(
