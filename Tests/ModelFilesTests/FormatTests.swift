@@ -1,9 +1,10 @@
 import Foundation
 import HDF5
-import ModelFiles
 import Networks
 import Tensors
 import Testing
+
+@testable import ModelFiles
 
 /// One model in every form that a version of Keras writes; `Tools/reference/format_fixtures.py` has it.
 @Suite struct FormatTests {
@@ -154,5 +155,18 @@ import Testing
                 #expect((initializer?["config"]?["input_axes"] == nil) == (format == .hdf5))
             }
         }
+    }
+
+    /// The names are those in archives that Keras 3.15 wrote.
+    @Test func knowsWhereKerasPutsTheWeightsOfALayer() {
+        var names = StoreNames()
+        #expect(names.next("GroupQueryAttention") == "grouped_query_attention")
+        #expect(names.next("GroupedQueryAttention") == "grouped_query_attention_1")
+        let plain = StoreNames.parts(of: "MultiHeadAttention", [:])
+        #expect(plain == ["query_dense", "key_dense", "value_dense", "output_dense"])
+        let gated = StoreNames.parts(of: "MultiHeadAttention", ["use_gate": true])
+        #expect(gated == ["query_dense", "key_dense", "_gate_dense", "value_dense", "output_dense"])
+        let grouped = StoreNames.parts(of: "GroupedQueryAttention", ["use_gate": true])
+        #expect(grouped == ["_query_dense", "_key_dense", "_gate_dense", "_value_dense", "_output_dense"])
     }
 }
