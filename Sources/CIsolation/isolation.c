@@ -98,7 +98,9 @@ static size_t address_space(void) {
 void isolation_limit(size_t byte_count, unsigned seconds) {
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NPROC, 0);
-    limit(RLIMIT_CPU, seconds);
+    // At the first of these limits comes a signal that says so, at the second one that says nothing.
+    struct rlimit processor = {seconds, seconds + 1};
+    setrlimit(RLIMIT_CPU, &processor);
     limit(RLIMIT_AS, address_space() + byte_count);
     // Who waits uses no processor; for slow disks the limit by the clock is generous.
     alarm(10 * seconds);
