@@ -93,12 +93,15 @@ let package = Package(
             dependencies: ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training"],
             path: "Tests/TestSupport"),
 
+        .executableTarget(name: "IsolationProbe", dependencies: ["Isolation"], path: "Tests/IsolationProbe"),
+
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
         tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
         tests("HDF5", hasFixtures: true),
         tests("Gzip"),
         tests("Zip"),
+        tests("Isolation", ["IsolationProbe"]),
         tests("Datasets", ["HDF5"]),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,9 +97,17 @@ static size_t address_space(void) {
 }
 
 void isolation_limit(size_t byte_count, unsigned seconds) {
+    // Whoever started us may have blocked or ignored the signals that end a child.
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    const int fatal[] = {SIGXCPU, SIGALRM, SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NPROC, 0);
-    limit(RLIMIT_CPU, seconds);
+    // At the first of these limits comes a signal that says so, at the second one that says nothing.
+    struct rlimit processor = {seconds, seconds + 1};
+    setrlimit(RLIMIT_CPU, &processor);
     limit(RLIMIT_AS, address_space() + byte_count);
     // Who waits uses no processor; for slow disks the limit by the clock is generous.
     alarm(10 * seconds);

@@ -104,7 +104,6 @@ struct Server: Sendable {
 
     private static func work(_ service: Isolation.Service, _ message: Message, _ files: [Int32]) -> Never {
         isChild.store(true, ordering: .relaxed)
-        for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE] { signal(number, SIG_DFL) }
         let request = Pipe(reading: files[0]), response = Pipe(writing: files[1])
         let shared = message.isSharing == 0 ? nil : MemoryFile(adopting: files[2])
         isolation_limit((shared?.byteCount ?? 0) + Int(message.memory), UInt32(message.seconds))

@@ -23,11 +23,15 @@ public struct ConvolutionGeometry: Hashable, Sendable {
     }
 
     public var outputHeight: Int {
-        (height + margins.top + margins.bottom - (kernelHeight - 1) * dilationHeight - 1) / strideHeight + 1
+        Self.places(height + margins.top + margins.bottom - (kernelHeight - 1) * dilationHeight - 1, strideHeight)
     }
     public var outputWidth: Int {
-        (width + margins.left + margins.right - (kernelWidth - 1) * dilationWidth - 1) / strideWidth + 1
+        Self.places(width + margins.left + margins.right - (kernelWidth - 1) * dilationWidth - 1, strideWidth)
     }
+
+    /// The places of a window with so much room to move; none if it is larger than what it moves over.
+    private static func places(_ room: Int, _ stride: Int) -> Int { room < 0 ? 0 : room / stride + 1 }
+
     public var output: Shape { [outputHeight, outputWidth, filters] }
     public var kernel: Shape { [kernelHeight, kernelWidth, channels / groups, filters] }
     /// Multiplications with additions for one example.

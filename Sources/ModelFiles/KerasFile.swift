@@ -33,7 +33,8 @@ public struct KerasFile: Sendable {
         self.outline = outline
         switch (outline.configuration, architecturePath) {
         case (let configuration?, nil):
-            architecture = try Self.architecture(configuration, origin: path, version: outline.kerasVersion)
+            architecture = try Architecture(
+                kerasConfiguration: configuration, origin: path, version: outline.kerasVersion)
         case (nil, let architecturePath?):
             architecture = try Self.architecture(in: architecturePath, for: outline)
         case (_?, let architecturePath?):
@@ -62,30 +63,35 @@ public struct KerasFile: Sendable {
         }
     }
 
-    private static func architecture(
-        _ configuration: String, origin: String, version: String?
-    ) throws(ModelFileError) -> Architecture {
+    /// The architecture that stands in a file of its own.
+    private static func architecture(in path: String, for outline: ModelOutline) throws(ModelFileError) -> Architecture
+    {
+        guard ArchitectureFile.isNamed(path) else {
+            return try Architecture(kerasConfiguration: ArchitectureFile.text(of: path), origin: path)
+        }
+        // The last numbers of a file of weights are mostly a bias or a kernel of the last layer.
+        let classes = outline.groups.last?.weights.last?.shape.last ?? 1
+        return try ArchitectureFile(reading: path).architecture(classes: classes)
+    }
+}
+
+extension Architecture {
+    /// Reads a model as Keras writes it into a file, or as `model.to_json()` returns it.
+    ///
+    /// - Parameters:
+    ///   - origin: What errors call it.
+    ///   - version: The version of Keras that wrote it, where the text does not say.
+    public init(kerasConfiguration text: String, origin: String, version: String? = nil) throws(ModelFileError) {
         do {
-            let json = try JSON(parsing: configuration)
-            let model = json["model_config"] ?? json
-            let dialect = dialect(version ?? json["keras_version"]?.string, configuration)
-            return try NestedModels.flatten(KerasConfiguration(model), origin: origin, dialect: dialect)
+            let json = try JSON(parsing: text)
+            let dialect = Self.dialect(version ?? json["keras_version"]?.string, text)
+            self = try NestedModels.flatten(
+                KerasConfiguration(json["model_config"] ?? json), origin: origin, dialect: dialect)
         } catch let error as ConfigurationError {
             throw ModelFileError(.refused, origin, error.problems)
         } catch {
             throw ModelFileError(.refused, origin, ["its architecture is not JSON: \(error)"])
         }
-    }
-
-    /// The architecture that stands in a file of its own.
-    private static func architecture(in path: String, for outline: ModelOutline) throws(ModelFileError) -> Architecture
-    {
-        guard ArchitectureFile.isNamed(path) else {
-            return try architecture(ArchitectureFile.text(of: path), origin: path, version: nil)
-        }
-        // The last numbers of a file of weights are mostly a bias or a kernel of the last layer.
-        let classes = outline.groups.last?.weights.last?.shape.last ?? 1
-        return try ArchitectureFile(reading: path).architecture(classes: classes)
     }
 
     /// A file without a version is Keras 3's if it speaks as only Keras 3 does.

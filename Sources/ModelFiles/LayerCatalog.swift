@@ -176,13 +176,23 @@ extension LayerCatalog {
         },
         "Embedding": { settings in
             settings.know(["input_length"])
-            settings.refuseQuantized()
-            let layer = Embedding(
-                count: settings.integer("input_dim"), units: settings.integer("output_dim"),
-                masksZero: settings.bool("mask_zero", default: false))
-            return [LayerPart(layer)]
+            return embedding(&settings)
+        },
+        "ReversibleEmbedding": { settings in
+            // What is only for the other way, `reverse=True`, which no call here takes.
+            settings.know(["reverse_dtype", "logit_soft_cap"])
+            settings.require("tie_weights", true)
+            return embedding(&settings)
         },
     ]
+
+    private static func embedding(_ settings: inout LayerSettings) -> [LayerPart] {
+        settings.refuseQuantized()
+        let layer = Embedding(
+            count: settings.integer("input_dim"), units: settings.integer("output_dim"),
+            masksZero: settings.bool("mask_zero", default: false))
+        return [LayerPart(layer)]
+    }
 
     static let convolutions: [String: Recipe] = [
         "Conv2D": { settings in

@@ -121,7 +121,7 @@ extension LayerFacts {
 
     private static let onlyKeras3: Set = [
         "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D",
-        "GroupQueryAttention", "GroupedQueryAttention", "RMSNormalization",
+        "GroupQueryAttention", "GroupedQueryAttention", "RMSNormalization", "ReversibleEmbedding",
         "AugMix", "CutMix", "MixUp", "RandAugment", "RandomColorDegeneration", "RandomColorJitter",
         "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert",
         "RandomPerspective", "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear",
@@ -156,6 +156,7 @@ extension LayerFacts {
         "RMSNormalization": "last axes only",
         "RNN": "over SimpleRNNCell, LSTMCell, GRUCell and StackedRNNCells",
         "Resizing": "margins are constant",
+        "ReversibleEmbedding": "from numbers to rows alone",
         "Softmax": "not behind a mask, where Keras itself fails",
         "SpectralNormalization": "Keras 2 does not load its own files of it",
         "ThresholdedReLU": "written as ReLU",

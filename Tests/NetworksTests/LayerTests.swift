@@ -329,4 +329,17 @@ import Testing
                     == "takes a sequence, and 2 initial states of (3) or none, found (4, 2) and (3) and (2)")
         }
     }
+
+    /// Whatever the stride: dividing a negative number by it must not give a place.
+    @Test(arguments: [(3, 1, 1), (3, 3, 2), (1, 2, 7), (2, 2, 5)])
+    func refusesWindowsLargerThanTheirInput(width: Int, stride: Int, dilation: Int) {
+        let size = width + dilation
+        for layer in [
+            Convolution1D(filters: 2, kernelSize: size, strides: stride, dilation: dilation) as any Layer,
+            OneRow(DepthwiseConvolution2D(kernelSize: (1, size), strides: (1, stride), dilation: (1, dilation))),
+            Pooling1D(.max, poolSize: size, strides: stride),
+        ] {
+            #expect(throws: ShapeError.self) { _ = try layer.plan(for: [[width, 3]]) }
+        }
+    }
 }

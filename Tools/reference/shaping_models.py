@@ -462,3 +462,17 @@ def category_encoding(keras):
         for input, mode in pairs
     ]
     return keras.Model([several, one], outputs, name="model")
+
+
+@fixture("Embedding, and Keras 3's that also goes back", inputs=tokens, keras2=True, reloads=False)
+def embeddings(keras):
+    layers = keras.layers
+    tokens = keras.Input((4,), name="tokens")
+    outputs = [
+        layers.Embedding(5, 3, name="plain")(tokens),
+        layers.LSTM(2, name="after_masked")(layers.Embedding(5, 3, mask_zero=True, name="masked")(tokens)),
+    ]
+    if is_keras3(keras):
+        reversible = layers.ReversibleEmbedding(5, 2, mask_zero=True, name="reversible")
+        outputs.append(layers.LSTM(2, name="after_reversible")(reversible(tokens)))
+    return keras.Model(tokens, outputs, name="model")
