@@ -106,6 +106,7 @@ struct WeightMatch {
     private static func place(
         _ part: String, of layer: Architecture.Layer, _ stored: [String: [ModelOutline.Weight]]
     ) -> String {
+        let part = part.split(separator: "/").dropFirst(layer.storedTimeAxes).joined(separator: "/")
         guard !part.isEmpty else { return layer.store }
         let place = "\(layer.store)/\(part)", other = "\(layer.store)/_\(part)"
         return stored[place] == nil && stored[other] != nil ? other : place

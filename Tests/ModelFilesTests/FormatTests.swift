@@ -65,6 +65,28 @@ import Zip
         }
     }
 
+    /// Keras 3 has the layers of a model inside TimeDistributed in the model's group, without one for each of them.
+    @Test func readsWeightsOfAModelInsideTimeDistributed() throws {
+        try withTemporaryFolder { folder in
+            let text = """
+                {"class_name": "Sequential", "config": {"name": "m", "layers": [
+                {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [null, 2, 2]}},
+                {"class_name": "TimeDistributed", "config": {"name": "t", "layer": {"class_name": "Sequential",
+                "config": {"name": "s", "layers": [
+                {"class_name": "InputLayer", "config": {"name": "j", "batch_shape": [null, 2]}},
+                {"class_name": "Dense", "config": {"name": "d", "units": 1}}]}}}}]}}
+                """
+            let architecture = folder.appending(path: "a.json").path, path = folder.appending(path: "w.weights.h5").path
+            try text.write(toFile: architecture, atomically: true, encoding: .utf8)
+            let file = try HDF5File(creating: path), group = "layers/time_distributed/layer/layers/dense/vars"
+            try file.root.createDataset("\(group)/0", .float32, shape: [2, 1]).write([2, 3] as [Float])
+            try file.root.createDataset("\(group)/1", .float32, shape: [1]).write([1] as [Float])
+            try file.close()
+            let model = try KerasFile(opening: path, architecture: .init(architecture))
+            #expect(try model.network().network.predict([[1, 0, 0, 1]]) == [[3, 4]])
+        }
+    }
+
     @Test func refusesASecondArchitecture() throws {
         let path = folder("keras3.keras"), other = folder("keras3.json")
         #expect {

@@ -103,12 +103,7 @@ TRAINED = {
 }
 
 # What we do not read of Keras's own files, or Keras on JAX does not build.
-NESTED = "a model inside TimeDistributed is looked for one group too deep"
-KNOWN_SAVED = {
-    f"{name}-saved{end}": NESTED
-    for name in ("time-distributed-model", "time-distributed-recurrent")
-    for end in (".keras", ".weights.h5")
-}
+KNOWN_SAVED = {}
 
 
 def main():
