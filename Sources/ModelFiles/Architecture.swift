@@ -48,6 +48,8 @@ public struct Architecture: Hashable, Sendable {
         public var owner: String
         /// Its place in Keras 3's store of weights: `layers/dense_1`.
         public var store: String
+        /// How many layers TimeDistributed around it are in that place already: those around the model it was taken from.
+        var storedTimeAxes = 0
         /// The line of the architecture file that describes it.
         public var line: Int?
 

@@ -49,7 +49,7 @@ public struct ExportPlan: Sendable {
     public init(
         _ built: BuiltArchitecture, precision: Precision = .float32, format: Format = .hdf5, notes: Notes = Notes()
     ) throws {
-        if format == .keras { try built.refuseKeras2Meaning() }
+        let built = format == .keras ? try built.asKeras3() : built
         let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, format, notes)
         self.built = built
         self.file = file
@@ -112,30 +112,5 @@ public struct ExportPlan: Sendable {
             .tooLarge, path,
             ["takes \(bytes), \(ByteCount(bytes.bytes - limit.bytes)) over the limit of \(limit)"],
             advice: "Largest layers: \(size.largestInWords())")
-    }
-}
-
-extension BuiltArchitecture {
-    /// An archive is Keras 3's, which means other things by a few words of Keras 2.
-    fileprivate func refuseKeras2Meaning() throws(ModelFileError) {
-        guard architecture.dialect == .keras2 else { return }
-        var problems = layers.indices.filter { Self.says("hard_sigmoid", .object(layers[$0].written)) }.map { index in
-            "\(architecture.layers[index].place): Keras 3 computes 'hard_sigmoid' by another formula than Keras 2"
-        }
-        problems += graph.mergingMasks.map { "layer '\($0)': Keras 3 merges masks by another rule than Keras 2" }
-        guard problems.isEmpty else {
-            throw ModelFileError(
-                .refused, architecture.origin, problems, advice: "A .keras file would predict something else; write .h5"
-            )
-        }
-    }
-
-    private static func says(_ word: String, _ json: JSON) -> Bool {
-        switch json {
-        case .string(let text): text == word
-        case .array(let elements): elements.contains { says(word, $0) }
-        case .object(let object): object.members.contains { says(word, $0.value) }
-        default: false
-        }
     }
 }

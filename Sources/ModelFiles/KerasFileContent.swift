@@ -95,13 +95,13 @@ extension KerasFileContent {
         for index in order {
             guard let slots = slots[index], let place = places[index] else { continue }
             let layer = built.layers[index]
-            for (part, slots) in StoreNames.split(slots, of: layer.className, layer.written) {
-                let group = part.isEmpty ? "\(place)/vars" : "\(place)/\(part)/vars"
-                for (number, slot) in slots.enumerated() {
-                    try write(slot, as: "\(group)/\(number)", weights, to: root)
+            for group in StoreNames.split(slots, of: layer.className, layer.written) {
+                let variables = group.part.isEmpty ? "\(place)/vars" : "\(place)/\(group.part)/vars"
+                for (number, slot) in group.slots.enumerated() {
+                    try write(slot, as: "\(variables)/\(number)", weights, to: root)
                 }
                 if Self.counts(layer.className) {
-                    try root.createDataset("\(group)/\(slots.count)", [Int64(0)], shape: [])
+                    try root.createDataset("\(variables)/\(group.slots.count)", [Int64(0)], shape: [])
                 }
             }
         }

@@ -117,12 +117,11 @@ struct NestedModels {
             // References are resolved by this very name, so it must not be changed.
             let name = scope.prefix + layer.name
             guard names.insert(name).inserted else { throw ConfigurationError("two layers are named '\(name)'") }
-            layers.append(
-                Architecture.Layer(
-                    name, flat.className, flat.options, calls: calls, keywords: flat.keywords,
-                    arguments: flat.arguments,
-                    isTrainable: scope.isTrainable && layer.isTrainable,
-                    owner: owner, store: store))
+            var added = Architecture.Layer(
+                name, flat.className, flat.options, calls: calls, keywords: flat.keywords, arguments: flat.arguments,
+                isTrainable: scope.isTrainable && layer.isTrainable, owner: owner, store: store)
+            added.storedTimeAxes = scope.timeAxes
+            layers.append(added)
         }
     }
 

@@ -93,7 +93,8 @@ extension LayerCatalog {
         return forward.parts + backward.parts + [meeting] + states
     }
 
-    /// The backward layer is written only if it is not the forward one turned around.
+    /// The backward layer is written only if it is not the forward one turned around, which for Keras 3 goes backwards
+    /// whichever way the forward one goes.
     private static func write(
         _ forward: WrappedLayer, _ first: LayerSettings, _ backward: WrappedLayer, _ second: LayerSettings,
         to settings: inout LayerSettings
@@ -105,7 +106,7 @@ extension LayerCatalog {
         var mirrored = ahead, other = back
         mirrored["go_backwards"] = nil
         other["go_backwards"] = nil
-        let isMirror = (ahead["go_backwards"] == nil) != (back["go_backwards"] == nil)
+        let isMirror = ahead["go_backwards"] == nil && back["go_backwards"] != nil
         if forward.className != backward.className || !isMirror || !sameMembers(mirrored, other) {
             settings.write(backward.json(back, asClass: second.writtenClass), to: "backward_layer")
         }

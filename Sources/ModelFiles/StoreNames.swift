@@ -6,12 +6,12 @@ import Networks
 struct StoreNames {
     private var counts: [String: Int] = [:]
 
-    /// What Keras's Python calls classes that have another public name.
-    private static let pythonNames = ["Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"]
+    /// Classes that Keras 3 has by another name than it writes.
+    private static let kerasClasses = ["Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"]
 
     /// The name of the next layer of a class.
     mutating func next(_ className: String) -> String {
-        let name = kerasName(ofClass: Self.pythonNames[className] ?? className)
+        let name = kerasName(ofClass: Self.kerasClasses[className] ?? className)
         defer { counts[name, default: 0] += 1 }
         return counts[name].map { "\(name)_\($0)" } ?? name
     }
@@ -37,40 +37,70 @@ struct StoreNames {
             return forward + forward.map { "backward_" + $0.dropFirst("forward_".count) }
         case "TimeDistributed": return inner("layer")
         case "SpectralNormalization": return inner("layer") + [""]
-        case "MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention":
-            // What Python has no public name for, the gate among it, keeps its underscore.
-            let underscore = className == "MultiHeadAttention" ? "" : "_"
+        case "MultiHeadAttention":
             let gate = options["use_gate"] == true ? ["_gate_dense"] : []
-            return ["query_dense", "key_dense"].map { underscore + $0 } + gate
-                + ["value_dense", "output_dense"].map { underscore + $0 }
+            return ["query_dense", "key_dense"] + gate + ["value_dense", "output_dense"]
+        case "GroupedQueryAttention", "GroupQueryAttention":
+            let gate = options["use_gate"] == true ? ["_gate_dense"] : []
+            return ["_query_dense", "_key_dense"] + gate + ["_value_dense", "_output_dense"]
         default:
             // An activation may be a layer, with weights of its own.
             return options["activation"]?["config"]?.object == nil ? [""] : ["", "activation"]
         }
     }
 
-    /// The parameters of a layer, divided among those groups.
+    /// The group of a SpectralNormalization's own: it lists the kernel of the layer inside once more.
+    private static func normalizedPart(of className: String, _ options: JSON.Object) -> String? {
+        switch className {
+        case "SpectralNormalization": return ""
+        case "TimeDistributed":
+            guard let layer = options["layer"], let name = layer["class_name"]?.string,
+                let part = normalizedPart(of: name, layer["config"]?.object ?? [:])
+            else { return nil }
+            return part.isEmpty ? "layer" : "layer/\(part)"
+        default: return nil
+        }
+    }
+
+    /// The parameters in one of a layer's groups.
+    struct Group {
+        let part: String
+        let slots: [WeightSlot]
+        /// How many of them, the first, another group has too.
+        var repeatedCount = 0
+    }
+
+    /// The parameters of a layer, divided among its groups.
     ///
     /// The parts that the graph has of a layer may be others than Keras's: a separable convolution is two layers here,
     /// and has one group; an attention is one here, and has a group of a kernel and perhaps a bias for each projection.
-    static func split(
-        _ slots: [WeightSlot], of className: String, _ options: JSON.Object
-    ) -> [(part: String, slots: [WeightSlot])] {
+    static func split(_ slots: [WeightSlot], of className: String, _ options: JSON.Object) -> [Group] {
         let parts = parts(of: className, options), slots = slots.inPartOrder
-        guard parts.count > 1 else { return [(parts.first ?? "", slots)] }
-        if className == "SpectralNormalization" {
-            // Beside its vector, Keras keeps the kernel of the layer inside once more.
-            return [(parts[0], Array(slots.dropLast())), ("", Array(slots.prefix(1) + slots.suffix(1)))]
-        }
-        guard parts.count != 2 || !parts[1].hasSuffix("activation") else {
-            let isOfActivation = { (slot: WeightSlot) in slot.entry.layer.hasPrefix("\(slot.layer.name)/activation") }
-            return [(parts[0], slots.filter { !isOfActivation($0) }), (parts[1], slots.filter(isOfActivation))]
-        }
+        guard parts.count > 1 else { return [Group(part: parts.first ?? "", slots: slots)] }
+        let activation = parts.first { $0 == "activation" || $0.hasSuffix("/activation") }
+        let normalized = normalizedPart(of: className, options)
+        let ofActivation = slots.filter { activation != nil && $0.isOfActivation }
+        let vectors = slots.filter { normalized != nil && $0.entry.spec.name == "vector_u" }
+        let apart = Set((ofActivation + vectors).map(\.entry.offset))
+        let rest = slots.filter { !apart.contains($0.entry.offset) }
+        return divide(rest, among: parts.filter { $0 != activation && $0 != normalized })
+            + (activation.map { [Group(part: $0, slots: ofActivation)] } ?? [])
+            + (normalized.map { [Group(part: $0, slots: rest.prefix(1) + vectors, repeatedCount: 1)] } ?? [])
+    }
+
+    private static func divide(_ slots: [WeightSlot], among parts: [String]) -> [Group] {
         let owners = slots.reduce(into: [String]()) { if $0.last != $1.entry.layer { $0.append($1.entry.layer) } }
         guard owners.count != parts.count else {
-            return zip(parts, owners).map { part, owner in (part, slots.filter { $0.entry.layer == owner }) }
+            return zip(parts, owners).map { part, owner in
+                Group(part: part, slots: slots.filter { $0.entry.layer == owner })
+            }
         }
         let count = (slots.count + parts.count - 1) / parts.count
-        return parts.enumerated().map { ($1, Array(slots.dropFirst($0 * count).prefix(count))) }
+        return parts.enumerated().map { Group(part: $1, slots: Array(slots.dropFirst($0 * count).prefix(count))) }
     }
+}
+
+extension WeightSlot {
+    /// Whether it is a parameter of a layer that stands in the place of an activation.
+    fileprivate var isOfActivation: Bool { entry.layer.hasPrefix("\(layer.name)/activation") }
 }

@@ -81,15 +81,12 @@ struct WeightMatch {
         var found: Set<String> = []
         for (index, layer) in built.architecture.layers.enumerated() {
             guard let slots = slots[index] else { continue }
-            let places = StoreNames.parts(of: layer.className, layer.options).map { part in
-                part.isEmpty ? layer.store : "\(layer.store)/\(part)"
-            }
+            let parts = StoreNames.split(slots, of: layer.className, layer.options)
+            let places = parts.map { Self.place($0.part, of: layer, stored) }
             found.formUnion(places)
-            let weights = places.flatMap { place -> [ModelOutline.Weight] in
+            let weights = zip(parts, places).flatMap { part, place in
                 let weights = stored[place] ?? []
-                // Beside its vector, Keras keeps the kernel of the layer inside once more.
-                let isDoubled = layer.className == "SpectralNormalization" && place == layer.store
-                return isDoubled ? weights.suffix(1) : weights
+                return weights.dropFirst(weights.count == part.slots.count ? part.repeatedCount : 0)
             }
             if weights.isEmpty {
                 let others = groups.map(\.name).filter { !found.contains($0) }
@@ -97,12 +94,22 @@ struct WeightMatch {
                     "layer '\(layer.name)' (\(layer.className)): expected weights in '\(places[0])/vars', found none"
                         + didYouMean(places[0], others))
             } else {
-                match(layer.name, slots.inPartOrder, weights)
+                match(layer.name, parts.flatMap { Array($0.slots.dropFirst($0.repeatedCount)) }, weights)
             }
         }
         for group in groups where !found.contains(group.name) && group.weights.contains(where: \.type.isFloat) {
             problems.append("the file has weights in '\(group.name)', and the architecture has no such layer")
         }
+    }
+
+    /// The group of a layer's part; Keras 2 has the projections of attention under their private names.
+    private static func place(
+        _ part: String, of layer: Architecture.Layer, _ stored: [String: [ModelOutline.Weight]]
+    ) -> String {
+        let part = part.split(separator: "/").dropFirst(layer.storedTimeAxes).joined(separator: "/")
+        guard !part.isEmpty else { return layer.store }
+        let place = "\(layer.store)/\(part)", other = "\(layer.store)/_\(part)"
+        return stored[place] == nil && stored[other] != nil ? other : place
     }
 
     private static func list(_ names: [String]) -> String {

@@ -204,13 +204,6 @@ public struct LayerGraph: Sendable {
         nodes.reduce(into: [:]) { $0[entries[$1.entry].name, default: 0] += $1.plan.multiplyAdds * $1.steps }
     }
 
-    /// The layers that make one mask of several as Keras 2 does.
-    public var mergingMasks: [String] {
-        nodes.indices.filter { index in
-            nodes[index].plan.mask == .all && masks[nodes[index].output.index] == .node(index)
-        }.map { entries[nodes[$0].entry].name }
-    }
-
     /// The output shape of each layer's last use, by layer name.
     public var outputShapes: [String: Shape] {
         nodes.reduce(into: [:]) { $0[entries[$1.entry].name] = shapes[$1.output.index] }

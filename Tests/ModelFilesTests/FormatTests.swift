@@ -3,6 +3,7 @@ import HDF5
 import Networks
 import Tensors
 import Testing
+import Zip
 
 @testable import ModelFiles
 
@@ -10,7 +11,13 @@ import Testing
 @Suite struct FormatTests {
     /// Models of Keras 2 that Keras 3 would compute by other formulas.
     static let keras2Meaning = [
-        "hard-sigmoid-k2.h5", "masking-joined-k2.h5", "masking-merge-k2.h5", "recurrent-activations-k2.h5",
+        "attention-heads-k2.h5", "attention-masks-k2.h5", "hard-sigmoid-k2.h5", "masking-documents-k2.h5",
+        "masking-initial-state-k2.h5", "masking-joined-k2.h5", "masking-merge-k2.h5", "masking-table-k2.h5",
+        "recurrent-activations-k2.h5", "transformer-k2.h5",
+    ]
+    /// Models of Keras 2 that Keras 3 has no words for.
+    static let keras2Words = [
+        "operations-tensorflow-k2.h5", "resizing-k2.h5", "separable-options-k2.h5", "up-sampling-k2.h5",
     ]
 
     private func folder(_ name: String) -> String { fixture("formats/\(name)") }
@@ -59,6 +66,28 @@ import Testing
         }
     }
 
+    /// Keras 3 has the layers of a model inside TimeDistributed in the model's group, without one for each of them.
+    @Test func readsWeightsOfAModelInsideTimeDistributed() throws {
+        try withTemporaryFolder { folder in
+            let text = """
+                {"class_name": "Sequential", "config": {"name": "m", "layers": [
+                {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [null, 2, 2]}},
+                {"class_name": "TimeDistributed", "config": {"name": "t", "layer": {"class_name": "Sequential",
+                "config": {"name": "s", "layers": [
+                {"class_name": "InputLayer", "config": {"name": "j", "batch_shape": [null, 2]}},
+                {"class_name": "Dense", "config": {"name": "d", "units": 1}}]}}}}]}}
+                """
+            let architecture = folder.appending(path: "a.json").path, path = folder.appending(path: "w.weights.h5").path
+            try text.write(toFile: architecture, atomically: true, encoding: .utf8)
+            let file = try HDF5File(creating: path), group = "layers/time_distributed/layer/layers/dense/vars"
+            try file.root.createDataset("\(group)/0", .float32, shape: [2, 1]).write([2, 3] as [Float])
+            try file.root.createDataset("\(group)/1", .float32, shape: [1]).write([1] as [Float])
+            try file.close()
+            let model = try KerasFile(opening: path, architecture: .init(architecture))
+            #expect(try model.network().network.predict([[1, 0, 0, 1]]) == [[3, 4]])
+        }
+    }
+
     @Test func refusesASecondArchitecture() throws {
         let path = folder("keras3.keras"), other = folder("keras3.json")
         #expect {
@@ -89,7 +118,7 @@ import Testing
     }
 
     /// What an archive has is what was planned, to the byte, and computes the same bits.
-    @Test(arguments: PredictionTests.models.filter { !keras2Meaning.contains($0) })
+    @Test(arguments: PredictionTests.models.filter { !(keras2Meaning + keras2Words).contains($0) })
     func survivesBeingWrittenAsAnArchive(model: String) throws {
         let examples = try Examples(of: fixture(model))
         let (built, network) = try KerasFile(opening: fixture(model)).network()
@@ -119,6 +148,74 @@ import Testing
             _ = try ExportPlan(built, format: .keras)
         } throws: { error in
             "\(error)".hasSuffix("A .keras file would predict something else; write .h5")
+        }
+    }
+
+    private func refusal(_ model: String) throws -> String {
+        let path = fixture(model), built = try KerasFile(opening: path).graph()
+        do {
+            _ = try ExportPlan(built, format: .keras)
+            return ""
+        } catch {
+            return "\(error)".replacing("'\(path)': ", with: "")
+        }
+    }
+
+    @Test(arguments: keras2Words)
+    func refusesWordsThatKeras3DoesNotHave(model: String) throws {
+        #expect(try refusal(model).hasSuffix("A .keras file is for Keras 3; write .h5"))
+    }
+
+    @Test func namesWhatKeras3DoesNotHave() throws {
+        #expect(
+            try refusal("separable-options-k2.h5") == """
+                layer 'causal_1d' (SeparableConv1D): Keras 3 has no 'causal' padding for this class; ZeroPadding1D \
+                before it does the same. A .keras file is for Keras 3; write .h5
+                """)
+        #expect(
+            try refusal("operations-tensorflow-k2.h5") == """
+                layer 'tf.linalg.matmul' (ops.matmul): Keras 3's product of matrices has no 'transpose_b'; a Permute \
+                before it does the same. A .keras file is for Keras 3; write .h5
+                """)
+        #expect(
+            try refusal("up-sampling-k2.h5") == """
+                2 problems: layer 'gaussian' (UpSampling2D): Keras 3 has no interpolation 'gaussian'; layer \
+                'mitchellcubic' (UpSampling2D): Keras 3 has no interpolation 'mitchellcubic'. A .keras file is for \
+                Keras 3; write .h5
+                """)
+    }
+
+    /// Of all layers after a mask, only those are named that compute something else.
+    @Test func namesLayersThatKeras3WouldMaskOtherwise() throws {
+        #expect(
+            try refusal("masking-table-k2.h5") == """
+                2 problems: layer 'after_rescaling' (GRU): Keras 3 masks what it reads by another rule than Keras 2; \
+                layer 'after_identity' (GRU): Keras 3 masks what it reads by another rule than Keras 2. A .keras file \
+                would predict something else; write .h5
+                """)
+    }
+
+    /// The groups of weights that Keras 3.15 makes for layers around layers, for attention, and for activations that
+    /// are layers.
+    @Test(arguments: [
+        ("activation-objects.h5", "layers/time_distributed/layer/vars", [[4, 3], [3]]),
+        ("attention-groups.h5", "layers/grouped_query_attention/_query_dense/vars", nil),
+        ("spectral-normalization.h5", "layers/spectral_normalization/layer/vars", nil),
+        ("spectral-normalization.h5", "layers/spectral_normalization/vars", nil),
+    ])
+    func hasTheGroupsThatKeras3LooksFor(model: String, group: String, shapes: [[Int]]?) throws {
+        let (built, network) = try KerasFile(opening: fixture(model)).network()
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "copy.keras").path
+            try ExportPlan(built, format: .keras).write(network.weights, to: path)
+            let variables = try ZipReader(opening: path)
+            let member = try #require(variables["model.weights.h5"])
+            let weights = folder.appending(path: "weights.h5").path
+            try Data(variables.bytes(of: member, limit: 1 << 20)).write(to: URL(filePath: weights))
+            let file = try HDF5File(opening: weights), found = try file.root.group(group)
+            let names = try found.names()
+            #expect(names == names.indices.map(String.init) && names.count >= 2)
+            for (name, shape) in zip(names, shapes ?? []) { #expect(try found.dataset(name).shape == shape) }
         }
     }
 
