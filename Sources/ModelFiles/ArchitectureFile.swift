@@ -31,11 +31,12 @@ public struct ArchitectureFile: Sendable {
 
     /// The text of a file.
     static func text(of path: String) throws(ModelFileError) -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        guard FileManager.default.fileExists(atPath: path) else {
             throw ModelFileError(.missing, path, ["there is no such file"])
         }
-        guard !isFolder.boolValue else { throw ModelFileError(.unreadable, path, ["it is a directory"]) }
+        guard (try? URL(filePath: path).resourceValues(forKeys: [.isDirectoryKey]).isDirectory) != true else {
+            throw ModelFileError(.unreadable, path, ["it is a directory"])
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ModelFileError(.unreadable, path, ["cannot be read as a file"])
         }
