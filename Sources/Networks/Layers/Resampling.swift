@@ -203,3 +203,17 @@ public struct AdaptiveMaxPooling2D: Layer {
         }
     }
 }
+
+/// Pictures of another size, (…, H, W, C) or (H, W) to those of `y`, as Keras's `Resizing` makes them.
+public func resizePictures(_ x: Tensor, _ interpolation: Interpolation, into y: Tensor) {
+    let rank = x.shape.rank
+    precondition(rank >= 2 && y.shape.rank == rank && x.count == y.count, "\(x.shape) cannot be resized to \(y.shape)")
+    let channels = rank == 2 ? 1 : x.shape.channels, first = max(rank - 3, 0)
+    let pictures = x.count * x.shape.axes[..<first].reduce(1, *)
+    let (height, width) = (x.shape[first], x.shape[first + 1])
+    let rows = interpolation.sampling(from: height, to: y.shape[first])
+    let columns = interpolation.sampling(from: width, to: y.shape[first + 1])
+    let part = Buffer(zeros: pictures * rows.outputCount * width * channels)
+    resample(rows, x, outer: pictures, inputs: height, inner: width * channels, into: part.tensor)
+    resample(columns, part.tensor, outer: pictures * rows.outputCount, inputs: width, inner: channels, into: y)
+}
