@@ -15,6 +15,9 @@ struct ModelArchive: ~Copyable {
     private var weightsLimit: Int { 256 << 20 + 100 * byteCount }
 
     static func isArchive(_ path: String) -> Bool {
+        // Opening a pipe would wait for someone to write into it.
+        let target = URL(filePath: path).resolvingSymlinksInPath()
+        guard (try? target.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile) == true else { return false }
         let start = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 4) }
         return start == Data([0x50, 0x4B, 0x03, 0x04])
     }

@@ -25,12 +25,18 @@ public enum ReadingService {
 
     private static let outlineName = "model outline", weightsName = "model weights"
 
-    /// What an outline may take: that of the largest model we know takes a thousandth of it.
-    private static let outlineLimits = Isolation.Limits(seconds: 5, memory: 512 << 20)
+    /// What reading so many bytes may take: 50 MB a second of the processor's time is slow, and no file that hangs.
+    ///
+    /// What is compressed is decompressed chunk by chunk, and an archive's member is a file on the disk.
+    private static func limits(for byteCount: Int) -> Isolation.Limits {
+        Isolation.Limits(seconds: 5 + byteCount / 50_000_000, memory: 512 << 20)
+    }
 
     /// Everything that a model file says but its numbers.
     static func outline(of path: String) throws -> ModelOutline {
-        let answer = try run(outlineName, Array(path.utf8), nil, outlineLimits, path)
+        // An archive is unpacked for it, so that a large file may take longer.
+        let byteCount = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        let answer = try run(outlineName, Array(path.utf8), nil, limits(for: byteCount), path)
         guard case .outline(let outline) = answer else {
             throw ModelFileError(.refused, path, ["could not be read"])
         }
@@ -56,10 +62,7 @@ public enum ReadingService {
         let byteCount = max(count, 1) * MemoryLayout<Float>.size
         let memory = try translating(path) { () throws(IsolationError) in try MemoryFile(byteCount: byteCount) }
         let request = try JSONEncoder().encode(Order(path: path, datasets: datasets))
-        // A file that is read at 50 MB a second of the processor's time is not a file that hangs. What is compressed is
-        // decompressed chunk by chunk, and an archive's member is a file on the disk.
-        let limits = Isolation.Limits(seconds: 5 + byteCount / 50_000_000, memory: 512 << 20)
-        _ = try run(weightsName, Array(request), memory, limits, path)
+        _ = try run(weightsName, Array(request), memory, limits(for: byteCount), path)
         return memory
     }
 

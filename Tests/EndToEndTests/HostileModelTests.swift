@@ -84,6 +84,17 @@ import Testing
         }
     }
 
+    /// Opening a pipe waits for a writer, who may never come.
+    @Test(arguments: ["pipe.h5", "pipe.keras", "link.h5"])
+    func doesNotWaitForPipes(name: String) throws {
+        try withFolder { folder in
+            let run = try Program.shell(
+                "mkfifo pipe.h5 pipe.keras; ln -s pipe.h5 link.h5; timeout 8 $compress inspect \(name)", in: folder)
+            #expect(run.code == 66)
+            #expect(run.errors == "error: could not open '\(name)': it is not a regular file\n")
+        }
+    }
+
     @Test func testsEveryFile() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
         #expect(files.count == 21)
