@@ -22,6 +22,9 @@ public struct CompressionRequest: Sendable {
     public var width: Double?
     public var recipe: Recipe
     public var temperature: Float
+    /// The terms of the prediction loss.
+    public var terms = [LossTerm(.kl)]
+    public var firstStage: FirstStage?
     public var lambda: Schedule
     public var softWeight: Schedule
     public var combination = Combination.mean
