@@ -76,6 +76,18 @@ public func dotColumns(_ a: Tensor, _ b: Tensor, into sums: Tensor) {
     unsafe cv_column_dots(a.rowCount, a.shape.channels, a.base, b.base, sums.base)
 }
 
+/// sums[r] = Σ over the last axis of a · b.
+public func dotRows(_ a: Tensor, _ b: Tensor, into sums: Tensor) {
+    precondition(a.elementCount == b.elementCount && sums.elementCount == a.rowCount)
+    unsafe cv_row_dots(a.rowCount, a.shape.channels, a.base, b.base, sums.base)
+}
+
+/// y = x minus its mean over the last axis; y may be x.
+public func centerRows(_ x: Tensor, into y: Tensor) {
+    precondition(x.elementCount == y.elementCount)
+    unsafe cv_center_rows(x.rowCount, x.shape.channels, x.base, y.base)
+}
+
 /// Σ x², summed in a fixed order.
 public func sumOfSquares(_ x: Tensor) -> Double { unsafe cv_sum_of_squares(x.elementCount, x.base) }
 

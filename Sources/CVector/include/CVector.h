@@ -49,6 +49,26 @@ void cv_log_sum_exp(ptrdiff_t rows, ptrdiff_t columns, float temperature, const 
 // cross-entropy of q and p, as a double.
 double cv_soft_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *q, const float *z, float *p);
 
+// Σ KL(softmax(v) ‖ softmax(z / temperature)) of each row, exact to rounding even where both are nearly the same; adds
+// scale (softmax(z / temperature) - softmax(v)) to the gradient. Infinite v are large ones.
+double cv_divergence(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *z, const float *v, float scale,
+                     float *gradient);
+// The same of sigmoids, each number by itself: Bernoulli divergences.
+double cv_binary_divergence(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *z, const float *v,
+                            float scale, float *gradient);
+// Σ 1 - Pearson's correlation of each row of x with that of y; adds scale times the gradient at x. Where all numbers of
+// a row are equal, the correlation is 0 and so is the gradient.
+double cv_correlation_distance(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *y, float scale,
+                               float *gradient);
+// d[i, j] = ‖x_i - x_j‖², (rows, rows).
+void cv_squared_distances(ptrdiff_t rows, ptrdiff_t columns, const float *x, double *d);
+// Σ Huber's loss, with δ = 1, of the differences of cosines at j between (i, j) and (k, j), over i < k and j: of n points
+// with the squared distances d (n, n) to n others with e. `inverse` is 1 / distance, and 0 where that is 0: the cosine
+// of an angle with a side of length 0 is 0. Adds the gradient at the entries of d; that of the distance of i and j is
+// in [i, j] and [j, i] together.
+double cv_angle_distance(ptrdiff_t n, const double *d, const double *inverse, const double *e, const double *inverse_e,
+                         double *gradient);
+
 // How many of the numbers are NaN or infinite.
 ptrdiff_t cv_count_not_finite(ptrdiff_t count, const float *x);
 void cv_fill(ptrdiff_t count, float value, float *y);
@@ -72,6 +92,10 @@ void cv_scale_rows(ptrdiff_t rows, ptrdiff_t columns, const float *x, const floa
 void cv_column_sums(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *x, int32_t adding, float *sums);
 // sums[c] = Σ_r a[r, c] b[r, c]
 void cv_column_dots(ptrdiff_t rows, ptrdiff_t columns, const float *a, const float *b, float *sums);
+// sums[r] = Σ over the columns of a b
+void cv_row_dots(ptrdiff_t rows, ptrdiff_t columns, const float *a, const float *b, float *sums);
+// y = x minus the mean of its row.
+void cv_center_rows(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *y);
 // Σ x² as a double, in a fixed order.
 double cv_sum_of_squares(ptrdiff_t count, const float *x);
 // 1 where every element is finite.
