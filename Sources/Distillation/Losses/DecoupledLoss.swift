@@ -1,0 +1,92 @@
+import Kernels
+import Tensors
+
+/// Decoupled knowledge distillation (Zhao, Cui, Song, Qiu, Liang, 2022).
+///
+///     T² · (α · TCKD + β · NCKD)
+///     TCKD = KL((q_t, 1 − q_t) ‖ (p_t, 1 − p_t))     of the true class t against all others
+///     NCKD = KL(q̂ ‖ p̂)                               p̂, q̂: softmax over the others alone
+///
+/// KL(q ‖ p) is TCKD + (1 − q_t) · NCKD: what the ensemble knows of the other classes counts little where it is sure. Here
+/// it counts β, in every example; the paper has α = 1 and β = 8 for CIFAR-100.
+///
+/// TCKD is computed from the log-odds s = z_t / T − log Σ_{c ≠ t} exp(z_c / T), whose sigmoid is p_t: it is exact where p_t
+/// is 1 but for rounding. Its gradient is T · (p_t − q_t) at z_t, and −p̂_c times that at the others; that of NCKD is
+/// T · (p̂ − q̂). An example of which no class is known has neither; mixed labels count as the class of the largest share.
+struct DecoupledLoss: AnswerLoss {
+    let alpha, beta: Double
+
+    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        let T = answers.temperature, targets = targets(answers.labels), count = targets.count
+        let classes = answers.student.shape.channels
+        guard count > 0 else { return 0 }
+        return kernels.withBlocks(3, count: count, columns: classes - 1) { others in
+            kernels.withBlocks(3, count: count, columns: 1) { odds in
+                for part in others + odds { part.fill(with: 0) }
+                split(answers.student, targets, temperature: T, others: others[0], odds: odds[0])
+                split(answers.teacher, targets, temperature: 1, others: others[1], odds: odds[1])
+                let target = binaryDivergence(
+                    odds[0], from: odds[1], temperature: T, scale: Float(alpha) * T * scale, to: odds[2])
+                let rest = divergence(
+                    others[0], from: others[1], temperature: T, scale: Float(beta) * T * scale, to: others[2])
+                softmax(others[0], temperature: T, into: others[0])
+                scaleRows(others[0], by: odds[2], into: others[0])
+                addScaled(others[0], by: -1, to: others[2])
+                for (place, target) in targets.enumerated() {
+                    gradient[target.row * classes + target.index] += odds[2][place]
+                    for (part, rest) in target.others(gradient, others[2], place) {
+                        addScaled(rest, by: 1, to: part)
+                    }
+                }
+                return Double(T * T) * (alpha * target + beta * rest)
+            }
+        }
+    }
+
+    func formula(_ task: Task, temperature: String) -> String {
+        softened(
+            "(\(trimmed(alpha)) · TCKD + \(trimmed(beta)) · NCKD)(ensemble ‖ student)", temperature: temperature)
+    }
+
+    /// The true class of an example.
+    private struct Target {
+        let row, index: Int
+
+        /// The two runs of other classes in a row of logits, each with its place among the others alone.
+        func others(_ logits: Tensor, _ others: Tensor, _ place: Int) -> [(Tensor, Tensor)] {
+            let classes = logits.shape.channels, start = row * classes, to = place * (classes - 1)
+            return [
+                (logits.slice(at: start, count: index), others.slice(at: to, count: index)),
+                (
+                    logits.slice(at: start + index + 1, count: classes - 1 - index),
+                    others.slice(at: to + index, count: classes - 1 - index)
+                ),
+            ]
+        }
+    }
+
+    /// The examples of which a class is known.
+    private func targets(_ labels: Tensor) -> [Target] {
+        let classes = labels.shape.channels
+        return labels.withSpan { labels in
+            (0..<(labels.count / classes)).compactMap { row in
+                var best = 0
+                for index in 1..<classes where labels[row * classes + index] > labels[row * classes + best] {
+                    best = index
+                }
+                return labels[row * classes + best] > 0 ? Target(row: row, index: best) : nil
+            }
+        }
+    }
+
+    /// Takes the logits of the true classes away from the others, and makes log-odds of them, times the temperature.
+    private func split(_ logits: Tensor, _ targets: [Target], temperature: Float, others: Tensor, odds: Tensor) {
+        for (place, target) in targets.enumerated() {
+            for (part, rest) in target.others(logits, others, place) { rest.copy(from: part) }
+        }
+        logSumExp(others, temperature: temperature, into: odds)
+        for (place, target) in targets.enumerated() {
+            odds[place] = logits[target.row * logits.shape.channels + target.index] - temperature * odds[place]
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Kernels
+import Tensors
+
+/// Squared error of the logits ("Do deep nets really need to be deep?", Ba and Caruana, 2014).
+///
+///     ½ Σ_c (z_c − v_c)²   gradient  z − v
+///
+/// Where an example has one class, both are less their means over the classes: softmax does not see what is added to all
+/// logits, and no teacher means anything by it.
+struct LogitLoss: AnswerLoss {
+    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        kernels.withPoints(answers) { z, v in
+            subtract(z, v, into: z)
+            addScaled(z, by: scale, to: gradient)
+            return sumOfSquares(z) / 2
+        }
+    }
+
+    func formula(_ task: Task, temperature: String) -> String {
+        "½ Σ (logits(student) − logits(ensemble))²\(at(temperature))"
+    }
+}
