@@ -14,9 +14,9 @@ INLINE float log_one_plus(float y) {
     return 2 * (s + s * t * p);
 }
 
-// q log(q / p) - q + p, where r = log(p / q): never negative, and q r² / 2 + q r³ / 6 + ... where p is near q, so that a
-// divergence is not the difference of two entropies. The sums of p and of q being 1, -q + p adds up to nothing, and an
-// error of r that all classes share is as good as none.
+// q log(q / p) - q + p, where r = log(p / q): never negative, and q r² / 2 + q r³ / 6 + ... where p is near q, so that
+// a divergence is not the difference of two entropies. The sums of p and of q being 1, -q + p adds up to nothing, and
+// an error of r that all classes share is as good as none.
 INLINE float divergence_term(float p, float q, float r) {
     float s = 1.0f / 40320;
     s = s * r + 1.0f / 5040;
@@ -126,7 +126,10 @@ FAST void cv_squared_distances(ptrdiff_t rows, ptrdiff_t columns, const float *x
         for (ptrdiff_t j = 0; j < i; j++) {
             const float *a = x + i * columns, *b = x + j * columns;
             double sum = 0;
-            for (ptrdiff_t c = 0; c < columns; c++) sum += ((double)a[c] - (double)b[c]) * ((double)a[c] - (double)b[c]);
+            for (ptrdiff_t c = 0; c < columns; c++) {
+                double difference = (double)a[c] - (double)b[c];
+                sum += difference * difference;
+            }
             d[i * rows + j] = d[j * rows + i] = sum;
         }
     }

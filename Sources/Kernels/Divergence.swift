@@ -21,7 +21,8 @@ public func binaryDivergence(
 
 /// Σ over the rows of 1 − ρ(x, y), Pearson's correlation; adds `scale` times its gradient at x to `gradient`.
 ///
-/// Where all numbers of a row are equal, but for rounding (a deviation below 10⁻⁶ of the mean), ρ and the gradient are 0.
+/// Where all numbers of a row are equal, but for rounding (a deviation below 10⁻⁶ of the mean), ρ and the gradient are
+/// 0.
 public func correlationDistance(_ x: Tensor, _ y: Tensor, scale: Float, to gradient: Tensor) -> Double {
     precondition(x.elementCount == y.elementCount && gradient.elementCount == x.elementCount)
     return unsafe cv_correlation_distance(x.rowCount, x.shape.channels, x.base, y.base, scale, gradient.base)

@@ -49,8 +49,8 @@ import Testing
         expectClose(several.gradient, [-1, 2, 2])
     }
 
-    /// With p = (½, ¼, ¼), q = (0.6, 0.3, 0.1) and the true class 0: TCKD = KL((0.6, 0.4) ‖ (0.5, 0.5)) = 0.020136, NCKD =
-    /// KL((¾, ¼) ‖ (½, ½)) = 0.130812, and the gradient α (−0.1, 0.05, 0.05) + β (0, −¼, ¼).
+    /// With p = (½, ¼, ¼), q = (0.6, 0.3, 0.1) and the true class 0: TCKD = KL((0.6, 0.4) ‖ (0.5, 0.5)) = 0.020136,
+    /// NCKD = KL((¾, ¼) ‖ (½, ½)) = 0.130812, and the gradient α (−0.1, 0.05, 0.05) + β (0, −¼, ¼).
     @Test func decoupledLossIsThatOfThePaper() throws {
         let target = 0.6 * log(1.2) + 0.4 * log(0.8), rest = 0.75 * log(1.5) + 0.25 * log(0.5)
         let z = [[log(2.0), 0, 0]], v = [[0.6, 0.3, 0.1].map { log($0) }]
@@ -61,8 +61,8 @@ import Testing
         }
     }
 
-    /// Two examples that say the opposite of the ensemble. Over classes ρ = −13/14 in both; over examples it is −1 for the
-    /// first and the last class, and 0 for the second, of which all say 0.3.
+    /// Two examples that say the opposite of the ensemble. Over classes ρ = −13/14 in both; over examples it is −1 for
+    /// the first and the last class, and 0 for the second, of which all say 0.3.
     @Test func correlationsAreThoseOfThePaper() throws {
         let up = [0.2, 0.3, 0.5].map { log($0) }, down = [0.5, 0.3, 0.2].map { log($0) }
         let inter = try evaluate(.dist(beta: 1, gamma: 0), [down, up], [up, down])
@@ -267,7 +267,8 @@ import Testing
         #expect(divergence.value > 0.1)
     }
 
-    /// One that says the same of everything has no relations: each correlation is 0, and has no direction to improve in.
+    /// One that says the same of everything has no relations: each correlation is 0, and has no direction to improve
+    /// in.
     @Test func correlationOfTheUndecidedIsZero() throws {
         for task in [Distillation.Task.oneClass, .manyLabels] {
             let same = [[Double]](repeating: [0.7, 0.7, 0.7], count: 4)
@@ -334,8 +335,8 @@ import Testing
                 """)
         #expect(
             dkd.refusal(task: .oneClass, classCount: 2) == """
-                decoupled KD compares the classes that are not the true one with each other, and of 2 classes there are \
-                not enough of these: use kl
+                decoupled KD compares the classes that are not the true one with each other, and of 2 classes there \
+                are not enough of these: use kl
                 """)
         #expect(dkd.refusal(task: .oneClass, classCount: 3) == nil)
         #expect(

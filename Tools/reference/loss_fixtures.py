@@ -4,8 +4,8 @@
 
     losses.h5       a group for each case. Losses of predictions: `student`, `teacher` (logits as if divided by the
                     temperature), `labels`; the attributes `measure`, `task`, `temperature` and those of the measure.
-                    Distances of layers: `student`, `teacher`; flow: `first`, `second`. Always `value` and, but for flow,
-                    `gradient` at `student`
+                    Distances of layers: `student`, `teacher`; flow: `first`, `second`. Always `value`, and but for
+                    flow `gradient` at `student`
 
 Everything is a sum over the examples. The formulas are written from the papers alone, with loops over examples where
 there are any in the papers.

@@ -62,10 +62,10 @@ double cv_correlation_distance(ptrdiff_t rows, ptrdiff_t columns, const float *x
                                float *gradient);
 // d[i, j] = ‖x_i - x_j‖², (rows, rows).
 void cv_squared_distances(ptrdiff_t rows, ptrdiff_t columns, const float *x, double *d);
-// Σ Huber's loss, with δ = 1, of the differences of cosines at j between (i, j) and (k, j), over i < k and j: of n points
-// with the squared distances d (n, n) to n others with e. `inverse` is 1 / distance, and 0 where that is 0: the cosine
-// of an angle with a side of length 0 is 0. Adds the gradient at the entries of d; that of the distance of i and j is
-// in [i, j] and [j, i] together.
+// Σ Huber's loss, with δ = 1, of the differences of cosines at j between (i, j) and (k, j), over i < k and j: of n
+// points with the squared distances d (n, n) to n others with e. `inverse` is 1 / distance, and 0 where that is 0: the
+// cosine of an angle with a side of length 0 is 0. Adds the gradient at the entries of d; that of the distance of i and
+// j is in [i, j] and [j, i] together.
 double cv_angle_distance(ptrdiff_t n, const double *d, const double *inverse, const double *e, const double *inverse_e,
                          double *gradient);
 

@@ -3,8 +3,8 @@ import Tensors
 
 /// A distance between what the student and the ensemble say of some examples.
 ///
-/// With z the student's logits, v the ensemble's times the temperature T (so that both are logits at T = 1, as far as the
-/// ensemble has any), and C classes. Everything is a sum over the examples, which the caller divides by the batch.
+/// In the formulas z are the student's logits and v the ensemble's times the temperature T, so that neither is divided
+/// by it yet; there are B examples and C classes. Values are sums over the examples: the caller divides by the batch.
 protocol AnswerLoss: Sendable {
     /// Adds `scale` times the gradient of the sum over the examples at the student's logits to `gradient`, and returns
     /// that sum.
@@ -41,8 +41,8 @@ extension LossTerm.Measure {
             """
         case .dist(let beta, _) where beta != 0 && classCount < 3:
             """
-            DIST correlates the classes of each example, and with \(classCount) classes a correlation is always 1, −1 or \
-            none: set beta to 0, or use kl
+            DIST correlates the classes of each example, and with \(classCount) classes a correlation is always 1, −1 \
+            or none: set beta to 0, or use kl
             """
         case .kl, .mse, .dkd, .dist, .rkd, .fsp, .hint, .attention: nil
         }
@@ -53,11 +53,11 @@ extension LossTerm.Measure {
 func softened(_ loss: String, temperature: String) -> String {
     guard temperature != "1" else { return loss }
     let factor = Double(temperature) == nil ? "T²" : "\(temperature)²"
-    return "\(factor) · \(loss)\(at(temperature))"
+    return "\(factor) · \(loss)\(atTemperature(temperature))"
 }
 
 /// " at T = 4", and nothing where the temperature is 1.
-func at(_ temperature: String) -> String { temperature == "1" ? "" : " at T = \(temperature)" }
+func atTemperature(_ temperature: String) -> String { temperature == "1" ? "" : " at T = \(temperature)" }
 
 /// A number without a needless fraction.
 func trimmed(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }

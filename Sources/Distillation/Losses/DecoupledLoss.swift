@@ -7,12 +7,13 @@ import Tensors
 ///     TCKD = KL((q_t, 1 − q_t) ‖ (p_t, 1 − p_t))     of the true class t against all others
 ///     NCKD = KL(q̂ ‖ p̂)                               p̂, q̂: softmax over the others alone
 ///
-/// KL(q ‖ p) is TCKD + (1 − q_t) · NCKD: what the ensemble knows of the other classes counts little where it is sure. Here
-/// it counts β, in every example; the paper has α = 1 and β = 8 for CIFAR-100.
+/// KL(q ‖ p) is TCKD + (1 − q_t) · NCKD: what the ensemble knows of the other classes counts little where it is sure.
+/// Here it counts β, in every example; the paper has α = 1 and β = 8 for CIFAR-100.
 ///
-/// TCKD is computed from the log-odds s = z_t / T − log Σ_{c ≠ t} exp(z_c / T), whose sigmoid is p_t: it is exact where p_t
-/// is 1 but for rounding. Its gradient is T · (p_t − q_t) at z_t, and −p̂_c times that at the others; that of NCKD is
-/// T · (p̂ − q̂). An example of which no class is known has neither; mixed labels count as the class of the largest share.
+/// TCKD is computed from the log-odds s = z_t / T − log Σ_{c ≠ t} exp(z_c / T), whose sigmoid is p_t: it is exact where
+/// p_t is 1 but for rounding. Its gradient is T · (p_t − q_t) at z_t, and −p̂_c times that at the others; that of NCKD
+/// is T · (p̂ − q̂). An example of which no class is known has neither; mixed labels count as the class of the largest
+/// share.
 struct DecoupledLoss: AnswerLoss {
     let alpha, beta: Double
 
@@ -32,12 +33,7 @@ struct DecoupledLoss: AnswerLoss {
                 softmax(others[0], temperature: T, into: others[0])
                 scaleRows(others[0], by: odds[2], into: others[0])
                 addScaled(others[0], by: -1, to: others[2])
-                for (place, target) in targets.enumerated() {
-                    gradient[target.row * classes + target.index] += odds[2][place]
-                    for (part, rest) in target.others(gradient, others[2], place) {
-                        addScaled(rest, by: 1, to: part)
-                    }
-                }
+                join(others[2], odds[2], targets, to: gradient)
                 return Double(T * T) * (alpha * target + beta * rest)
             }
         }
@@ -49,21 +45,7 @@ struct DecoupledLoss: AnswerLoss {
     }
 
     /// The true class of an example.
-    private struct Target {
-        let row, index: Int
-
-        /// The two runs of other classes in a row of logits, each with its place among the others alone.
-        func others(_ logits: Tensor, _ others: Tensor, _ place: Int) -> [(Tensor, Tensor)] {
-            let classes = logits.shape.channels, start = row * classes, to = place * (classes - 1)
-            return [
-                (logits.slice(at: start, count: index), others.slice(at: to, count: index)),
-                (
-                    logits.slice(at: start + index + 1, count: classes - 1 - index),
-                    others.slice(at: to + index, count: classes - 1 - index)
-                ),
-            ]
-        }
-    }
+    private typealias Target = (row: Int, index: Int)
 
     /// The examples of which a class is known.
     private func targets(_ labels: Tensor) -> [Target] {
@@ -74,19 +56,41 @@ struct DecoupledLoss: AnswerLoss {
                 for index in 1..<classes where labels[row * classes + index] > labels[row * classes + best] {
                     best = index
                 }
-                return labels[row * classes + best] > 0 ? Target(row: row, index: best) : nil
+                return labels[row * classes + best] > 0 ? (row, best) : nil
             }
         }
     }
 
     /// Takes the logits of the true classes away from the others, and makes log-odds of them, times the temperature.
     private func split(_ logits: Tensor, _ targets: [Target], temperature: Float, others: Tensor, odds: Tensor) {
-        for (place, target) in targets.enumerated() {
-            for (part, rest) in target.others(logits, others, place) { rest.copy(from: part) }
+        let classes = logits.shape.channels
+        logits.withSpan { logits in
+            others.withMutableSpan { others in
+                for (place, target) in targets.enumerated() {
+                    let from = target.row * classes, to = place * (classes - 1)
+                    for index in 0..<target.index { others[to + index] = logits[from + index] }
+                    for index in (target.index + 1)..<classes { others[to + index - 1] = logits[from + index] }
+                }
+            }
         }
         logSumExp(others, temperature: temperature, into: odds)
         for (place, target) in targets.enumerated() {
-            odds[place] = logits[target.row * logits.shape.channels + target.index] - temperature * odds[place]
+            odds[place] = logits[target.row * classes + target.index] - temperature * odds[place]
+        }
+    }
+
+    /// Adds the gradients of what `split` took apart to that of the logits.
+    private func join(_ others: Tensor, _ odds: Tensor, _ targets: [Target], to gradient: Tensor) {
+        let classes = gradient.shape.channels
+        for (place, target) in targets.enumerated() { gradient[target.row * classes + target.index] += odds[place] }
+        others.withSpan { others in
+            gradient.withMutableSpan { gradient in
+                for (place, target) in targets.enumerated() {
+                    let from = place * (classes - 1), to = target.row * classes
+                    for index in 0..<target.index { gradient[to + index] += others[from + index] }
+                    for index in (target.index + 1)..<classes { gradient[to + index] += others[from + index - 1] }
+                }
+            }
         }
     }
 }

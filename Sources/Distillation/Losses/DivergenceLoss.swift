@@ -1,12 +1,13 @@
 import Kernels
 import Tensors
 
-/// Divergence of the softened predictions ("Distilling the knowledge in a neural network", Hinton, Vinyals, Dean, 2015).
+/// Divergence of the softened predictions ("Distilling the knowledge in a neural network", Hinton, Vinyals, Dean,
+/// 2015).
 ///
 ///     T² · KL(q ‖ p)   p = softmax(z / T), q = softmax(v / T);   gradient  T · (p − q)
 ///
-/// Where examples have several labels, p and q are sigmoids, and there is a Bernoulli divergence for each class, summed.
-/// The factor T² keeps the gradient's size while T grows: T² · KL tends to Σ (z − v)² / 2C of centered logits.
+/// Where examples have several labels, p and q are sigmoids, and there is a Bernoulli divergence for each class,
+/// summed. The factor T² keeps the gradient's size while T grows: T² · KL tends to Σ (z − v)² / 2C of centered logits.
 struct DivergenceLoss: AnswerLoss {
     func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
         let T = answers.temperature

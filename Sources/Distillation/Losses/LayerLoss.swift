@@ -25,7 +25,7 @@ extension LossTerm.Measure {
 /// Squared error of a layer.
 ///
 ///     ‖G_T − G_S‖²       flow between layers, the squared Frobenius norm (Yim, Joo, Bae, Kim, 2017, eq. 2)
-///     ½ ‖u_h − r(v_g)‖²  hints, r the student's adapter (FitNets: Romero, Ballas, Kahou, Chassang, Gatta, Bengio, 2015)
+///     ½ ‖u_h − r(v_g)‖²  hints, r the student's adapter (Romero, Ballas, Kahou, Chassang, Gatta, Bengio, 2015)
 struct SquaredDistance: LayerLoss {
     let factor: Double
 
@@ -43,8 +43,8 @@ struct SquaredDistance: LayerLoss {
 ///
 ///     ½ ‖u − w‖,  u = Q_S / ‖Q_S‖, w = Q_T / ‖Q_T‖;   gradient  ½ (u − w − ½ ‖u − w‖² u) / (‖u − w‖ ‖Q_S‖)
 ///
-/// The paper's β is the weight of the term. The norm has no slope where u is w: 0 is taken, as for a map of zeros, which
-/// has no direction and is left as it is. Maps closer than rounding to one another count as equal.
+/// The paper's β is the weight of the term. The norm has no slope where u is w: 0 is taken, as for a map of zeros,
+/// which has no direction and is left as it is. Maps closer than rounding to one another count as equal.
 struct AttentionDistance: LayerLoss {
     func add(_ student: Tensor, _ teacher: Tensor, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double
     {

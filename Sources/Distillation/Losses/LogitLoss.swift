@@ -5,8 +5,8 @@ import Tensors
 ///
 ///     ½ Σ_c (z_c − v_c)²   gradient  z − v
 ///
-/// Where an example has one class, both are less their means over the classes: softmax does not see what is added to all
-/// logits, and no teacher means anything by it.
+/// Where an example has one class, both are less their means over the classes: softmax does not see what is added to
+/// all logits, and no teacher means anything by it.
 struct LogitLoss: AnswerLoss {
     func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
         kernels.withPoints(answers) { z, v in
@@ -17,6 +17,6 @@ struct LogitLoss: AnswerLoss {
     }
 
     func formula(_ task: Task, temperature: String) -> String {
-        "½ Σ (logits(student) − logits(ensemble))²\(at(temperature))"
+        "½ Σ (logits(student) − logits(ensemble))²\(atTemperature(temperature))"
     }
 }

@@ -3,13 +3,13 @@ import Tensors
 
 /// Relational knowledge distillation (Park, Kim, Lu, Cho, 2019), of the logits as points.
 ///
-///     λ_D · mean over pairs of h(‖z_i − z_j‖ / μ(z) − ‖v_i − v_j‖ / μ(v))                 μ: mean distance of the pairs
+///     λ_D · mean over pairs of h(‖z_i − z_j‖ / μ(z) − ‖v_i − v_j‖ / μ(v))                μ: mean distance of the pairs
 ///     λ_A · mean over triplets of h(cos ∠(z_i, z_j, z_k) − cos ∠(v_i, v_j, v_k))
 ///     h(x) = ½ x² for |x| ≤ 1, |x| − ½ beyond                                             (Huber, δ = 1)
 ///
-/// Pairs and triplets are of different examples. The paper adds up over them, its authors' program takes means, to which
-/// their weights for classification belong: λ_D = 25 and λ_A = 50. Both are times the number of examples here, like
-/// every loss. Where an example has one class, its logits are less their mean, which softmax does not see.
+/// Pairs and triplets are of different examples. The paper adds up over them, its authors' program takes means, to
+/// which their weights for classification belong: λ_D = 25 and λ_A = 50. Both are times the number of examples here,
+/// like every loss. Where an example has one class, its logits are less their mean, which softmax does not see.
 ///
 /// All is a function of squared distances, cosines by the law of cosines; with w_ij the slope at ‖z_i − z_j‖², the
 /// gradient at z_i is Σ_j 2 w_ij (z_i − z_j). Costs B² C + B³ for B examples: a batch is computed in shards
@@ -40,9 +40,8 @@ struct RelationalLoss: AnswerLoss {
     }
 
     func formula(_ task: Task, temperature: String) -> String {
-        """
-        (\(trimmed(distance)) · RKD-D + \(trimmed(angle)) · RKD-A)(logits(ensemble), logits(student))\(at(temperature))
-        """
+        let terms = "\(trimmed(distance)) · RKD-D + \(trimmed(angle)) · RKD-A"
+        return "(\(terms))(logits(ensemble), logits(student))\(atTemperature(temperature))"
     }
 
     /// `weight` times the mean over pairs; adds its slopes, those of μ included.
