@@ -21,7 +21,9 @@ struct DistillCommand: ParsableCommand {
 
             \(TeacherOptions.help)
 
-            A schedule is a number, or linear:FROM:TO, cosine:FROM:TO or step:FROM:TO:AT over training from 0 to 1.
+            A schedule is a number, or a curve over training: linear:FROM:TO, cosine:FROM:TO, exponential:FROM:TO (the \
+            same factor in every step) or step:FROM:TO:AT. Several may follow one another, each until a share of \
+            training: linear:0:1@0.5,1 is linear until half of it, then 1.
 
             Examples:
               compress --teachers a.h5 b.h5 c.h5 --data digits.h5 --budget 1MB \\
@@ -182,13 +184,11 @@ struct DistillCommand: ParsableCommand {
 
 /// Reads a schedule of a loss's weight.
 @Sendable func lossWeight(_ text: String) throws -> Schedule {
-    guard let schedule = Schedule(text) else {
-        throw ValidationError("expected a number, linear:0:1, cosine:0:1 or step:0:1:0.5, found '\(text)'")
+    do throws(ScheduleError) {
+        return try Schedule(weight: text)
+    } catch {
+        throw ValidationError(error.description)
     }
-    guard schedule.minimum >= 0 else {
-        throw ValidationError("the weight of a loss may not become negative, found '\(text)'")
-    }
-    return schedule
 }
 
 /// Reads `uniform`, `learned` or shares such as `0.5,0.3,0.2`.
