@@ -207,6 +207,19 @@ import Testing
         }
     }
 
+    @Test func theExampleOfTheReadmeIsRight() throws {
+        let readme = URL(filePath: #filePath).appending(path: "../../../README.md").standardized
+        let blocks = try String(contentsOf: readme, encoding: .utf8).split(separator: "```")
+        let text = try #require(blocks.first { $0.hasPrefix("yaml\n") }).dropFirst(5)
+        try withFolder { folder in
+            let file = folder.appending(path: "run.yaml").path
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let options = try DistillCommand.parse(["--configuration", file]).options()
+            #expect(options.losses.map(\.measure.name) == ["kl", "dkd", "dist", "rkd", "mse"])
+            #expect(options.firstStage?.terms.map(\.measure.name) == ["fsp", "hint", "attention"])
+        }
+    }
+
     /// What is said on the command line goes before the file; what neither says is chosen by the program.
     @Test func theCommandLineGoesBeforeTheFile() throws {
         try withFolder { folder in
