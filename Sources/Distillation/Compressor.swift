@@ -65,7 +65,7 @@ public final class Compressor {
             teachers, keys: keys, store, validation: validation, task: task, combination: request.combination,
             weights: request.teacherWeights)
         for line in ensemble.messages { tell(line) }
-        let softTargets = try ensemble.softTargets(train, store, temperature: request.temperature)
+        let softTargets = try ensemble.softTargets(train, store, temperature: Float(request.temperature(0)))
         try writeManifest(ensemble, dataDigest)
         seconds.teach += Date().timeIntervalSince(teaching)
 
@@ -127,7 +127,7 @@ public final class Compressor {
                     return .object(JSON.Object(facts + teachers[index].plan.jsonMembers))
                 }),
             "combination": .string(request.combination.rawValue),
-            "temperature": .number(Double(request.temperature)),
+            "temperature": .number(request.temperature(0)),
         ]
         try manifest.indented.write(
             toFile: "\(request.runDirectory)/manifest.json", atomically: true, encoding: .utf8)

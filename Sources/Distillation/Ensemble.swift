@@ -49,7 +49,7 @@ struct Ensemble {
         func only(_ index: Int) -> [Double] { teachers.indices.map { $0 == index ? 1 : 0 } }
 
         switch choice {
-        case .uniform: weights = teachers.map { _ in 1 / Double(teachers.count) }
+        case .uniform, .byExample: weights = teachers.map { _ in 1 / Double(teachers.count) }
         case .given(let shares): weights = shares.map { $0 / shares.reduce(0, +) }
         case .learned: weights = learnWeights(rows, labels: labels, combination: combination, task: task)
         }

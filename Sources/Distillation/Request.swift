@@ -21,7 +21,7 @@ public struct CompressionRequest: Sendable {
     /// The multiplier of the architecture's width; nil fits it to the budget.
     public var width: Double?
     public var recipe: Recipe
-    public var temperature: Float
+    public var temperature: Schedule
     /// The terms of the prediction loss.
     public var terms = [LossTerm(.kl)]
     public var firstStage: FirstStage?
@@ -29,6 +29,18 @@ public struct CompressionRequest: Sendable {
     public var softWeight: Schedule
     public var combination = Combination.mean
     public var teacherWeights = TeacherWeights.uniform
+    /// How examples are varied, in the words of `--augment`; nil for not at all.
+    public var augmentation: String?
+    /// How many varied versions of each example the teachers see beforehand.
+    public var views: Int?
+    /// Examples without labels, from which the student learns what the teachers say of them.
+    public var unlabeled: String?
+    /// How many students are trained one after another, each taught by the one before.
+    public var generations = 1
+    /// The epochs without a better held-out score after which training ends; nil for never before its time.
+    public var earlyStopping: Int?
+    /// Whether the student is that of the epoch with the best held-out score, rather than of the last.
+    public var keepsBest = false
     /// Whether the same student is trained on labels alone as well.
     public var baseline = false
     public var runDirectory: String
@@ -37,7 +49,7 @@ public struct CompressionRequest: Sendable {
     public var threads: Int?
 
     public init(
-        teachers: [String], data: String, budget: ByteCount, output: String, recipe: Recipe, temperature: Float,
+        teachers: [String], data: String, budget: ByteCount, output: String, recipe: Recipe, temperature: Schedule,
         lambda: Schedule, softWeight: Schedule, runDirectory: String
     ) {
         (self.teachers, self.data, self.budget, self.output) = (teachers, data, budget, output)

@@ -14,6 +14,14 @@ public struct TrainingRequest: Sendable {
     /// The multiplier of the architecture's widths; nil for 1.
     public var width: Double?
     public var recipe: Recipe
+    /// How examples are varied, in the words of `--augment`; nil for not at all.
+    public var augmentation: String?
+    /// The epochs without a better held-out score after which training ends; nil for never before its time.
+    public var earlyStopping: Int?
+    /// Whether the model is that of the epoch with the best held-out score, rather than of the last.
+    public var keepsBest = false
+    /// Where the metrics of every epoch are kept; nil keeps none.
+    public var runDirectory: String?
     public var threads: Int?
 
     public init(architecture: String, data: String, output: String, recipe: Recipe) {
@@ -46,8 +54,11 @@ public func trainModel(
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
     let (train, validation) = data.trainAndValidation()
+    if let directory = request.runDirectory {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    }
     let session = TrainingSession(
-        name: plan.built.architecture.name, directory: nil, fingerprint: "", isResuming: false,
+        name: plan.built.architecture.name, directory: request.runDirectory, fingerprint: "", isResuming: false,
         isInterrupted: isInterrupted, tell: tell)
     let trainer = try session.train(
         plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind), train, validation, workers)

@@ -1,4 +1,4 @@
-import ModelFiles
+public import ModelFiles
 public import Tensors
 
 /// How one teacher will be asked and how its answers will be read, for people to check before the work starts.
@@ -38,7 +38,7 @@ public struct TeacherPlan: Hashable, Sendable {
     public var name: String { Teacher.name(path) }
 
     /// What the run directory keeps of it.
-    var jsonMembers: [JSON.Object.Member] {
+    public var jsonMembers: [JSON.Object.Member] {
         let feeds = feeds.map { feed -> JSON in
             [
                 "input": .string(feed.input), "dataset": .string(feed.source), "read": numbers(feed.read.axes),

@@ -7,6 +7,8 @@ public enum TeacherWeights: Hashable, Sendable {
     case uniform
     /// Those that minimise the ensemble's loss on held-out rows.
     case learned
+    /// Those that each example asks for.
+    case byExample
     /// As the user says, divided by their sum.
     case given([Double])
 }

@@ -1,4 +1,4 @@
-/// Everything that is wrong with a model or architecture file, said at once.
+/// Everything that is wrong with the file of a model, an architecture or a configuration, said at once.
 public struct ModelFileError: Error, Hashable, Codable, CustomStringConvertible {
     public enum Kind: Hashable, Codable, Sendable {
         /// There is no such file.

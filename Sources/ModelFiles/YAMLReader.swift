@@ -2,10 +2,10 @@ import Foundation
 import Yams
 
 /// A YAML value with the line it begins on.
-struct YAMLValue {
-    struct Member {
-        let key: String
-        let value: YAMLValue
+public struct YAMLValue: Sendable {
+    public struct Member: Sendable {
+        public let key: String
+        public let value: YAMLValue
     }
 
     /// JSON has all that an architecture needs; lists and objects are kept apart for the lines of their members.
@@ -16,10 +16,12 @@ struct YAMLValue {
     }
 
     let content: Content
-    let line: Int
+    public let line: Int
+    /// A scalar as it is written, such as `0.10` or `1e-3`, without quotes; nil for lists and objects.
+    public let text: String?
 
     /// The same without lines.
-    var json: JSON {
+    public var json: JSON {
         switch content {
         case .scalar(let value): value
         case .list(let elements): .array(elements.map(\.json))
@@ -27,12 +29,12 @@ struct YAMLValue {
         }
     }
 
-    var members: [Member]? { if case .object(let members) = content { members } else { nil } }
-    var elements: [YAMLValue]? { if case .list(let elements) = content { elements } else { nil } }
-    var string: String? { if case .scalar(let value) = content { value.string } else { nil } }
-    var isNull: Bool { if case .scalar(.null) = content { true } else { false } }
+    public var members: [Member]? { if case .object(let members) = content { members } else { nil } }
+    public var elements: [YAMLValue]? { if case .list(let elements) = content { elements } else { nil } }
+    public var string: String? { if case .scalar(let value) = content { value.string } else { nil } }
+    public var isNull: Bool { if case .scalar(.null) = content { true } else { false } }
 
-    subscript(key: String) -> YAMLValue? { members?.first { $0.key == key }?.value }
+    public subscript(key: String) -> YAMLValue? { members?.first { $0.key == key }?.value }
 }
 
 /// What is wrong with a YAML text, with its line.
@@ -42,14 +44,26 @@ struct YAMLProblem: Error {
 }
 
 extension YAMLValue {
-    /// An architecture takes a few kilobytes; more, or deeper, is not one.
+    /// An architecture or a configuration takes a few kilobytes; more, or deeper, is none.
     private static let byteLimit = 1 << 20
     private static let depthLimit = 30
     private static let valueLimit = 100_000
 
+    /// Reads a file.
+    ///
+    /// - Throws: `ModelFileError` for a file that is not there, and for what is no YAML or says a key twice.
+    public init(reading path: String) throws(ModelFileError) {
+        let text = try ArchitectureFile.text(of: path)
+        do throws(YAMLProblem) {
+            self = try Self(parsing: text)
+        } catch {
+            throw ModelFileError(.refused, path, [error.description])
+        }
+    }
+
     init(parsing text: String) throws(YAMLProblem) {
         guard text.utf8.count <= Self.byteLimit else {
-            throw YAMLProblem("has \(text.utf8.count) bytes; an architecture file has at most \(Self.byteLimit)")
+            throw YAMLProblem("has \(text.utf8.count) bytes; at most \(Self.byteLimit) are read")
         }
         try Self.refuseDepth(text)
         var count = 0
@@ -83,18 +97,19 @@ extension YAMLValue {
         count += 1
         guard depth <= depthLimit, count <= valueLimit else { throw YAMLProblem("line \(line): nested too deeply") }
         switch node {
-        case .scalar(let scalar): return YAMLValue(content: .scalar(Self.plainValue(node, scalar)), line: line)
+        case .scalar(let scalar):
+            return YAMLValue(content: .scalar(Self.plainValue(node, scalar)), line: line, text: scalar.string)
         case .sequence(let sequence):
             var elements: [YAMLValue] = []
             for element in sequence { elements.append(try value(element, depth: depth + 1, count: &count)) }
-            return YAMLValue(content: .list(elements), line: line)
+            return YAMLValue(content: .list(elements), line: line, text: nil)
         case .mapping(let mapping):
             var members: [Member] = []
             for (key, element) in mapping {
                 guard let name = key.scalar?.string else { throw YAMLProblem("line \(line): a key is not a word") }
                 members.append(Member(key: name, value: try value(element, depth: depth + 1, count: &count)))
             }
-            return YAMLValue(content: .object(members), line: line)
+            return YAMLValue(content: .object(members), line: line, text: nil)
         case .alias: throw YAMLProblem("line \(line): an alias that leads nowhere")
         }
     }

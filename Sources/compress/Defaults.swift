@@ -7,7 +7,8 @@ enum Defaults {
     static let optimizer = Optimizer.Kind.adam
     static let learningRate = 3e-3
     static let learningRateSchedule = LearningRateSchedule(.cosine, warmup: 0.05)
-    static let temperature = 4.0
+    static let temperature = Schedule.constant(4)
     static let lambda = Schedule.linear(from: 0, to: 1)
     static let softWeight = Schedule.constant(1)
+    static let generations = 1
 }

@@ -21,13 +21,18 @@ struct DistillCommand: ParsableCommand {
 
             \(TeacherOptions.help)
 
-            A schedule is a number, or linear:FROM:TO, cosine:FROM:TO or step:FROM:TO:AT over training from 0 to 1.
+            A schedule is a number, or a curve over training: linear:FROM:TO, cosine:FROM:TO, exponential:FROM:TO (the \
+            same factor in every step) or step:FROM:TO:AT. Several may follow one another, each until a share of \
+            training: linear:0:1@0.5,1 is linear until half of it, then 1.
+
+            \(ConfigurationFile.help)
 
             Examples:
               compress --teachers a.h5 b.h5 c.h5 --data digits.h5 --budget 1MB \\
                 --output student.h5
               compress --teachers a.h5 b.h5 --data digits.h5 --budget 250kB \\
                 --output student.h5 --student conv.yaml --baseline --json
+              compress --configuration run.yaml --epochs 60
               compress --resume student.run
             """)
 
@@ -41,6 +46,11 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
     var data: String?
+
+    @Option(
+        help: .init(
+            "More examples to learn from what the teachers say of them: an HDF5 file with train/x.", valueName: "path"))
+    var unlabeled: String?
 
     @Option(
         help: .init(
@@ -66,9 +76,21 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "Softens the predictions of teachers and student. (default: \(Defaults.temperature))", valueName: "t"),
-        transform: positiveNumber)
-    var temperature: Double?
+            "The views of each example, varied by --augment, that teachers see beforehand. (default: teachers see what "
+                + "the student sees)", valueName: "n"), transform: wholeNumber)
+    var views: Int?
+
+    @Option(
+        help: .init(
+            "Train so many students one after another, each taught by the one before. (default: \(Defaults.generations))",
+            valueName: "n"), transform: wholeNumber)
+    var generations: Int?
+
+    @Option(
+        help: .init(
+            "T, which softens the predictions of teachers and student: a number or a schedule. (default: "
+                + "\(Defaults.temperature))", valueName: "schedule"), transform: temperatureSchedule)
+    var temperature: Schedule?
 
     @Option(
         help: .init(
@@ -90,8 +112,8 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "The teachers' shares: equal, learned on held-out examples, or given. (default: uniform)",
-            valueName: "uniform|learned|0.5,0.3,0.2"), transform: teacherShares)
+            "The teachers' shares: equal, learned on held-out examples, another for each example, or given. (default: "
+                + "uniform)", valueName: "uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
     var teacherWeights: TeacherWeights?
 
     @Flag(help: "Also train the same student without teachers, and report the gain.")
@@ -106,6 +128,12 @@ struct DistillCommand: ParsableCommand {
     @Option(help: .init("Go on with the stopped run of this directory.", valueName: "dir"))
     var resume: String?
 
+    @Option(help: .init("A file of options. What is said on the command line goes before it.", valueName: "path"))
+    var configuration: String?
+
+    @Flag(help: "Check everything, print the student's size and how teachers will be asked, and stop there.")
+    var dryRun = false
+
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
@@ -113,63 +141,95 @@ struct DistillCommand: ParsableCommand {
         guard resume == nil || runDirectory == nil else {
             throw ValidationError("--resume names the run directory; leave --run-directory out")
         }
-        if case .given(let shares) = teacherWeights, !teachers.isEmpty, shares.count != teachers.count {
-            throw ValidationError("--teacher-weights has \(shares.count) shares for \(teachers.count) --teachers")
+        guard resume == nil || configuration == nil else {
+            throw ValidationError("--resume goes on with the run's own configuration; leave --configuration out")
         }
-        if (lambda ?? Defaults.lambda).isZero && (softWeight ?? Defaults.softWeight).isZero {
-            throw ValidationError("--lambda and --soft-weight are both 0: there would be nothing to learn from")
-        }
-    }
-
-    private func requireAll() throws {
-        let missing = [
-            teachers.isEmpty ? "--teachers" : nil, data == nil ? "--data" : nil, budget == nil ? "--budget" : nil,
-            output == nil ? "--output" : nil,
-        ].compactMap(\.self)
-        guard missing.isEmpty else { throw ValidationError("missing \(missing.joined(separator: ", "))") }
     }
 
     func run() throws {
         let options = try options()
-        try OutputFile.check(options.output, inputs: options.teachers + [options.data])
+        try OutputFile.check(options.output, inputs: options.inputs)
+        if dryRun {
+            let plan = try plan(options)
+            return try common.print(plan.text(width: Terminal.output.limit), json: plan.json)
+        }
         let report = try distill(options, progress: common.progress)
         try common.print(report.text(width: Terminal.output.limit), json: report.json)
     }
 
-    /// The options, those of the stopped run included.
+    /// What will be done: by the words of the command line, then by the configuration file or the stopped run.
     func options() throws -> DistillOptions {
         var all = self
-        if let resume { all.fill(from: try DistillOptions.saved(in: resume)) }
-        try all.requireAll()
-        guard let data = all.data, let budget = all.budget, let output = all.output else {
-            throw Failure(.usage, "--data, --budget and --output are needed")
-        }
-        return DistillOptions(
-            teachers: all.teachers, teacherOptions: all.teacherOptions,
-            rules: try all.teacherOptions.rules(of: all.teachers), data: data, budget: budget, output: output,
-            student: all.student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: all.width,
-            training: all.training.values, temperature: all.temperature, lambda: all.lambda, softWeight: all.softWeight,
-            combine: all.combine ?? .mean, teacherWeights: all.teacherWeights ?? .uniform, baseline: all.baseline,
-            runDirectory: resume ?? all.runDirectory ?? DistillOptions.runDirectory(for: output),
-            isResuming: resume != nil, threads: all.threading.threads)
+        let file = try resume.map(DistillOptions.saved) ?? configuration.map(ConfigurationFile.init(reading:))
+        if let file { all.fill(from: file.command) }
+        return try all.options(with: file)
     }
 
-    /// Takes from a stopped run what was not said anew.
-    private mutating func fill(from saved: DistillCommand) {
-        if teachers.isEmpty { teachers = saved.teachers }
-        teacherOptions.fill(from: saved.teacherOptions)
-        data = data ?? saved.data
-        budget = budget ?? saved.budget
-        output = output ?? saved.output
-        student = student ?? saved.student
-        width = width ?? saved.width
-        training.fill(from: saved.training)
-        temperature = temperature ?? saved.temperature
-        lambda = lambda ?? saved.lambda
-        softWeight = softWeight ?? saved.softWeight
-        combine = combine ?? saved.combine
-        teacherWeights = teacherWeights ?? saved.teacherWeights
-        baseline = baseline || saved.baseline
+    private func options(with file: ConfigurationFile?) throws -> DistillOptions {
+        guard !teachers.isEmpty, let data, let budget, let output else { throw ValidationError("missing \(missing)") }
+        let options = DistillOptions(
+            teachers: teachers, teacherOptions: teacherOptions, rules: try teacherOptions.rules(of: teachers),
+            data: data,
+            unlabeled: unlabeled, budget: budget, output: output,
+            student: student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: width,
+            training: training.values, views: views, generations: generations ?? Defaults.generations,
+            temperature: temperature ?? Defaults.temperature, lambda: lambda ?? Defaults.lambda,
+            softWeight: softWeight ?? Defaults.softWeight, losses: file?.losses ?? [LossTerm(.kl)],
+            firstStage: file?.firstStage, combine: combine ?? .mean, teacherWeights: teacherWeights ?? .uniform,
+            baseline: baseline, runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output),
+            isResuming: resume != nil, threads: threading.threads)
+        try options.check()
+        try file?.checkTeachers(of: options)
+        return options
+    }
+
+    /// The options without which there is no job, as far as nobody said them.
+    private var missing: String {
+        [
+            teachers.isEmpty ? "--teachers" : nil, data == nil ? "--data" : nil, budget == nil ? "--budget" : nil,
+            output == nil ? "--output" : nil,
+        ].compactMap(\.self).joined(separator: ", ")
+    }
+
+    /// Takes over what is not said already.
+    mutating func fill(from other: DistillCommand) {
+        if teachers.isEmpty { teachers = other.teachers }
+        teacherOptions.fill(from: other.teacherOptions)
+        data = data ?? other.data
+        unlabeled = unlabeled ?? other.unlabeled
+        budget = budget ?? other.budget
+        output = output ?? other.output
+        student = student ?? other.student
+        width = width ?? other.width
+        training.fill(from: other.training)
+        views = views ?? other.views
+        generations = generations ?? other.generations
+        temperature = temperature ?? other.temperature
+        lambda = lambda ?? other.lambda
+        softWeight = softWeight ?? other.softWeight
+        combine = combine ?? other.combine
+        teacherWeights = teacherWeights ?? other.teacherWeights
+        baseline = baseline || other.baseline
+        runDirectory = runDirectory ?? other.runDirectory
+        threading.threads = threading.threads ?? other.threading.threads
+    }
+}
+
+extension DistillOptions {
+    /// Refuses what does not go together.
+    fileprivate func check() throws(ValidationError) {
+        if case .given(let shares) = teacherWeights, shares.count != teachers.count {
+            throw ValidationError("--teacher-weights has \(shares.count) shares for \(teachers.count) --teachers")
+        }
+        if lambda.isZero && softWeight.isZero {
+            throw ValidationError("--lambda and --soft-weight are both 0: there would be nothing to learn from")
+        }
+        if lambda.isZero && losses.allSatisfy(\.weight.isZero) {
+            throw ValidationError("--lambda and the weights of all losses are 0: there would be nothing to learn from")
+        }
+        if views != nil && training.augmentation == nil {
+            throw ValidationError("--views counts what --augment makes of each example; say --augment, too")
+        }
     }
 }
 
@@ -182,25 +242,33 @@ struct DistillCommand: ParsableCommand {
 
 /// Reads a schedule of a loss's weight.
 @Sendable func lossWeight(_ text: String) throws -> Schedule {
-    guard let schedule = Schedule(text) else {
-        throw ValidationError("expected a number, linear:0:1, cosine:0:1 or step:0:1:0.5, found '\(text)'")
+    do throws(ScheduleError) {
+        return try Schedule(weight: text)
+    } catch {
+        throw ValidationError(error.description)
     }
-    guard schedule.minimum >= 0 else {
-        throw ValidationError("the weight of a loss may not become negative, found '\(text)'")
-    }
-    return schedule
 }
 
-/// Reads `uniform`, `learned` or shares such as `0.5,0.3,0.2`.
+@Sendable func temperatureSchedule(_ text: String) throws -> Schedule {
+    do throws(ScheduleError) {
+        return try Schedule(temperature: text)
+    } catch {
+        throw ValidationError(error.description)
+    }
+}
+
+/// Reads `uniform`, `learned`, `by-example` or shares such as `0.5,0.3,0.2`.
 @Sendable func teacherShares(_ text: String) throws -> TeacherWeights {
     switch text {
     case "uniform": return .uniform
     case "learned": return .learned
+    case "by-example": return .byExample
     default:
         let shares = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
         guard shares.allSatisfy({ $0 >= 0 && $0.isFinite }), shares.reduce(0, +) > 0 else {
             throw ValidationError(
-                "expected uniform, learned, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'")
+                "expected uniform, learned, by-example, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'"
+            )
         }
         return .given(shares)
     }

@@ -5,27 +5,20 @@ import Training
 
 /// The main job.
 func distill(_ options: DistillOptions, progress: Progress) throws -> CompressionReport {
-    var request = CompressionRequest(
-        teachers: options.teachers, data: options.data, budget: options.budget, output: options.output,
-        recipe: options.training.recipe, temperature: Float(options.temperature ?? Defaults.temperature),
-        lambda: options.lambda ?? Defaults.lambda, softWeight: options.softWeight ?? Defaults.softWeight,
-        runDirectory: options.runDirectory)
-    request.teacherRules = options.rules
-    request.student = options.student
-    request.width = options.width
-    request.combination = options.combine
-    request.teacherWeights = options.teacherWeights
-    request.baseline = options.baseline
-    request.isResuming = options.isResuming
-    request.threads = options.threads
     do {
         // What cannot work is refused here, before anything is written.
-        let compressor = try Compressor(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        let compressor = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: progress.tell)
         try options.save()
         return try compressor.run()
     } catch is CancellationError {
         throw Interruption.failure("stopped; go on with: compress --resume '\(options.runDirectory)'")
     }
+}
+
+/// What the main job would do, after all the checks that it makes before it writes anything.
+func plan(_ options: DistillOptions) throws -> CompressionPlan {
+    _ = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: { _ in })
+    return try CompressionPlan(options.request)
 }
 
 extension Progress {
@@ -48,6 +41,10 @@ func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummar
         architecture: options.architecture, data: options.data, output: options.output,
         recipe: options.training.recipe)
     request.width = options.width
+    request.augmentation = options.training.augmentation
+    request.earlyStopping = options.training.earlyStopping
+    request.keepsBest = options.training.keepsBest
+    request.runDirectory = options.runDirectory
     request.threads = options.threads
     do {
         let model = try trainModel(request, isInterrupted: { Interruption.requested }, tell: progress.tell)

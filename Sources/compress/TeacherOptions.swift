@@ -119,20 +119,22 @@ struct TeacherOptions: ParsableArguments {
         return TeacherRules.ClassList(names.filter { !$0.isEmpty }, path: path)
     }
 
-    /// As words of a command line that means the same elsewhere: models and files by their absolute paths.
-    func words(_ paths: [String], absolute: (String) -> String) -> [String] {
-        func word(_ name: String, _ value: String) -> String {
-            let path = paths.contains(name) ? name : paths.first { Teacher.name($0) == name }
-            return "\(path.map(absolute) ?? name)=\(value)"
+    /// As a configuration file says it, with the same meaning everywhere: models and files by their absolute paths.
+    func members(_ paths: [String], absolute: (String) -> String) -> [JSON.Object.Member] {
+        /// What is said of a path goes before what is said of its name.
+        func member<Value>(
+            _ key: String, _ values: [Named<Value>], _ text: (Value) -> String
+        ) -> [JSON.Object.Member] {
+            var object: JSON.Object = [:]
+            for named in values.filter({ !paths.contains($0.name) }) + values.filter({ paths.contains($0.name) }) {
+                let path = paths.contains(named.name) ? named.name : paths.first { Teacher.name($0) == named.name }
+                object[path.map(absolute) ?? named.name] = .string(text(named.value))
+            }
+            return values.isEmpty ? [] : [.init(key, .object(object))]
         }
-        var words = teacherInput.flatMap { ["--teacher-input", word($0.name, "\($0.value)")] }
-        words += teacherOutput.flatMap { ["--teacher-output", word($0.name, $0.value.rawValue)] }
-        words += teacherClasses.flatMap { ["--teacher-classes", word($0.name, absolute($0.value))] }
-        for named in models.architectures {
-            let file = absolute(named.value)
-            words += ["--architecture", named.name == "*" ? file : word(named.name, file)]
-        }
-        return words
+        return member("teacher-input", teacherInput) { "\($0)" } + member("teacher-output", teacherOutput, \.rawValue)
+            + member("teacher-classes", teacherClasses, absolute)
+            + member("architecture", models.architectures, absolute)
     }
 }
 

@@ -11,6 +11,8 @@ struct TrainCommand: ParsableCommand {
               compress train --architecture conv.yaml --data digits.h5 --output conv.h5
               compress train --architecture conv.yaml --width 2 --epochs 30 \\
                 --data digits.h5 --output wide.h5
+              compress train --architecture conv.yaml --data digits.h5 --output conv.h5 \\
+                --augment crop:4,flip --keep-best --run-directory conv.run
             """)
 
     @Option(
@@ -31,6 +33,11 @@ struct TrainCommand: ParsableCommand {
     var width: Double?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions
+
+    @Option(
+        help: .init("Where the checkpoint and the metrics of every epoch go. (default: nowhere)", valueName: "dir"))
+    var runDirectory: String?
+
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
@@ -38,7 +45,7 @@ struct TrainCommand: ParsableCommand {
         try OutputFile.check(output, inputs: [architecture, data])
         let options = TrainOptions(
             architecture: architecture, data: data, output: output, width: width, training: training.values,
-            threads: threading.threads)
+            runDirectory: runDirectory, threads: threading.threads)
         let summary = try train(options, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
@@ -51,5 +58,6 @@ struct TrainOptions {
     var output: String
     var width: Double?
     var training: TrainingOptions.Values
+    var runDirectory: String?
     var threads: Int?
 }

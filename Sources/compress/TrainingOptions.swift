@@ -1,4 +1,5 @@
 import ArgumentParser
+import ModelFiles
 import Tensors
 import Training
 
@@ -33,20 +34,36 @@ struct TrainingOptions: ParsableArguments {
         help: .init("Decides first weights, order and dropout. (default: 0)", valueName: "n"), transform: seedNumber)
     var seed: Int?
 
-    /// The same as plain values.
+    @Option(
+        help: .init(
+            "How pictures are varied each time that they are seen, such as crop:4,flip. (default: not at all)",
+            valueName: "steps"))
+    var augment: String?
+
+    @Option(
+        help: .init(
+            "Stop after so many epochs without a better score on held-out examples. (default: never)", valueName: "n"),
+        transform: wholeNumber)
+    var earlyStopping: Int?
+
+    @Flag(help: "Keep the weights of the epoch with the best score on held-out examples, not of the last one.")
+    var keepBest = false
+
+    /// The same as plain values, with the program's choices where the user made none.
     struct Values {
-        var epochs: Int?
-        var batchSize: Int?
-        var optimizer: Optimizer.Kind?
-        var learningRate: Double?
-        var learningRateSchedule: LearningRateSchedule?
-        var seed: Int
+        var recipe: Recipe
+        var augmentation: String?
+        var earlyStopping: Int?
+        var keepsBest: Bool
     }
 
     var values: Values {
-        Values(
-            epochs: epochs, batchSize: batchSize, optimizer: optimizer, learningRate: learningRate,
-            learningRateSchedule: learningRateSchedule, seed: seed ?? 0)
+        var recipe = Recipe(epochs: epochs ?? Defaults.epochs, batchSize: batchSize ?? Defaults.batchSize)
+        recipe.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
+        recipe.learningRate = learningRate ?? Defaults.learningRate
+        recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
+        recipe.seed = seed ?? 0
+        return Values(recipe: recipe, augmentation: augment, earlyStopping: earlyStopping, keepsBest: keepBest)
     }
 
     mutating func fill(from other: TrainingOptions) {
@@ -56,28 +73,23 @@ struct TrainingOptions: ParsableArguments {
         learningRate = learningRate ?? other.learningRate
         learningRateSchedule = learningRateSchedule ?? other.learningRateSchedule
         seed = seed ?? other.seed
+        augment = augment ?? other.augment
+        earlyStopping = earlyStopping ?? other.earlyStopping
+        keepBest = keepBest || other.keepBest
     }
 }
 
 extension TrainingOptions.Values {
-    /// As words of a command line.
-    var words: [String] {
-        let all: [(String, String?)] = [
-            ("epochs", epochs.map(String.init)), ("batch-size", batchSize.map(String.init)),
-            ("optimizer", optimizer?.rawValue), ("learning-rate", learningRate.map { "\($0)" }),
-            ("learning-rate-schedule", learningRateSchedule?.description), ("seed", String(seed)),
+    /// As a configuration file says it.
+    var members: [JSON.Object.Member] {
+        let all: [(key: String, value: JSON?)] = [
+            ("epochs", .integer(recipe.epochs)), ("batch-size", .integer(recipe.batchSize)),
+            ("optimizer", .string(recipe.optimizer.kind.rawValue)), ("learning-rate", .number(recipe.learningRate)),
+            ("learning-rate-schedule", .string(recipe.learningRateSchedule.description)),
+            ("seed", .integer(recipe.seed)), ("augment", augmentation.map { .string($0) }),
+            ("early-stopping", earlyStopping.map { .integer($0) }), ("keep-best", .bool(keepsBest)),
         ]
-        return all.flatMap { name, value in value.map { ["--\(name)", $0] } ?? [] }
-    }
-
-    /// The recipe, with the program's choices where the user made none.
-    var recipe: Recipe {
-        var recipe = Recipe(epochs: epochs ?? Defaults.epochs, batchSize: batchSize ?? Defaults.batchSize)
-        recipe.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
-        recipe.learningRate = learningRate ?? Defaults.learningRate
-        recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
-        recipe.seed = seed
-        return recipe
+        return all.compactMap { key, value in value.map { .init(key, $0) } }
     }
 }
 

@@ -34,8 +34,8 @@ import Testing
         ),
         (
             ["--teachers", "a.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--lambda", "step:0:1"],
-            "the value 'step:0:1' is invalid for '--lambda <schedule>': expected a number, linear:0:1, cosine:0:1 or "
-                + "step:0:1:0.5, found 'step:0:1'", "distill"
+            "the value 'step:0:1' is invalid for '--lambda <schedule>': expected step:FROM:TO:AT, found 'step:0:1'",
+            "distill"
         ),
         (
             [

@@ -134,7 +134,7 @@ import Testing
             #expect(run.code == 66)
             #expect(
                 run.errors == """
-                    error: 's.run': expected the directory of a stopped run, found no readable 'options.json' in it
+                    error: 's.run': expected the directory of a stopped run, found no readable 'configuration.yaml' in it
 
                     """)
         }
@@ -152,9 +152,25 @@ import Testing
             #expect(run.code == 0, "\(run.errors)")
             #expect(run.errors.isEmpty)
             #expect(try run.json().object?.keys == ["path", "parameters", "bytes", "accuracy", "seconds"])
+            #expect(try names(in: folder) == ["d.h5", "digits.h5", "m.h5"])
             let inspected = try Program.run("inspect", "m.h5", "--json", in: folder)
             #expect(try inspected.json()["models"]?[0]?["parameters"] == run.json()["parameters"])
             #expect(try inspected.json()["models"]?[0]?["bytes"] == run.json()["bytes"])
+        }
+    }
+
+    @Test func keepsMetricsWhereItIsTold() throws {
+        try withFolder { folder in
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run(
+                "train", "--architecture", "digits.h5", "--data", "d.h5", "--output", "m.h5", "--epochs", "2",
+                "--run-directory", "m.run", "--quiet", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let name = try #require(
+                try names(in: folder.appending(path: "m.run")).first { $0.hasSuffix("-metrics.jsonl") })
+            let lines = try String(contentsOf: folder.appending(path: "m.run/\(name)"), encoding: .utf8)
+            #expect(lines.split(separator: "\n").count == 2)
         }
     }
 
