@@ -1,4 +1,3 @@
-import ModelFiles
 import Tensors
 
 /// How a model is fed, in the words of `--teacher-input`: where each input's examples come from, and what is done to them.

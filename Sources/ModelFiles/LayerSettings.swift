@@ -1,5 +1,6 @@
 import Kernels
 import Networks
+import Tensors
 
 /// The options of one layer, read by Keras's names.
 ///

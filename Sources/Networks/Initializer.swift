@@ -31,15 +31,15 @@ public enum Initializer: Hashable, Sendable {
             let deviation = (2 / Double(Self.fans(shape).in)).squareRoot() / 0.87962566103423978
             for index in 0..<tensor.elementCount {
                 var attempt = 0
-                var value = Self.normal(key[index], attempt)
+                var value = key[index].normals(attempt).0
                 while abs(value) > 2 {
-                    attempt += 2
-                    value = Self.normal(key[index], attempt)
+                    attempt += 1
+                    value = key[index].normals(attempt).0
                 }
                 tensor[index] = Float(value * deviation)
             }
         case .normal(let deviation):
-            for index in 0..<tensor.elementCount { tensor[index] = Float(Self.normal(key[index], 0)) * deviation }
+            for index in 0..<tensor.elementCount { tensor[index] = Float(key[index].normals(0).0) * deviation }
         case .orthogonal: Self.fillOrthogonal(tensor, shape: shape, key: key)
         case .forgetGateOnes:
             tensor.fill(with: 0)
@@ -63,19 +63,13 @@ public enum Initializer: Hashable, Sendable {
         for index in 0..<tensor.elementCount { tensor[index] = Float((2 * key.uniform(index) - 1) * limit) }
     }
 
-    /// A standard normal number (Box and Muller, 1958) from two of the key's uniform ones.
-    private static func normal(_ key: RandomKey, _ index: Int) -> Double {
-        let radius = (-2 * logarithm(1 - key.uniform(index))).squareRoot()
-        return radius * cosine(2 * .pi * key.uniform(index + 1))
-    }
-
     /// Gram and Schmidt on rows of normal numbers, twice for accuracy.
     private static func fillOrthogonal(_ tensor: Tensor, shape: Shape, key: RandomKey) {
         let columns = shape.channels, rows = shape.rowCount
         let (count, length) = (min(rows, columns), max(rows, columns))
         var basis: [[Double]] = []
         for row in 0..<count {
-            var vector = (0..<length).map { normal(key[row], 2 * $0) }
+            var vector = (0..<length).map { key[row].normals($0).0 }
             for _ in 0..<2 {
                 for other in basis {
                     var along = 0.0

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// A source of reproducible randomness that can be split without sharing state.
 ///
 /// A key is a place in a tree: `key[epoch][step][layer]` is the same wherever and whenever it is asked for, on any
@@ -28,6 +36,13 @@ public struct RandomKey: Hashable, Sendable {
 
     /// A number from 0 up to, not including, 1.
     public func uniform(_ index: Int) -> Double { Double(word(index) >> 11) * 0x1p-53 }
+
+    /// Two independent standard normal numbers, from the uniform numbers 2 · `index` and 2 · `index` + 1 (Box and
+    /// Muller, 1958).
+    public func normals(_ index: Int) -> (Double, Double) {
+        let radius = (-2 * log(1 - uniform(2 * index))).squareRoot(), angle = 2 * .pi * uniform(2 * index + 1)
+        return (radius * cos(angle), radius * sin(angle))
+    }
 
     /// An integer from 0 up to, not including, `bound`.
     public func integer(_ index: Int, below bound: Int) -> Int {

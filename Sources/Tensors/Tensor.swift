@@ -49,7 +49,23 @@
 
     public func copy(from other: Tensor) {
         precondition(other.elementCount == elementCount, "\(other.elementCount) elements do not fill \(elementCount)")
-        unsafe base.update(from: other.base, count: elementCount)
+        if unsafe base != other.base { unsafe base.update(from: other.base, count: elementCount) }
+    }
+
+    /// Copies some elements of another tensor to the places from `offset` on; the two may overlap.
+    public func copy(_ elements: Range<Int>, of other: Tensor, to offset: Int) {
+        precondition(
+            elements.lowerBound >= 0 && elements.upperBound <= other.elementCount && offset >= 0
+                && offset + elements.count <= elementCount,
+            "elements \(elements) of \(other.elementCount) do not fit \(elementCount) from \(offset) on")
+        unsafe (base + offset).update(from: other.base + elements.lowerBound, count: elements.count)
+    }
+
+    public func fill(_ elements: Range<Int>, with value: Float) {
+        precondition(
+            elements.lowerBound >= 0 && elements.upperBound <= elementCount,
+            "elements \(elements) of a tensor of \(elementCount)")
+        unsafe (base + elements.lowerBound).update(repeating: value, count: elements.count)
     }
 
     public func fill(with value: Float) { unsafe base.update(repeating: value, count: elementCount) }

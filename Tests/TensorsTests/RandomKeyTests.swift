@@ -24,4 +24,18 @@ import Testing
         #expect(order != Array(0..<1000))
         #expect(order.sorted() == Array(0..<1000))
     }
+
+    @Test func normalNumbersHaveTheirMoments() {
+        let key = RandomKey(seed: 2), pairs = (0..<50_000).map { key.normals($0) }
+        for numbers in [pairs.map(\.0), pairs.map(\.1)] {
+            let moments = (1...4).map { power in
+                numbers.reduce(0) { sum, x in sum + (0..<power).reduce(1.0) { product, _ in product * x } } / 5e4
+            }
+            #expect(abs(moments[0]) < 0.016)
+            #expect(abs(moments[1] - 1) < 0.022)
+            #expect(abs(moments[2]) < 0.062)
+            #expect(abs(moments[3] - 3) < 0.16)
+        }
+        #expect(abs(pairs.reduce(0) { $0 + $1.0 * $1.1 } / 5e4) < 0.016)
+    }
 }
