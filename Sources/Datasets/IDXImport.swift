@@ -1,8 +1,8 @@
 import Foundation
-import HDF5
+public import HDF5
 
 /// The four files of a data set like MNIST.
-public struct IDXImport: Hashable, Sendable {
+public struct IDXImport: ExampleImport, Hashable {
     public var trainImages: String
     public var trainLabels: String
     public var testImages: String
@@ -43,60 +43,31 @@ public struct IDXImport: Hashable, Sendable {
     }
 }
 
-/// What an import wrote.
-public struct ImportReport: Hashable, Sendable {
-    public let path: String
-    public let trainCount: Int
-    /// Nil where the file has no validation examples of its own.
-    public let validationCount: Int?
-    public let testCount: Int
-    public let classCount: Int
-    public let byteCount: Int
-}
-
 extension IDXImport {
-    /// Writes the images and labels to a data file, which appears under its name only when it is whole.
-    ///
-    /// - Parameter progress: Is told now and then how many examples are done, and may throw to stop.
-    public func write(to output: String, progress: (Int) throws -> Void = { _ in }) throws -> ImportReport {
-        var data: ExampleFile?
-        let byteCount = try HDF5File.writeWhole(to: output) { file in
-            try writeAll(to: file.root, progress)
-        } check: { _ in
-            data = try ExampleFile(opening: output + ".partial")
-        }
-        guard let data else { preconditionFailure("a file was written without a check") }
-        return ImportReport(
-            path: output, trainCount: data.train.count, validationCount: data.validation?.count,
-            testCount: data.test.count, classCount: data.classCount, byteCount: byteCount)
+    public func exampleCount() throws -> Int {
+        let train = try IDXFile(opening: trainImages), test = try IDXFile(opening: testImages)
+        return train.shape[0] + test.shape[0]
     }
 
-    private func writeAll(to root: borrowing HDF5Group, _ progress: (Int) throws -> Void) throws {
-        if let classNames {
-            try root.attributes.write(classNames, to: "classes")
-        }
+    public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
         var done = 0
-        func write(_ images: String, _ labels: String, _ name: String, last: Int) throws {
+        func write(_ images: String, _ labels: String, _ split: String, validation: Int) throws {
             var images = try IDXFile(opening: images), labels = try IDXFile(opening: labels)
-            try check(images, labels, last: last)
-            let count = images.shape[0]
-            for (split, rows) in [(name, count - last), ("validation", last)] where rows > 0 {
-                // Channels are last, and grey images have one.
-                let shape = [rows] + images.shape.dropFirst() + (images.shape.count == 3 ? [1] : [])
-                try copy(&images, to: root.createDataset("\(split)/x", .uint8, shape: shape)) {
-                    try progress(done + $0)
-                }
-                try copy(&labels, to: root.createDataset("\(split)/y", .uint8, shape: [rows])) { _ in }
-                done += rows
-            }
-            try images.finish()
-            try labels.finish()
+            try check(images, labels)
+            if validation > 0 { try leaveSomeToTrain(of: images.shape[0], in: images.path) }
+            // Channels are last, and grey images have one.
+            let shape = images.shape + (images.shape.count == 3 ? [1] : [])
+            let x = try ImportedColumn("x", of: split, in: root, .uint8, shape: shape, validation: validation)
+            let y = try ImportedColumn("y", of: split, in: root, .uint8, shape: labels.shape, validation: validation)
+            try copy(&images, to: x) { try progress(done + $0) }
+            try copy(&labels, to: y) { _ in }
+            done += images.shape[0]
         }
-        try write(trainImages, trainLabels, "train", last: validationCount)
-        try write(testImages, testLabels, "test", last: 0)
+        try write(trainImages, trainLabels, "train", validation: validationCount)
+        try write(testImages, testLabels, "test", validation: 0)
     }
 
-    private func check(_ images: borrowing IDXFile, _ labels: borrowing IDXFile, last: Int) throws {
+    private func check(_ images: borrowing IDXFile, _ labels: borrowing IDXFile) throws {
         guard images.shape.count >= 2 else {
             throw ExampleFileError(
                 images.path, expected: "images, of at least two axes", found: "shape \(images.shape)",
@@ -107,17 +78,10 @@ extension IDXImport {
                 labels.path, expected: "\(images.shape[0]) labels, one for each image in '\(images.path)'",
                 found: "shape \(labels.shape)", "Give the images and labels of the same examples.")
         }
-        guard last < images.shape[0] else {
-            throw ExampleFileError(
-                images.path, expected: "more than the \(last) images wanted for validation",
-                found: "\(images.shape[0])", "Leave some to train with.")
-        }
     }
 
-    private func copy(
-        _ file: inout IDXFile, to dataset: borrowing HDF5Dataset, _ progress: (Int) throws -> Void
-    ) throws {
-        let width = file.bytesPerRow, count = dataset.shape[0]
+    private func copy(_ file: inout IDXFile, to column: ImportedColumn, _ progress: (Int) throws -> Void) throws {
+        let width = file.bytesPerRow, count = file.shape[0]
         let step = max(1, min(count, (1 << 20) / width))
         var bytes = [UInt8](repeating: 0, count: step * width)
         for start in stride(from: 0, to: count, by: step) {
@@ -125,8 +89,9 @@ extension IDXImport {
             var span = bytes.mutableSpan
             var part = span._mutatingExtracting(0..<(rows.count * width))
             try file.read(into: &part)
-            try dataset.write(rows: rows, part.span)
+            try column.append(part.span)
             try progress(rows.upperBound)
         }
+        try file.finish()
     }
 }

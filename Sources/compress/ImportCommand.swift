@@ -9,9 +9,15 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Make a data file of other people's files.",
         discussion: """
-            The format idx is that of MNIST and its relatives: a folder with the four files under their usual names \
-            (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or \
-            .gz), or the four files in this order.
+            The formats, each a folder with files under their usual names, or the files in the order given here:
+
+              idx       train-images-idx3-ubyte, train-labels-idx1-ubyte,
+                        t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte,
+                        plain or .gz, as MNIST and its relatives have them
+              cifar10   data_batch_1.bin to data_batch_5.bin, test_batch.bin;
+                        batches.meta.txt in the folder names the classes
+              cifar100  train.bin, test.bin, of which the fine labels are taken;
+                        fine_label_names.txt in the folder names them
 
             The data file (HDF5) has train/x, train/y, test/x, test/y, and with --validation also validation/x and \
             validation/y.
@@ -19,9 +25,21 @@ struct ImportCommand: ParsableCommand {
             Examples:
               compress import idx fashion-mnist/ --output fashion.h5
               compress import idx mnist/ --validation 5000 --output mnist.h5
+              compress import cifar10 cifar-10-batches-bin/ --output cifar10.h5
             """)
 
-    enum Format: String, ExpressibleByArgument, CaseIterable { case idx }
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case idx, cifar10, cifar100
+
+        /// How many files it has, if they are not named by their folder.
+        var fileCount: Int {
+            switch self {
+            case .idx: 4
+            case .cifar10: 6
+            case .cifar100: 2
+            }
+        }
+    }
 
     @Argument(help: "What the files are.")
     var format: Format
@@ -44,8 +62,9 @@ struct ImportCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard source.count == 1 || source.count == 4 else {
-            throw ValidationError("expected a folder, or four files, found \(source.count) sources")
+        guard source.count == 1 || source.count == format.fileCount else {
+            throw ValidationError(
+                "\(format) takes a folder, or \(format.fileCount) files, found \(source.count) sources")
         }
     }
 
@@ -55,7 +74,7 @@ struct ImportCommand: ParsableCommand {
         }
         try OutputFile.check(output, inputs: source)
         let files = try files(), progress = common.progress
-        progress.begin("importing", total: try count(files))
+        progress.begin("importing", total: try files.exampleCount())
         let report = try files.write(to: output) { done in
             progress.advance(to: done)
             try Interruption.check()
@@ -64,8 +83,17 @@ struct ImportCommand: ParsableCommand {
         try common.print(text(report), json: json(report))
     }
 
-    private func files() throws -> IDXImport {
-        let names = classNames.isEmpty ? nil : classNames
+    private func files() throws -> any ExampleImport {
+        switch format {
+        case .idx: try idxFiles()
+        case .cifar10: try cifarFiles(.cifar10)
+        case .cifar100: try cifarFiles(.cifar100)
+        }
+    }
+
+    private var names: [String]? { classNames.isEmpty ? nil : classNames }
+
+    private func idxFiles() throws -> IDXImport {
         var files =
             source.count == 1
             ? try IDXImport(folder: source[0], classNames: names)
@@ -76,9 +104,14 @@ struct ImportCommand: ParsableCommand {
         return files
     }
 
-    private func count(_ files: IDXImport) throws -> Int {
-        let train = try IDXFile(opening: files.trainImages), test = try IDXFile(opening: files.testImages)
-        return train.shape[0] + test.shape[0]
+    private func cifarFiles(_ kind: CIFARImport.Kind) throws -> CIFARImport {
+        var files =
+            source.count == 1
+            ? try CIFARImport(kind, folder: source[0], classNames: names)
+            : CIFARImport(
+                kind, trainFiles: source.dropLast(), testFile: source[source.count - 1], classNames: names)
+        files.validationCount = validation ?? 0
+        return files
     }
 
     private func splits(_ report: ImportReport) -> [(name: String, count: Int)] {

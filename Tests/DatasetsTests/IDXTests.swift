@@ -139,7 +139,7 @@ import Testing
             let error = #expect(throws: ExampleFileError.self) { try files.write(to: output) }
             #expect(
                 error?.description == """
-                    '\(files.trainImages)': expected more than the 6 images wanted for validation, found 6. \
+                    '\(files.trainImages)': expected more than the 6 examples wanted for validation, found 6. \
                     Leave some to train with.
                     """)
         }

@@ -69,6 +69,34 @@ import Testing
         }
     }
 
+    @Test func importsCIFAR() throws {
+        try withFolder { folder in
+            let batches = (1...5).map { "data_batch_\($0).bin" } + ["test_batch.bin"]
+            for (index, name) in batches.enumerated() {
+                try Data([UInt8(index)] + [UInt8](repeating: 7, count: 3072)).write(to: folder.appending(path: name))
+            }
+            let run = try Program.run("import", "cifar10", ".", "--output", "d.h5", in: folder)
+            #expect(run.code == 0)
+            #expect(run.output.hasPrefix("d.h5: 5 train, 1 test examples, 10 classes, "))
+            let listed = try Program.run(["import", "cifar10"] + batches + ["--output", "e.h5"], in: folder)
+            #expect(listed.code == 0)
+            #expect(
+                try Data(contentsOf: folder.appending(path: "d.h5"))
+                    == Data(contentsOf: folder.appending(path: "e.h5")))
+            let few = try Program.run("import", "cifar10", batches[0], batches[1], "--output", "f.h5", in: folder)
+            #expect(few.code == 64)
+            #expect(few.errors.hasPrefix("error: cifar10 takes a folder, or 6 files, found 2 sources\n"))
+            try Data([10] + [UInt8](repeating: 7, count: 3072)).write(to: folder.appending(path: batches[2]))
+            let damaged = try Program.run("import", "cifar10", ".", "--output", "f.h5", in: folder)
+            #expect(damaged.code == 65)
+            #expect(damaged.errors.contains("data_batch_3.bin': expected classes from 0 to 9, found 10 in record 0, "))
+            try FileManager.default.removeItem(at: folder.appending(path: batches[2]))
+            let missing = try Program.run(["import", "cifar10"] + batches + ["--output", "f.h5"], in: folder)
+            #expect(missing.code == 66)
+            #expect(try names(in: folder).allSatisfy { !$0.hasPrefix("f.h5") })
+        }
+    }
+
     @Test func refusesWhatIsMissing() throws {
         try withFolder { folder in
             let none = try Program.run("import", "idx", "nowhere", "--output", "d.h5", in: folder)
