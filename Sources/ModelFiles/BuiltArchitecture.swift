@@ -26,8 +26,14 @@ public struct BuiltArchitecture: Sendable {
         var readsMask = false
     }
 
-    /// The shape of one example of everything that a layer may read.
-    let shapes: [Architecture.Source: Shape]
+    /// Everything that a layer may read.
+    let values: [Architecture.Source: LayerGraph.Value]
+
+    /// What a layer of the architecture gives, at its first call; nil where there is no such layer.
+    public func value(of layer: String) -> LayerGraph.Value? { values[Architecture.Source(layer)] }
+
+    /// The names of the architecture's layers, in its order.
+    public var layerNames: [String] { architecture.layers.map(\.name) }
 
     struct Part: Sendable {
         let name: String
@@ -71,8 +77,7 @@ private struct GraphBuilder {
         callLayers()
         try refuseProblems()
         finish()
-        let shapes = values.mapValues { graph.shape(of: $0) }
-        return BuiltArchitecture(architecture: architecture, graph: graph, layers: layers, shapes: shapes)
+        return BuiltArchitecture(architecture: architecture, graph: graph, layers: layers, values: values)
     }
 
     private func refuseProblems() throws(ModelFileError) {

@@ -348,7 +348,7 @@ private struct ConfigurationWriter {
     }
 
     private func shape(_ source: Architecture.Source) -> JSON {
-        .array([.null] + (built.shapes[source]?.axes ?? []).map { .integer($0) })
+        .array([.null] + (built.values[source].map { built.graph.shape(of: $0).axes } ?? []).map { .integer($0) })
     }
 
     /// A tensor among the arguments of a call, as Keras 3 has it.

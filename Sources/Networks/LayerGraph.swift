@@ -70,6 +70,9 @@ public struct LayerGraph: Sendable {
     /// What the objective sees: the value before the last softmax or sigmoid.
     public private(set) var logits = Value(index: 0)
     public private(set) var head = Head.none
+    /// Values beside the logits that an objective looks at in training. Nodes added after `finish` are theirs alone.
+    public private(set) var taps: [Value] = []
+    private var finishedNodes = 0
 
     /// What turns logits into predictions.
     public enum Head: String, Sendable {
@@ -164,6 +167,25 @@ public struct LayerGraph: Sendable {
         self.outputs = outputs
         self.logits = logits
         self.head = head
+        finishedNodes = nodes.count
+    }
+
+    /// Lets an objective look at a value which was added after `finish` and which no other node reads.
+    public mutating func tap(_ value: Value) {
+        precondition(value.index >= inputs.count + finishedNodes, "a tap is a value of its own")
+        precondition(!nodes.contains { $0.inputs.contains(value) }, "a tap's value has no other reader")
+        taps.append(value)
+    }
+
+    /// The graph as it was finished, with the same parameters in the same places.
+    public var untapped: LayerGraph {
+        guard nodes.count > finishedNodes else { return self }
+        var graph = self
+        graph.taps = []
+        graph.nodes.removeLast(nodes.count - finishedNodes)
+        graph.shapes.removeLast(nodes.count - finishedNodes)
+        graph.masks.removeLast(nodes.count - finishedNodes)
+        return graph
     }
 
     /// Whose mask the output of a new node carries, and how the node makes it if it is the node's own.

@@ -30,7 +30,7 @@ public struct MemoryPlan: Sendable {
     /// Nodes whose output is the same memory as their input, and nodes whose output gradient is too.
     let isShared: [Bool]
     let sharesGradient: [Bool]
-    /// Nodes between a parameter and the logits: those with something to do on the way back.
+    /// Nodes between a parameter and the logits or a tap: those with something to do on the way back.
     let isLearning: [Bool]
     /// Values whose gradient somebody needs.
     let needsGradient: [Bool]
@@ -48,7 +48,7 @@ public struct MemoryPlan: Sendable {
                 node.inputs.contains { trains[$0.index] } || !node.plan.parameters.isEmpty
         }
         var reaches = [Bool](repeating: false, count: graph.shapes.count)
-        reaches[graph.logits.index] = true
+        for value in graph.taps + [graph.logits] { reaches[value.index] = true }
         for node in nodes.reversed() where reaches[node.output.index] {
             for input in node.inputs { reaches[input.index] = true }
         }
@@ -91,7 +91,7 @@ public struct MemoryPlan: Sendable {
             if isAlive { for input in node.inputs { extend(values[input.index], to: last) } }
             saved.append(node.plan.saved.map { place(batchSize * node.steps * $0.elementCount, index, last) })
         }
-        for output in graph.outputs + [graph.logits] { extend(values[output.index], to: end) }
+        for output in graph.outputs + graph.taps + [graph.logits] { extend(values[output.index], to: end) }
 
         // A mask is small: it stays.
         masks = nodes.enumerated().map { index, node in

@@ -39,12 +39,12 @@ public final class Workspace: @unchecked Sendable {
     /// Where the examples of input `index` go.
     public func input(_ index: Int, count: Int) -> Tensor { value(graph.inputs[index], count: count) }
 
-    /// What a value is after `forward`: in training any value, in inference the outputs and logits.
+    /// What a value is after `forward`: in training any value, in inference outputs, logits and taps.
     public func value(_ value: LayerGraph.Value, count: Int) -> Tensor {
         block(plan.values[value.index], count: count, shape: graph.shapes[value.index])
     }
 
-    /// The gradient of a value; that of the logits is written by the objective before `backward`.
+    /// The gradient of a value; those of logits and taps are written by the objective before `backward`.
     public func gradient(_ value: LayerGraph.Value, count: Int) -> Tensor? {
         plan.gradients[value.index].map { block($0, count: count, shape: graph.shapes[value.index]) }
     }
@@ -66,12 +66,12 @@ public final class Workspace: @unchecked Sendable {
         }
     }
 
-    /// Computes the gradient of every parameter, given that of the logits. Everything in `gradient` is overwritten.
+    /// Computes the gradient of every parameter, given those of logits and taps. Everything in `gradient` is overwritten.
     public func backward(weights: Tensor, gradient: Tensor, count: Int, key: RandomKey = RandomKey(seed: 0)) {
         precondition(plan.mode == .training && gradient.elementCount == layout.extent)
         for entry in idle { gradient.slice(at: entry.offset, count: entry.spec.shape.elementCount).fill(with: 0) }
         var written = Set<Int>(), writtenLayers = Set<Int>()
-        written.insert(graph.logits.index)
+        for value in graph.taps + [graph.logits] { written.insert(value.index) }
         for index in graph.nodes.indices.reversed() where plan.isLearning[index] {
             let node = graph.nodes[index]
             let targets = node.inputs.map { input in
