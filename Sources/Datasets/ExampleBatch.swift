@@ -8,7 +8,7 @@ public struct ExampleBatch: Sendable {
     let windows: [LoadedWindow]
     /// Which positions of the epoch it holds.
     let positions: Range<Int>
-    let split: ExampleSplit
+    public let split: ExampleSplit
 
     public var count: Int { positions.count }
 

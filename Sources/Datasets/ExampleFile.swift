@@ -1,6 +1,6 @@
 import HDF5
 
-/// How examples are labelled.
+/// How examples are labeled.
 public enum LabelKind: Hashable, Sendable {
     /// Each example belongs to exactly one class.
     case oneClass
@@ -83,6 +83,13 @@ public struct ExampleFile: Sendable {
         }
         let rows = HeldOut.split(train.count)
         return (train.selecting(rows.train, name: "train"), train.selecting(rows.validation, name: "validation"))
+    }
+
+    /// Opens a file of further examples of which nothing is known: `train/x`, or `x` at the top; labels are not read.
+    ///
+    /// - Throws: `ExampleFileError` where they are not like those of this file.
+    public func unlabeled(_ path: String) throws -> ExampleSplit {
+        ExampleSplit(try SplitSource(unlabeled: path, like: train.source), classCount)
     }
 
     private static func classNames(_ file: borrowing HDF5File, _ path: String) throws -> [String]? {

@@ -56,7 +56,12 @@ public final class ExampleReader: Sendable {
     /// The examples of a step, read from the file if they are not here yet.
     public func batch(epoch: Int, step: Int) throws -> ExampleBatch {
         precondition((0..<stepsPerEpoch).contains(step), "step \(step) of \(stepsPerEpoch)")
-        let positions = (step * batchSize)..<min((step + 1) * batchSize, split.count)
+        return try examples((step * batchSize)..<min((step + 1) * batchSize, split.count), epoch: epoch)
+    }
+
+    /// Some of the examples of an epoch, in its order.
+    public func examples(_ positions: Range<Int>, epoch: Int) throws -> ExampleBatch {
+        precondition(positions.lowerBound >= 0 && positions.upperBound <= split.count, "\(positions) of \(split.count)")
         let windows = try state.withLock { state in try load(positions, epoch, &state) }
         return ExampleBatch(windows: windows, positions: positions, split: split)
     }

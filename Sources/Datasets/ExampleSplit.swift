@@ -14,6 +14,10 @@ public struct ExampleSplit: Sendable {
     public var count: Int { rows.count }
     public var exampleShape: [Int] { source.x.exampleShape }
     public var labelKind: LabelKind { source.labelKind }
+    /// What 0 in the file is among the inputs: the offset of x.
+    public var zero: Float { source.x.offset }
+    /// Whether nothing is known of its examples.
+    public var isUnlabeled: Bool { source.isUnlabeled }
     /// Whether the file says how many frames of each example are real.
     public var hasFrameCounts: Bool { source.frameCounts != nil }
 
@@ -90,11 +94,12 @@ final class SplitSource: Sendable {
     let labelKind: LabelKind
     /// The class of each example, where it has one.
     let labels: [Int32]
-    /// The labels of each example, where it has many: too large to keep.
-    let labelRows: HDF5Dataset
+    /// The labels of each example, where it has many: too large to keep; nil where nothing is known of examples.
+    let labelRows: HDF5Dataset?
     let labelsPerExample: Int
     /// How many frames of each example are real.
     let frameCounts: [Int32]?
+    let isUnlabeled: Bool
 
     init(_ root: borrowing HDF5Group, _ name: String, _ path: String) throws {
         for part in ["x", "y"] where try root.kind(of: "\(name)/\(part)") != .dataset {
@@ -114,12 +119,44 @@ final class SplitSource: Sendable {
         self.path = path
         self.name = name
         self.count = x.shape[0]
-        self.labelRows = y
+        self.isUnlabeled = false
+        self.labelRows = consume y
         let count = x.shape[0]
         let (scale, offset) = try place.scaling(x.attributes, of: "x")
         let input = InputSource("x", x, scale: scale, offset: offset)
         self.x = input
         self.inputs = [input] + (try Self.otherInputs(root, place, count: count))
+    }
+
+    /// Examples of which nothing is known: `NAME/x`, or `x` at the top.
+    ///
+    /// - Parameter split: What labeled examples are like.
+    init(unlabeled path: String, like split: SplitSource) throws {
+        try Rehearsal.run(path)
+        let file = try HDF5File(opening: path)
+        let isGrouped = try file.root.contains("train")
+        let folder = isGrouped ? "train/" : "", place = Place(path: path, split: isGrouped ? "train" : "")
+        guard try file.root.kind(of: "\(folder)x") == .dataset else {
+            let names = try file.root.names().map { "'\($0)'" }
+            throw ExampleFileError(
+                path, expected: "a dataset 'train/x' or 'x' of examples without labels",
+                found: names.isEmpty ? "an empty file" : "\(names.joined(separator: ", ")) at the top",
+                "A file of unlabeled examples holds them as train/x or x; labels are not read.")
+        }
+        let x = try file.root.dataset("\(folder)x")
+        try place.checkInputs(x)
+        let shape = Array(x.shape.dropFirst()), count = x.shape[0]
+        guard shape == split.x.exampleShape else {
+            throw place.error(
+                "x", expected: "examples of shape \(split.x.exampleShape), as in '\(split.path)'", found: "\(shape)",
+                "The student takes one kind of examples.")
+        }
+        let (scale, offset) = try place.scaling(x.attributes, of: "x")
+        let input = InputSource("x", x, scale: scale, offset: offset)
+        (self.x, inputs) = (input, [input])
+        (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
+        (labelKind, labels, labelsPerExample, frameCounts) = (.oneClass, [], 1, nil)
+        labelRows = nil
     }
 
     /// The datasets beside x and y that have a row of numbers for each example, in the order of their names.
@@ -148,7 +185,7 @@ final class SplitSource: Sendable {
         if labelKind != train.labelKind || labelKind == .manyLabels && labelsPerExample != train.labelsPerExample {
             throw ExampleFileError(
                 path, "\(name)/y", expected: "labels as in 'train/y', of shape (examples\(train.labelColumns))",
-                found: "shape (examples\(labelColumns))", "All splits must be labelled alike.")
+                found: "shape (examples\(labelColumns))", "All splits must be labeled alike.")
         }
         if (frameCounts == nil) != (train.frameCounts == nil) {
             throw ExampleFileError(
@@ -178,7 +215,7 @@ private struct Place {
     let split: String
 
     func error(_ part: String, expected: String, found: String, _ advice: String) -> ExampleFileError {
-        ExampleFileError(path, "\(split)/\(part)", expected: expected, found: found, advice)
+        ExampleFileError(path, split.isEmpty ? part : "\(split)/\(part)", expected: expected, found: found, advice)
     }
 
     static let inputTypes: [HDF5Type] = [.uint8, .float16, .float32, .float64]

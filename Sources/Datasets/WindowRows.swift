@@ -45,7 +45,7 @@ final class WindowRows: Sendable {
             self.labels = []
             return
         }
-        self.labels = try source.labelRows.gather(rows, rowsPerSegment)
+        self.labels = try source.labelRows?.gather(rows, rowsPerSegment) ?? []
         if let index = labels.firstIndex(where: { $0 > 1 }) {
             throw ExampleFileError(
                 source.path, "\(source.name)/y", expected: "zeros and ones",
