@@ -3,7 +3,8 @@ import HDF5
 import Networks
 import Tensors
 
-/// The state of a training run in a file: weights, average, moments and the number of steps made.
+/// The state of a training run in a file: weights, average, moments, the best weights and
+/// the number of steps made.
 ///
 /// Nothing else is needed to go on bit for bit: order of examples, dropout and schedules are functions of the step.
 struct Checkpoint {
@@ -15,6 +16,10 @@ struct Checkpoint {
         try HDF5File.writeWhole(to: path) { file in
             try file.root.attributes.write(fingerprint, to: "fingerprint")
             try file.root.attributes.write(trainer.step, to: "step")
+            if let best = trainer.bestScore {
+                try file.root.attributes.write(best.value, to: "best score")
+                try file.root.attributes.write(best.epoch, to: "best epoch")
+            }
             for (name, tensor) in vectors(of: trainer) {
                 let dataset = try file.root.createDataset(name, .float32, shape: [tensor.elementCount])
                 try tensor.withSpan { span throws(HDF5Error) in try dataset.write(span) }
@@ -38,12 +43,17 @@ struct Checkpoint {
             guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
             try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
         }
-        trainer.resume(at: step)
+        let hasBest = try file.root.attributes.contains("best score")
+        trainer.resume(
+            at: step,
+            bestScore: hasBest
+                ? (try file.root.attributes.double("best score"), try file.root.attributes.integer("best epoch")) : nil)
         return true
     }
 
     private func vectors(of trainer: Trainer) -> [(String, Tensor)] {
         [("weights", trainer.weights.tensor)] + (trainer.average.map { [("average", $0.vector.tensor)] } ?? [])
+            + (trainer.best.map { [("best", $0.vector.tensor)] } ?? [])
             + trainer.moments.enumerated().map { ("moment\($0)", $1.vector.tensor) }
     }
 }

@@ -18,7 +18,7 @@ public func predictLogits(
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
     advance: (Int) -> Void = { _ in }, isInterrupted: () -> Bool = { false }
 ) throws -> Buffer {
-    let predictor = Predictor(graph, weights: weights, workers: workers)
+    let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
     let reader = ExampleReader(split, batchSize: 4096, order: .sequential)
     let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
     let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
@@ -31,18 +31,20 @@ public func predictLogits(
         predictor.run(batch.count) { range, inputs in
             fill(batch, range, inputs)
         } take: { range, workspace in
-            let values = workspace.value(logits, count: range.count)
-            let rows = all.slice(at: (start + range.lowerBound) * classes, count: range.count * classes)
-            if isOneUnit {
-                for row in 0..<range.count { rows[2 * row + 1] = values[row] }
-            } else {
-                rows.copy(from: values)
-            }
+            copyLogits(
+                workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
+                to: all.slice(at: (start + range.lowerBound) * classes, count: range.count * classes))
         }
         first += batch.count
         advance(batch.count)
     }
     return result
+}
+
+/// Copies a network's logits, those of one unit for two classes as (0, z).
+public func copyLogits(_ logits: Tensor, isOneUnit: Bool, to rows: Tensor) {
+    guard isOneUnit else { return rows.copy(from: logits) }
+    for row in 0..<logits.elementCount { (rows[2 * row], rows[2 * row + 1]) = (0, logits[row]) }
 }
 
 extension ExampleSplit {

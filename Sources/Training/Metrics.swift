@@ -48,7 +48,7 @@ private struct Ranking {
     /// How many examples have each class.
     private var positives: [Int]
     private var count = 0
-    private var labelled = 0
+    private var labeled = 0
     private var hits = 0
     private var precision = 0.0
 
@@ -64,7 +64,7 @@ private struct Ranking {
         count += 1
         if let first = best.first, truth[first] > 0 { hits += 1 }
         if !labels.isEmpty {
-            labelled += 1
+            labeled += 1
             let right = best.prefix(labels.count).count { truth[$0] > 0 && scores[$0] > 0 }
             precision += Double(right) / Double(labels.count)
         }
@@ -101,7 +101,7 @@ private struct Ranking {
         let sum = present.reduce(0) { $0 + sumOf[$1] / Double(positives[$1]) }
         return [
             ("gap_at_20", gap / Double(max(positives.reduce(0, +), 1))), ("map", sum / Double(max(present.count, 1))),
-            ("hit_at_1", Double(hits) / Double(max(count, 1))), ("perr", precision / Double(max(labelled, 1))),
+            ("hit_at_1", Double(hits) / Double(max(count, 1))), ("perr", precision / Double(max(labeled, 1))),
         ]
     }
 }

@@ -16,7 +16,26 @@ extension ExampleBatch: Batch {
     }
 }
 
-/// A quantity to minimize, the mean over examples of a sum of terms, with its gradient at the logits.
+/// Examples with their labels, those of which nothing is known last.
+public protocol LabeledBatch: Batch {
+    /// How many have labels: the first ones.
+    var labeledCount: Int { get }
+
+    /// Writes a row for each of some examples: the share of each class in its truth, mostly 0 or 1.
+    func readLabels(_ examples: Range<Int>, into labels: Tensor)
+}
+
+/// A value of the network beside its logits that an objective looks at, one of `LayerGraph.taps`.
+public struct Tap {
+    /// A row for each example.
+    public let value: Tensor
+    /// Where its gradient goes, to be overwritten; nil where nothing before it learns.
+    public let gradient: Tensor?
+
+    public init(value: Tensor, gradient: Tensor?) { (self.value, self.gradient) = (value, gradient) }
+}
+
+/// A quantity to minimize, the mean over examples of a sum of terms, with its gradient at the logits and taps.
 public protocol Objective<Examples>: Sendable {
     associatedtype Examples: Batch
 
@@ -28,17 +47,32 @@ public protocol Objective<Examples>: Sendable {
     ///
     /// - Parameters:
     ///   - logits: A row for each of `examples`.
+    ///   - taps: The network's taps; their gradients are written like that of the logits.
     ///   - progress: The share of training that is over, for terms whose weight is scheduled.
     func evaluate(
-        _ logits: Tensor, _ batch: Examples, _ examples: Range<Int>, progress: Double, scale: Float, gradient: Tensor,
-        kernels: KernelContext
+        _ logits: Tensor, taps: [Tap], _ batch: Examples, _ examples: Range<Int>, progress: Double, scale: Float,
+        gradient: Tensor, kernels: KernelContext
     ) -> [Double]
+
+    /// What is scheduled and has a name, such as λ, at some progress of training.
+    func settings(at progress: Double) -> [(name: String, value: Double)]
+
+    /// What a reader should know of a batch whose loss is not a number.
+    func remark(on batch: Examples) -> String?
+}
+
+extension Objective {
+    public func settings(at progress: Double) -> [(name: String, value: Double)] { [] }
+    public func remark(on batch: Examples) -> String? { nil }
 }
 
 /// The loss of the true labels: cross-entropy for one class, binary cross-entropy, summed over classes, for several.
 ///
-///     −log softmax(z)_y                        gradient  softmax(z) − onehot(y)
+///     −Σ_c y_c log softmax(z)_c                gradient  softmax(z) − y
 ///     Σ_c softplus(z_c) − y_c z_c              gradient  sigmoid(z) − y
+///
+/// With one class, y is 1 for it, or the shares of several where examples were mixed. An example of which nothing is known
+/// costs nothing.
 public struct LabelLoss: Objective {
     public let kind: LabelKind
 
@@ -47,51 +81,43 @@ public struct LabelLoss: Objective {
     public var terms: [String] { ["ground truth"] }
 
     public func evaluate(
-        _ logits: Tensor, _ batch: ExampleBatch, _ examples: Range<Int>, progress: Double, scale: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: Lesson, _ examples: Range<Int>, progress: Double, scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
-        [add(logits, batch, examples, scale: scale, to: gradient, isFirst: true, kernels: kernels)]
-    }
-
-    /// Adds, or writes if first, the gradient, and returns the sum of the losses.
-    public func add(
-        _ logits: Tensor, _ batch: ExampleBatch, _ examples: Range<Int>, scale: Float, to gradient: Tensor,
-        isFirst: Bool, kernels: KernelContext
-    ) -> Double {
-        let classes = logits.shape.channels
-        return kernels.withScratch(logits.elementCount) { scratch in
-            let part = isFirst ? gradient : scratch.viewed(count: logits.count, shape: logits.shape)
-            var sum = 0.0
-            switch kind {
-            case .oneClass:
-                var labels = [Int32](repeating: 0, count: examples.count)
-                var span = labels.mutableSpan
-                batch.readClasses(examples, into: &span)
-                softmax(logits, into: part)
-                for (row, label) in labels.enumerated() {
-                    let place = row * classes + Int(label)
-                    sum -= Double(logOfProbability(part[place], logits, row: row, place: place))
-                    part[place] -= 1
-                }
-            case .manyLabels:
-                part.withMutableSpan { batch.readLabels(examples, into: &$0) }
-                for element in 0..<logits.elementCount {
-                    let z = logits[element], y = part[element]
-                    sum += Double(softplus(z) - y * z)
-                    part[element] = sigmoid(z) - y
-                }
+        [
+            kernels.withScratch(logits.elementCount) { labels in
+                let labels = labels.viewed(count: logits.count, shape: logits.shape)
+                batch.readLabels(examples, into: labels)
+                let known = max(0, min(examples.upperBound, batch.labeledCount) - examples.lowerBound)
+                return write(logits, labels: labels, known: known, scale: scale, to: gradient)
             }
-            Kernels.scale(part, by: scale, into: part)
-            if !isFirst { addScaled(part, by: 1, to: gradient) }
-            return sum
-        }
+        ]
     }
 
-    /// log p, from the logits where p is too small for its logarithm to be exact.
-    private func logOfProbability(_ p: Float, _ logits: Tensor, row: Int, place: Int) -> Float {
-        if p > 1e-30 { return log(p) }
+    /// Writes the gradient, and returns the sum of the losses.
+    ///
+    /// - Parameter known: How many examples have labels; those after them cost nothing.
+    public func write(_ logits: Tensor, labels: Tensor, known: Int, scale: Float, to gradient: Tensor) -> Double {
         let classes = logits.shape.channels
-        let row = logits.slice(at: row * classes, count: classes).values, largest = row.max() ?? 0
-        return logits[place] - largest - log(row.reduce(0) { $0 + exp($1 - largest) })
+        let rows = logits.elementCount / max(classes, 1), some = known * classes
+        if known < rows { gradient.slice(at: some, count: (rows - known) * classes).fill(with: 0) }
+        guard known > 0 else { return 0 }
+        let z = logits.slice(at: 0, count: some).viewed(count: known, shape: [classes])
+        let y = labels.slice(at: 0, count: some).viewed(count: known, shape: [classes])
+        let part = gradient.slice(at: 0, count: some).viewed(count: known, shape: [classes])
+        var sum = 0.0
+        switch kind {
+        case .oneClass:
+            sum = -softCrossEntropy(z, targets: y, temperature: 1, probabilities: part)
+            addScaled(y, by: -1, to: part)
+        case .manyLabels:
+            for element in 0..<some {
+                let z = z[element], y = y[element]
+                sum += Double(softplus(z) - y * z)
+                part[element] = sigmoid(z) - y
+            }
+        }
+        Kernels.scale(part, by: scale, into: part)
+        return sum
     }
 }

@@ -15,13 +15,15 @@ extension LayerGraph {
 /// The logits are (0, z), and the gradient at z is that at the second of them. Cross-entropy becomes binary cross-entropy:
 ///
 ///     −log softmax(0, z)_y = softplus(z) − y z
-struct OneUnitObjective<Whole: Objective<ExampleBatch>>: Objective {
+struct OneUnitObjective<Whole: Objective>: Objective {
     let whole: Whole
 
     var terms: [String] { whole.terms }
+    func settings(at progress: Double) -> [(name: String, value: Double)] { whole.settings(at: progress) }
+    func remark(on batch: Whole.Examples) -> String? { whole.remark(on: batch) }
 
     func evaluate(
-        _ logits: Tensor, _ batch: ExampleBatch, _ examples: Range<Int>, progress: Double, scale: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: Whole.Examples, _ examples: Range<Int>, progress: Double, scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
         let count = logits.elementCount
@@ -30,7 +32,7 @@ struct OneUnitObjective<Whole: Objective<ExampleBatch>>: Objective {
             let slope = memory.slice(at: 2 * count, count: 2 * count).viewed(count: count, shape: [2])
             for row in 0..<count { (both[2 * row], both[2 * row + 1]) = (0, logits[row]) }
             let terms = whole.evaluate(
-                both, batch, examples, progress: progress, scale: scale, gradient: slope, kernels: kernels)
+                both, taps: taps, batch, examples, progress: progress, scale: scale, gradient: slope, kernels: kernels)
             for row in 0..<count { gradient[row] = slope[2 * row + 1] }
             return terms
         }

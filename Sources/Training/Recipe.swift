@@ -13,6 +13,10 @@ public struct Recipe: Hashable, Sendable {
     /// The decay of an exponential moving average of the weights, which is then what training returns.
     public var averageDecay: Double?
     public var seed = 0
+    /// Training ends when the score on validation examples has not risen for so many epochs; nil goes on to the end.
+    public var patience: Int?
+    /// Whether training returns the weights of the epoch with the best score on validation examples, not the last ones.
+    public var keepsBest = false
 
     public init(epochs: Int, batchSize: Int = 128) {
         self.epochs = epochs

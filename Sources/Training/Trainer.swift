@@ -14,6 +14,10 @@ public final class Trainer {
     /// The moving average of the weights, if the recipe wants one.
     public let average: Moment?
     public let moments: [Moment]
+    /// The weights of the epoch with the best score, if the recipe wants them.
+    public let best: Moment?
+    /// The best score on validation examples, and the epoch after which it was reached, counted from 1.
+    public private(set) var bestScore: (value: Double, epoch: Int)?
     /// The number of steps made.
     public private(set) var step = 0
 
@@ -54,6 +58,7 @@ public final class Trainer {
         workspaces = (0..<working).map { _ in Workspace(graph, batchSize: shardSize, mode: .training) }
         gradients = (0..<(shards > working ? working + 1 : working)).map { _ in Moment(layout) }
         moments = (0..<recipe.optimizer.momentCount).map { _ in Moment(layout) }
+        best = recipe.keepsBest ? Moment(layout) : nil
         if recipe.averageDecay != nil {
             let average = Moment(layout)
             average.vector.copy(from: weights)
@@ -64,11 +69,59 @@ public final class Trainer {
         self.weights = weights
     }
 
-    /// What training is for: the average where there is one, else the weights.
-    public var result: Tensor { average?.vector.tensor ?? weights.tensor }
+    /// The memory that a trainer takes.
+    public static func memory(_ graph: LayerGraph, _ recipe: Recipe, threads: Int) -> ByteCount {
+        let shardSize = min(recipe.shardSize, recipe.batchSize), shards = (recipe.batchSize + shardSize - 1) / shardSize
+        let working = min(threads, shards), gradients = shards > working ? working + 1 : working
+        let vectors =
+            1 + gradients + recipe.optimizer.momentCount + (recipe.averageDecay == nil ? 0 : 1)
+            + (recipe.keepsBest ? 1 : 0)
+        let values = MemoryPlan(graph, batchSize: shardSize, mode: .training).byteCount.bytes * working
+        return ByteCount(vectors * graph.layout.extent * MemoryLayout<Float>.stride + values)
+    }
 
-    /// Goes on as if `step` steps had been made; weights, average and moments have been restored.
-    public func resume(at step: Int) { self.step = step }
+    /// What has been learned so far: the average where there is one, else the weights.
+    public var latest: Tensor { average?.vector.tensor ?? weights.tensor }
+
+    /// What training is for: the best weights where they are kept, else the latest.
+    public var result: Tensor { bestScore == nil ? latest : best?.vector.tensor ?? latest }
+
+    /// Goes on as if `step` steps had been made; weights, average, moments and the best weights have been restored.
+    public func resume(at step: Int, bestScore: (value: Double, epoch: Int)?) {
+        self.step = step
+        self.bestScore = bestScore
+    }
+
+    /// Notes the score on validation examples after an epoch.
+    public func note(_ score: Double, epoch: Int) {
+        if let bestScore, bestScore.value >= score { return }
+        bestScore = (score, epoch)
+        best?.vector.tensor.copy(from: latest)
+    }
+
+    /// Whether the score has not risen for as many epochs as the recipe allows.
+    public func hasStalled(epoch: Int) -> Bool {
+        guard let patience = recipe.patience, let bestScore else { return false }
+        return epoch - bestScore.epoch >= patience
+    }
+
+    /// The element of the last step's gradient that is farthest from 0, or is no number: where, and what it is.
+    public func largestGradient() -> (parameter: String, value: Float)? {
+        var found: (parameter: String, value: Float)?
+        for entry in layout.entries where entry.spec.role == .trainable {
+            let values = gradients[0].vector[entry].values
+            guard let value = values.first(where: { !$0.isFinite }) ?? values.max(by: { abs($0) < abs($1) }) else {
+                continue
+            }
+            let parameter = "\(entry.layer)/\(entry.spec.name)"
+            if !value.isFinite { return (parameter, value) }
+            if abs(value) > abs(found?.value ?? 0) { found = (parameter, value) }
+        }
+        return found
+    }
+
+    /// The share of training that is over: 0 at the first step, 1 at the last.
+    public func progress(of totalSteps: Int) -> Double { Double(step) / Double(max(totalSteps - 1, 1)) }
 
     /// Makes one step on a batch.
     ///
@@ -76,7 +129,7 @@ public final class Trainer {
     public func train<Examples: Batch>(
         on batch: Examples, minimizing objective: some Objective<Examples>, totalSteps: Int
     ) -> StepReport {
-        let progress = Double(step) / Double(max(totalSteps - 1, 1))
+        let progress = progress(of: totalSteps)
         let rate = recipe.learningRate * recipe.learningRateSchedule(step: step, of: totalSteps)
         let terms = computeGradient(batch, objective, progress: progress)
         let norm = recipe.clipNorm.map { _ in sumOfSquares().squareRoot() }
@@ -113,8 +166,12 @@ public final class Trainer {
                 guard let logitsGradient = workspace.gradient(graph.logits, count: count) else {
                     preconditionFailure("the network has no trainable parameter")
                 }
+                let taps = graph.taps.map { value in
+                    Tap(
+                        value: workspace.value(value, count: count), gradient: workspace.gradient(value, count: count))
+                }
                 let terms = objective.evaluate(
-                    workspace.value(graph.logits, count: count), batch, examples, progress: progress,
+                    workspace.value(graph.logits, count: count), taps: taps, batch, examples, progress: progress,
                     scale: 1 / Float(total), gradient: logitsGradient, kernels: workspace.kernels)
                 sums.withLock { $0[shard] = terms }
                 workspace.backward(weights: weights, gradient: gradient, count: count, key: key[shard])

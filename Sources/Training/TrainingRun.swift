@@ -1,5 +1,6 @@
 public import Datasets
 import Foundation
+import Kernels
 public import Networks
 import Tensors
 
@@ -12,8 +13,22 @@ public struct TrainingRun {
     public var isInterrupted: () -> Bool = { false }
     /// Called after every step with the examples in it.
     public var advance: (_ examples: Int, _ loss: Double) -> Void = { _, _ in }
+    /// Called after every step.
+    public var stepEnded: (StepReport) -> Void = { _ in }
     /// Called after every epoch.
     public var epochEnded: (EpochReport) -> Void = { _ in }
+
+    /// What a step came to.
+    public struct StepReport: Sendable {
+        /// The number of steps made.
+        public let step: Int
+        /// The share of training that was over when it began.
+        public let progress: Double
+        public let examples: Int
+        /// The mean of each of the objective's terms.
+        public let terms: [Double]
+        public let learningRate: Double
+    }
 
     /// What an epoch came to.
     public struct EpochReport: Sendable {
@@ -23,9 +38,13 @@ public struct TrainingRun {
         /// The mean of each of the objective's terms over the epoch's examples, or what was seen of them.
         public let terms: [Double]
         public let learningRate: Double
-        /// The share of validation examples whose first class is right; nil without validation.
-        public let validationAccuracy: Double?
+        /// How good the network is on the validation examples, the deciding figure first; empty without them.
+        public let validation: [(name: String, value: Double)]
+        /// Without validation.
         public let seconds: Double
+        public let examplesPerSecond: Double
+        /// Whether training ends here because validation has not become better for long.
+        public let isLast: Bool
     }
 
     public init(train: ExampleSplit, validation: ExampleSplit?) {
@@ -33,30 +52,40 @@ public struct TrainingRun {
         self.validation = validation
     }
 
+    /// Trains on the examples of `train` as they are.
+    public func run(_ trainer: Trainer, minimizing objective: some Objective<Lesson>, workers: Workers) throws {
+        try run(
+            trainer, minimizing: objective, on: LessonReader(train, recipe: trainer.recipe, workers: workers),
+            workers: workers)
+    }
+
     /// Trains to the end, from the last checkpoint if there is one.
     ///
     /// - Throws: `CancellationError` when interrupted, after the state was saved; `NotFiniteError` when the loss is not a
     ///   number; what reading and writing files throws.
-    public func run(_ trainer: Trainer, minimizing objective: some Objective<ExampleBatch>, workers: Workers) throws {
+    public func run<Lessons: Batch>(
+        _ trainer: Trainer, minimizing objective: some Objective<Lessons>, on source: some LessonSource<Lessons>,
+        workers: Workers
+    ) throws {
         if trainer.graph.isOneUnit(for: train) {
-            try go(trainer, OneUnitObjective(whole: objective), workers)
+            try go(trainer, OneUnitObjective(whole: objective), source, workers)
         } else {
-            try go(trainer, objective, workers)
+            try go(trainer, objective, source, workers)
         }
     }
 
-    private func go(_ trainer: Trainer, _ objective: some Objective<ExampleBatch>, _ workers: Workers) throws {
-        let reader = ExampleReader(
-            train, batchSize: trainer.recipe.batchSize,
-            order: .shuffled(seed: UInt64(bitPattern: Int64(trainer.recipe.seed))))
-        let stepsPerEpoch = reader.stepsPerEpoch, total = stepsPerEpoch * trainer.recipe.epochs
+    private func go<Lessons: Batch>(
+        _ trainer: Trainer, _ objective: some Objective<Lessons>, _ source: some LessonSource<Lessons>,
+        _ workers: Workers
+    ) throws {
+        let stepsPerEpoch = source.stepsPerEpoch, epochs = trainer.recipe.epochs, total = stepsPerEpoch * epochs
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
         if let file, try file.restore(trainer, totalSteps: total), trainer.step > 0 {
             let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
-            advance(epochs * train.count + steps * trainer.recipe.batchSize, 0)
+            advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
         }
         let labels = try validation.map { SharedLabels(try $0.allLabels()) }
-        while trainer.step < total {
+        while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
             let epoch = trainer.step / stepsPerEpoch, start = Date()
             var sums = [Double](repeating: 0, count: objective.terms.count), seen = 0, rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
@@ -64,30 +93,48 @@ public struct TrainingRun {
                     try file?.save(trainer)
                     throw CancellationError()
                 }
-                let batch = try reader.batch(epoch: epoch, step: step)
+                let batch = try source.lesson(epoch: epoch, step: step)
+                let progress = trainer.progress(of: total)
                 let report = trainer.train(on: batch, minimizing: objective, totalSteps: total)
                 guard report.loss.isFinite else {
-                    throw NotFiniteError(step: trainer.step, terms: zip(objective.terms, report.terms).map { ($0, $1) })
+                    throw NotFiniteError(
+                        step: trainer.step, terms: zip(objective.terms, report.terms).map { ($0, $1) },
+                        largestGradient: trainer.largestGradient(), remark: objective.remark(on: batch),
+                        checkpoint: file.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0.path : nil })
                 }
                 for (index, term) in report.terms.enumerated() { sums[index] += term * Double(batch.count) }
                 seen += batch.count
                 rate = report.learningRate
+                stepEnded(
+                    StepReport(
+                        step: trainer.step, progress: progress, examples: batch.count, terms: report.terms,
+                        learningRate: rate))
                 advance(batch.count, report.loss)
             }
+            let seconds = Date().timeIntervalSince(start)
+            let scores = try validate(trainer, labels, workers)
+            if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
             try file?.save(trainer)
-            var accuracy: Double?
-            if let validation, let labels {
-                let logits = try predictLogits(trainer.graph, weights: trainer.result, of: validation, workers: workers)
-                let shape: Shape = [validation.classCount]
-                accuracy = Training.accuracy(
-                    logits.tensor(count: validation.count, shape: shape),
-                    labels: labels.buffer.tensor(count: validation.count, shape: shape))
-            }
             epochEnded(
                 EpochReport(
                     epoch: epoch + 1, step: trainer.step, terms: sums.map { $0 / Double(max(seen, 1)) },
-                    learningRate: rate, validationAccuracy: accuracy, seconds: Date().timeIntervalSince(start)))
+                    learningRate: rate, validation: scores, seconds: seconds,
+                    examplesPerSecond: Double(seen) / max(seconds, 1e-9),
+                    isLast: trainer.step == total || trainer.hasStalled(epoch: epoch + 1)))
         }
+    }
+
+    private func validate(
+        _ trainer: Trainer, _ labels: SharedLabels?, _ workers: Workers
+    ) throws -> [(name: String, value: Double)] {
+        guard let validation, let labels else { return [] }
+        let logits = try predictLogits(trainer.graph, weights: trainer.latest, of: validation, workers: workers)
+        let shape: Shape = [validation.classCount]
+        // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
+        let scores = logits.tensor(count: validation.count, shape: shape)
+        if validation.labelKind == .manyLabels { activate(Activation(.sigmoid), scores, into: scores) }
+        return metrics(
+            scores, labels: labels.buffer.tensor(count: validation.count, shape: shape), kind: validation.labelKind)
     }
 }
 
@@ -95,11 +142,20 @@ public struct TrainingRun {
 public struct NotFiniteError: Error, CustomStringConvertible {
     public let step: Int
     public let terms: [(name: String, value: Double)]
+    public let largestGradient: (parameter: String, value: Float)?
+    /// What the objective knows of the batch, such as a teacher whose answers are no numbers.
+    public let remark: String?
+    /// Where the state of the last epoch is kept.
+    public let checkpoint: String?
 
     public var description: String {
         let values = terms.map { "\($0.name) \($0.value.isNaN ? .nan : $0.value)" }.joined(separator: ", ")
-        return "the loss is not finite after step \(step) (\(values)). Lower --learning-rate, or look for extreme "
-            + "values in the data"
+        let slope = largestGradient.map {
+            "; the largest gradient is \($0.value.isNaN ? .nan : $0.value) at \($0.parameter)"
+        }
+        return "the loss is not finite after step \(step) (\(values)\(slope ?? "")). \(remark.map { "\($0). " } ?? "")"
+            + "Lower --learning-rate, or look for extreme values in the data"
+            + (checkpoint.map { "; '\($0)' has the state of the last good epoch" } ?? "")
     }
 }
 

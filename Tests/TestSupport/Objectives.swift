@@ -6,7 +6,14 @@ public import Training
 
 /// What an objective says of the logits of a batch: the mean of each term, and the gradient of their sum.
 public func evaluateObjective(
-    _ objective: some Objective<ExampleBatch>, _ logits: [[Double]], on batch: ExampleBatch, progress: Double = 0
+    _ objective: some Objective<Lesson>, _ logits: [[Double]], on batch: ExampleBatch, progress: Double = 0
+) -> (terms: [Double], gradient: [[Double]]) {
+    evaluateObjective(objective, logits, on: Lesson(batch), progress: progress)
+}
+
+/// The same of a batch as it is trained on.
+public func evaluateObjective<Examples: Batch>(
+    _ objective: some Objective<Examples>, _ logits: [[Double]], on batch: Examples, progress: Double = 0
 ) -> (terms: [Double], gradient: [[Double]]) {
     let count = logits.count, classes = logits[0].count
     let memory = Buffer(zeros: 2 * count * classes), shape: Shape = [classes]
@@ -16,7 +23,8 @@ public func evaluateObjective(
     // An objective writes its gradient, whatever was there.
     gradient.fill(with: .nan)
     let sums = objective.evaluate(
-        z, batch, 0..<count, progress: progress, scale: 1 / Float(count), gradient: gradient, kernels: KernelContext())
+        z, taps: [], batch, 0..<count, progress: progress, scale: 1 / Float(count), gradient: gradient,
+        kernels: KernelContext())
     let values = gradient.values.map { Double($0) }
     return (
         sums.map { $0 / Double(count) },

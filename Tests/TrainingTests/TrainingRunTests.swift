@@ -67,7 +67,7 @@ import Training
             #expect(reports.map(\.step) == Array(1...20).map { $0 * 9 })
             let last = try #require(reports.last)
             #expect(last.terms[0] < 0.3 * reports[0].terms[0])
-            #expect(try #require(last.validationAccuracy) >= 0.9)
+            #expect(try #require(last.validation.first?.value) >= 0.9)
         }
     }
 
