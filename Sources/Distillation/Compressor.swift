@@ -9,24 +9,29 @@ import Training
 
 /// Distils an ensemble of teachers into one student that fits a budget.
 ///
-/// `plan` is cheap and refuses what cannot work; `run` does the work, one teacher in memory at a time.
+/// `init` is cheap and refuses what cannot work; `run` does the work.
 public final class Compressor {
-    private let request: CompressionRequest
-    private let tell: (CompressionEvent) -> Void
-    private let isInterrupted: () -> Bool
-    private let data: ExampleFile
-    private let plan: StudentPlan
-    private let teachers: [Teacher]
+    let request: CompressionRequest
+    let tell: (CompressionEvent) -> Void
+    let isInterrupted: () -> Bool
+    let data: ExampleFile
+    let plan: StudentPlan
+    let teachers: [Teacher]
+    let task: Task
+    let unlabeled: ExampleSplit?
+    /// The terms of layers of the student's loss, and of the first stage's.
+    let layers: LayerTerms
+    let firstLayers: LayerTerms?
     /// The SHA-256 of each teacher's file.
     private let digests: [String]
-    private let task: Task
     private var seconds = CompressionReport.Seconds()
     private let start = Date()
 
     /// Opens the data and fits the student to the budget; only then are the teachers opened, and checked against the data.
     /// Nothing is written.
     ///
-    /// - Throws: `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input.
+    /// - Throws: `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
+    ///   `LossError` for a loss that task, student or teachers do not allow.
     public init(
         _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
         tell: @escaping (CompressionEvent) -> Void
@@ -38,16 +43,29 @@ public final class Compressor {
         self.data = data
         let task = Task(data.labelKind)
         self.task = task
+        try request.refuseLosses(task: task, data: data)
         plan = try StudentPlan(
             request.student, width: request.width, budget: request.budget, data: data, task: task,
             format: ExportPlan.Format(of: request.output), provenance: Provenance(request, task: task).placeholder)
-        teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
+        unlabeled = try request.unlabeled.map(data.unlabeled)
+        let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
+        self.teachers = teachers
+        let built = plan.built
+        func wire(_ terms: [LossTerm]) throws -> LayerTerms {
+            try LayerTerms(terms, student: built, teachers: teachers.map(\.name)) { try teachers[$0].built() }
+        }
+        layers = try wire(request.terms)
+        firstLayers = try request.firstStage.map { try wire($0.terms) }
         digests = try request.teachers.map(sha256(ofFile:))
         seconds.load += Date().timeIntervalSince(start)
     }
 
+    /// How examples are changed.
+    var views: Views? { request.augmentation.map { Views($0, count: request.views, seed: request.recipe.seed) } }
+
     public func run() throws -> CompressionReport {
         try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
+        if !request.isResuming { MetricsLog.remove(in: request.runDirectory) }
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
@@ -57,65 +75,53 @@ public final class Compressor {
         let loading = Date()
         let dataDigest = try sha256(ofFile: request.data)
         let store = try TeacherStore("\(request.runDirectory)/soft-targets", dataDigest: dataDigest)
+        let others = try unlabeled.map { split in
+            let digest = try sha256(ofFile: split.path)
+            return (split, try TeacherStore("\(request.runDirectory)/soft-targets-unlabeled", dataDigest: digest))
+        }
+        func teaching(_ teachers: [Teacher], _ digests: [String]) -> Teaching {
+            Teaching(
+                teachers: teachers, digests: digests, store: store, unlabeled: others, views: views,
+                workers: workers, isInterrupted: isInterrupted, tell: tell)
+        }
         seconds.load += Date().timeIntervalSince(loading)
 
-        let teaching = Date()
-        for index in teachers.indices { try teach(index, [train, validation], store, workers) }
-        let ensemble = try Ensemble(
-            teachers, keys: keys, store, validation: validation, task: task, combination: request.combination,
-            weights: request.teacherWeights)
-        for line in ensemble.messages { tell(line) }
-        let softTargets = try ensemble.softTargets(train, store, temperature: Float(request.temperature(0)))
-        try writeManifest(ensemble, dataDigest)
-        seconds.teach += Date().timeIntervalSince(teaching)
-
-        let loss = DistillationLoss(softTargets, softWeight: request.softWeight, lambda: request.lambda)
-        tell(.message("loss: \(loss.formula)"))
-        let fingerprint = fingerprint(loss.formula, ensemble, dataDigest)
-        let student = try trainStudent(
-            "student", minimizing: loss, train, validation, fingerprint: fingerprint, workers)
-        let baseline =
-            request.baseline
-            ? try trainStudent(
-                "baseline", minimizing: LabelLoss(data.labelKind), train, validation,
-                fingerprint: "labels only; \(fingerprint)", workers) : nil
-
+        let first = teaching(teachers, digests)
+        let labels = try validation.allLabels().tensor(count: validation.count, shape: [data.classCount])
+        let ensemble = try measuring(\.teach) {
+            try first.refuseOtherInputs(live: views == nil ? liveTeachers : Set(teachers.indices))
+            try first.prepare(train, validation, live: liveTeachers)
+            let ensemble = Ensemble(
+                first.names, try teachers.indices.map { try first.logits($0, validation) }, labels: labels, task: task,
+                combination: request.combination, weights: request.teacherWeights)
+            for line in ensemble.messages { tell(line) }
+            try writeManifest(first, ensemble, dataDigest)
+            return ensemble
+        }
+        let split = (train: train, validation: validation)
+        var students = [try trainStudent(first, ensemble.mixture, split, dataDigest, generation: 1)]
+        for generation in 2..<(request.generations + 1) {
+            students.append(
+                try trainGeneration(generation, after: students[generation - 2], teaching, split, dataDigest))
+        }
+        let baseline = request.baseline ? try trainBaseline(split, dataDigest, workers) : nil
         return try finish(
-            ensemble, store, student: student, baseline: baseline, dataDigest: dataDigest, validation: validation,
+            first, ensemble, students, baseline: baseline, dataDigest: dataDigest, validation: (validation, labels),
             workers)
+    }
+
+    /// Does something whose time counts as part of a phase.
+    private func measuring<Result>(
+        _ phase: WritableKeyPath<CompressionReport.Seconds, Double>, _ body: () throws -> Result
+    ) rethrows -> Result {
+        let beginning = Date()
+        defer { seconds[keyPath: phase] += Date().timeIntervalSince(beginning) }
+        return try body()
     }
 
     // MARK: - Teaching
 
-    /// What each teacher's logits are kept under: they depend on its file and on how it is asked.
-    private var keys: [String] {
-        zip(teachers, digests).map { teacher, digest in
-            teacher.manner.map { sha256(of: "\(digest)\n\($0)") } ?? digest
-        }
-    }
-
-    /// Makes sure that the store has a teacher's logits for some splits.
-    private func teach(
-        _ index: Int, _ splits: [ExampleSplit], _ store: TeacherStore, _ workers: Workers,
-        phase: String = "teaching by"
-    ) throws {
-        let teacher = teachers[index], key = keys[index]
-        let missing = splits.filter { $0.count > 0 && !store.has(key, $0) }
-        guard !missing.isEmpty else {
-            return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
-        }
-        let network = try teacher.network()
-        tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.count }))
-        for split in missing {
-            let logits = try teacher.logits(
-                network, of: split, workers: workers, advance: { self.tell(.advanced($0, note: nil)) },
-                isInterrupted: isInterrupted)
-            try store.keep(logits.tensor, of: key, split: split)
-        }
-        tell(.ended)
-    }
-
-    private func writeManifest(_ ensemble: Ensemble, _ dataDigest: String) throws {
+    private func writeManifest(_ teaching: Teaching, _ ensemble: Ensemble, _ dataDigest: String) throws {
         let manifest: JSON = [
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
             "teachers": .array(
@@ -127,7 +133,7 @@ public final class Compressor {
                     return .object(JSON.Object(facts + teachers[index].plan.jsonMembers))
                 }),
             "combination": .string(request.combination.rawValue),
-            "temperature": .number(request.temperature(0)),
+            "temperature": Double("\(request.temperature)").map { .number($0) } ?? .string("\(request.temperature)"),
         ]
         try manifest.indented.write(
             toFile: "\(request.runDirectory)/manifest.json", atomically: true, encoding: .utf8)
@@ -136,103 +142,213 @@ public final class Compressor {
     // MARK: - Training
 
     /// Everything the student's weights depend on.
-    private func fingerprint(_ formula: String, _ ensemble: Ensemble, _ data: String) -> String {
-        let shares = zip(keys, ensemble.weights).map { "\($0):\($1)" }.joined(separator: ",")
+    private func fingerprint(_ teaching: Teaching, _ mixture: Mixture, _ formula: String, _ data: String) -> String {
+        let shares = zip(teaching.keys, mixture.weights).map { "\($0):\($1)" }.joined(separator: ",")
+        let views = views.map { "; \($0.augmentation), views \($0.count.map(String.init) ?? "live")" } ?? ""
+        let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
+        let byExample = mixture.isByExample ? " by example" : ""
         return
-            "\(formula); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination); \(shares); data \(data)"
+            "\(formula); \(request.terms); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination)\(byExample); \(shares); data \(data)\(views)\(others)"
+    }
+
+    private func session(_ name: String, _ fingerprint: String) -> TrainingSession {
+        TrainingSession(
+            name: name, directory: request.runDirectory, fingerprint: fingerprint, isResuming: request.isResuming,
+            isInterrupted: isInterrupted, tell: tell)
     }
 
     private func trainStudent(
-        _ name: String, minimizing objective: some Objective<ExampleBatch>, _ train: ExampleSplit,
-        _ validation: ExampleSplit, fingerprint: String, _ workers: Workers
-    ) throws -> Trainer {
-        let beginning = Date()
-        defer { seconds.train += Date().timeIntervalSince(beginning) }
-        let session = TrainingSession(
-            name: name, directory: request.runDirectory, fingerprint: fingerprint, isResuming: request.isResuming,
-            isInterrupted: isInterrupted, tell: tell)
-        return try session.train(
-            plan.built.graph, request.recipe, minimizing: objective, train, validation, workers)
+        _ teaching: Teaching, _ mixture: Mixture, _ split: (train: ExampleSplit, validation: ExampleSplit),
+        _ dataDigest: String, generation: Int
+    ) throws -> TrainedNetwork {
+        try measuring(\.train) {
+            let name = request.generations == 1 ? "student" : "generation \(generation)"
+            var recipe = request.recipe
+            recipe.seed += generation - 1
+            // The layers of the first teachers are not those of a generation.
+            let layers = generation == 1 ? layers : nil
+            let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
+            let loss = DistillationLoss(
+                terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
+                lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
+            let reader = LessonReader(
+                split.train, unlabeled: unlabeled, views: views, recipe: recipe, workers: teaching.workers)
+            var fingerprint = fingerprint(teaching, mixture, loss.formula, dataDigest)
+            var first: TrainedNetwork?
+            if generation == 1, let stage = request.firstStage, let firstLayers {
+                (first, fingerprint) = try trainFirstStage(
+                    stage, firstLayers, teaching, mixture, split, reader, fingerprint)
+            }
+            tell(.message("loss: \(loss.formula)"))
+            let trainer = try session(name, fingerprint).train(
+                layers?.student ?? plan.built.graph, recipe, minimizing: loss,
+                on: try teaching.lessons(reader, split.train, layers), split.train, split.validation,
+                teaching.workers, from: first)
+            return TrainedNetwork(trainer, as: plan.built.graph)
+        }
+    }
+
+    /// Trains the student's layers before it learns to answer; returns its weights, and what the next stage depends on.
+    private func trainFirstStage(
+        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture,
+        _ split: (train: ExampleSplit, validation: ExampleSplit), _ reader: LessonReader, _ fingerprint: String
+    ) throws -> (TrainedNetwork, String) {
+        let loss = DistillationLoss(
+            stage.terms, mixture: mixture, temperature: request.temperature, softWeight: .constant(1),
+            lambda: .constant(0), places: layers.places, teacherNames: teaching.names)
+        var recipe = request.recipe
+        recipe.epochs = stage.epochs
+        (recipe.patience, recipe.keepsBest) = (nil, false)
+        let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.terms); \(fingerprint)"
+        tell(.message("loss of the first stage: \(loss.formula)"))
+        let trainer = try session("first stage", fingerprint).train(
+            layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, split.train, layers),
+            split.train, split.validation.selecting([], name: "validation"), teaching.workers)
+        return (TrainedNetwork(trainer), fingerprint)
+    }
+
+    /// Trains a student that the one before it teaches (Furlanello et al., 2018).
+    private func trainGeneration(
+        _ generation: Int, after student: TrainedNetwork, _ teaching: ([Teacher], [String]) -> Teaching,
+        _ split: (train: ExampleSplit, validation: ExampleSplit), _ dataDigest: String
+    ) throws -> TrainedNetwork {
+        let ending = request.output.hasSuffix(".keras") ? "keras" : "h5"
+        let path = "\(request.runDirectory)/generation-\(generation - 1).\(ending)"
+        let vector = ParameterVector(zeros: student.graph.layout)
+        vector.tensor.copy(from: student.weights)
+        _ = try plan.export.write(vector, to: path)
+        let teacher = try Teacher(path, data: data)
+        let next = teaching([teacher], [try sha256(ofFile: path)])
+        try measuring(\.teach) {
+            try next.prepare(split.train, split.validation, live: next.isLive ? [0] : [])
+        }
+        return try trainStudent(
+            next, Mixture(request.combination, task, weights: [1]), split, dataDigest, generation: generation)
+    }
+
+    private func trainBaseline(
+        _ split: (train: ExampleSplit, validation: ExampleSplit), _ dataDigest: String, _ workers: Workers
+    ) throws -> TrainedNetwork {
+        try measuring(\.train) {
+            let changes = views.map { "\($0.augmentation), \($0.count.map(String.init) ?? "live"); " } ?? ""
+            let fingerprint =
+                "labels only; \(changes)\(request.recipe); \(plan.sentence("student", budget: request.budget)); data \(dataDigest)"
+            let reader = LessonReader(split.train, views: views, recipe: request.recipe, workers: workers)
+            let trainer = try session("baseline", fingerprint).train(
+                plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind), on: reader, split.train,
+                split.validation, workers)
+            return TrainedNetwork(trainer)
+        }
     }
 
     // MARK: - Evaluation and export
 
     /// Reads the test split, for the first and only time, and writes the student with what was found.
     private func finish(
-        _ ensemble: Ensemble, _ store: TeacherStore, student: Trainer, baseline: Trainer?, dataDigest: String,
-        validation: ExampleSplit, _ workers: Workers
+        _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork], baseline: TrainedNetwork?,
+        dataDigest: String, validation: (split: ExampleSplit, labels: Tensor), _ workers: Workers
     ) throws -> CompressionReport {
         let evaluating = Date()
-        let test = data.test, task = task, shape: Shape = [data.classCount]
-        let labelBuffer = try test.allLabels()
-        let labels = labelBuffer.tensor(count: test.count, shape: shape)
-        for index in teachers.indices { try teach(index, [test], store, workers, phase: "testing") }
-        let sum = EnsembleSum(
-            rows: test.count, classes: data.classCount, combination: request.combination, task: task)
-        var reports: [CompressionReport.Teacher] = []
-        for (index, teacher) in teachers.enumerated() {
-            let logits = try ensemble.logits(index, test, store)
-            let rows = logits.buffer.tensor(count: test.count, shape: shape)
-            sum.add(rows, weight: Float(ensemble.weights[index]))
-            reports.append(
-                CompressionReport.Teacher(
-                    path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
-                    weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
-                    test: metrics(scores(rows), labels: labels, task: task)))
+        let test = data.test, task = task, shape: Shape = [data.classCount], combination = request.combination
+        let labels = try test.allLabels().tensor(count: test.count, shape: shape)
+        try teaching.prepare(test, phase: "testing")
+        let answers = try teachers.indices.map { try teaching.logits($0, test) }
+        func measured(_ scores: Tensor, _ labels: Tensor) -> CompressionReport.Metrics {
+            labels.elementCount == 0 ? [] : metrics(scores, labels: labels, task: task)
         }
-        let together = sum.finish()
+        func alone(_ logits: Tensor) -> Tensor { mix([logits], weights: [1], combination: combination, task: task) }
+        let reports = teachers.enumerated().map { index, teacher in
+            CompressionReport.Teacher(
+                path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
+                weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
+                test: measured(alone(answers[index]), labels))
+        }
+        let together = mix(answers, weights: ensemble.weights, combination: combination, task: task)
+        let ensembleTest = measured(together, labels)
+        var comparisons: [CompressionReport.Comparison] = []
+        if let uniform = ensemble.uniformValidation {
+            let equal = teachers.map { _ in 1 / Double(teachers.count) }
+            comparisons.append(
+                CompressionReport.Comparison(
+                    name: "ensemble, equal weights", validation: uniform,
+                    test: measured(mix(answers, weights: equal, combination: combination, task: task), labels)))
+        }
 
-        func measure(_ trainer: Trainer, _ split: ExampleSplit, _ labels: Tensor) throws -> (
-            CompressionReport.Metrics, SharedBuffer
-        ) {
-            let logits = SharedBuffer(
-                try predictLogits(trainer.graph, weights: trainer.result, of: split, workers: workers))
-            let result = metrics(
-                scores(logits.buffer.tensor(count: split.count, shape: shape)), labels: labels, task: task)
-            return (result, logits)
+        func logits(_ network: TrainedNetwork, _ split: ExampleSplit) throws -> Tensor {
+            try predictLogits(network.graph, weights: network.weights, of: split, workers: workers)
+                .tensor(count: split.count, shape: shape)
         }
-        let (studentTest, studentLogits) = try measure(student, test, labels)
-        let studentValidation =
-            validation.count > 0
-            ? try measure(student, validation, ensemble.labels.buffer.tensor(count: validation.count, shape: shape)).0
-            : []
-        let baselineTest = try baseline.map { try measure($0, test, labels).0 }
-        let ensembleTest = metrics(together, labels: labels, task: task)
-        let likeness = agreement(studentLogits.buffer.tensor(count: test.count, shape: shape), together)
+        let tested = try students.map { try logits($0, test) }
+        let validated = try students.map { try logits($0, validation.split) }
+        if students.count > 1 {
+            for index in students.indices {
+                comparisons.append(
+                    CompressionReport.Comparison(
+                        name: "generation \(index + 1)",
+                        validation: measured(alone(validated[index]), validation.labels),
+                        test: measured(alone(tested[index]), labels)))
+            }
+            let equal = students.map { _ in 1 / Double(students.count) }
+            comparisons.append(
+                CompressionReport.Comparison(
+                    name: "generations 1 to \(students.count) together",
+                    validation: measured(
+                        mix(validated, weights: equal, combination: combination, task: task), validation.labels),
+                    test: measured(mix(tested, weights: equal, combination: combination, task: task), labels)))
+        }
+        let student = students[students.count - 1], last = students.count - 1
+        let studentScores = alone(tested[last]), studentTest = measured(studentScores, labels)
+        let studentValidation = measured(alone(validated[last]), validation.labels)
+        let baselineTest = try baseline.map { measured(alone(try logits($0, test)), labels) }
+        let baselineValidation = try baseline.map {
+            measured(alone(try logits($0, validation.split)), validation.labels)
+        }
+        let likeness = agreement(studentScores, together)
         seconds.evaluate += Date().timeIntervalSince(evaluating)
-        let bytes = try export(
-            student,
-            Provenance.Results(
-                digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
-                scores: Array(
-                    zip(Provenance.scoreNames, [studentValidation, studentTest, ensemble.validation, ensembleTest])
-                ), agreement: likeness))
+        let bytes = try measuring(\.export) {
+            try export(
+                student,
+                Provenance.Results(
+                    digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
+                    scores: Array(
+                        zip(Provenance.scoreNames, [studentValidation, studentTest, ensemble.validation, ensembleTest])
+                    ), agreement: likeness))
+        }
         seconds.total = Date().timeIntervalSince(start)
         return CompressionReport(
             teachers: reports, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
-            ensembleValidation: ensemble.validation, ensembleTest: ensembleTest,
+            ensembleValidation: ensemble.validation, ensembleTest: ensembleTest, comparisons: comparisons,
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 validation: studentValidation, test: studentTest,
                 agreement: likeness),
-            baselineTest: baselineTest, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+            baselineValidation: baselineValidation ?? [], baselineTest: baselineTest, budget: request.budget,
+            seconds: seconds, peakMemory: peakMemory())
     }
 
     /// Writes the student, which says where it comes from.
-    private func export(_ student: Trainer, _ results: Provenance.Results) throws -> ByteCount {
-        let exporting = Date()
-        defer { seconds.export += Date().timeIntervalSince(exporting) }
+    private func export(_ student: TrainedNetwork, _ results: Provenance.Results) throws -> ByteCount {
         let weights = ParameterVector(zeros: student.graph.layout)
-        weights.tensor.copy(from: student.result)
+        weights.tensor.copy(from: student.weights)
         let provenance = Provenance(request, task: task).text(results)
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
         return try plan.export.noting(notes).write(weights, to: request.output, limit: request.budget)
     }
+}
 
-    /// Logits as scores between 0 and 1, in place.
-    private func scores(_ logits: Tensor) -> Tensor {
-        probabilities(logits, task: task, temperature: 1, into: logits)
-        return logits
+extension CompressionRequest {
+    /// Refuses losses and augmentation that the task or the data do not allow.
+    fileprivate func refuseLosses(task: Task, data: ExampleFile) throws {
+        var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
+            term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.measure.name)': \($0)" }
+        }
+        if let augmentation {
+            problems += augmentation.refusals(shape: data.exampleShape, hasLengths: data.train.hasFrameCounts)
+            if augmentation.mixes, views != nil {
+                problems.append("mixup needs teachers beside the student: leave --views out")
+            }
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
     }
 }

@@ -1,4 +1,4 @@
-public import Datasets
+import Datasets
 import Foundation
 public import Kernels
 public import Tensors
@@ -7,89 +7,156 @@ public import Training
 /// x log x, and 0 at 0.
 func logarithmTerm(_ x: Double) -> Double { x > 0 ? x * log(x) : 0 }
 
-/// How far a student's predictions are from the teachers' and from the labels (Hinton, Vinyals, Dean, 2015).
+/// How far a student is from its teachers and from the labels.
 ///
-///     w(t) · T² · KL(q ‖ softmax(z / T)) + λ(t) · CE(y, softmax(z))
+///     w(t) · Σᵢ aᵢ(t) · Lᵢ + λ(t) · CE(y, softmax(z))
 ///
-/// where q are the soft targets at temperature T. Several labels have Bernoulli divergences, summed over classes, and
-/// binary cross-entropy instead. Both are sums over classes and means over examples. The gradient at the logits is
-/// w · T · (softmax(z / T) − q) + λ · (softmax(z) − y).
+/// The terms Lᵢ of the prediction loss compare the student's predictions with the ensemble's, or its layers with those of
+/// a teacher; each is a mean over examples. Several labels have binary cross-entropy, summed over classes. w, aᵢ, λ and
+/// the temperature may change over training.
 public struct DistillationLoss: Objective {
-    public let softTargets: SoftTargets
+    public let task: Task
+    public let mixture: Mixture
+    /// What is minimised, the weights aᵢ included.
+    public let prediction: [LossTerm]
+    public let temperature: Schedule
     public let softWeight: Schedule
     public let lambda: Schedule
+    /// Which taps and which of a lesson's layers the terms of layers compare.
+    private let places: [LayerTerms.Place]
     private let labelLoss: LabelLoss
+    private let answerLosses: [(any AnswerLoss)?]
+    private let teacherNames: [String]
 
-    public init(_ softTargets: SoftTargets, softWeight: Schedule, lambda: Schedule) {
-        self.softTargets = softTargets
-        self.softWeight = softWeight
-        self.lambda = lambda
-        labelLoss = LabelLoss(softTargets.task == .oneClass ? .oneClass : .manyLabels)
+    init(
+        _ prediction: [LossTerm], mixture: Mixture, temperature: Schedule, softWeight: Schedule, lambda: Schedule,
+        places: [LayerTerms.Place] = [], teacherNames: [String] = []
+    ) {
+        task = mixture.task
+        (self.prediction, self.mixture, self.temperature) = (prediction, mixture, temperature)
+        (self.softWeight, self.lambda, self.places) = (softWeight, lambda, places)
+        self.teacherNames = teacherNames
+        labelLoss = LabelLoss(mixture.task == .oneClass ? .oneClass : .manyLabels)
+        answerLosses = prediction.map(\.measure.answerLoss)
     }
 
-    public var terms: [String] { ["prediction", "ground truth"] }
-
-    /// The formula in force, as it is told before training.
-    public var formula: String {
-        Self.formula(softTargets.task, temperature: softTargets.temperature, softWeight: softWeight, lambda: lambda)
+    public var terms: [String] {
+        prediction.count == 1 && prediction[0].measure == .kl
+            ? ["prediction", "ground truth"] : prediction.map(\.measure.name) + ["ground truth"]
     }
 
-    /// The formula before there are soft targets.
-    static func formula(_ task: Task, temperature: Float, softWeight: Schedule, lambda: Schedule) -> String {
-        let T = temperature == 1 ? "" : "\(trimmed(temperature))² · "
-        let at = temperature == 1 ? "" : " at T = \(trimmed(temperature))"
-        let (soft, hard) =
-            task == .oneClass
-            ? ("KL(ensemble ‖ student)\(at)", "cross-entropy(labels)")
-            : ("Σ Bernoulli KL(ensemble ‖ student)\(at)", "Σ binary cross-entropy(labels)")
-        return "\(softWeight) · \(T)\(soft) + \(lambda) · \(hard)"
+    public func settings(at progress: Double) -> [(name: String, value: Double)] {
+        var all = [("temperature", temperature(progress)), ("soft_weight", softWeight(progress))]
+        if prediction.count > 1 || prediction.contains(where: { $0.weight != .constant(1) }) {
+            all += prediction.map { ("\($0.measure.name)_weight", $0.weight(progress)) }
+        }
+        return all + [("lambda", lambda(progress))]
+    }
+
+    /// A teacher whose answers to the batch are no numbers.
+    public func remark(on batch: TaughtLesson) -> String? {
+        for (teacher, logits) in batch.logits.enumerated() where !isFinite(logits) {
+            let name = teacher < teacherNames.count ? "'\(teacherNames[teacher])'" : "number \(teacher + 1)"
+            return "Teacher \(name) answers with numbers that are not finite"
+        }
+        return isFinite(batch.lesson.inputs) ? nil : "The examples of this step have numbers that are not finite"
     }
 
     public func evaluate(
-        _ logits: Tensor, _ batch: ExampleBatch, _ examples: Range<Int>, progress: Double, scale: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: TaughtLesson, _ examples: Range<Int>, progress: Double, scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
-        let w = softWeight(progress), λ = lambda(progress), T = softTargets.temperature
-        var soft = 0.0
-        if w == 0 {
-            gradient.fill(with: 0)
-        } else {
-            soft = w * Double(T * T) * divergence(logits, batch, examples, gradient: gradient, kernels: kernels)
-            Kernels.scale(gradient, by: Float(w) * T * scale, into: gradient)
+        let w = softWeight(progress), λ = lambda(progress), T = Float(temperature(progress))
+        let weights = prediction.map { w * $0.weight(progress) }
+        let count = logits.elementCount, shape = logits.shape
+        return kernels.withScratch(3 * count) { memory in
+            func part(_ index: Int) -> Tensor {
+                memory.slice(at: index * count, count: count).viewed(count: logits.count, shape: shape)
+            }
+            let labels = part(0), ensemble = part(1)
+            batch.lesson.readLabels(examples, into: labels)
+            let known = max(0, min(examples.upperBound, batch.lesson.labeledCount) - examples.lowerBound)
+            // The labels' gradient is written, everything else is added to it.
+            var groundTruth = 0.0
+            if λ != 0 {
+                groundTruth =
+                    λ * labelLoss.write(logits, labels: labels, known: known, scale: Float(λ) * scale, to: gradient)
+            } else {
+                gradient.fill(with: 0)
+            }
+            for tap in taps { tap.gradient?.fill(with: 0) }
+            if zip(answerLosses, weights).contains(where: { $0 != nil && $1 != 0 }) {
+                let rows = batch.logits.map { all in
+                    all.slice(at: examples.lowerBound * shape.elementCount, count: count)
+                        .viewed(count: logits.count, shape: shape)
+                }
+                mixture.mix(rows, labels: labels, known: known, temperature: T, into: ensemble, kernels: kernels)
+            }
+            let answers = Answers(
+                task: task, temperature: T, student: logits, teacher: ensemble, labels: labels)
+            var values = prediction.indices.map { index in
+                guard let loss = answerLosses[index], weights[index] != 0 else { return 0.0 }
+                return weights[index]
+                    * loss.add(answers, scale: Float(weights[index]) * scale, to: gradient, kernels: kernels)
+            }
+            for place in places where weights[place.term] != 0 {
+                values[place.term] =
+                    weights[place.term]
+                    * compare(
+                        place, taps, batch, examples, scale: Float(weights[place.term]) * scale, kernels: kernels)
+            }
+            return values + [groundTruth]
         }
-        guard λ != 0 else { return [soft, 0] }
-        let hard = labelLoss.add(
-            logits, batch, examples, scale: Float(λ) * scale, to: gradient, isFirst: false, kernels: kernels)
-        return [soft, λ * hard]
     }
 
-    /// Σ KL over the examples; leaves p − q in `gradient`.
-    private func divergence(
-        _ logits: Tensor, _ batch: ExampleBatch, _ examples: Range<Int>, gradient: Tensor, kernels: KernelContext
+    /// Adds the gradient of a term of layers, and returns its sum over the examples.
+    private func compare(
+        _ place: LayerTerms.Place, _ taps: [Tap], _ batch: TaughtLesson, _ examples: Range<Int>, scale: Float,
+        kernels: KernelContext
     ) -> Double {
-        let classes = logits.shape.channels, T = softTargets.temperature
-        return kernels.withScratch(logits.elementCount) { q in
-            var divergence = 0.0
-            for (position, example) in examples.enumerated() {
-                let row = batch.row(example)
-                q.slice(at: position * classes, count: classes).copy(from: softTargets[row])
-                divergence += softTargets.negativeEntropy(row: row)
-            }
-            switch softTargets.task {
-            case .oneClass:
-                divergence -= softCrossEntropy(logits, targets: q, temperature: T, probabilities: gradient)
-            case .manyLabels:
-                for index in 0..<logits.elementCount {
-                    let z = Double(logits[index] / T)
-                    divergence -= Double(q[index]) * z - (log1p(exp(-abs(z))) + max(z, 0))
-                }
-                probabilities(logits, task: .manyLabels, temperature: T, into: gradient)
-            }
-            addScaled(q, by: -1, to: gradient)
-            return divergence
+        guard let loss = prediction[place.term].measure.layerLoss, let position = places.firstIndex(of: place) else {
+            return 0
+        }
+        return zip(place.taps, batch.layers[position]).reduce(0.0) { sum, pair in
+            let (tap, wanted) = (taps[pair.0], pair.1), size = wanted.shape.elementCount
+            let target = wanted.slice(at: examples.lowerBound * size, count: examples.count * size)
+                .viewed(count: examples.count, shape: wanted.shape)
+            guard let gradient = tap.gradient else { return sum }
+            return sum + loss.add(tap.value, target, scale: scale, to: gradient, kernels: kernels)
         }
     }
 }
 
-/// A number without a needless fraction.
-func trimmed(_ value: Float) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
+// MARK: - In words
+
+extension DistillationLoss {
+    /// The formula in force, as it is told before training.
+    public var formula: String {
+        Self.formula(task, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda)
+    }
+
+    static func formula(
+        _ task: Task, _ prediction: [LossTerm], temperature: Schedule, softWeight: Schedule, lambda: Schedule
+    ) -> String {
+        let terms = prediction.map { term in
+            let text = term.measure.formula(task, temperature: "\(temperature)", teacher: term.teacher)
+            return term.weight == .constant(1) ? text : "\(term.weight) · \(text)"
+        }
+        let soft = terms.count == 1 ? terms[0] : "(\(terms.joined(separator: " + ")))"
+        let hard = task == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
+        return "\(softWeight) · \(soft) + \(lambda) · \(hard)"
+    }
+}
+
+extension LossTerm.Measure {
+    func formula(_ task: Task, temperature: String, teacher: String?) -> String {
+        if let answerLoss { return answerLoss.formula(task, temperature: temperature) }
+        let of = teacher.map { " of \($0)" } ?? ""
+        switch self {
+        case .fsp(let pairs): return "Σ ‖FSP(student) − FSP(teacher\(of))‖² over \(pairs.count) pairs of layers"
+        case .hint(let pairs): return "½ Σ ‖adapted layer − layer\(of)‖² over \(pairs.count) layers"
+        case .attention(let pairs): return "½ Σ ‖attention − attention\(of)‖ over \(pairs.count) layers"
+        default: return name
+        }
+    }
+}

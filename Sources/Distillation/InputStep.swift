@@ -144,3 +144,6 @@ extension InputStep: CustomStringConvertible {
         }
     }
 }
+
+/// A number without a needless fraction.
+private func trimmed(_ value: Float) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }

@@ -1,4 +1,5 @@
 public import ModelFiles
+import Tensors
 import Training
 
 /// Reads the terms of the prediction loss in a configuration file, and notes everything that is wrong.

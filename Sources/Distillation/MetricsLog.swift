@@ -2,27 +2,78 @@ import Foundation
 import ModelFiles
 import Training
 
-/// A line of JSON for each epoch, appended as training goes on.
+/// What a run measures while it trains: lines of JSON in `metrics.jsonl`, appended as training goes on.
+///
+/// Some lines are means over a stretch of steps, at most 400 in a training; one for each epoch has what was found on
+/// held-out examples.
 final class MetricsLog {
     private let file: FileHandle
+    private let training: String
+    private var stretch = Stretch()
 
-    init(_ path: String, isAppending: Bool) throws {
-        if !isAppending || !FileManager.default.fileExists(atPath: path) {
+    /// Steps that one line tells of.
+    private struct Stretch {
+        var start = Date()
+        var sums: [Double] = []
+        var examples = 0
+        var steps = 0
+    }
+
+    /// Lines of steps in a training, at most.
+    private static let mostLines = 400
+
+    /// - Parameter training: What is trained, such as `student` or `baseline`.
+    init(_ directory: String, training: String, isAppending: Bool) throws {
+        self.training = training
+        let path = "\(directory)/metrics.jsonl"
+        if !FileManager.default.fileExists(atPath: path) {
             try Data().write(to: URL(fileURLWithPath: path))
         }
         file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.seekToEnd()
     }
 
-    func append(_ report: TrainingRun.EpochReport, terms: [String]) {
-        var line = JSON.Object([
-            .init("epoch", .integer(report.epoch)), .init("step", .integer(report.step)),
-            .init("learning_rate", .number(report.learningRate)), .init("seconds", .number(report.seconds)),
-        ])
-        for (name, value) in zip(terms, report.terms) {
-            line[name.replacing(" ", with: "_") + "_loss"] = .number(value)
+    /// Removes what an earlier run has left.
+    static func remove(in directory: String) {
+        try? FileManager.default.removeItem(atPath: "\(directory)/metrics.jsonl")
+    }
+
+    func append(
+        _ report: TrainingRun.StepReport, of total: Int, terms: [String], settings: [(name: String, value: Double)]
+    ) {
+        if stretch.steps == 0 { stretch.sums = report.terms.map { _ in 0 } }
+        for (index, term) in report.terms.enumerated() { stretch.sums[index] += term * Double(report.examples) }
+        stretch.examples += report.examples
+        stretch.steps += 1
+        guard stretch.steps >= max(1, (total + Self.mostLines - 1) / Self.mostLines) || report.step == total else {
+            return
         }
-        if let accuracy = report.validationAccuracy { line["validation_accuracy"] = .number(accuracy) }
+        let means = stretch.sums.map { $0 / Double(max(stretch.examples, 1)) }
+        let seconds = max(Date().timeIntervalSince(stretch.start), 1e-9)
+        var scalars = losses(means, terms)
+        scalars += [("learning_rate", report.learningRate)] + settings
+        scalars.append(("examples_per_second", Double(stretch.examples) / seconds))
+        write(scalars, step: report.step)
+        stretch = Stretch()
+    }
+
+    func append(_ report: TrainingRun.EpochReport, terms: [String]) {
+        var scalars = losses(report.terms, terms).map { ("epoch_\($0.name)", $0.value) }
+        scalars += report.validation.map { ("validation_\($0.name)", $0.value) }
+        scalars.append(("seconds", report.seconds))
+        write([("epoch", Double(report.epoch))] + scalars, step: report.step)
+        // What comes next begins now, after the look at held-out examples.
+        if stretch.steps == 0 { stretch = Stretch() }
+    }
+
+    private func losses(_ values: [Double], _ terms: [String]) -> [(name: String, value: Double)] {
+        [("loss", values.reduce(0, +))]
+            + zip(terms, values).map { ("\($0.replacing(" ", with: "_"))_loss", $1) }
+    }
+
+    private func write(_ scalars: [(name: String, value: Double)], step: Int) {
+        var line = JSON.Object([.init("training", .string(training)), .init("step", .integer(step))])
+        for (name, value) in scalars { line[name] = name == "epoch" ? .integer(Int(value)) : .number(value) }
         file.write(Data((JSON.object(line).compact + "\n").utf8))
     }
 }

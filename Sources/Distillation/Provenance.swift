@@ -52,7 +52,8 @@ struct Provenance {
             return "\"\(score.name)\":{\(members.joined(separator: ","))}"
         }
         let formula = DistillationLoss.formula(
-            task, temperature: Float(request.temperature(0)), softWeight: request.softWeight, lambda: request.lambda)
+            task, request.terms, temperature: request.temperature, softWeight: request.softWeight,
+            lambda: request.lambda)
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
             \(string("combination", request.combination.rawValue)),\(string("loss", formula)),\

@@ -29,18 +29,15 @@ public struct CompressionRequest: Sendable {
     public var softWeight: Schedule
     public var combination = Combination.mean
     public var teacherWeights = TeacherWeights.uniform
-    /// How examples are varied, in the words of `--augment`; nil for not at all.
-    public var augmentation: String?
-    /// How many varied versions of each example the teachers see beforehand.
+    /// How examples are changed while the student learns from them; nil for not at all.
+    public var augmentation: Augmentation?
+    /// How many changed versions of each example the teachers see beforehand; nil lets them run beside the student, on
+    /// the very examples that it sees.
     public var views: Int?
     /// Examples without labels, from which the student learns what the teachers say of them.
     public var unlabeled: String?
     /// How many students are trained one after another, each taught by the one before.
     public var generations = 1
-    /// The epochs without a better held-out score after which training ends; nil for never before its time.
-    public var earlyStopping: Int?
-    /// Whether the student is that of the epoch with the best held-out score, rather than of the last.
-    public var keepsBest = false
     /// Whether the same student is trained on labels alone as well.
     public var baseline = false
     public var runDirectory: String
@@ -88,6 +85,13 @@ public struct CompressionReport: Sendable {
         public let test: Metrics
     }
 
+    /// Models that are neither teacher nor student.
+    public struct Comparison: Sendable {
+        public let name: String
+        public let validation: Metrics
+        public let test: Metrics
+    }
+
     public struct Student: Sendable {
         public let path: String
         public let name: String
@@ -109,7 +113,10 @@ public struct CompressionReport: Sendable {
     public let ensembleBytes: ByteCount
     public let ensembleValidation: Metrics
     public let ensembleTest: Metrics
+    /// Other ways to put models together, to compare with: teachers with equal shares, generations.
+    public let comparisons: [Comparison]
     public let student: Student
+    public let baselineValidation: Metrics
     public let baselineTest: Metrics?
     public let budget: ByteCount
     public let seconds: Seconds

@@ -1,4 +1,5 @@
 public import ModelFiles
+import Tensors
 public import Training
 
 /// Schedules of what may not have every value.

@@ -14,13 +14,9 @@ public struct TrainingRequest: Sendable {
     /// The multiplier of the architecture's widths; nil for 1.
     public var width: Double?
     public var recipe: Recipe
-    /// How examples are varied, in the words of `--augment`; nil for not at all.
-    public var augmentation: String?
-    /// The epochs without a better held-out score after which training ends; nil for never before its time.
-    public var earlyStopping: Int?
-    /// Whether the model is that of the epoch with the best held-out score, rather than of the last.
-    public var keepsBest = false
-    /// Where the metrics of every epoch are kept; nil keeps none.
+    /// How examples are changed while the model learns from them; nil for not at all.
+    public var augmentation: Augmentation?
+    /// Where metrics and checkpoints are kept; nil keeps none.
     public var runDirectory: String?
     public var threads: Int?
 
@@ -61,7 +57,10 @@ public func trainModel(
         name: plan.built.architecture.name, directory: request.runDirectory, fingerprint: "", isResuming: false,
         isInterrupted: isInterrupted, tell: tell)
     let trainer = try session.train(
-        plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind), train, validation, workers)
+        plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind),
+        on: LessonReader(
+            train, views: request.augmentation.map { Views($0, seed: request.recipe.seed) }, recipe: request.recipe,
+            workers: workers), train, validation, workers)
 
     let weights = ParameterVector(zeros: trainer.graph.layout)
     weights.tensor.copy(from: trainer.result)

@@ -5,7 +5,7 @@ import Kernels
 public import ModelFiles
 public import Networks
 public import Tensors
-import Training
+public import Training
 
 /// What the user says of one teacher: nil where the program finds out.
 public struct TeacherRules: Hashable, Sendable {
@@ -153,41 +153,60 @@ public struct Teacher: Sendable {
         try KerasFile(opening: path, architecture: architecture).network(inputs: inputs.shapes).network
     }
 
+    /// Its layers, without weights.
+    func built() throws -> BuiltArchitecture {
+        try KerasFile(opening: path, architecture: architecture).graph(inputs: inputs.shapes)
+    }
+
+    /// Whether x is all that it is fed with, so that it can see changed examples.
+    var readsOnlyX: Bool { datasets == ["x"] }
+
     /// Its logits for every example of a split, rows × the data's classes, in the data's order.
     ///
-    /// - Parameter network: What `network()` returned.
+    /// - Parameters:
+    ///   - network: What `network()` returned.
+    ///   - change: What becomes of examples before the teacher sees them, if it reads x alone.
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
     public func logits(
-        _ network: Network, of split: ExampleSplit, workers: Workers, advance: (Int) -> Void = { _ in },
+        _ network: Network, of split: ExampleSplit, changing change: ExampleChange? = nil, workers: Workers,
+        advance: (Int) -> Void = { _ in },
         isInterrupted: () -> Bool = { false }
     ) throws -> Buffer {
-        let reading = try output.reading ?? reading(network, workers)
-        let logits = try answers(network, split, workers, advance, isInterrupted)
-        guard isFinite(logits.tensor) else {
-            throw ModelFileError(
-                .refused, path, ["predicts NaN or infinite numbers for examples of '\(split.name)'"],
-                advice: "Check that the data has the range that the teacher was trained with")
-        }
-        let rows = logits.tensor(count: split.count, shape: [split.classCount])
-        if let value = output.contradiction(to: reading, in: rows) {
-            throw ModelFileError(
-                .refused, path,
-                ["answers were taken for probabilities (\(reading.rawValue)), but one of '\(split.name)' is \(value)"],
-                advice: "Say what they are with --teacher-output \(name)=logits")
-        }
-        output.takeLogits(rows, as: reading)
+        let reading = try reading(network, workers)
+        let logits = try answers(network, split, change, workers, advance, isInterrupted)
+        try takeLogits(logits.tensor(count: split.count, shape: [split.classCount]), as: reading, of: split.name)
         return logits
     }
 
-    /// What the first training examples tell of the answers of a model that does not say what they are.
-    private func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
-        let answers = try answers(network, probe, workers, { _ in }, { false })
+    /// Makes logits of answers, in place.
+    ///
+    /// - Parameter examples: What they are answers to, in words.
+    /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
+    func takeLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
+        guard isFinite(rows) else {
+            throw ModelFileError(
+                .refused, path, ["predicts NaN or infinite numbers for examples of '\(examples)'"],
+                advice: "Check that the data has the range that the teacher was trained with")
+        }
+        if let value = output.contradiction(to: reading, in: rows) {
+            throw ModelFileError(
+                .refused, path,
+                ["answers were taken for probabilities (\(reading.rawValue)), but one of '\(examples)' is \(value)"],
+                advice: "Say what they are with --teacher-output \(name)=logits")
+        }
+        output.takeLogits(rows, as: reading)
+    }
+
+    /// What its answers are: for a model that does not say it, what those to the first training examples tell.
+    func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
+        if let reading = output.reading { return reading }
+        let answers = try answers(network, probe, nil, workers, { _ in }, { false })
         return output.reading(of: answers.tensor(count: probe.count, shape: [probe.classCount]))
     }
 
     private func answers(
-        _ network: Network, _ split: ExampleSplit, _ workers: Workers, _ advance: (Int) -> Void,
-        _ isInterrupted: () -> Bool
+        _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
+        _ advance: (Int) -> Void, _ isInterrupted: () -> Bool
     ) throws -> Buffer {
         let inputs = inputs
         return try predictLogits(
@@ -195,6 +214,7 @@ public struct Teacher: Sendable {
             fill: { batch, examples, tensors in
                 inputs.fill(tensors) { position, tensor in
                     tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
+                    change?(batch, examples, tensor)
                 }
             }, advance: advance, isInterrupted: isInterrupted)
     }

@@ -7,7 +7,7 @@ public enum TeacherWeights: Hashable, Sendable {
     case uniform
     /// Those that minimise the ensemble's loss on held-out rows.
     case learned
-    /// Those that each example asks for.
+    /// Equal, but larger for the teachers that know an example's label (`Mixture`).
     case byExample
     /// As the user says, divided by their sum.
     case given([Double])
@@ -24,22 +24,20 @@ public enum TeacherWeights: Hashable, Sendable {
 public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combination, task: Task) -> [Double] {
     let count = logits.count, rows = Double(max(labels.rowCount, 1))
     let values = logits.map { tensor in
-        let buffer = SharedBuffer(tensor.elementCount)
-        let value = buffer.tensor.viewed(count: tensor.count, shape: tensor.shape)
+        let value = Buffer(zeros: tensor.elementCount).tensor.viewed(count: tensor.count, shape: tensor.shape)
         switch combination {
         case .mean: probabilities(tensor, task: task, temperature: 1, into: value)
         case .geometric: value.copy(from: tensor)
         }
-        return buffer
+        return value
     }
     let size = labels.elementCount, classes = labels.shape.channels
-    let mixed = SharedBuffer(size)
-    let mixture = mixed.tensor.viewed(count: size / classes, shape: [classes])
+    let mixture = Buffer(zeros: size).tensor.viewed(count: size / classes, shape: [classes])
 
     /// The loss, with its gradient by each weight.
     func evaluate(_ weights: [Double]) -> (loss: Double, gradient: [Double]) {
         mixture.fill(with: 0)
-        for (value, weight) in zip(values, weights) { addScaled(value.tensor, by: Float(weight), to: mixture) }
+        for (value, weight) in zip(values, weights) { addScaled(value, by: Float(weight), to: mixture) }
         if combination == .geometric { probabilities(mixture, task: task, temperature: 1, into: mixture) }
         var loss = 0.0
         for index in 0..<size {
@@ -54,7 +52,7 @@ public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combin
             }
         }
         let gradient = values.map { value in
-            (0..<size).reduce(0.0) { $0 + Double(mixture[$1]) * Double(value.tensor[$1]) } / rows
+            (0..<size).reduce(0.0) { $0 + Double(mixture[$1]) * Double(value[$1]) } / rows
         }
         return (loss / rows, gradient)
     }
@@ -77,12 +75,4 @@ public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combin
         }
     }
     return weights
-}
-
-/// A buffer that an array or a closure can hold.
-final class SharedBuffer: Sendable {
-    let buffer: Buffer
-    init(_ count: Int) { buffer = Buffer(zeros: count) }
-    init(_ buffer: consuming Buffer) { self.buffer = buffer }
-    var tensor: Tensor { buffer.tensor }
 }

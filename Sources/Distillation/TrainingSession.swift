@@ -7,7 +7,7 @@ import Training
 /// Trains a network from its first weights, or goes on from its checkpoint, and tells how it goes.
 struct TrainingSession {
     let name: String
-    /// Where the checkpoint and the log of metrics are kept; nil keeps neither.
+    /// Where the checkpoint and the logs of metrics are kept; nil keeps neither.
     let directory: String?
     /// What the weights depend on: a checkpoint with another one is refused.
     let fingerprint: String
@@ -15,33 +15,84 @@ struct TrainingSession {
     let isInterrupted: () -> Bool
     let tell: (CompressionEvent) -> Void
 
-    func train(
-        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<ExampleBatch>,
-        _ train: ExampleSplit,
-        _ validation: ExampleSplit, _ workers: Workers
+    /// - Parameter first: The first weights by layer and name, for those that are not drawn from the recipe's seed.
+    func train<Lessons: Batch>(
+        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Lessons>,
+        on source: some LessonSource<Lessons>, _ train: ExampleSplit, _ validation: ExampleSplit, _ workers: Workers,
+        from first: TrainedNetwork? = nil
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])
+        first?.copy(to: weights)
         let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {
-            let path = "\(directory)/\(name)-checkpoint.h5"
+            let file = name.replacing(" ", with: "-")
+            let path = "\(directory)/\(file)-checkpoint.h5"
             if !isResuming { try? FileManager.default.removeItem(atPath: path) }
-            log = try MetricsLog("\(directory)/\(name)-metrics.jsonl", isAppending: isResuming)
+            log = try MetricsLog(directory, training: name, isAppending: isResuming)
             run.checkpoint = (path, fingerprint)
         }
+        let total = source.stepsPerEpoch * recipe.epochs
         run.isInterrupted = isInterrupted
-        var accuracy = ""
+        var score = ""
         run.advance = { [tell] count, loss in
-            tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(accuracy)"))
+            tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(score)"))
+        }
+        run.stepEnded = { report in
+            log?.append(report, of: total, terms: objective.terms, settings: objective.settings(at: report.progress))
         }
         run.epochEnded = { report in
-            if let value = report.validationAccuracy { accuracy = ", held-out accuracy \(fixed(value, digits: 4))" }
+            if let first = report.validation.first {
+                score = ", held-out \(first.name.replacing("_", with: " ")) \(fixed(first.value, digits: 4))"
+            }
             log?.append(report, terms: objective.terms)
         }
-        tell(.began("training \(name)", total: train.count * recipe.epochs))
-        try run.run(trainer, minimizing: objective, workers: workers)
+        tell(.began("training \(name)", total: source.count * recipe.epochs))
+        try run.run(trainer, minimizing: objective, on: source, workers: workers)
         tell(.ended)
+        if let best = trainer.bestScore, recipe.keepsBest || trainer.step < total {
+            let end =
+                trainer.step < total
+                ? "training \(name) ended after epoch \(trainer.step / source.stepsPerEpoch): "
+                    + "no better on held-out examples for \(recipe.patience ?? 0) epochs; " : ""
+            let kept = recipe.keepsBest ? "kept" : "was best"
+            tell(.message("\(end)epoch \(best.epoch) \(kept), \(fixed(best.value, digits: 4))"))
+        }
         return trainer
+    }
+}
+
+/// A network whose training is over.
+struct TrainedNetwork {
+    let graph: LayerGraph
+    /// Laid out as `graph` says.
+    let weights: Tensor
+
+    init(_ trainer: Trainer) { (graph, weights) = (trainer.graph, trainer.result) }
+
+    /// The same without what it had for training alone.
+    ///
+    /// - Parameter graph: Layers that all are in the trained network.
+    init(_ trainer: Trainer, as graph: LayerGraph) {
+        self.graph = graph
+        guard graph.layout.extent != trainer.graph.layout.extent else {
+            weights = trainer.result
+            return
+        }
+        let vector = ParameterVector(zeros: graph.layout)
+        TrainedNetwork(trainer).copy(to: vector)
+        weights = vector.tensor
+    }
+
+    /// Copies the weights of layers that both networks have.
+    func copy(to vector: borrowing ParameterVector) {
+        let layout = graph.layout
+        for entry in vector.layout.entries {
+            guard let source = layout.entry(entry.layer, entry.spec.name), source.spec.shape == entry.spec.shape else {
+                continue
+            }
+            vector[entry].copy(from: weights.slice(at: source.offset, count: source.spec.shape.elementCount))
+        }
     }
 }

@@ -15,20 +15,30 @@ extension CompressionReport {
     private func table(width: Int?) -> String {
         var table = TextTable(
             [.init("", .left), .path("model"), .init("parameters"), .init("bytes"), .init("of ensemble")]
-                + columns(ensembleTest))
-        for teacher in teachers { table.add(row("teacher", teacher.model)) }
+                + [.init("held-out")] + columns(ensembleTest))
+        for teacher in teachers { table.add(row("teacher", teacher.model, teacher.validation)) }
         table.addRule()
         let count = teachers.reduce(0) { $0 + $1.parameters }
-        table.add(["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""] + cells(ensembleTest))
-        table.add(row("student", student.model))
-        if let baselineTest { table.add(["baseline", "labels only", "", "", ""] + cells(baselineTest)) }
+        table.add(
+            ["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""] + cells(ensembleValidation, ensembleTest)
+        )
+        for other in comparisons { table.add(["", other.name, "", "", ""] + cells(other.validation, other.test)) }
+        table.add(row("student", student.model, student.validation))
+        if let baselineTest {
+            table.add(["baseline", "labels only", "", "", ""] + cells(baselineValidation, baselineTest))
+        }
         return table.text(width: width)
     }
 
-    private func row(_ role: String, _ model: EvaluationReport.Model) -> [String] {
+    /// The deciding figure on held-out examples, and everything on the test split.
+    private func cells(_ validation: Metrics, _ test: Metrics) -> [String] {
+        [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test)
+    }
+
+    private func row(_ role: String, _ model: EvaluationReport.Model, _ validation: Metrics) -> [String] {
         let part = Double(model.bytes.bytes) / Double(max(ensembleBytes.bytes, 1))
         return [role, model.path, grouped(model.parameters), grouped(model.bytes.bytes), percent(part)]
-            + cells(model.metrics)
+            + cells(validation, model.metrics)
     }
 
     private var remarks: [String] {
@@ -79,11 +89,25 @@ extension CompressionReport {
     public var json: JSON {
         let together: [JSON.Object.Member] = [.init("bytes", .integer(ensembleBytes.bytes))] + members(ensembleTest)
         var object: JSON.Object = [
-            "teachers": .array(teachers.map { .object(JSON.Object($0.model.jsonMembers)) }),
-            "ensemble": .object(JSON.Object(together)), "student": studentJSON,
+            "teachers": .array(
+                teachers.map { teacher in
+                    .object(
+                        JSON.Object(
+                            teacher.model.jsonMembers + [.init("weight", .number(teacher.weight))]
+                                + validation(teacher.validation)))
+                }),
+            "ensemble": .object(JSON.Object(together + validation(ensembleValidation))), "student": studentJSON,
         ]
+        if !comparisons.isEmpty {
+            object["comparisons"] = .array(
+                comparisons.map { other in
+                    .object(
+                        JSON.Object(
+                            [.init("name", .string(other.name))] + members(other.test) + validation(other.validation)))
+                })
+        }
         if let baselineTest {
-            object["baseline"] = .object(JSON.Object(members(baselineTest)))
+            object["baseline"] = .object(JSON.Object(members(baselineTest) + validation(baselineValidation)))
             object["gain_kept"] = gainKept.map { .number($0) } ?? .null
         }
         object["budget"] = verdict.json
@@ -93,10 +117,16 @@ extension CompressionReport {
         return .object(object)
     }
 
+    /// What was found on held-out examples.
+    private func validation(_ metrics: Metrics) -> [JSON.Object.Member] {
+        metrics.isEmpty ? [] : [.init("validation", .object(JSON.Object(members(metrics))))]
+    }
+
     private var studentJSON: JSON {
         var all = student.model.jsonMembers
         all.insert(.init("predicted_bytes", .integer(student.predictedBytes.bytes)), at: 3)
         all.append(.init("agreement", .number(student.agreement)))
+        all += validation(student.validation)
         return .object(JSON.Object(all))
     }
 }

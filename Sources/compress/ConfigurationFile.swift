@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import ModelFiles
+import Tensors
 
 /// The main job in a file: each long option of `distill` is a key, its value what would stand behind the option.
 ///

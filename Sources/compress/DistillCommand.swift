@@ -150,8 +150,8 @@ struct DistillCommand: ParsableCommand {
         let options = try options()
         try OutputFile.check(options.output, inputs: options.inputs)
         if dryRun {
-            let plan = try plan(options)
-            return try common.print(plan.text(width: Terminal.output.limit), json: plan.json)
+            let outline = try outline(options)
+            return try common.print(outline.text(width: Terminal.output.limit), json: outline.json)
         }
         let report = try distill(options, progress: common.progress)
         try common.print(report.text(width: Terminal.output.limit), json: report.json)

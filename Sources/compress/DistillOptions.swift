@@ -57,8 +57,6 @@ struct DistillOptions {
         request.views = views
         request.unlabeled = unlabeled
         request.generations = generations
-        request.earlyStopping = training.earlyStopping
-        request.keepsBest = training.keepsBest
         request.baseline = baseline
         request.isResuming = isResuming
         request.threads = threads

@@ -16,9 +16,8 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
 }
 
 /// What the main job would do, after all the checks that it makes before it writes anything.
-func plan(_ options: DistillOptions) throws -> CompressionPlan {
-    _ = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: { _ in })
-    return try CompressionPlan(options.request)
+func outline(_ options: DistillOptions) throws -> CompressionOutline {
+    try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: { _ in }).outline()
 }
 
 extension Progress {
@@ -42,8 +41,6 @@ func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummar
         recipe: options.training.recipe)
     request.width = options.width
     request.augmentation = options.training.augmentation
-    request.earlyStopping = options.training.earlyStopping
-    request.keepsBest = options.training.keepsBest
     request.runDirectory = options.runDirectory
     request.threads = options.threads
     do {

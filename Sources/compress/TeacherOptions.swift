@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import Foundation
+import ModelFiles
 import Tensors
 
 /// How models are asked that do not match the data, and how their answers are read.

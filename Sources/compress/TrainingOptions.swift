@@ -36,9 +36,9 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "How pictures are varied each time that they are seen, such as crop:4,flip. (default: not at all)",
-            valueName: "steps"))
-    var augment: String?
+            "How examples are changed each time that they are seen, such as crop:4,flip. (default: not at all)",
+            valueName: "steps"), transform: Augmentation.init)
+    var augment: Augmentation?
 
     @Option(
         help: .init(
@@ -52,9 +52,7 @@ struct TrainingOptions: ParsableArguments {
     /// The same as plain values, with the program's choices where the user made none.
     struct Values {
         var recipe: Recipe
-        var augmentation: String?
-        var earlyStopping: Int?
-        var keepsBest: Bool
+        var augmentation: Augmentation?
     }
 
     var values: Values {
@@ -63,7 +61,9 @@ struct TrainingOptions: ParsableArguments {
         recipe.learningRate = learningRate ?? Defaults.learningRate
         recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
         recipe.seed = seed ?? 0
-        return Values(recipe: recipe, augmentation: augment, earlyStopping: earlyStopping, keepsBest: keepBest)
+        recipe.patience = earlyStopping
+        recipe.keepsBest = keepBest
+        return Values(recipe: recipe, augmentation: augment)
     }
 
     mutating func fill(from other: TrainingOptions) {
@@ -86,8 +86,8 @@ extension TrainingOptions.Values {
             ("epochs", .integer(recipe.epochs)), ("batch-size", .integer(recipe.batchSize)),
             ("optimizer", .string(recipe.optimizer.kind.rawValue)), ("learning-rate", .number(recipe.learningRate)),
             ("learning-rate-schedule", .string(recipe.learningRateSchedule.description)),
-            ("seed", .integer(recipe.seed)), ("augment", augmentation.map { .string($0) }),
-            ("early-stopping", earlyStopping.map { .integer($0) }), ("keep-best", .bool(keepsBest)),
+            ("seed", .integer(recipe.seed)), ("augment", augmentation.map { .string("\($0)") }),
+            ("early-stopping", recipe.patience.map { .integer($0) }), ("keep-best", .bool(recipe.keepsBest)),
         ]
         return all.compactMap { key, value in value.map { .init(key, $0) } }
     }

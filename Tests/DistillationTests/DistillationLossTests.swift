@@ -1,11 +1,12 @@
 import Datasets
-import Distillation
 import Foundation
 import ModelFiles
 import Tensors
 import TestSupport
 import Testing
 import Training
+
+@testable import Distillation
 
 /// The loss of soft targets against numbers in double precision: `losses.json` is written by
 /// `Tools/reference/training_fixtures.py`. Its Bernoulli divergence is a mean over classes, ours is a sum.
@@ -180,10 +181,9 @@ import Training
     }
 
     @Test func saysItsFormula() {
-        let memory = Buffer(zeros: 4)
-        func formula(_ task: Distillation.Task, _ temperature: Float) -> String {
+        func formula(_ task: Distillation.Task, _ temperature: Double) -> String {
             DistillationLoss(
-                SoftTargets(memory.tensor(count: 2, shape: [2]), rows: [0, 1], task: task, temperature: temperature),
+                [LossTerm(.kl)], mixture: Mixture(.mean, task, weights: [1]), temperature: .constant(temperature),
                 softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)
             ).formula
         }
@@ -221,15 +221,18 @@ import Training
                 let labels = (0..<count).map { row in (0..<classes).map { UInt8(($0 + row) % 2) } }
                 try writeExamples(x, shape: [1], labels: labels, to: path)
             }
-            let memory = Buffer(zeros: count * classes)
-            memory.tensor.copy(from: teacher.flatMap { $0.map { Float($0) } })
-            let targets = SoftTargets(
-                memory.tensor(count: count, shape: [classes]), rows: Array(0..<count), task: task,
-                temperature: Float(temperature))
+            // Logits of a teacher that answers with these probabilities at this temperature.
+            let answers = Buffer(zeros: count * classes).tensor(count: count, shape: [classes])
+            answers.copy(
+                from: teacher.joined().map { q in
+                    Float(temperature * (task == .oneClass ? log(max(q, 1e-37)) : log(q) - log1p(-q)))
+                })
             let reader = ExampleReader(try ExampleFile(opening: path).train, batchSize: count, order: .sequential)
-            return evaluateObjective(
-                DistillationLoss(targets, softWeight: weight, lambda: lambda), logits,
-                on: try reader.batch(epoch: 0, step: 0), progress: progress)
+            let lesson = TaughtLesson(Lesson(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
+            let loss = DistillationLoss(
+                [LossTerm(.kl)], mixture: Mixture(.mean, task, weights: [1]), temperature: .constant(temperature),
+                softWeight: weight, lambda: lambda)
+            return evaluateObjective(loss, logits, on: lesson, progress: progress)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Distillation
 import Foundation
+import Kernels
 import Tensors
 import TestSupport
 import Testing
@@ -13,15 +14,17 @@ import Testing
         _ teachers: [[Double]], weights: [Double], _ combination: Combination, _ task: Distillation.Task = .oneClass,
         temperature: Float = 1
     ) -> [Double] {
-        let classes = teachers[0].count,
-            sum = EnsembleSum(
-                rows: 1, classes: classes, combination: combination, task: task, temperature: temperature)
-        let memory = Buffer(zeros: classes)
-        for (teacher, weight) in zip(teachers, weights) {
-            memory.tensor.copy(from: teacher.map { Float($0) })
-            sum.add(memory.tensor(shape: [classes]), weight: Float(weight))
+        let shape: Shape = [teachers[0].count]
+        func row(_ values: [Double]) -> Tensor {
+            let row = Buffer(zeros: values.count).tensor(shape: shape)
+            row.copy(from: values.map { Float($0) })
+            return row
         }
-        return sum.finish().values.map { Double($0) }
+        let result = Buffer(zeros: shape.elementCount).tensor(shape: shape)
+        Mixture(combination, task, weights: weights).mix(
+            teachers.map(row), labels: nil, known: 0, temperature: temperature, into: result, kernels: KernelContext())
+        probabilities(result, task: task, temperature: 1, into: result)
+        return result.values.map { Double($0) }
     }
 
     @Test func meansAreMeansOfProbabilities() {

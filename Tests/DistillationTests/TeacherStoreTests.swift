@@ -1,5 +1,4 @@
 import Datasets
-import Distillation
 import Foundation
 import HDF5
 import ModelFiles
@@ -8,6 +7,8 @@ import Tensors
 import TestSupport
 import Testing
 import Training
+
+@testable import Distillation
 
 /// What teachers said, kept in files.
 @Suite struct TeacherStoreTests {
@@ -134,42 +135,30 @@ extension TeacherStore {
     }
 }
 
-/// The ensemble's predictions by row of the file.
-@Suite struct SoftTargetTests {
-    private func targets(rows: [Int], temperature: Float = 2) -> SoftTargets {
-        let memory = Buffer(zeros: rows.count * 2)
-        memory.tensor.copy(from: rows.flatMap { [Float($0) / 1000, 1 - Float($0) / 1000] })
-        return SoftTargets(
-            memory.tensor(count: rows.count, shape: [2]), rows: rows, task: .oneClass, temperature: temperature)
-    }
-
-    @Test func belongToRowsOfTheFile() {
-        let targets = targets(rows: [3, 17, 4, 900])
-        for row in [3, 17, 4, 900] { #expect(targets[row].values == [Float(row) / 1000, 1 - Float(row) / 1000]) }
-        #expect(targets.classCount == 2)
-    }
-
-    /// However a batch was shuffled, each example meets the targets of its own row: the student that predicts row r's
-    /// targets for row r has a divergence of 0, and any other order has not.
+/// What a teacher said, by row of the file.
+@Suite struct StoredLogitsTests {
+    /// However a batch was shuffled, each example meets the answers to its own row.
     @Test func areFoundWhateverTheOrderOfABatch() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "data.h5").path
             try DataFile([2], classes: 2, train: 40).write(to: path)
             let (train, _) = try ExampleFile(opening: path).trainAndValidation()
             #expect(train.rows != Array(0..<train.count))
-            let memory = Buffer(zeros: train.count * 2)
-            func logits(_ row: Int) -> [Double] { [Double(row) / 10 - 2, 1] }
-            memory.tensor.copy(from: train.rows.flatMap { row in softmax(logits(row)).map { Float($0) } })
-            let targets = SoftTargets(
-                memory.tensor(count: train.count, shape: [2]), rows: train.rows, task: .oneClass, temperature: 1)
-            let loss = DistillationLoss(targets, softWeight: .constant(1), lambda: .constant(0))
-            let reader = ExampleReader(train, batchSize: 8, order: .shuffled(seed: 4))
+            let views = [0, 1000].map { first in
+                let view = Buffer(zeros: train.count * 2).tensor(count: train.count, shape: [2])
+                view.copy(from: train.rows.flatMap { [Float($0 + first), -1] })
+                return view
+            }
+            let stored = StoredLogits(StoredLogits.Rows(train, views: views), unlabeled: nil)
+            let workers = Workers(2)
+            defer { workers.close() }
+            let reader = LessonReader(train, recipe: Recipe(epochs: 2, batchSize: 8), workers: workers)
             for epoch in 0..<2 {
                 for step in 0..<reader.stepsPerEpoch {
-                    let batch = try reader.batch(epoch: epoch, step: step)
-                    let rows = (0..<batch.count).map(batch.row)
-                    #expect(abs(evaluateObjective(loss, rows.map(logits), on: batch).terms[0]) <= 1e-6)
-                    #expect(evaluateObjective(loss, rows.reversed().map(logits), on: batch).terms[0] > 1e-3)
+                    let lesson = try reader.lesson(epoch: epoch, step: step)
+                    #expect(
+                        stored.logits(of: lesson).values
+                            == lesson.places.flatMap { [Float($0.row + 1000 * $0.view), -1] })
                 }
             }
         }

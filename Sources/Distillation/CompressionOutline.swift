@@ -1,0 +1,152 @@
+import Datasets
+import Foundation
+import ModelFiles
+import Networks
+public import Tensors
+import Training
+
+/// What a compression would do: what is known before it starts, and how long a short trial says that it would take.
+public struct CompressionOutline: Sendable {
+    /// The student in one line.
+    public let student: String
+    public let input: Shape
+    public let size: ByteCount
+    public let budget: ByteCount
+    public let teachers: [TeacherPlan]
+    /// The formula in force, that of the first stage before it.
+    public let formulas: [String]
+    public let augmentation: String?
+    public let trainCount: Int
+    public let unlabeledCount: Int
+    public let validationCount: Int
+    public let testCount: Int
+    public let classCount: Int
+    public let epochs: Int
+    public let batchSize: Int
+    public let stepsPerEpoch: Int
+    /// How many students are trained: generations, and perhaps a baseline.
+    public let trainings: Int
+    /// What teachers say, as it is kept in the run directory.
+    public let softTargets: ByteCount
+    /// About the most memory at a time, while teaching and while training.
+    public let teachingMemory: ByteCount
+    public let trainingMemory: ByteCount
+    /// About how long it would take.
+    public let teachingSeconds: Double
+    public let trainingSeconds: Double
+
+    /// All steps of all students.
+    public var steps: Int { stepsPerEpoch * epochs * trainings }
+}
+
+extension Compressor {
+    /// The program itself, with what it reads of a data file at a time.
+    private static let baseMemory = 40 << 20
+    private static let windows = 2 * (64 << 20)
+    /// How many examples a trial shows to a network, at most.
+    private static let trialCount = 512
+
+    /// Says what `run` would do, and tries each network on a few examples; nothing is written.
+    public func outline() throws -> CompressionOutline {
+        let workers = Workers(request.threads)
+        defer { workers.close() }
+        let (train, validation) = data.trainAndValidation(), recipe = request.recipe
+        let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
+        let live = liveTeachers
+        let others = unlabeled?.count ?? 0, viewCount = request.views ?? 1
+
+        var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0, kept = 0
+        for (index, teacher) in teachers.enumerated() {
+            let (perExample, bytes) = try trial(teacher, train, workers)
+            let shown =
+                validation.count + data.test.count
+                + (live.contains(index) ? 0 : (train.count + others) * viewCount)
+            asked += perExample * Double(shown)
+            kept += shown
+            teachingMemory = max(teachingMemory, bytes)
+            if live.contains(index) {
+                liveMemory += bytes
+                secondsOfLive += perExample
+            }
+        }
+        let perExample = try trial(reader, workers)
+        let trainings = request.generations + (request.baseline ? 1 : 0)
+        let logits = data.classCount * MemoryLayout<Float>.stride
+        let inMemory = teachers.count * (live.isEmpty ? (train.count + others) * viewCount * logits : 0)
+        let dataBytes = min(
+            Self.windows, train.count * data.exampleShape.reduce(1, *) * MemoryLayout<Float>.stride)
+        let answered = data.test.count * logits * (teachers.count + 2)
+        return CompressionOutline(
+            student: plan.sentence("student", budget: request.budget),
+            input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
+            size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan), formulas: formulas,
+            augmentation: views.map { views in
+                let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
+                return
+                    "\(views.augmentation), \(count ?? "a new view of each example in every epoch, which the teachers see too")"
+            }, trainCount: train.count, unlabeledCount: others, validationCount: validation.count,
+            testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs, batchSize: recipe.batchSize,
+            stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings,
+            softTargets: ByteCount(kept * logits),
+            teachingMemory: ByteCount(Self.baseMemory + dataBytes + teachingMemory + train.count * logits * 2),
+            trainingMemory: ByteCount(
+                Self.baseMemory + dataBytes + liveMemory + max(inMemory, answered)
+                    + Trainer.memory(layers.student, recipe, threads: workers.count).bytes),
+            teachingSeconds: asked,
+            trainingSeconds: Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
+                + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
+    }
+
+    /// The teachers that run beside the student.
+    var liveTeachers: Set<Int> {
+        if let views, views.count == nil { return Set(teachers.indices) }
+        return Set(layers.teachers.keys).union(firstLayers.map { Set($0.teachers.keys) } ?? [])
+    }
+
+    /// How long a teacher takes for an example, and how much memory it takes.
+    private func trial(_ teacher: Teacher, _ train: ExampleSplit, _ workers: Workers) throws -> (Double, Int) {
+        let network = try teacher.network()
+        let some = train.selecting(Array(0..<min(train.count, Self.trialCount)), name: train.name)
+        // The first run warms up.
+        _ = try teacher.logits(network, of: some, workers: workers)
+        let start = Date()
+        _ = try teacher.logits(network, of: some, workers: workers)
+        let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
+        let values = MemoryPlan(network.graph, batchSize: 128, mode: .inference).byteCount.bytes * workers.count
+        return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values)
+    }
+
+    /// How long the student's training takes for an example, without teachers.
+    private func trial(_ reader: LessonReader, _ workers: Workers) throws -> Double {
+        let graph = plan.built.graph
+        let trainer = Trainer(
+            graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)),
+            recipe: request.recipe, workers: workers)
+        var seconds = 0.0, count = 0, steps = 0, last = Date()
+        var run = TrainingRun(train: data.train, validation: nil)
+        run.isInterrupted = { steps == 6 }
+        run.stepEnded = { report in
+            // The first step warms up.
+            if steps > 0 {
+                seconds += Date().timeIntervalSince(last)
+                count += report.examples
+            }
+            (steps, last) = (steps + 1, Date())
+        }
+        do {
+            try run.run(trainer, minimizing: LabelLoss(data.labelKind), on: reader, workers: workers)
+        } catch is CancellationError {
+            // That was enough.
+        }
+        return seconds / Double(max(count, 1))
+    }
+
+    private var formulas: [String] {
+        func formula(_ terms: [LossTerm], _ softWeight: Schedule, _ lambda: Schedule) -> String {
+            DistillationLoss.formula(
+                task, terms, temperature: request.temperature, softWeight: softWeight, lambda: lambda)
+        }
+        let first = request.firstStage.map { [formula($0.terms, .constant(1), .constant(0))] } ?? []
+        return first + [formula(request.terms, request.softWeight, request.lambda)]
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+public import Kernels
+public import Tensors
+
+/// How the predictions of several teachers become those of the ensemble.
+public struct Mixture: Hashable, Sendable {
+    public let combination: Combination
+    public let task: Task
+    /// Each teacher's share; they add up to 1.
+    public let weights: [Double]
+    /// Whether a teacher's share of an example is larger, the better it knows the example's label.
+    public let isByExample: Bool
+
+    public init(_ combination: Combination, _ task: Task, weights: [Double], isByExample: Bool = false) {
+        (self.combination, self.task, self.weights, self.isByExample) = (combination, task, weights, isByExample)
+    }
+
+    /// Writes the ensemble's logits at a temperature: softmax or sigmoid of them are its softened predictions q.
+    ///
+    ///     mean        q = Σ wₖ softmax(zₖ / T), or Σ wₖ sigmoid(zₖ / T)
+    ///     geometric   logits Σ wₖ zₖ / T
+    ///
+    /// By example, wₖ is a prior, and the share of an example with labels y is what Bayes' rule makes of it, as in a
+    /// mixture of experts (Jacobs et al., 1991): wₖ pₖ(y | x) / Σⱼ wⱼ pⱼ(y | x), pₖ(y | x) being the teacher's
+    /// probability of these labels at T = 1.
+    ///
+    /// - Parameters:
+    ///   - logits: Each teacher's logits, examples × classes.
+    ///   - labels: Examples × classes, for shares by example.
+    ///   - known: How many examples have labels: the first ones. The others have the shares wₖ.
+    public func mix(
+        _ logits: [Tensor], labels: Tensor?, known: Int, temperature: Float, into result: Tensor,
+        kernels: KernelContext
+    ) {
+        let active = weights.indices.filter { weights[$0] > 0 }
+        if active.count == 1 { return scale(logits[active[0]], by: 1 / temperature, into: result) }
+        let count = result.elementCount, rows = result.rowCount
+        kernels.withScratch(2 * count + rows * weights.count) { memory in
+            let part = memory.slice(at: 0, count: count).viewed(count: result.count, shape: result.shape)
+            let other = memory.slice(at: count, count: count).viewed(count: result.count, shape: result.shape)
+            let shares = isByExample ? memory.slice(at: 2 * count, count: rows * weights.count) : nil
+            if let shares, let labels { fill(shares, logits, labels, known: known, part) }
+            func add(_ teacher: Int, to sum: Tensor) {
+                if let shares {
+                    scaleRows(part, by: shares.slice(at: teacher * rows, count: rows), into: part)
+                    addScaled(part, by: 1, to: sum)
+                } else {
+                    addScaled(part, by: Float(weights[teacher]), to: sum)
+                }
+            }
+            result.fill(with: 0)
+            if combination == .mean, task == .manyLabels { other.fill(with: 0) }
+            for teacher in active {
+                switch (combination, task) {
+                case (.geometric, _): scale(logits[teacher], by: 1 / temperature, into: part)
+                case (.mean, .oneClass): softmax(logits[teacher], temperature: temperature, into: part)
+                case (.mean, .manyLabels):
+                    // 1 − q by itself, which keeps its digits where q is nearly 1.
+                    scale(logits[teacher], by: -1 / temperature, into: part)
+                    activate(Activation(.sigmoid), part, into: part)
+                    add(teacher, to: other)
+                    scale(logits[teacher], by: 1 / temperature, into: part)
+                    activate(Activation(.sigmoid), part, into: part)
+                }
+                add(teacher, to: result)
+            }
+            guard combination == .mean else { return }
+            takeLogarithms(result)
+            if task == .manyLabels {
+                takeLogarithms(other)
+                addScaled(other, by: -1, to: result)
+            }
+        }
+    }
+
+    /// Writes each teacher's shares of the examples, one teacher after another.
+    private func fill(_ shares: Tensor, _ logits: [Tensor], _ labels: Tensor, known: Int, _ scratch: Tensor) {
+        let rows = scratch.rowCount, classes = scratch.shape.channels
+        var likelihoods = [[Double]](repeating: [Double](repeating: 0, count: rows), count: weights.count)
+        for (teacher, logits) in logits.enumerated() where weights[teacher] > 0 {
+            if task == .oneClass { logSumExp(logits, into: scratch.slice(at: 0, count: rows)) }
+            for row in 0..<known {
+                var sum = 0.0
+                for column in (row * classes)..<((row + 1) * classes) {
+                    let y = Double(labels[column]), z = Double(logits[column])
+                    switch task {
+                    case .oneClass: if y > 0 { sum += y * (z - Double(scratch[row])) }
+                    case .manyLabels: sum += y * z - (log1p(exp(-abs(z))) + max(z, 0))
+                    }
+                }
+                likelihoods[teacher][row] = sum
+            }
+        }
+        for row in 0..<rows {
+            let exponents = weights.indices.map {
+                weights[$0] > 0 ? log(weights[$0]) + likelihoods[$0][row] : -.infinity
+            }
+            let largest = exponents.max() ?? 0, powers = exponents.map { exp($0 - largest) }, sum = powers.reduce(0, +)
+            for (teacher, power) in powers.enumerated() { shares[teacher * rows + row] = Float(power / sum) }
+        }
+    }
+}
+
+/// log p in place, of numbers from 0 to 1. What float32 rounds to 0 counts as the smallest number that it does not.
+private func takeLogarithms(_ x: Tensor) {
+    x.withMutableSpan { span in
+        for index in span.indices { span[index] = log(max(span[index], .leastNormalMagnitude)) }
+    }
+}

@@ -1,0 +1,135 @@
+import Datasets
+import Foundation
+import ModelFiles
+import Networks
+import Tensors
+import Training
+
+/// Asks teachers, keeps what they say, and puts it beside the examples that a student learns from.
+///
+/// One teacher is in memory at a time, but for those that run beside the student.
+struct Teaching {
+    let teachers: [Teacher]
+    /// The SHA-256 of each teacher's file.
+    let digests: [String]
+    let store: TeacherStore
+    /// Examples of which nothing is known, and where what teachers say of them is kept.
+    let unlabeled: (split: ExampleSplit, store: TeacherStore)?
+    let views: Views?
+    let workers: Workers
+    let isInterrupted: () -> Bool
+    let tell: (CompressionEvent) -> Void
+
+    var names: [String] { teachers.map(\.name) }
+
+    /// What each teacher's logits are kept under: they depend on its file and on how it is asked.
+    var keys: [String] {
+        zip(teachers, digests).map { teacher, digest in
+            teacher.manner.map { sha256(of: "\(digest)\n\($0)") } ?? digest
+        }
+    }
+
+    /// Whether a teacher sees every example anew, as the student does.
+    var isLive: Bool { views.map { $0.count == nil } ?? false }
+
+    /// The views of which teachers' answers are kept; nil stands for the examples as they are.
+    private var keptViews: [Int?] { views?.count.map { Array(0..<$0) } ?? [nil] }
+
+    private func key(_ teacher: Int, view: Int?) -> String {
+        guard let view, let views else { return keys[teacher] }
+        return sha256(of: "\(keys[teacher])\n\(views.augmentation), seed \(views.seed), view \(view)")
+    }
+
+    /// Makes sure that each teacher's logits are kept for what a student with these layer terms needs of them: those of
+    /// the training examples unless the teacher runs beside it, and those of the held-out ones.
+    func prepare(_ train: ExampleSplit, _ validation: ExampleSplit, live: Set<Int>) throws {
+        for index in teachers.indices {
+            var wanted: [(split: ExampleSplit, store: TeacherStore, view: Int?)] = [(validation, store, nil)]
+            if !live.contains(index) {
+                for view in keptViews {
+                    wanted.append((train, store, view))
+                    if let unlabeled { wanted.append((unlabeled.split, unlabeled.store, view)) }
+                }
+            }
+            try keep(index, wanted, phase: "teaching by")
+        }
+    }
+
+    /// Makes sure that each teacher's logits are kept for a split.
+    func prepare(_ split: ExampleSplit, phase: String) throws {
+        for index in teachers.indices { try keep(index, [(split, store, nil)], phase: phase) }
+    }
+
+    private func keep(
+        _ index: Int, _ wanted: [(split: ExampleSplit, store: TeacherStore, view: Int?)], phase: String
+    ) throws {
+        let teacher = teachers[index]
+        let missing = wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
+        guard !missing.isEmpty else {
+            return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
+        }
+        let network = try teacher.network()
+        tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.split.count }))
+        for (split, store, view) in missing {
+            let change = view.flatMap { view in views.map { $0.change(view) } }
+            let logits = try teacher.logits(
+                network, of: split, changing: change, workers: workers,
+                advance: { tell(.advanced($0, note: nil)) }, isInterrupted: isInterrupted)
+            try store.keep(logits.tensor, of: key(index, view: view), split: split)
+        }
+        tell(.ended)
+    }
+
+    /// What a teacher said of a split's examples as they are, rows × classes.
+    func logits(_ index: Int, _ split: ExampleSplit) throws -> Tensor {
+        try kept(index, split, store, view: nil)
+    }
+
+    private func kept(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, view: Int?) throws -> Tensor {
+        let shape: Shape = [split.classCount]
+        guard split.count > 0 else { return Buffer(zeros: 0).tensor.viewed(count: 0, shape: shape) }
+        guard let values = try store.logits(of: key(index, view: view), split: split) else {
+            throw LostPredictionsError(directory: store.directory)
+        }
+        return values.tensor(count: split.count, shape: shape)
+    }
+
+    /// The batches of a training with the teachers' answers.
+    ///
+    /// - Parameter layers: The terms of layers, whose teachers run beside the student.
+    func lessons(_ lessons: LessonReader, _ train: ExampleSplit, _ layers: LayerTerms?) throws -> TaughtLessons {
+        let answerers = try teachers.indices.map { index -> TaughtLessons.Answerer in
+            let asked = layers?.teachers[index]
+            guard isLive || asked != nil else {
+                let rows = try keptViews.map { try kept(index, train, store, view: $0) }
+                let others = try unlabeled.map { split, store in
+                    StoredLogits.Rows(split, views: try keptViews.map { try kept(index, split, store, view: $0) })
+                }
+                return .stored(StoredLogits(StoredLogits.Rows(train, views: rows), unlabeled: others))
+            }
+            let network = try teachers[index].network()
+            return .live(
+                LiveTeacher(
+                    teachers[index], network, graph: asked?.graph ?? network.graph, values: asked?.values ?? [],
+                    reading: try teachers[index].reading(network, workers), classCount: train.classCount,
+                    workers: workers))
+        }
+        return TaughtLessons(
+            lessons: lessons, teachers: answerers, layers: layers?.places.map { ($0.teacher, $0.values) } ?? [])
+    }
+
+    /// Why some teachers cannot run beside the student: they are fed with other datasets than x.
+    func refuseOtherInputs(live: Set<Int>) throws {
+        let problems = live.sorted().map { teachers[$0] }.filter { !$0.readsOnlyX }.map { teacher in
+            "teacher '\(teacher.path)' is fed with other datasets than x, and cannot see the student's changed examples; "
+                + "leave --augment and losses of its layers out"
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
+    }
+}
+
+/// Predictions that were kept a moment ago are gone.
+public struct LostPredictionsError: Error, CustomStringConvertible {
+    let directory: String
+    public var description: String { "'\(directory)': a teacher's predictions disappeared during the run. Run again" }
+}

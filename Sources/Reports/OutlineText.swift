@@ -1,0 +1,60 @@
+public import Distillation
+public import ModelFiles
+import Tensors
+
+extension CompressionOutline {
+    private var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: size) }
+
+    /// What `--dry-run` prints.
+    public func text(width: Int? = nil) -> String {
+        var lines = [student, "  takes \(input), answers with \(grouped(classCount)) classes"]
+        let losses =
+            formulas.count == 1
+            ? ["loss: \(formulas[0])"] : zip(["first stage", "loss"], formulas).map { "\($0): \($1)" }
+        lines += losses
+        if let augmentation { lines.append("augmentation: \(augmentation)") }
+        let unlabeled = unlabeledCount > 0 ? " and \(grouped(unlabeledCount)) unlabeled" : ""
+        let several = trainings == 1 ? "" : " for each of \(trainings) trainings"
+        lines += [
+            "examples: \(grouped(trainCount))\(unlabeled) to train with, \(grouped(validationCount)) held out, "
+                + "\(grouped(testCount)) to test",
+            "steps: \(grouped(stepsPerEpoch * epochs)), \(grouped(stepsPerEpoch)) an epoch of batches of \(batchSize), "
+                + "\(epochs) epochs\(several)",
+            "soft targets: \(softTargets) in the run directory",
+            "memory: about \(teachingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
+            "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
+                + "trial of a few batches",
+        ]
+        let text = lines.map { wrapped($0, width: width, indentation: 2) + "\n" }
+        return text[0] + text[1] + "\n" + planText(teachers, width: width) + "\n" + text.dropFirst(2).joined()
+            + "\(verdict)\nnothing was written\n"
+    }
+
+    /// What `--dry-run --json` prints.
+    public var json: JSON {
+        let teachers = teachers.map { teacher -> JSON in
+            let facts: [JSON.Object.Member] = [
+                .init("path", .string(teacher.path)), .init("parameters", .integer(teacher.parameters)),
+                .init("bytes", .integer(teacher.bytes.bytes)),
+            ]
+            return .object(JSON.Object(facts + teacher.jsonMembers))
+        }
+        var object: JSON.Object = [
+            "student": [
+                "description": .string(student), "input": .array(input.axes.map { .integer($0) }),
+                "predicted_bytes": .integer(size.bytes),
+            ], "teachers": .array(teachers), "loss": .array(formulas.map { .string($0) }),
+        ]
+        object["augmentation"] = augmentation.map { .string($0) }
+        object["examples"] = [
+            "train": .integer(trainCount), "unlabeled": .integer(unlabeledCount),
+            "validation": .integer(validationCount), "test": .integer(testCount),
+        ]
+        object["steps"] = .integer(steps)
+        object["soft_target_bytes"] = .integer(softTargets.bytes)
+        object["memory_bytes"] = ["teach": .integer(teachingMemory.bytes), "train": .integer(trainingMemory.bytes)]
+        object["seconds"] = ["teach": .number(teachingSeconds), "train": .number(trainingSeconds)]
+        object["budget"] = verdict.json
+        return .object(object)
+    }
+}
