@@ -147,7 +147,7 @@ private struct GivenGradient: Objective {
     var terms: [String] { ["nothing"] }
 
     func evaluate(
-        _ logits: Tensor, _ batch: OneExample, _ examples: Range<Int>, progress: Double, scale: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: OneExample, _ examples: Range<Int>, progress: Double, scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
         gradient.copy(from: batch.gradient.map { Float($0) * scale })
