@@ -9,6 +9,7 @@ import Training
 public struct CompressionOutline: Sendable {
     /// The student in one line.
     public let student: String
+    public let parameters: Int
     public let input: Shape
     public let size: ByteCount
     public let budget: ByteCount
@@ -77,7 +78,7 @@ extension Compressor {
             Self.windows, train.count * data.exampleShape.reduce(1, *) * MemoryLayout<Float>.stride)
         let answered = data.test.count * logits * (teachers.count + 2)
         return CompressionOutline(
-            student: plan.sentence("student", budget: request.budget),
+            student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan), formulas: formulas,
             augmentation: views.map { views in

@@ -92,7 +92,8 @@ public final class Compressor {
             try first.refuseOtherInputs(live: views == nil ? liveTeachers : Set(teachers.indices))
             try first.prepare(train, validation, live: liveTeachers)
             let ensemble = Ensemble(
-                first.names, try teachers.indices.map { try first.logits($0, validation) }, labels: labels, task: task,
+                request.teachers, try teachers.indices.map { try first.logits($0, validation) }, labels: labels,
+                task: task,
                 combination: request.combination, weights: request.teacherWeights)
             for line in ensemble.messages { tell(line) }
             try writeManifest(first, ensemble, dataDigest)
@@ -179,7 +180,7 @@ public final class Compressor {
                 (first, fingerprint) = try trainFirstStage(
                     stage, firstLayers, teaching, mixture, split, reader, fingerprint)
             }
-            tell(.message("loss: \(loss.formula)"))
+            tell(.message("loss: \(loss.formulaInLines)"))
             let trainer = try session(name, fingerprint).train(
                 layers?.student ?? plan.built.graph, recipe, minimizing: loss,
                 on: try teaching.lessons(reader, split.train, layers), split.train, split.validation,
@@ -200,7 +201,7 @@ public final class Compressor {
         recipe.epochs = stage.epochs
         (recipe.patience, recipe.keepsBest) = (nil, false)
         let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.terms); \(fingerprint)"
-        tell(.message("loss of the first stage: \(loss.formula)"))
+        tell(.message("loss of the first stage: \(loss.formulaInLines)"))
         let trainer = try session("first stage", fingerprint).train(
             layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, split.train, layers),
             split.train, split.validation.selecting([], name: "validation"), teaching.workers)

@@ -135,16 +135,24 @@ extension DistillationLoss {
         Self.formula(task, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda)
     }
 
+    /// The same, a line for each term where there are several.
+    var formulaInLines: String {
+        Self.formula(
+            task, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda,
+            plus: prediction.count > 1 ? "\n+ " : " + ")
+    }
+
     static func formula(
-        _ task: Task, _ prediction: [LossTerm], temperature: Schedule, softWeight: Schedule, lambda: Schedule
+        _ task: Task, _ prediction: [LossTerm], temperature: Schedule, softWeight: Schedule, lambda: Schedule,
+        plus: String = " + "
     ) -> String {
         let terms = prediction.map { term in
             let text = term.measure.formula(task, temperature: "\(temperature)", teacher: term.teacher)
             return term.weight == .constant(1) ? text : "\(term.weight) · \(text)"
         }
-        let soft = terms.count == 1 ? terms[0] : "(\(terms.joined(separator: " + ")))"
+        let soft = terms.count == 1 ? terms[0] : "(\(terms.joined(separator: plus)))"
         let hard = task == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
-        return "\(softWeight) · \(soft) + \(lambda) · \(hard)"
+        return "\(softWeight) · \(soft)\(plus)\(lambda) · \(hard)"
     }
 }
 

@@ -16,13 +16,14 @@ struct Ensemble {
     var weights: [Double] { mixture.weights }
 
     /// - Parameters:
-    ///   - names: The teachers' names.
+    ///   - paths: The teachers' files.
     ///   - logits: Each teacher's logits for the held-out rows, rows × classes.
     ///   - labels: Those of the held-out rows, rows × classes.
     init(
-        _ names: [String], _ logits: [Tensor], labels: Tensor, task: Task, combination: Combination,
+        _ paths: [String], _ logits: [Tensor], labels: Tensor, task: Task, combination: Combination,
         weights choice: TeacherWeights
     ) {
+        let names = paths.map(Teacher.name)
         let count = labels.elementCount / max(labels.shape.elementCount, 1)
         func together(_ weights: [Double]) -> Tensor {
             mix(logits, weights: weights, combination: combination, task: task)
@@ -64,7 +65,7 @@ struct Ensemble {
                         "on held-out rows the ensemble (\(fixed(value, digits: 4))) is worse than its best teacher (\(fixed(best, digits: 4))). Leave weak teachers out, or use --teacher-weights learned"
                     ))
             }
-            for (index, name) in names.enumerated() where names.count > 2 && weights[index] > 0.01 {
+            for (index, path) in paths.enumerated() where names.count > 2 && weights[index] > 0.01 {
                 let others = weights.enumerated().map { $0 == index ? 0 : $1 }
                 let total = others.reduce(0, +)
                 let without = together(others.map { $0 / total })
@@ -73,7 +74,7 @@ struct Ensemble {
                 }
                 messages.append(
                     .warning(
-                        "teacher '\(name)' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(rest, digits: 4)) without. Leave it out, or use --teacher-weights learned"
+                        "teacher '\(path)' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(rest, digits: 4)) without. Leave it out, or use --teacher-weights learned"
                     ))
             }
         }

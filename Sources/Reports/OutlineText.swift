@@ -41,7 +41,8 @@ extension CompressionOutline {
         }
         var object: JSON.Object = [
             "student": [
-                "description": .string(student), "input": .array(input.axes.map { .integer($0) }),
+                "description": .string(student), "parameters": .integer(parameters),
+                "input": .array(input.axes.map { .integer($0) }),
                 "predicted_bytes": .integer(size.bytes),
             ], "teachers": .array(teachers), "loss": .array(formulas.map { .string($0) }),
         ]

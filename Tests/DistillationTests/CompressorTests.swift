@@ -282,21 +282,33 @@ import Training
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
             request.baseline = true
             try compress(request)
-            func lines(_ name: String) throws -> [JSON] {
-                try String(contentsOfFile: scene.path("run/\(name)-metrics.jsonl"), encoding: .utf8)
-                    .split(separator: "\n").map { try JSON(parsing: String($0)) }
-            }
-            let (student, baseline) = (try lines("student"), try lines("baseline"))
-            #expect(student.map { $0["epoch"]?.integer } == [1, 2, 3])
-            #expect(student.map { $0["step"]?.integer } == [5, 10, 15])
+            let all = try String(contentsOfFile: scene.path("run/metrics.jsonl"), encoding: .utf8)
+                .split(separator: "\n").map { try JSON(parsing: String($0)) }
+            func lines(_ name: String) -> [JSON] { all.filter { $0["training"]?.string == name } }
+            let epochs = lines("student").filter { $0["epoch"] != nil }
+            let steps = lines("student").filter { $0["epoch"] == nil }
+            #expect(epochs.map { $0["epoch"]?.integer } == [1, 2, 3])
+            #expect(epochs.map { $0["step"]?.integer } == [5, 10, 15])
             #expect(
-                student.allSatisfy {
+                epochs.allSatisfy {
                     $0.object?.keys == [
-                        "epoch", "step", "learning_rate", "seconds", "prediction_loss", "ground_truth_loss",
-                        "validation_accuracy",
+                        "training", "step", "epoch", "epoch_loss", "epoch_prediction_loss", "epoch_ground_truth_loss",
+                        "validation_accuracy", "seconds",
                     ]
                 })
-            #expect(baseline.allSatisfy { $0["prediction_loss"] == nil && $0["ground_truth_loss"] != nil })
+            #expect(steps.map { $0["step"]?.integer } == Array(1...15))
+            #expect(
+                steps.allSatisfy {
+                    $0.object?.keys == [
+                        "training", "step", "loss", "prediction_loss", "ground_truth_loss", "learning_rate",
+                        "temperature", "soft_weight", "lambda", "examples_per_second",
+                    ]
+                })
+            #expect(steps.first?["lambda"]?.number == 0)
+            #expect(steps.last?["lambda"]?.number == 0.5)
+            let baseline = lines("baseline")
+            #expect(baseline.count == 18)
+            #expect(baseline.allSatisfy { $0["prediction_loss"] == nil && $0["lambda"] == nil })
         }
     }
 

@@ -39,12 +39,15 @@ import Testing
                     "peak_memory_bytes",
                 ])
             #expect(json["teachers"]?.array?.count == 2)
-            #expect(json["teachers"]?[0]?.object?.keys == ["path", "parameters", "bytes", "accuracy"])
-            #expect(json["ensemble"]?.object?.keys == ["bytes", "accuracy"])
+            #expect(
+                json["teachers"]?[0]?.object?.keys == [
+                    "path", "parameters", "bytes", "accuracy", "weight", "validation",
+                ])
+            #expect(json["ensemble"]?.object?.keys == ["bytes", "accuracy", "validation"])
             #expect(
                 json["student"]?.object?.keys
-                    == ["path", "parameters", "bytes", "predicted_bytes", "accuracy", "agreement"])
-            #expect(json["baseline"]?.object?.keys == ["accuracy"])
+                    == ["path", "parameters", "bytes", "predicted_bytes", "accuracy", "agreement", "validation"])
+            #expect(json["baseline"]?.object?.keys == ["accuracy", "validation"])
             #expect(json["seconds"]?.object?.keys == ["load", "teach", "train", "evaluate", "export", "total"])
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "s.h5").path)
             let size = try #require(attributes[.size] as? Int)
@@ -167,10 +170,8 @@ import Testing
                 "train", "--architecture", "digits.h5", "--data", "d.h5", "--output", "m.h5", "--epochs", "2",
                 "--run-directory", "m.run", "--quiet", in: folder)
             #expect(run.code == 0, "\(run.errors)")
-            let name = try #require(
-                try names(in: folder.appending(path: "m.run")).first { $0.hasSuffix("-metrics.jsonl") })
-            let lines = try String(contentsOf: folder.appending(path: "m.run/\(name)"), encoding: .utf8)
-            #expect(lines.split(separator: "\n").count == 2)
+            let text = try String(contentsOf: folder.appending(path: "m.run/metrics.jsonl"), encoding: .utf8)
+            #expect(text.split(separator: "\n").count { $0.contains("\"epoch\":") } == 2)
         }
     }
 

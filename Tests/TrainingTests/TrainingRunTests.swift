@@ -108,8 +108,9 @@ import Training
             let step = try #require(error).step
             #expect((1...3).contains(step))
             #expect(
-                error?.description == "the loss is not finite after step \(step) (ground truth nan). Lower "
-                    + "--learning-rate, or look for extreme values in the data")
+                error?.description == "the loss is not finite after step \(step) (ground truth nan; the "
+                    + "largest gradient is nan at dense/kernel). Lower --learning-rate, or look for extreme values in the data"
+            )
         }
     }
 
