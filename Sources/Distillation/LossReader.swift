@@ -142,12 +142,14 @@ public struct LossReader {
     }
 
     private mutating func weight(_ value: YAMLValue, of name: String) -> Schedule? {
-        guard let text = value.text, !value.isNull else {
+        // A schedule of parts may be a list of them.
+        let texts = (value.elements ?? [value]).map { $0.isNull ? nil : $0.text }.compactMap(\.self)
+        guard !texts.isEmpty, texts.count == value.elements?.count ?? 1 else {
             fail(value, "'\(name)': 'weight': expected a number or a schedule, found \(Self.words(value))")
             return nil
         }
         do throws(ScheduleError) {
-            return try Schedule(weight: text)
+            return try Schedule(weight: texts.joined(separator: ","))
         } catch {
             fail(value, "'\(name)': 'weight': \(error)")
             return nil

@@ -80,8 +80,8 @@ struct ConfigurationFile {
 extension ConfigurationFile {
     static let help = """
         A configuration file (--configuration) is YAML: every long option is a key, and its value what would stand behind \
-        it; several values are a list, those of --teacher-input and its like a map, and a flag is true or false. Paths \
-        are relative to the folder that the program is run in. Two keys have no option:
+        it; several values are a list, what has commas may be one, what is said of several models is a map, and a flag is \
+        true or false. Paths are relative to the folder that the program is run in. Two keys have no option:
 
           losses:                     the terms of the prediction loss (default: kl)
             - kl                      divergence of softened predictions
@@ -114,6 +114,10 @@ extension ConfigurationFile {
             case let name? where !names.contains(name):
                 problems.append(
                     "'\(term.measure.name)' names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
+            case let name? where names.count(where: { $0 == name }) > 1:
+                let paths = options.teachers.filter { Teacher.name($0) == name }.joined(separator: " and ")
+                problems.append(
+                    "'\(term.measure.name)' names the teacher '\(name)', which is \(paths); rename one of them")
             default: break
             }
         }
@@ -133,6 +137,11 @@ extension ConfigurationFile {
 
     /// What belongs to one call of the program, not to a job.
     private static let calls = ["resume", "configuration", "dry-run", "json", "quiet", "help"]
+
+    /// Options whose values are parts with commas between them, which may be a list in a file.
+    private static let composed = [
+        "teacher-input", "augment", "temperature", "lambda", "soft-weight", "teacher-weights",
+    ]
 
     /// The options of `distill`, as the parser of the command line knows them.
     private static let forms: [String: Form] = {
@@ -181,6 +190,12 @@ extension ConfigurationFile {
 
     /// A text as it is written: of `0.10` and `007` nothing is lost.
     private func text(_ value: YAMLValue, of member: YAMLValue.Member, _ expected: String) throws(Problem) -> String {
+        if let parts = value.elements, !parts.isEmpty, Self.composed.contains(member.key) {
+            var texts: [String] = []
+            for part in parts where part.elements == nil { texts.append(try text(part, of: member, expected)) }
+            guard texts.count == parts.count else { throw mismatch(member, expected) }
+            return texts.joined(separator: ",")
+        }
         guard let text = value.text, !text.isEmpty, !value.isNull, value.json.bool == nil else {
             throw mismatch(member, expected)
         }

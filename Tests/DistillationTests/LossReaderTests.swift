@@ -39,7 +39,7 @@ import Training
               - {student: [stem, block1], teacher: [stem, stage1]}
               - {student: [block1, 7], teacher: [stage1, stage2]}
         - hint: {pairs: [{student: block2, teacher: stage2}], weight: 0.5}
-        - attention: {pairs: [{teacher: stage2, student: block2}], weight: 'linear:1000:0@0.5,0'}
+        - attention: {pairs: [{teacher: stage2, student: block2}], weight: [linear:1000:0@0.5, 0]}
         """
 
     private static let pair = LossTerm.LayerPair(student: "block2", teacher: "stage2")
@@ -109,7 +109,7 @@ import Training
                 + "cosine, exponential, linear, step)"
         ),
         ("[kl: {weight: ~}]", "1: 'kl': 'weight': expected a number or a schedule, found nothing"),
-        ("[kl: {weight: [1]}]", "1: 'kl': 'weight': expected a number or a schedule, found [1]"),
+        ("[kl: {weight: [1, [2]]}]", "1: 'kl': 'weight': expected a number or a schedule, found [1,[2]]"),
         ("[dkd: {alpha: -1}]", "1: 'dkd': 'alpha': expected a number of at least 0, found -1"),
         ("[dkd: {alpha: .nan}]", "1: 'dkd': 'alpha': expected a number of at least 0, found NaN"),
         ("[dist: {gamma: much}]", "1: 'dist': 'gamma': expected a number of at least 0, found \"much\""),

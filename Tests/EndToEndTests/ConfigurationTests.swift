@@ -207,6 +207,25 @@ import Testing
         }
     }
 
+    /// In braces a comma ends a value, so what has commas may be a list.
+    @Test func takesListsOfParts() throws {
+        try withFolder { folder in
+            let file = folder.appending(path: "run.yaml").path
+            let text = """
+                {teachers: [a.h5, b.h5], data: d.h5, budget: 1MB, output: s.h5, lambda: [linear:0:1@0.5, 1],
+                 augment: [crop:4, flip], teacher-weights: [0.7, 0.3], teacher-input: {a: [scale:2, resize:8x8]}}
+                """
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let options = try DistillCommand.parse(["--configuration", file]).options()
+            #expect(options.lambda.description == "linear:0:1@0.5,1")
+            #expect(options.training.augmentation == "crop:4,flip")
+            #expect(options.teacherWeights == .given([0.7, 0.3]))
+            #expect(options.rules["a.h5"]?.input?.description == "scale:2,resize:8x8")
+            try "output: [a.h5, b.h5]".write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(throws: ModelFileError.self) { try DistillCommand.parse(["--configuration", file]).options() }
+        }
+    }
+
     @Test func theExampleOfTheReadmeIsRight() throws {
         let readme = URL(filePath: #filePath).appending(path: "../../../README.md").standardized
         let blocks = try String(contentsOf: readme, encoding: .utf8).split(separator: "```")
@@ -251,7 +270,7 @@ import Testing
             epochs: 2.5
             baseline: maybe
             seed:
-            teacher-input: {conv: [scale:2]}
+            teacher-input: {conv: {scale: 2}}
             resume: s.run
             json: true
             losses:
@@ -278,7 +297,7 @@ import Testing
                 "line 10: 'baseline': expected true or false, found \"maybe\"",
                 "line 11: 'seed': expected a text or a number, found nothing",
                 "line 12: 'teacher-input': expected values by name, such as {conv: …}, or a list of texts, found "
-                    + "{\"conv\":[\"scale:2\"]}",
+                    + "{\"conv\":{\"scale\":2}}",
                 "line 13: 'resume' belongs on the command line, as --resume",
                 "line 14: 'json' belongs on the command line, as --json",
                 "line 16: 'kl': 'weight': the weight of a loss may not become negative, found '-1'",
@@ -302,6 +321,11 @@ import Testing
         (
             run + "losses: [hint: {pairs: [{student: a, teacher: b}], teacher: digit}]",
             "'run.yaml': 'hint' names the teacher 'digit', but the teachers are digits, digits-k2; did you mean 'digits'?"
+        ),
+        (
+            "teachers: [a/x.h5, b/x.h5]\ndata: d\nbudget: 1MB\noutput: s.h5\n"
+                + "losses: [hint: {pairs: [{student: a, teacher: b}], teacher: x}]",
+            "'run.yaml': 'hint' names the teacher 'x', which is a/x.h5 and b/x.h5; rename one of them"
         ),
         // A value is never another option.
         (
