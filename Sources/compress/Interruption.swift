@@ -8,24 +8,23 @@ enum Interruption {
     private static let signal = Atomic<Int32>(0)
 
     /// Watches for signals from now on, and keeps broken pipes and full quotas from killing the program.
+    ///
+    /// A thread of its own waits for them; all threads that are started later, and this one, are never interrupted: what
+    /// they compute with may use the stack in ways that a signal handler on top of it would disturb.
     static func install() {
-        _ = signal.load(ordering: .relaxed)
-        for number in [SIGINT, SIGTERM] {
-            var action = sigaction()
-            unsafe action.__sigaction_handler.sa_handler = { Interruption.note($0) }
-            action.sa_flags = SA_RESTART
-            unsafe sigaction(number, &action, nil)
-        }
-        // Whoever starts programs from a thread that blocks signals hands the blocking on.
         var watched = sigset_t()
         unsafe sigemptyset(&watched)
         for number in [SIGINT, SIGTERM] { unsafe sigaddset(&watched, number) }
-        unsafe pthread_sigmask(SIG_UNBLOCK, &watched, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &watched, nil)
+        let set = watched
+        Thread.detachNewThread {
+            var set = set, number: Int32 = 0
+            while unsafe sigwait(&set, &number) == 0 { note(number) }
+        }
         // Writing to them fails instead, and failures are told.
         for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
     }
 
-    /// Runs inside the signal handler, where hardly anything is allowed.
     private static func note(_ number: Int32) {
         let before = signal.exchange(number, ordering: .relaxed)
         if before != 0 { _exit(128 + number) }
