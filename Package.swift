@@ -32,8 +32,8 @@ let package = Package(
         .library(
             name: "Compression",
             targets: [
-                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "Distillation",
-                "Reports",
+                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
+                "Distillation", "Reports",
             ]),
     ],
     traits: [
@@ -64,7 +64,7 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib"]),
-        library("Datasets", ["HDF5", "Gzip", "Isolation"]),
+        library("Datasets", ["HDF5", "Gzip", "Zip", "Isolation"]),
         library(
             "ModelFiles",
             [
@@ -82,9 +82,9 @@ let package = Package(
         .executableTarget(
             name: "compress",
             dependencies: [
-                "HDF5", "Gzip", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training",
-                "Distillation",
-                "Reports", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "HDF5", "Gzip", "Zip", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles",
+                "Datasets", "Training", "Distillation", "Reports",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -102,7 +102,7 @@ let package = Package(
         tests("Gzip"),
         tests("Zip"),
         tests("Isolation", ["IsolationProbe"]),
-        tests("Datasets", ["HDF5"]),
+        tests("Datasets", ["HDF5", "Zip"], hasFixtures: true),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
             "Training", ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],

@@ -5,6 +5,7 @@ import Gzip
 import HDF5
 import ModelFiles
 import Training
+import Zip
 
 /// What the program says to its caller: the exit codes of the manual, after `sysexits.h`.
 enum ExitStatus: Int32 {
@@ -48,6 +49,7 @@ extension Failure {
         case let error as TeachersError: self.init(Self.status(error), error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
+        case let error as ZipError: self.init(Self.status(error.kind), error.description)
         case let error as BudgetError: self.init(.overBudget, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
         case let error as CheckpointError: self.init(.usage, error.description)
@@ -71,6 +73,14 @@ extension Failure {
         case .missing, .unreadable: .noInput
         case .refused: .badInput
         case .tooLarge: .overBudget
+        case .write: .inputOutput
+        }
+    }
+
+    private static func status(_ kind: ZipError.Kind) -> ExitStatus {
+        switch kind {
+        case .missing, .unreadable: .noInput
+        case .damaged, .unsupported: .badInput
         case .write: .inputOutput
         }
     }
