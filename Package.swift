@@ -32,7 +32,7 @@ let package = Package(
         .library(
             name: "Compression",
             targets: [
-                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
+                "HDF5", "Records", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
                 "Distillation", "Reports",
             ]),
     ],
@@ -64,13 +64,14 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib"]),
+        library("Records"),
         library("Datasets", ["HDF5", "Gzip", "Zip", "Isolation"]),
         library(
             "ModelFiles",
             [
                 "HDF5", "Zip", "Isolation", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
             ]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
 
         library(
             "Distillation",
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "compress",
             dependencies: [
-                "HDF5", "Gzip", "Zip", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles",
+                "HDF5", "Gzip", "Zip", "Records", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles",
                 "Datasets", "Training", "Distillation", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -101,11 +102,12 @@ let package = Package(
         tests("HDF5", hasFixtures: true),
         tests("Gzip"),
         tests("Zip"),
+        tests("Records", hasFixtures: true),
         tests("Isolation", ["IsolationProbe"]),
         tests("Datasets", ["HDF5", "Zip"], hasFixtures: true),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
-            "Training", ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
+            "Training", ["HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
             hasFixtures: true),
         tests(
             "Distillation",

@@ -4,6 +4,7 @@ import Foundation
 import Gzip
 import HDF5
 import ModelFiles
+import Records
 import Training
 import Zip
 
@@ -50,6 +51,7 @@ extension Failure {
         case let error as ExampleFileError: self.init(.badInput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
         case let error as ZipError: self.init(Self.status(error.kind), error.description)
+        case let error as RecordError: self.init(Self.status(error.kind), error.description)
         case let error as BudgetError: self.init(.overBudget, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
         case let error as CheckpointError: self.init(.usage, error.description)
@@ -81,6 +83,15 @@ extension Failure {
         switch kind {
         case .missing, .unreadable: .noInput
         case .damaged, .unsupported: .badInput
+        case .write: .inputOutput
+        }
+    }
+
+    private static func status(_ kind: RecordError.Kind) -> ExitStatus {
+        switch kind {
+        case .missing, .unreadable: .noInput
+        case .damaged: .badInput
+        case .create: .cannotCreate
         case .write: .inputOutput
         }
     }
