@@ -32,8 +32,8 @@ let package = Package(
         .library(
             name: "Compression",
             targets: [
-                "HDF5", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "Distillation",
-                "Reports",
+                "HDF5", "Records", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
+                "Distillation", "Reports",
             ]),
     ],
     traits: [
@@ -64,13 +64,14 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib"]),
-        library("Datasets", ["HDF5", "Gzip", "Isolation"]),
+        library("Records"),
+        library("Datasets", ["HDF5", "Gzip", "Zip", "Isolation"]),
         library(
             "ModelFiles",
             [
                 "HDF5", "Zip", "Isolation", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
             ]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5"]),
+        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
 
         library(
             "Distillation",
@@ -82,9 +83,9 @@ let package = Package(
         .executableTarget(
             name: "compress",
             dependencies: [
-                "HDF5", "Gzip", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training",
-                "Distillation",
-                "Reports", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "HDF5", "Gzip", "Zip", "Records", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles",
+                "Datasets", "Training", "Distillation", "Reports",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -101,11 +102,12 @@ let package = Package(
         tests("HDF5", hasFixtures: true),
         tests("Gzip"),
         tests("Zip"),
+        tests("Records", hasFixtures: true),
         tests("Isolation", ["IsolationProbe"]),
-        tests("Datasets", ["HDF5"]),
+        tests("Datasets", ["HDF5", "Zip"], hasFixtures: true),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
-            "Training", ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
+            "Training", ["HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
             hasFixtures: true),
         tests(
             "Distillation",

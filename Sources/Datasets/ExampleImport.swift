@@ -73,6 +73,9 @@ final class ImportedColumn {
     }
 
     /// Writes the next rows.
+    func append<Element: HDF5Element>(_ elements: [Element]) throws { try append(elements.span) }
+
+    /// Writes the next rows.
     func append<Element: HDF5Element>(_ elements: Span<Element>) throws {
         let width = first.elementsPerRow, rows = rowsDone..<(rowsDone + elements.count / width)
         let end = first.shape[0], split = min(max(end, rows.lowerBound), rows.upperBound)

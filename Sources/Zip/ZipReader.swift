@@ -1,4 +1,3 @@
-import CZlib
 import Foundation
 
 /// The members of a zip archive, found by its directory alone.
@@ -24,7 +23,7 @@ public struct ZipReader: ~Copyable {
 
     /// No archive of a model has more.
     private static let memberLimit = 1_000
-    private static let blockByteCount = 1 << 20
+    private static let blockByteCount = 1 << 18
 
     /// - Throws: `ZipError` if there is no such file, or it is no archive that we can read.
     public init(opening path: String) throws(ZipError) {
@@ -65,27 +64,20 @@ public struct ZipReader: ~Copyable {
             throw ZipError(
                 .unsupported, path, "'\(member.name)' declares \(member.byteCount) bytes; at most \(limit) are read")
         }
-        var inflater = member.isCompressed ? try Inflater(path, member.name) : nil
-        var position = try source.start(of: member), rest = member.storedByteCount
-        var checksum: UInt = 0, total = 0
-        func pass(_ bytes: [UInt8]) throws(ZipError) {
-            total += bytes.count
-            guard total <= member.byteCount else {
-                throw ZipError(
-                    .damaged, path, "'\(member.name)' has more than the \(member.byteCount) bytes it declares")
-            }
-            checksum = unsafe crc32(checksum, bytes, UInt32(bytes.count))
-            try take(bytes)
+        var reader = try reader(of: member)
+        // One byte more than it declares, to see that there are none.
+        var bytes = [UInt8](repeating: 0, count: min(member.byteCount + 1, Self.blockByteCount))
+        while true {
+            var span = bytes.mutableSpan
+            let count = try reader.read(into: &span)
+            if count > 0 { try take(Array(bytes.prefix(count))) }
+            guard count == bytes.count else { return }
         }
-        while rest > 0 {
-            let block = try source.read(position, min(rest, Self.blockByteCount))
-            position += block.count
-            rest -= block.count
-            if inflater == nil { try pass(block) } else { try inflater?.inflate(block, pass) }
-        }
-        guard total == member.byteCount, checksum == UInt(member.checksum) else {
-            throw ZipError(.damaged, path, "'\(member.name)' is damaged: its size or checksum is wrong")
-        }
+    }
+
+    /// Reads a member's bytes from first to last.
+    public func reader(of member: Member) throws(ZipError) -> ZipMemberReader {
+        try ZipMemberReader(member, source, path)
     }
 }
 
@@ -93,7 +85,7 @@ public struct ZipReader: ~Copyable {
 
 extension ZipReader {
     /// The bytes of the archive as its format has them.
-    private struct Source {
+    struct Source {
         let file: FileHandle
         let path: String
         let byteCount: Int
@@ -231,55 +223,6 @@ extension ZipReader {
 
         mutating func number(_ count: Int) -> Int? {
             take(count).flatMap { bytes in Int(exactly: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }) }
-        }
-    }
-}
-
-/// zlib's decompression of a bare deflate stream.
-@safe private struct Inflater: ~Copyable {
-    private let stream: UnsafeMutablePointer<z_stream>
-    private let path: String
-    private let member: String
-
-    init(_ path: String, _ member: String) throws(ZipError) {
-        self.path = path
-        self.member = member
-        unsafe stream = .allocate(capacity: 1)
-        unsafe stream.initialize(to: z_stream())
-        guard unsafe inflateInit2_(stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            unsafe stream.deallocate()
-            throw ZipError(.unreadable, path, "there is no memory left")
-        }
-    }
-
-    deinit {
-        unsafe inflateEnd(stream)
-        unsafe stream.deallocate()
-    }
-
-    mutating func inflate(_ input: [UInt8], _ pass: ([UInt8]) throws(ZipError) -> Void) throws(ZipError) {
-        var input = input, offset = 0
-        var output = [UInt8](repeating: 0, count: 1 << 18)
-        while true {
-            let (status, used, made) = unsafe input.withUnsafeMutableBufferPointer { source in
-                unsafe output.withUnsafeMutableBufferPointer { target in
-                    unsafe stream.pointee.next_in = source.baseAddress.map { unsafe $0 + offset }
-                    unsafe stream.pointee.avail_in = UInt32(source.count - offset)
-                    unsafe stream.pointee.next_out = target.baseAddress
-                    unsafe stream.pointee.avail_out = UInt32(target.count)
-                    let status = unsafe CZlib.inflate(stream, Z_NO_FLUSH)
-                    return unsafe (
-                        status, source.count - offset - Int(stream.pointee.avail_in),
-                        target.count - Int(stream.pointee.avail_out)
-                    )
-                }
-            }
-            offset += used
-            guard status == Z_OK || status == Z_STREAM_END || (status == Z_BUF_ERROR && made == 0) else {
-                throw ZipError(.damaged, path, "'\(member)' is damaged: it cannot be decompressed")
-            }
-            if made > 0 { try pass(Array(output.prefix(made))) }
-            if status != Z_OK || (made < output.count && offset == input.count) { return }
         }
     }
 }

@@ -4,7 +4,9 @@ import Foundation
 import Gzip
 import HDF5
 import ModelFiles
+import Records
 import Training
+import Zip
 
 /// What the program says to its caller: the exit codes of the manual, after `sysexits.h`.
 enum ExitStatus: Int32 {
@@ -48,6 +50,8 @@ extension Failure {
         case let error as TeachersError: self.init(Self.status(error), error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
+        case let error as ZipError: self.init(Self.status(error.kind), error.description)
+        case let error as RecordError: self.init(Self.status(error.kind), error.description)
         case let error as BudgetError: self.init(.overBudget, error.description)
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
@@ -72,6 +76,23 @@ extension Failure {
         case .missing, .unreadable: .noInput
         case .refused: .badInput
         case .tooLarge: .overBudget
+        case .write: .inputOutput
+        }
+    }
+
+    private static func status(_ kind: ZipError.Kind) -> ExitStatus {
+        switch kind {
+        case .missing, .unreadable: .noInput
+        case .damaged, .unsupported: .badInput
+        case .write: .inputOutput
+        }
+    }
+
+    private static func status(_ kind: RecordError.Kind) -> ExitStatus {
+        switch kind {
+        case .missing, .unreadable: .noInput
+        case .damaged: .badInput
+        case .create: .cannotCreate
         case .write: .inputOutput
         }
     }

@@ -18,6 +18,9 @@ struct ImportCommand: ParsableCommand {
                         batches.meta.txt in the folder names the classes
               cifar100  train.bin, test.bin, of which the fine labels are taken;
                         fine_label_names.txt in the folder names them
+              npz       one archive of numpy's, with the arrays x_train, y_train,
+                        x_test, y_test, or train_x and so on; labels are class
+                        numbers, or rows of zeros and ones
 
             The data file (HDF5) has train/x, train/y, test/x, test/y, and with --validation also validation/x and \
             validation/y.
@@ -26,10 +29,11 @@ struct ImportCommand: ParsableCommand {
               compress import idx fashion-mnist/ --output fashion.h5
               compress import idx mnist/ --validation 5000 --output mnist.h5
               compress import cifar10 cifar-10-batches-bin/ --output cifar10.h5
+              compress import npz mnist.npz --output mnist.h5
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case idx, cifar10, cifar100
+        case idx, cifar10, cifar100, npz
 
         /// How many files it has, if they are not named by their folder.
         var fileCount: Int {
@@ -37,6 +41,7 @@ struct ImportCommand: ParsableCommand {
             case .idx: 4
             case .cifar10: 6
             case .cifar100: 2
+            case .npz: 1
             }
         }
     }
@@ -63,8 +68,8 @@ struct ImportCommand: ParsableCommand {
 
     func validate() throws {
         guard source.count == 1 || source.count == format.fileCount else {
-            throw ValidationError(
-                "\(format) takes a folder, or \(format.fileCount) files, found \(source.count) sources")
+            let wanted = format == .npz ? "one file" : "a folder, or \(format.fileCount) files"
+            throw ValidationError("\(format) takes \(wanted), found \(source.count) sources")
         }
     }
 
@@ -88,6 +93,7 @@ struct ImportCommand: ParsableCommand {
         case .idx: try idxFiles()
         case .cifar10: try cifarFiles(.cifar10)
         case .cifar100: try cifarFiles(.cifar100)
+        case .npz: npzFile()
         }
     }
 
@@ -112,6 +118,12 @@ struct ImportCommand: ParsableCommand {
                 kind, trainFiles: source.dropLast(), testFile: source[source.count - 1], classNames: names)
         files.validationCount = validation ?? 0
         return files
+    }
+
+    private func npzFile() -> NPZImport {
+        var file = NPZImport(path: source[0], classNames: names)
+        file.validationCount = validation ?? 0
+        return file
     }
 
     private func splits(_ report: ImportReport) -> [(name: String, count: Int)] {

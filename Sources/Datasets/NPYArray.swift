@@ -1,0 +1,147 @@
+import HDF5
+import Zip
+
+/// An array of numpy in an archive, read from first to last.
+///
+///     0x93 "NUMPY", version (1, 2 or 3), 0, length of the header (UInt16; from version 2 on UInt32), header, elements
+struct NPYArray: ~Copyable {
+    let place: NPYPlace
+    let type: HDF5Type
+    /// (examples, …), with at least one element.
+    let shape: [Int]
+    private let isBigEndian: Bool
+    private var reader: ZipMemberReader
+
+    /// numpy itself reads no longer header.
+    private static let headerLimit = 10_000
+    private static let rowLimit = 1 << 28
+
+    init(_ member: ZipReader.Member, in archive: borrowing ZipReader) throws {
+        let place = NPYPlace(path: archive.path, name: member.name)
+        var reader = try archive.reader(of: member)
+        let (header, headerByteCount) = try Self.header(from: &reader, place)
+        guard !header.isFortran else {
+            throw place.error(
+                expected: "an array in C order", found: "Fortran order",
+                "Save it again as np.ascontiguousarray(…) makes it.")
+        }
+        let byteCount = header.shape.reduce(header.type.byteCount) { product, extent in
+            guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
+            return overflow ? nil : value
+        }
+        guard let byteCount, byteCount == member.byteCount - headerByteCount else {
+            throw place.error(
+                expected: "the elements of an array of shape \(header.shape)",
+                found: "\(member.byteCount - headerByteCount) bytes", "The file is damaged; fetch it again.")
+        }
+        guard let count = header.shape.first, byteCount > 0, byteCount / count <= Self.rowLimit else {
+            throw place.error(
+                expected: "at least one example of at most \(Self.rowLimit) bytes, in an array whose first axis counts "
+                    + "examples", found: "shape \(header.shape)", "Is this the array you meant?")
+        }
+        self.place = place
+        self.type = header.type
+        self.shape = header.shape
+        self.isBigEndian = header.isBigEndian
+        self.reader = reader
+    }
+
+    private static func header(
+        from reader: inout ZipMemberReader, _ place: NPYPlace
+    ) throws -> (NPYHeader, byteCount: Int) {
+        let magic = try read(8, from: &reader)
+        guard magic.count == 8, magic.starts(with: [0x93] + Array("NUMPY".utf8)), (1...3).contains(magic[6]) else {
+            throw place.error(
+                expected: "an array of numpy, which begins with 147 78 85 77 80 89 and a version from 1 to 3",
+                found: "\(magic.map { "\($0)" }.joined(separator: " "))", "Save it with np.savez.")
+        }
+        let lengthBytes = try read(magic[6] == 1 ? 2 : 4, from: &reader)
+        let length = lengthBytes.reversed().reduce(0) { $0 << 8 | Int($1) }
+        guard length <= headerLimit else {
+            throw place.error(
+                expected: "a header of at most \(headerLimit) bytes", found: "\(length)",
+                "The file is damaged; fetch it again.")
+        }
+        let text = try read(length, from: &reader)
+        do {
+            guard text.count == length else { throw NPYHeader.Problem(expected: "\(length) bytes", found: "fewer") }
+            return (try NPYHeader(parsing: text), magic.count + lengthBytes.count + length)
+        } catch let problem as NPYHeader.Problem {
+            throw place.error(
+                expected: "in its header \(problem.expected)", found: problem.found,
+                "Save an array of plain numbers with np.savez.")
+        }
+    }
+
+    /// Hands over all elements, some rows at a time, and makes sure that nothing follows.
+    mutating func readAll<Element: NumPyElement>(
+        as: Element.Type, _ take: (Range<Int>, Span<Element>) throws -> Void
+    ) throws {
+        let width = shape.dropFirst().reduce(1, *), size = MemoryLayout<Element>.size
+        let step = max(1, min(shape[0], (1 << 20) / (width * size)))
+        var bytes = [UInt8](repeating: 0, count: step * width * size)
+        var elements = [Element](repeating: .zero, count: step * width)
+        for start in stride(from: 0, to: shape[0], by: step) {
+            let rows = start..<min(start + step, shape[0]), count = rows.count * width
+            var span = bytes.mutableSpan
+            var part = span._mutatingExtracting(0..<(count * size))
+            // The archive knows how many there are, and throws if there are fewer.
+            _ = try reader.read(into: &part)
+            decode(part.span, into: &elements)
+            try take(rows, elements.span.extracting(0..<count))
+        }
+        _ = try Self.read(1, from: &reader)
+    }
+
+    private func decode<Element: NumPyElement>(_ bytes: Span<UInt8>, into elements: inout [Element]) {
+        let size = MemoryLayout<Element>.size, isBigEndian = isBigEndian
+        var elements = elements.mutableSpan
+        for index in 0..<(bytes.count / size) {
+            var bits: Element.BitPattern = 0
+            for place in 0..<size {
+                let byte = bytes[index * size + place]
+                bits |= Element.BitPattern(byte) << Element.BitPattern(8 * (isBigEndian ? size - 1 - place : place))
+            }
+            elements[index] = Element(bitPattern: bits)
+        }
+    }
+
+    private static func read(_ count: Int, from reader: inout ZipMemberReader) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var span = bytes.mutableSpan
+        let found = try reader.read(into: &span)
+        return Array(bytes.prefix(found))
+    }
+}
+
+/// Where an array is, for errors.
+struct NPYPlace: Hashable {
+    let path: String
+    let name: String
+
+    func error(expected: String, found: String, _ advice: String) -> ExampleFileError {
+        ExampleFileError(path, name, expected: expected, found: found, advice)
+    }
+}
+
+/// A number that numpy stores as its bits.
+protocol NumPyElement: HDF5Element {
+    associatedtype BitPattern: FixedWidthInteger & UnsignedInteger
+    init(bitPattern: BitPattern)
+    /// The same number, if it is a whole one.
+    var wholeNumber: Int? { get }
+}
+
+extension NumPyElement where Self: BinaryInteger { var wholeNumber: Int? { Int(exactly: self) } }
+extension NumPyElement where Self: BinaryFloatingPoint { var wholeNumber: Int? { Int(exactly: self) } }
+extension Float16: NumPyElement {}
+extension Float: NumPyElement {}
+extension Double: NumPyElement {}
+extension Int8: NumPyElement {}
+extension Int16: NumPyElement {}
+extension Int32: NumPyElement {}
+extension Int64: NumPyElement {}
+extension UInt8: NumPyElement { init(bitPattern: UInt8) { self = bitPattern } }
+extension UInt16: NumPyElement { init(bitPattern: UInt16) { self = bitPattern } }
+extension UInt32: NumPyElement { init(bitPattern: UInt32) { self = bitPattern } }
+extension UInt64: NumPyElement { init(bitPattern: UInt64) { self = bitPattern } }
