@@ -2,12 +2,14 @@ import Foundation
 import ModelFiles
 import Training
 
-/// What a run measures while it trains: lines of JSON in `metrics.jsonl`, appended as training goes on.
+/// What a run measures while it trains: lines of JSON in `metrics.jsonl`, appended as training goes on, and the same
+/// numbers for TensorBoard in `tensorboard/TRAINING`.
 ///
 /// Some lines are means over a stretch of steps, at most 400 in a training; one for each epoch has what was found on
 /// held-out examples.
 final class MetricsLog {
     private let file: FileHandle
+    private let events: EventFile
     private let training: String
     private var stretch = Stretch()
 
@@ -23,7 +25,7 @@ final class MetricsLog {
     private static let mostLines = 400
 
     /// - Parameter training: What is trained, such as `student` or `baseline`.
-    init(_ directory: String, training: String, isAppending: Bool) throws {
+    init(_ directory: String, training: String) throws {
         self.training = training
         let path = "\(directory)/metrics.jsonl"
         if !FileManager.default.fileExists(atPath: path) {
@@ -31,16 +33,19 @@ final class MetricsLog {
         }
         file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.seekToEnd()
+        events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))")
     }
 
     /// Removes what an earlier run has left.
     static func remove(in directory: String) {
-        try? FileManager.default.removeItem(atPath: "\(directory)/metrics.jsonl")
+        for name in ["metrics.jsonl", "tensorboard"] {
+            try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+        }
     }
 
     func append(
         _ report: TrainingRun.StepReport, of total: Int, terms: [String], settings: [(name: String, value: Double)]
-    ) {
+    ) throws {
         if stretch.steps == 0 { stretch.sums = report.terms.map { _ in 0 } }
         for (index, term) in report.terms.enumerated() { stretch.sums[index] += term * Double(report.examples) }
         stretch.examples += report.examples
@@ -50,30 +55,30 @@ final class MetricsLog {
         }
         let means = stretch.sums.map { $0 / Double(max(stretch.examples, 1)) }
         let seconds = max(Date().timeIntervalSince(stretch.start), 1e-9)
-        var scalars = losses(means, terms)
-        scalars += [("learning_rate", report.learningRate)] + settings
-        scalars.append(("examples_per_second", Double(stretch.examples) / seconds))
-        write(scalars, step: report.step)
+        try write(
+            losses(means, terms) + [("learning_rate", report.learningRate)] + settings
+                + [("examples_per_second", Double(stretch.examples) / seconds)], step: report.step)
         stretch = Stretch()
     }
 
-    func append(_ report: TrainingRun.EpochReport, terms: [String]) {
-        var scalars = losses(report.terms, terms).map { ("epoch_\($0.name)", $0.value) }
-        scalars += report.validation.map { ("validation_\($0.name)", $0.value) }
-        scalars.append(("seconds", report.seconds))
-        write([("epoch", Double(report.epoch))] + scalars, step: report.step)
+    func append(_ report: TrainingRun.EpochReport, terms: [String]) throws {
+        let epoch = [(name: "epoch", value: Double(report.epoch))]
+        let means = losses(report.terms, terms).map { (name: "epoch_\($0.name)", value: $0.value) }
+        let validation = report.validation.map { (name: "validation_\($0.name)", value: $0.value) }
+        try write(epoch + means + validation + [("seconds", report.seconds)], step: report.step)
         // What comes next begins now, after the look at held-out examples.
         if stretch.steps == 0 { stretch = Stretch() }
     }
 
     private func losses(_ values: [Double], _ terms: [String]) -> [(name: String, value: Double)] {
-        [("loss", values.reduce(0, +))]
-            + zip(terms, values).map { ("\($0.replacing(" ", with: "_"))_loss", $1) }
+        let all = zip(terms, values).map { (name: "\($0.replacing(" ", with: "_"))_loss", value: $1) }
+        return [(name: "loss", value: values.reduce(0, +))] + all
     }
 
-    private func write(_ scalars: [(name: String, value: Double)], step: Int) {
+    private func write(_ scalars: [(name: String, value: Double)], step: Int) throws {
         var line = JSON.Object([.init("training", .string(training)), .init("step", .integer(step))])
         for (name, value) in scalars { line[name] = name == "epoch" ? .integer(Int(value)) : .number(value) }
-        file.write(Data((JSON.object(line).compact + "\n").utf8))
+        try file.write(contentsOf: Data((JSON.object(line).compact + "\n").utf8))
+        try events.write(scalars, step: step, wallTime: Date().timeIntervalSince1970)
     }
 }

@@ -52,6 +52,7 @@ public func trainModel(
     let (train, validation) = data.trainAndValidation()
     if let directory = request.runDirectory {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        MetricsLog.remove(in: directory)
     }
     let session = TrainingSession(
         name: plan.built.architecture.name, directory: request.runDirectory, fingerprint: "", isResuming: false,

@@ -30,7 +30,7 @@ struct TrainingSession {
             let file = name.replacing(" ", with: "-")
             let path = "\(directory)/\(file)-checkpoint.h5"
             if !isResuming { try? FileManager.default.removeItem(atPath: path) }
-            log = try MetricsLog(directory, training: name, isAppending: isResuming)
+            log = try MetricsLog(directory, training: name)
             run.checkpoint = (path, fingerprint)
         }
         let total = source.stepsPerEpoch * recipe.epochs
@@ -40,13 +40,14 @@ struct TrainingSession {
             tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(score)"))
         }
         run.stepEnded = { report in
-            log?.append(report, of: total, terms: objective.terms, settings: objective.settings(at: report.progress))
+            try log?.append(
+                report, of: total, terms: objective.terms, settings: objective.settings(at: report.progress))
         }
         run.epochEnded = { report in
             if let first = report.validation.first {
                 score = ", held-out \(first.name.replacing("_", with: " ")) \(fixed(first.value, digits: 4))"
             }
-            log?.append(report, terms: objective.terms)
+            try log?.append(report, terms: objective.terms)
         }
         tell(.began("training \(name)", total: source.count * recipe.epochs))
         try run.run(trainer, minimizing: objective, on: source, workers: workers)

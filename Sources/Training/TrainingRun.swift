@@ -14,9 +14,9 @@ public struct TrainingRun {
     /// Called after every step with the examples in it.
     public var advance: (_ examples: Int, _ loss: Double) -> Void = { _, _ in }
     /// Called after every step.
-    public var stepEnded: (StepReport) -> Void = { _ in }
+    public var stepEnded: (StepReport) throws -> Void = { _ in }
     /// Called after every epoch.
-    public var epochEnded: (EpochReport) -> Void = { _ in }
+    public var epochEnded: (EpochReport) throws -> Void = { _ in }
 
     /// What a step came to.
     public struct StepReport: Sendable {
@@ -105,7 +105,7 @@ public struct TrainingRun {
                 for (index, term) in report.terms.enumerated() { sums[index] += term * Double(batch.count) }
                 seen += batch.count
                 rate = report.learningRate
-                stepEnded(
+                try stepEnded(
                     StepReport(
                         step: trainer.step, progress: progress, examples: batch.count, terms: report.terms,
                         learningRate: rate))
@@ -115,7 +115,7 @@ public struct TrainingRun {
             let scores = try validate(trainer, labels, workers)
             if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
             try file?.save(trainer)
-            epochEnded(
+            try epochEnded(
                 EpochReport(
                     epoch: epoch + 1, step: trainer.step, terms: sums.map { $0 / Double(max(seen, 1)) },
                     learningRate: rate, validation: scores, seconds: seconds,
