@@ -57,12 +57,26 @@ struct Provenance {
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
             \(string("combination", request.combination.rawValue)),\(string("loss", formula)),\
-            \(string("data", name(request.data))),\(string("data_sha256", results.dataDigest)),\
+            \(string("data", name(request.data))),\(string("data_sha256", results.dataDigest)),\(others)\
             "epochs":\(recipe.epochs),"batch_size":\(recipe.batchSize),\
             \(string("optimizer", recipe.optimizer.kind.rawValue)),"learning_rate":\(recipe.learningRate),\
             \(string("learning_rate_schedule", "\(recipe.learningRateSchedule)")),"seed":\(recipe.seed),\
             "scores":{\(scores.joined(separator: ",")),"agreement":\(fixed(results.agreement))}}
             """
+    }
+
+    /// What not every student has.
+    private var others: String {
+        var members: [String] = []
+        if let unlabeled = request.unlabeled { members.append(string("unlabeled", name(unlabeled))) }
+        if let augmentation = request.augmentation {
+            members.append(string("augmentation", "\(augmentation)"))
+            members.append("\"views\":\(request.views.map(String.init) ?? "\"live\"")")
+        }
+        if request.teacherWeights == .byExample { members.append(string("teacher_weights", "by-example")) }
+        if let stage = request.firstStage { members.append("\"first_stage_epochs\":\(stage.epochs)") }
+        if request.generations > 1 { members.append("\"generations\":\(request.generations)") }
+        return members.map { "\($0)," }.joined()
     }
 
     private func name(_ path: String) -> String { (path as NSString).lastPathComponent }

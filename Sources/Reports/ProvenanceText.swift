@@ -22,6 +22,10 @@ public func provenanceText(_ provenance: JSON, width: Int?) -> String {
     add("teachers", teachers.joined(separator: ", "))
     add("loss", words(provenance["loss"]))
     add("data", words(provenance["data"]))
+    add("unlabeled", words(provenance["unlabeled"]))
+    let views = provenance["views"]?.integer.map { ", \($0) views" } ?? ""
+    add("augmentation", words(provenance["augmentation"]).map { $0 + views })
+    add("generations", provenance["generations"]?.integer.map { "\($0)" })
     for score in provenance["scores"]?.object?.members ?? [] {
         let metrics = (score.value.object?.members ?? []).compactMap { metric in
             metric.value.number.map { "\(metric.key.replacing("_", with: " ")) \(fixed($0, digits: 4))" }
