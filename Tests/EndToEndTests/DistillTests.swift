@@ -124,6 +124,25 @@ import Testing
         }
     }
 
+    /// A handler on a thread that computes would destroy what oneDNN keeps below the stack pointer.
+    @Test func interruptsNoThread() throws {
+        try withTeachers(train: 200) { folder, arguments in
+            let started = try Program.start(arguments + ["--budget", "60kB", "--epochs", "2000"], in: folder)
+            waitForFile(folder.appending(path: "s.run/student-checkpoint.h5"), from: started)
+            let tasks = "/proc/\(started.process.processIdentifier)/task"
+            let blocked = try FileManager.default.contentsOfDirectory(atPath: tasks).map { task in
+                let status = try String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)
+                let mask = status.split(separator: "\n").first { $0.hasPrefix("SigBlk:") }?.split(separator: "\t").last
+                return try #require(mask.flatMap { UInt64($0, radix: 16) })
+            }
+            kill(started.process.processIdentifier, SIGTERM)
+            #expect(try Program.finish(started).code == 143)
+            #expect(blocked.count > 1)
+            let wanted = UInt64(1) << (SIGINT - 1) | UInt64(1) << (SIGTERM - 1)
+            #expect(blocked.allSatisfy { $0 & wanted == wanted })
+        }
+    }
+
     private func waitForFile(_ url: URL, from started: Program.Started) {
         let deadline = Date(timeIntervalSinceNow: 60)
         while !FileManager.default.fileExists(atPath: url.path), Date() < deadline, started.process.isRunning {
