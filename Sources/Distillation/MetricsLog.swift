@@ -10,25 +10,46 @@ final class MetricsLog {
     private let file: FileHandle
     private let training: String
     private var stretch = Stretch()
+    /// The last step and the last epoch of which there is a line.
+    private var last = (step: 0, epoch: 0)
 
     /// Steps that one line tells of.
     private struct Stretch {
         var start = Date()
+        var terms: [String] = []
         var sums: [Double] = []
         var examples = 0
         var steps = 0
+        /// Of its last step: its number, learning rate and what else is scheduled.
+        var step = 0
+        var settings: [(name: String, value: Double)] = []
     }
 
     /// Lines of steps in a training, at most.
     private static let mostLines = 400
 
-    /// - Parameter training: What is trained, such as `student` or `baseline`.
+    /// - Parameters:
+    ///   - training: What is trained, such as `student` or `baseline`.
+    ///   - isAppending: Whether it goes on from a checkpoint. Steps that were told of after that are not told of again;
+    ///     otherwise what an earlier run told of this training is removed.
     init(_ directory: String, training: String, isAppending: Bool) throws {
         self.training = training
         let path = "\(directory)/metrics.jsonl"
-        if !FileManager.default.fileExists(atPath: path) {
-            try Data().write(to: URL(fileURLWithPath: path))
+        var kept = ""
+        for line in ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n") {
+            // A run that was killed may have left half a line.
+            guard let json = try? JSON(parsing: String(line)) else { continue }
+            if json["training"]?.string == training {
+                guard isAppending else { continue }
+                if let epoch = json["epoch"]?.integer {
+                    last.epoch = max(last.epoch, epoch)
+                } else {
+                    last.step = max(last.step, json["step"]?.integer ?? 0)
+                }
+            }
+            kept += line + "\n"
         }
+        try Data(kept.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.seekToEnd()
     }
@@ -41,23 +62,29 @@ final class MetricsLog {
     func append(
         _ report: TrainingRun.StepReport, of total: Int, terms: [String], settings: [(name: String, value: Double)]
     ) {
-        if stretch.steps == 0 { stretch.sums = report.terms.map { _ in 0 } }
+        guard report.step > last.step else { return }
+        if stretch.steps == 0 { (stretch.terms, stretch.sums) = (terms, terms.map { _ in 0 }) }
         for (index, term) in report.terms.enumerated() { stretch.sums[index] += term * Double(report.examples) }
         stretch.examples += report.examples
         stretch.steps += 1
-        guard stretch.steps >= max(1, (total + Self.mostLines - 1) / Self.mostLines) || report.step == total else {
-            return
-        }
+        stretch.step = report.step
+        stretch.settings = [("learning_rate", report.learningRate)] + settings
+        if stretch.steps >= (total + Self.mostLines - 1) / Self.mostLines || report.step == total { flush() }
+    }
+
+    /// Writes what the steps since the last line came to, if there were any.
+    func flush() {
+        guard stretch.steps > 0 else { return }
         let means = stretch.sums.map { $0 / Double(max(stretch.examples, 1)) }
         let seconds = max(Date().timeIntervalSince(stretch.start), 1e-9)
-        var scalars = losses(means, terms)
-        scalars += [("learning_rate", report.learningRate)] + settings
+        var scalars = losses(means, stretch.terms) + stretch.settings
         scalars.append(("examples_per_second", Double(stretch.examples) / seconds))
-        write(scalars, step: report.step)
+        write(scalars, step: stretch.step)
         stretch = Stretch()
     }
 
     func append(_ report: TrainingRun.EpochReport, terms: [String]) {
+        guard report.epoch > last.epoch else { return }
         var scalars = losses(report.terms, terms).map { ("epoch_\($0.name)", $0.value) }
         scalars += report.validation.map { ("validation_\($0.name)", $0.value) }
         scalars.append(("seconds", report.seconds))

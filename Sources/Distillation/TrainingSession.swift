@@ -49,6 +49,7 @@ struct TrainingSession {
             log?.append(report, terms: objective.terms)
         }
         tell(.began("training \(name)", total: source.count * recipe.epochs))
+        defer { log?.flush() }
         try run.run(trainer, minimizing: objective, on: source, workers: workers)
         tell(.ended)
         if let best = trainer.bestScore, recipe.keepsBest || trainer.step < total {
