@@ -68,7 +68,8 @@ public final class Compressor {
             let name = "teacher '\(teacher.path)' is fed with other datasets than x"
             if views != nil || liveTeachers.contains(index) {
                 problems.append(
-                    "\(name), and cannot see the student's changed examples; leave --augment and losses of its layers out"
+                    "\(name), and cannot see the student's changed examples; leave --augment and losses of its "
+                        + "layers out"
                 )
             }
             if let unlabeled {

@@ -55,7 +55,8 @@ import Training
         }
     }
 
-    /// The first generation is the student of a run without generations; so is the second of one whose teacher is the first.
+    /// The first generation is the student of a run without generations, and the second that of a run whose teacher is the
+    /// first.
     @Test func eachIsTheStudentOfTheOneBefore() throws {
         try withScene { scene, teachers in
             var request = scene.request(teachers)

@@ -20,8 +20,8 @@ import Training
         return (try weights(request.output), told)
     }
 
-    /// Views are numbered by the epochs that see them. Teachers with convolutions, wide matrices and recurrence see batches
-    /// of 16 or 7 of what they else see in one run.
+    /// Views are numbered by the epochs that see them. Teachers with convolutions, wide matrices and recurrence see 16 or
+    /// 7 examples at a time, or all of them in one run.
     @Test(arguments: ["crop:1,flip", "noise:0.1", "cutout:2,shift:1"], [16, 7])
     func seesTheViewsThatAreKept(steps: String, batchSize: Int) throws {
         try Pictures.withScene { scene in

@@ -94,8 +94,8 @@ import Training
         #expect(
             two == "loss 'dkd': decoupled KD compares the classes that are not the true one with each other, and of 2 "
                 + "classes there are not enough of these: use kl\n"
-                + "loss 'dist': DIST correlates the classes of each example, and with 2 classes a correlation is always "
-                + "1, −1 or none: set beta to 0, or use kl")
+                + "loss 'dist': DIST correlates the classes of each example, and with 2 classes a correlation is "
+                + "always 1, −1 or none: set beta to 0, or use kl")
         var many = DataFile(classes: 4, train: 40, test: 10)
         many.hasManyLabels = true
         let several = try refusals(many, [dkd])

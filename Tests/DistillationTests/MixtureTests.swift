@@ -43,7 +43,8 @@ import Training
         expectClose(found[2], [0.4, 0.6])
     }
 
-    /// Given weights are priors: 0.9 · 0.6 to 0.1 · 0.2 is 27 to 1. The temperature softens what is mixed, not the shares.
+    /// Given weights are priors: 0.9 · 0.6 to 0.1 · 0.2 is 27 to 1. The temperature softens what is mixed, not the
+    /// shares.
     @Test func weightsArePriors() {
         let first = [log(0.6), log(0.4)], second = [log(0.2), log(0.8)]
         let mixture = Mixture(.mean, .oneClass, weights: [0.9, 0.1], isByExample: true)
@@ -55,8 +56,8 @@ import Training
         expectClose(logits, zip(first, second).map { (27 * $0 + $1) / 28 / 2 })
     }
 
-    /// Several labels: the probability of a row of labels is the product over classes. Sigmoids (0.9, 0.5) give the labels
-    /// (1, 0) 0.45, sigmoids (0.3, 0.5) 0.15.
+    /// Several labels: the probability of a row of labels is the product over classes. Sigmoids (0.9, 0.5) give the
+    /// labels (1, 0) 0.45, sigmoids (0.3, 0.5) 0.15.
     @Test func severalLabelsAreKnownTogether() {
         func logit(_ p: Double) -> Double { log(p) - log1p(-p) }
         let first = [logit(0.9), logit(0.5)], second = [logit(0.3), logit(0.5)]
@@ -68,7 +69,7 @@ import Training
         expectClose(found[1], [0.6, 0.5])
     }
 
-    /// A teacher that is quite sure of the wrong class has no share, one that is alone has all of it, and nothing is NaN.
+    /// A teacher that is quite sure of the wrong class has no share, one that is alone has all of it; nothing is NaN.
     @Test(arguments: [Distillation.Task.oneClass, .manyLabels])
     func sureTeachersHaveAllOrNothing(task: Distillation.Task) {
         let right = [300.0, -300, -300], wrong = [-300.0, 300, -300]
