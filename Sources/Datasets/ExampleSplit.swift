@@ -152,10 +152,11 @@ final class SplitSource: Sendable {
                 "The student takes one kind of examples.")
         }
         let (scale, offset) = try place.scaling(x.attributes, of: "x")
+        frameCounts = try place.readFrameCounts(file.root, of: x)
         let input = InputSource("x", x, scale: scale, offset: offset)
         (self.x, inputs) = (input, [input])
         (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
-        (labelKind, labels, labelsPerExample, frameCounts) = (.oneClass, [], 1, nil)
+        (labelKind, labels, labelsPerExample) = (.oneClass, [], 1)
         labelRows = nil
     }
 
@@ -279,8 +280,9 @@ private struct Place {
     }
 
     func readFrameCounts(_ root: borrowing HDF5Group, of x: borrowing HDF5Dataset) throws -> [Int32]? {
-        guard try root.contains("\(split)/length") else { return nil }
-        let lengths = try root.dataset("\(split)/length")
+        let name = split.isEmpty ? "length" : "\(split)/length"
+        guard try root.contains(name) else { return nil }
+        let lengths = try root.dataset(name)
         guard lengths.shape == [x.shape[0]], lengths.type.isInteger else {
             throw error(
                 "length", expected: "whole numbers of shape (\(x.shape[0]))",

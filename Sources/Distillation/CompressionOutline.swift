@@ -23,6 +23,8 @@ public struct CompressionOutline: Sendable {
     public let testCount: Int
     public let classCount: Int
     public let epochs: Int
+    /// How many epochs the first stage has before them.
+    public let firstEpochs: Int
     public let batchSize: Int
     public let stepsPerEpoch: Int
     /// How many students are trained: generations, and perhaps a baseline.
@@ -37,12 +39,12 @@ public struct CompressionOutline: Sendable {
     public let trainingSeconds: Double
 
     /// All steps of all students.
-    public var steps: Int { stepsPerEpoch * epochs * trainings }
+    public var steps: Int { stepsPerEpoch * (firstEpochs + epochs * trainings) }
 }
 
 extension Compressor {
     /// The program itself, with what it reads of a data file at a time.
-    private static let baseMemory = 40 << 20
+    private static let baseMemory = 56 << 20
     private static let windows = 2 * (64 << 20)
     /// How many examples a trial shows to a network, at most.
     private static let trialCount = 512
@@ -53,7 +55,7 @@ extension Compressor {
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation(), recipe = request.recipe
         let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
-        let live = liveTeachers
+        let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0, viewCount = request.views ?? 1
 
         var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0, kept = 0
@@ -61,7 +63,7 @@ extension Compressor {
             let (perExample, bytes) = try trial(teacher, train, workers)
             let shown =
                 validation.count + data.test.count
-                + (live.contains(index) ? 0 : (train.count + others) * viewCount)
+                + (alwaysLive.contains(index) ? 0 : (train.count + others) * viewCount)
             asked += perExample * Double(shown)
             kept += shown
             teachingMemory = max(teachingMemory, bytes)
@@ -70,10 +72,14 @@ extension Compressor {
                 secondsOfLive += perExample
             }
         }
+        // What a generation says of the examples is kept for the next one, as the teachers' answers are.
+        kept +=
+            (request.generations - 1)
+            * (validation.count + (isTeachingLive ? 0 : (train.count + others) * viewCount))
         let perExample = try trial(reader, workers)
         let trainings = request.generations + (request.baseline ? 1 : 0)
         let logits = data.classCount * MemoryLayout<Float>.stride
-        let inMemory = teachers.count * (live.isEmpty ? (train.count + others) * viewCount * logits : 0)
+        let inMemory = (teachers.count - alwaysLive.count) * (train.count + others) * viewCount * logits
         let dataBytes = min(
             Self.windows, train.count * data.exampleShape.reduce(1, *) * MemoryLayout<Float>.stride)
         let answered = data.test.count * logits * (teachers.count + 2)
@@ -86,7 +92,8 @@ extension Compressor {
                 return
                     "\(views.augmentation), \(count ?? "a new view of each example in every epoch, which the teachers see too")"
             }, trainCount: train.count, unlabeledCount: others, validationCount: validation.count,
-            testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs, batchSize: recipe.batchSize,
+            testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
+            firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings,
             softTargets: ByteCount(kept * logits),
             teachingMemory: ByteCount(Self.baseMemory + dataBytes + teachingMemory + train.count * logits * 2),
@@ -95,14 +102,25 @@ extension Compressor {
                     + Trainer.memory(layers.student, recipe, threads: workers.count).bytes),
             teachingSeconds: asked,
             trainingSeconds: Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
+                + Double(reader.count * (request.firstStage?.epochs ?? 0)) * (perExample + secondsOfLive)
                 + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
     }
 
-    /// The teachers that run beside the student.
+    /// The teachers that run beside the student, at least in one stage.
     var liveTeachers: Set<Int> {
-        if let views, views.count == nil { return Set(teachers.indices) }
-        return Set(layers.teachers.keys).union(firstLayers.map { Set($0.teachers.keys) } ?? [])
+        if isTeachingLive { return Set(teachers.indices) }
+        return Set(layers.teachers.keys).union(firstLayers?.teachers.keys.map(\.self) ?? [])
     }
+
+    /// Those that do so in every stage, whose answers to the training examples nobody asks for.
+    var alwaysLiveTeachers: Set<Int> {
+        if isTeachingLive { return Set(teachers.indices) }
+        let last = Set(layers.teachers.keys)
+        return firstLayers.map { last.intersection($0.teachers.keys) } ?? last
+    }
+
+    /// Whether every teacher sees every example anew, as the student does.
+    private var isTeachingLive: Bool { views.map { $0.count == nil } ?? false }
 
     /// How long a teacher takes for an example, and how much memory it takes.
     private func trial(_ teacher: Teacher, _ train: ExampleSplit, _ workers: Workers) throws -> (Double, Int) {

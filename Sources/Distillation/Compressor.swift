@@ -57,7 +57,26 @@ public final class Compressor {
         layers = try wire(request.terms)
         firstLayers = try request.firstStage.map { try wire($0.terms) }
         digests = try request.teachers.map(sha256(ofFile:))
+        try refuseOtherInputs()
         seconds.load += Date().timeIntervalSince(start)
+    }
+
+    /// Refuses teachers that are fed with other datasets than x, where they are to see examples that have no others.
+    private func refuseOtherInputs() throws {
+        var problems: [String] = []
+        for (index, teacher) in teachers.enumerated() where !teacher.readsOnlyX {
+            let name = "teacher '\(teacher.path)' is fed with other datasets than x"
+            if views != nil || liveTeachers.contains(index) {
+                problems.append(
+                    "\(name), and cannot see the student's changed examples; leave --augment and losses of its "
+                        + "layers out"
+                )
+            }
+            if let unlabeled {
+                problems.append("\(name), which '\(unlabeled.path)' does not have; leave --unlabeled out")
+            }
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
     }
 
     /// How examples are changed.
@@ -89,8 +108,7 @@ public final class Compressor {
         let first = teaching(teachers, digests)
         let labels = try validation.allLabels().tensor(count: validation.count, shape: [data.classCount])
         let ensemble = try measuring(\.teach) {
-            try first.refuseOtherInputs(live: views == nil ? liveTeachers : Set(teachers.indices))
-            try first.prepare(train, validation, live: liveTeachers)
+            try first.prepare(train, validation, live: alwaysLiveTeachers)
             let ensemble = Ensemble(
                 request.teachers, try teachers.indices.map { try first.logits($0, validation) }, labels: labels,
                 task: task,
@@ -345,7 +363,7 @@ extension CompressionRequest {
             term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.measure.name)': \($0)" }
         }
         if let augmentation {
-            problems += augmentation.refusals(shape: data.exampleShape, hasLengths: data.train.hasFrameCounts)
+            problems += augmentation.refusals(of: data)
             if augmentation.mixes, views != nil {
                 problems.append("mixup needs teachers beside the student: leave --views out")
             }

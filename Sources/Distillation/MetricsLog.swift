@@ -12,28 +12,63 @@ final class MetricsLog {
     private let events: EventFile
     private let training: String
     private var stretch = Stretch()
+    /// The last step and the last epoch of which there is a line.
+    private var last = (step: 0, epoch: 0)
 
     /// Steps that one line tells of.
     private struct Stretch {
         var start = Date()
+        var terms: [String] = []
         var sums: [Double] = []
         var examples = 0
         var steps = 0
+        /// Of its last step: its number, learning rate and what else is scheduled.
+        var step = 0
+        var settings: [(name: String, value: Double)] = []
+    }
+
+    /// A number with its key in `metrics.jsonl`, and the group in which TensorBoard shows it under a name.
+    private struct Scalar {
+        let key: String
+        let group: String
+        let name: String
+        let value: Double
+
+        init(_ key: String, _ group: String, _ name: String, _ value: Double) {
+            (self.key, self.group, self.name, self.value) = (key, group, name, value)
+        }
     }
 
     /// Lines of steps in a training, at most.
     private static let mostLines = 400
 
-    /// - Parameter training: What is trained, such as `student` or `baseline`.
-    init(_ directory: String, training: String) throws {
+    /// - Parameters:
+    ///   - training: What is trained, such as `student` or `baseline`.
+    ///   - isAppending: Whether it goes on from a checkpoint. Steps that were told of after that are not told of again;
+    ///     otherwise what an earlier run told of this training is removed.
+    init(_ directory: String, training: String, isAppending: Bool) throws {
         self.training = training
         let path = "\(directory)/metrics.jsonl"
-        if !FileManager.default.fileExists(atPath: path) {
-            try Data().write(to: URL(fileURLWithPath: path))
+        var kept = ""
+        for line in ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n") {
+            // A run that was killed may have left half a line.
+            guard let json = try? JSON(parsing: String(line)) else { continue }
+            if json["training"]?.string == training {
+                guard isAppending else { continue }
+                if let epoch = json["epoch"]?.integer {
+                    last.epoch = max(last.epoch, epoch)
+                } else {
+                    last.step = max(last.step, json["step"]?.integer ?? 0)
+                }
+            }
+            kept += line + "\n"
         }
+        try Data(kept.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.seekToEnd()
-        events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))")
+        let folder = "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))"
+        if !isAppending { try? FileManager.default.removeItem(atPath: folder) }
+        events = try EventFile(in: folder)
     }
 
     /// Removes what an earlier run has left.
@@ -46,39 +81,49 @@ final class MetricsLog {
     func append(
         _ report: TrainingRun.StepReport, of total: Int, terms: [String], settings: [(name: String, value: Double)]
     ) throws {
-        if stretch.steps == 0 { stretch.sums = report.terms.map { _ in 0 } }
+        guard report.step > last.step else { return }
+        if stretch.steps == 0 { (stretch.terms, stretch.sums) = (terms, terms.map { _ in 0 }) }
         for (index, term) in report.terms.enumerated() { stretch.sums[index] += term * Double(report.examples) }
         stretch.examples += report.examples
         stretch.steps += 1
-        guard stretch.steps >= max(1, (total + Self.mostLines - 1) / Self.mostLines) || report.step == total else {
-            return
-        }
+        stretch.step = report.step
+        stretch.settings = [("learning_rate", report.learningRate)] + settings
+        if stretch.steps >= (total + Self.mostLines - 1) / Self.mostLines || report.step == total { try flush() }
+    }
+
+    /// Writes what the steps since the last line came to, if there were any.
+    func flush() throws {
+        guard stretch.steps > 0 else { return }
         let means = stretch.sums.map { $0 / Double(max(stretch.examples, 1)) }
-        let seconds = max(Date().timeIntervalSince(stretch.start), 1e-9)
+        let rate = Double(stretch.examples) / max(Date().timeIntervalSince(stretch.start), 1e-9)
         try write(
-            losses(means, terms) + [("learning_rate", report.learningRate)] + settings
-                + [("examples_per_second", Double(stretch.examples) / seconds)], step: report.step)
+            losses(means, stretch.terms) + stretch.settings.map { Scalar($0.name, "schedule", $0.name, $0.value) }
+                + [Scalar("examples_per_second", "speed", "examples_per_second", rate)], step: stretch.step)
         stretch = Stretch()
     }
 
     func append(_ report: TrainingRun.EpochReport, terms: [String]) throws {
-        let epoch = [(name: "epoch", value: Double(report.epoch))]
-        let means = losses(report.terms, terms).map { (name: "epoch_\($0.name)", value: $0.value) }
-        let validation = report.validation.map { (name: "validation_\($0.name)", value: $0.value) }
-        try write(epoch + means + validation + [("seconds", report.seconds)], step: report.step)
+        guard report.epoch > last.epoch else { return }
+        let means = losses(report.terms, terms).map { Scalar("epoch_\($0.key)", "epoch loss", $0.name, $0.value) }
+        let validation = report.validation.map { Scalar("validation_\($0.name)", "validation", $0.name, $0.value) }
+        try write(
+            means + validation + [Scalar("seconds", "speed", "seconds", report.seconds)], step: report.step,
+            report.epoch)
         // What comes next begins now, after the look at held-out examples.
         if stretch.steps == 0 { stretch = Stretch() }
     }
 
-    private func losses(_ values: [Double], _ terms: [String]) -> [(name: String, value: Double)] {
-        let all = zip(terms, values).map { (name: "\($0.replacing(" ", with: "_"))_loss", value: $1) }
-        return [(name: "loss", value: values.reduce(0, +))] + all
+    private func losses(_ values: [Double], _ terms: [String]) -> [Scalar] {
+        [Scalar("loss", "loss", "all", values.reduce(0, +))]
+            + zip(terms, values).map { Scalar("\($0.replacing(" ", with: "_"))_loss", "loss", $0, $1) }
     }
 
-    private func write(_ scalars: [(name: String, value: Double)], step: Int) throws {
+    private func write(_ scalars: [Scalar], step: Int, _ epoch: Int? = nil) throws {
         var line = JSON.Object([.init("training", .string(training)), .init("step", .integer(step))])
-        for (name, value) in scalars { line[name] = name == "epoch" ? .integer(Int(value)) : .number(value) }
+        if let epoch { line["epoch"] = .integer(epoch) }
+        for scalar in scalars { line[scalar.key] = .number(scalar.value) }
         try file.write(contentsOf: Data((JSON.object(line).compact + "\n").utf8))
-        try events.write(scalars, step: step, wallTime: Date().timeIntervalSince1970)
+        try events.write(
+            scalars.map { ("\($0.group)/\($0.name)", $0.value) }, step: step, wallTime: Date().timeIntervalSince1970)
     }
 }

@@ -46,6 +46,8 @@ public func trainModel(
     let plan = try StudentPlan(
         .file(request.architecture), width: request.width, budget: nil, data: data, task: task,
         format: ExportPlan.Format(of: request.output))
+    let problems = request.augmentation?.refusals(of: data) ?? []
+    if !problems.isEmpty { throw LossError(problems: problems) }
     let workers = Workers(request.threads)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
@@ -74,4 +76,11 @@ public func trainModel(
         size: plan.export.size, bytes: bytes,
         test: metrics(rows, labels: labels.tensor(count: data.test.count, shape: shape), task: task),
         seconds: Date().timeIntervalSince(start))
+}
+
+extension Augmentation {
+    /// What of it does not suit a file's examples.
+    func refusals(of data: ExampleFile) -> [String] {
+        refusals(shape: data.exampleShape, hasLengths: data.train.hasFrameCounts)
+    }
 }

@@ -117,15 +117,6 @@ struct Teaching {
         return TaughtLessons(
             lessons: lessons, teachers: answerers, layers: layers?.places.map { ($0.teacher, $0.values) } ?? [])
     }
-
-    /// Why some teachers cannot run beside the student: they are fed with other datasets than x.
-    func refuseOtherInputs(live: Set<Int>) throws {
-        let problems = live.sorted().map { teachers[$0] }.filter { !$0.readsOnlyX }.map { teacher in
-            "teacher '\(teacher.path)' is fed with other datasets than x, and cannot see the student's changed examples; "
-                + "leave --augment and losses of its layers out"
-        }
-        if !problems.isEmpty { throw LossError(problems: problems) }
-    }
 }
 
 /// Predictions that were kept a moment ago are gone.

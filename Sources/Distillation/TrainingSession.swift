@@ -30,7 +30,7 @@ struct TrainingSession {
             let file = name.replacing(" ", with: "-")
             let path = "\(directory)/\(file)-checkpoint.h5"
             if !isResuming { try? FileManager.default.removeItem(atPath: path) }
-            log = try MetricsLog(directory, training: name)
+            log = try MetricsLog(directory, training: name, isAppending: isResuming)
             run.checkpoint = (path, fingerprint)
         }
         let total = source.stepsPerEpoch * recipe.epochs
@@ -50,7 +50,14 @@ struct TrainingSession {
             try log?.append(report, terms: objective.terms)
         }
         tell(.began("training \(name)", total: source.count * recipe.epochs))
-        try run.run(trainer, minimizing: objective, on: source, workers: workers)
+        do {
+            try run.run(trainer, minimizing: objective, on: source, workers: workers)
+        } catch {
+            // What was measured until then is worth keeping; the error is what matters.
+            try? log?.flush()
+            throw error
+        }
+        try log?.flush()
         tell(.ended)
         if let best = trainer.bestScore, recipe.keepsBest || trainer.step < total {
             let end =

@@ -19,15 +19,15 @@ extension CompressionOutline {
             "examples: \(grouped(trainCount))\(unlabeled) to train with, \(grouped(validationCount)) held out, "
                 + "\(grouped(testCount)) to test",
             "steps: \(grouped(stepsPerEpoch * epochs)), \(grouped(stepsPerEpoch)) an epoch of batches of \(batchSize), "
-                + "\(epochs) epochs\(several)",
+                + "\(epochs) epochs\(several)\(firstEpochs > 0 ? ", after \(firstEpochs) of the first stage" : "")",
             "soft targets: \(softTargets) in the run directory",
             "memory: about \(teachingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
             "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
                 + "trial of a few batches",
         ]
         let text = lines.map { wrapped($0, width: width, indentation: 2) + "\n" }
-        return text[0] + text[1] + "\n" + planText(teachers, width: width) + "\n" + text.dropFirst(2).joined()
-            + "\(verdict)\nnothing was written\n"
+        return text[0] + text[1] + planText(teachers, width: width) + text.dropFirst(2).joined()
+            + wrapped("\(verdict)", width: width, indentation: 2) + "\nnothing was written\n"
     }
 
     /// What `--dry-run --json` prints.

@@ -84,7 +84,8 @@ public protocol LessonSource<Lessons>: Sendable {
 
 /// Reads the examples of a split, and perhaps others of which nothing is known, in a new order in every epoch.
 ///
-/// Unlabeled examples are spread evenly: every batch has about the same share of them, and they come last in it.
+/// Unlabeled examples are spread evenly: of the first p examples of an epoch, ⌊p · labeled / all⌋ have labels, so that
+/// every batch has the same share of them but for one. They come last in it.
 public struct LessonReader: LessonSource {
     public let count: Int
     public let stepsPerEpoch: Int
@@ -108,27 +109,16 @@ public struct LessonReader: LessonSource {
         count = split.count + (other?.count ?? 0)
         self.workers = workers
         shardSize = recipe.shardSize
-        stepsPerEpoch =
-            unlabeled.map { Self.steps(split.count, $0.split.count, recipe.batchSize) } ?? labeled.stepsPerEpoch
-    }
-
-    /// The fewest steps in which no batch is larger than it may be, each kind of example being spread over all steps.
-    private static func steps(_ a: Int, _ b: Int, _ batchSize: Int) -> Int {
-        var steps = (a + b + batchSize - 1) / batchSize
-        while (a + steps - 1) / steps + (b + steps - 1) / steps > batchSize { steps += 1 }
-        return steps
+        stepsPerEpoch = (count + recipe.batchSize - 1) / recipe.batchSize
     }
 
     public func lesson(epoch: Int, step: Int) throws -> Lesson {
-        guard let unlabeled else {
-            return make(try labeled.batch(epoch: epoch, step: step), nil, epoch, step)
-        }
-        func part(_ reader: ExampleReader) throws -> ExampleBatch {
-            let count = reader.split.count
-            return try reader.examples(
-                (step * count / stepsPerEpoch)..<((step + 1) * count / stepsPerEpoch), epoch: epoch)
-        }
-        return make(try part(labeled), try part(unlabeled), epoch, step)
+        precondition((0..<stepsPerEpoch).contains(step), "step \(step) of \(stepsPerEpoch)")
+        let first = step * labeled.batchSize, end = min(first + labeled.batchSize, count)
+        let known = (first * labeled.split.count / count)..<(end * labeled.split.count / count)
+        return make(
+            try labeled.examples(known, epoch: epoch),
+            try unlabeled?.examples((first - known.lowerBound)..<(end - known.upperBound), epoch: epoch), epoch, step)
     }
 
     private func make(_ known: ExampleBatch, _ unknown: ExampleBatch?, _ epoch: Int, _ step: Int) -> Lesson {

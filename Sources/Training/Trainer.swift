@@ -170,10 +170,13 @@ public final class Trainer {
                     Tap(
                         value: workspace.value(value, count: count), gradient: workspace.gradient(value, count: count))
                 }
+                let logits = workspace.value(graph.logits, count: count)
                 let terms = objective.evaluate(
-                    workspace.value(graph.logits, count: count), taps: taps, batch, examples, progress: progress,
-                    scale: 1 / Float(total), gradient: logitsGradient, kernels: workspace.kernels)
-                sums.withLock { $0[shard] = terms }
+                    logits, taps: taps, batch, examples, progress: progress, scale: 1 / Float(total),
+                    gradient: logitsGradient, kernels: workspace.kernels)
+                // Divergences are held at 0 or more, and that is what they would make of NaN.
+                let areNumbers = isFinite(logits)
+                sums.withLock { $0[shard] = areNumbers ? terms : terms.map { _ in .nan } }
                 workspace.backward(weights: weights, gradient: gradient, count: count, key: key[shard])
                 for entry in statistics {
                     let values = gradient.slice(at: entry.offset, count: entry.spec.shape.elementCount)

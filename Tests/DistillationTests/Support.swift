@@ -165,3 +165,9 @@ func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath
 func distillationFixture(_ name: String) -> String {
     URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)").path
 }
+
+/// The first training examples of a file, in its order.
+func firstBatch(_ path: String, count: Int) throws -> ExampleBatch {
+    try ExampleReader(try ExampleFile(opening: path).train, batchSize: count, order: .sequential)
+        .batch(epoch: 0, step: 0)
+}

@@ -1,0 +1,71 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+@testable import Distillation
+
+/// What `--dry-run` says against what a run then does.
+@Suite struct OutlineTests {
+    enum Kind: String, CaseIterable {
+        case plain, live, views, layers, stages, lateLayers, unlabeled, unlabeledViews, generations, liveGenerations
+        case baseline
+    }
+
+    private func change(_ request: inout CompressionRequest, _ kind: Kind, _ scene: Scene) throws {
+        let layers = Pictures.layerTerms(weight: 0.1, teacher: "teacher1")
+        switch kind {
+        case .plain: break
+        case .live: request.augmentation = try Augmentation("flip")
+        case .views: (request.augmentation, request.views) = (try Augmentation("flip"), 2)
+        case .layers: request.terms += layers
+        case .stages: request.firstStage = FirstStage(epochs: 2, terms: layers)
+        case .lateLayers:
+            request.terms += layers
+            request.firstStage = FirstStage(epochs: 2, terms: [LossTerm(.mse)])
+        case .unlabeled: request.unlabeled = scene.path("more.h5")
+        case .unlabeledViews:
+            request.unlabeled = scene.path("more.h5")
+            (request.augmentation, request.views) = (try Augmentation("flip"), 2)
+        case .generations: request.generations = 3
+        case .liveGenerations: (request.augmentation, request.generations) = (try Augmentation("flip"), 2)
+        case .baseline: request.baseline = true
+        }
+    }
+
+    /// Soft targets to the byte, but for what HDF5 adds to each file; the student's file and all steps exactly.
+    @Test(arguments: Kind.allCases)
+    func saysWhatTheRunThenDoes(kind: Kind) throws {
+        try Pictures.withScene { scene in
+            let teachers = try [1, 2].map { try scene.writePictureTeacher("teacher\($0).h5", seed: $0) }
+            var more = Pictures.data
+            more.train = 50
+            try more.write(to: scene.path("more.h5"))
+            var request = scene.request(teachers)
+            try change(&request, kind, scene)
+            let before = try FileManager.default.contentsOfDirectory(atPath: scene.folder.path).sorted()
+            let outline = try Compressor(request) { _ in }.outline()
+            #expect(try FileManager.default.contentsOfDirectory(atPath: scene.folder.path).sorted() == before)
+
+            let report = try compress(request)
+            #expect(outline.size == report.student.bytes)
+            #expect(outline.parameters == report.student.parameters)
+            #expect(outline.trainCount == 72 && outline.validationCount == 8 && outline.testCount == 30)
+            var numbers = 0
+            for folder in ["soft-targets", "soft-targets-unlabeled"] {
+                let path = scene.path("run/\(folder)")
+                for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+                    let file = try HDF5File(opening: "\(path)/\(name)")
+                    numbers += try file.root.dataset("logits").elementCount
+                }
+            }
+            #expect(outline.softTargets.bytes == numbers * 4)
+            let steps = try metricsLines(request.runDirectory).filter { $0["epoch"] == nil }
+            #expect(outline.steps == steps.count)
+            #expect(outline.formulas.count == (request.firstStage == nil ? 1 : 2))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Datasets
+import Foundation
+import Networks
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// Training that keeps its best epoch, and ends when no better one comes.
+@Suite struct BestEpochTests {
+    /// What a run came to: the bits that training had learned after each epoch, and how good they were.
+    private struct Course {
+        var trainer: Trainer
+        var latest: [[UInt32]] = []
+        var scores: [Double] = []
+        var wasLast: [Bool] = []
+
+        /// The first of the best epochs, counted from 1.
+        var best: Int { (scores.firstIndex(of: scores.max() ?? 0) ?? 0) + 1 }
+    }
+
+    /// Scores that rise and fall: few held-out examples, a high learning rate; 3 steps an epoch.
+    private func train(
+        _ file: ExampleFile, _ recipe: Recipe, checkpoint: String? = nil, stop: Int? = nil
+    ) throws -> Course {
+        let workers = Workers(2)
+        defer { workers.close() }
+        let trainer = makeTrainer(try build(everything).graph, recipe, workers)
+        var course = Course(trainer: trainer)
+        var run = TrainingRun(train: file.train, validation: file.validation)
+        run.checkpoint = checkpoint.map { ($0, "this run") }
+        run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
+        run.epochEnded = { report in
+            course.latest.append(bits(trainer.latest))
+            course.scores.append(report.validation.first?.value ?? .nan)
+            course.wasLast.append(report.isLast)
+        }
+        try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
+        return course
+    }
+
+    private func recipe(epochs: Int, average: Double? = nil, seed: Int) -> Recipe {
+        var recipe = smallRecipe(epochs: epochs, seed: seed)
+        recipe.learningRate = 0.05
+        recipe.learningRateSchedule = LearningRateSchedule(.constant)
+        recipe.averageDecay = average
+        return recipe
+    }
+
+    private func withNoisyData(_ body: (ExampleFile, URL) throws -> Void) throws {
+        var data = DataFile([6, 5, 2], train: 26, test: 7, validation: 12)
+        data.noise = 2.5
+        try withData(data, body)
+    }
+
+    @Test(arguments: [nil, 0.7], [0, 1, 2])
+    func keepsTheFirstOfTheBestEpochs(average: Double?, seed: Int) throws {
+        try withNoisyData { file, _ in
+            var recipe = recipe(epochs: 10, average: average, seed: seed)
+            let last = try train(file, recipe)
+            recipe.keepsBest = true
+            let kept = try train(file, recipe)
+            // Looking changes nothing.
+            #expect(kept.latest == last.latest)
+            #expect(bits(last.trainer.result) == last.latest[9])
+            #expect(Set(kept.scores).count > 2, "\(kept.scores)")
+            #expect(kept.trainer.bestScore?.epoch == kept.best)
+            #expect(kept.trainer.bestScore?.value == kept.scores.max())
+            #expect(bits(kept.trainer.result) == kept.latest[kept.best - 1])
+            #expect(kept.latest.filter { $0 == bits(kept.trainer.result) }.count == 1)
+        }
+    }
+
+    /// After as many epochs without a better score as it is patient, and never before.
+    @Test(arguments: [1, 2, 4], [0, 1, 2])
+    func endsWhenItsPatienceDoes(patience: Int, seed: Int) throws {
+        try withNoisyData { file, _ in
+            var recipe = recipe(epochs: 14, seed: seed)
+            let whole = try train(file, recipe)
+            var expected = 14, best = 0
+            for epoch in 1...14 {
+                if epoch == 1 || whole.scores[epoch - 1] > whole.scores[best - 1] { best = epoch }
+                if epoch - best >= patience {
+                    expected = epoch
+                    break
+                }
+            }
+            recipe.patience = patience
+            let short = try train(file, recipe)
+            #expect(short.scores == Array(whole.scores[..<expected]))
+            #expect(short.trainer.step == 3 * expected)
+            #expect(short.wasLast == (1...expected).map { $0 == expected })
+            // Without `keepsBest`, what training returns is the last epoch's.
+            #expect(bits(short.trainer.result) == whole.latest[expected - 1])
+            recipe.keepsBest = true
+            let kept = try train(file, recipe)
+            #expect(bits(kept.trainer.result) == whole.latest[best - 1])
+        }
+    }
+
+    @Test(arguments: [nil, 0.7])
+    func resumesFromAnywhere(average: Double?) throws {
+        try withNoisyData { file, folder in
+            var recipe = recipe(epochs: 8, average: average, seed: 1)
+            (recipe.keepsBest, recipe.patience) = (true, 3)
+            let whole = try train(file, recipe)
+            for stop in 1..<whole.trainer.step {
+                let path = folder.appending(path: "checkpoint\(stop).h5").path
+                #expect(throws: CancellationError.self) {
+                    _ = try train(file, recipe, checkpoint: path, stop: stop)
+                }
+                let resumed = try train(file, recipe, checkpoint: path)
+                #expect(resumed.trainer.step == whole.trainer.step)
+                #expect(resumed.trainer.bestScore?.epoch == whole.trainer.bestScore?.epoch)
+                #expect(bits(resumed.trainer.result) == bits(whole.trainer.result), "stopped at step \(stop)")
+                // Over is over.
+                #expect(bits(try train(file, recipe, checkpoint: path).trainer.result) == bits(whole.trainer.result))
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Datasets
+import Foundation
+import HDF5
+import Networks
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// What an epoch delivers.
+@Suite struct LessonTests {
+    /// Labeled examples are their numbers from 0 on, unlabeled ones from 1,000 on.
+    private func withReader(
+        labeled: Int, unlabeled: Int, batchSize: Int, _ body: (LessonReader, Workers) throws -> Void
+    ) throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "data.h5").path, other = folder.appending(path: "more.h5").path
+            try writeExamples(
+                (0..<labeled).map { [Float($0)] }, shape: [1], classes: (0..<labeled).map { $0 % 3 }, names: 3,
+                to: path)
+            let file = try HDF5File(creating: other)
+            try file.root.createDataset("x", (0..<unlabeled).map { Float(1000 + $0) }, shape: [unlabeled, 1])
+            try file.close()
+            let data = try ExampleFile(opening: path)
+            let workers = Workers(2)
+            defer { workers.close() }
+            var recipe = Recipe(epochs: 2, batchSize: batchSize)
+            recipe.shardSize = 3
+            try body(
+                LessonReader(
+                    data.train, unlabeled: try data.unlabeled(other), recipe: recipe, workers: workers), workers)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (20, 20, 8), (7, 100, 8), (100, 7, 8), (1, 1, 1), (3, 5, 1), (9, 1, 2), (1, 50, 7), (50, 50, 200),
+            (13, 29, 5),
+        ])
+    func deliversEveryExampleOnceInAnEpoch(labeled: Int, unlabeled: Int, batchSize: Int) throws {
+        try withReader(labeled: labeled, unlabeled: unlabeled, batchSize: batchSize) { reader, _ in
+            let count = labeled + unlabeled
+            #expect(reader.count == count)
+            #expect(reader.stepsPerEpoch == (count + batchSize - 1) / batchSize)
+            var orders: [[Float]] = []
+            for epoch in 0..<2 {
+                var order: [Float] = []
+                for step in 0..<reader.stepsPerEpoch {
+                    let lesson = try reader.lesson(epoch: epoch, step: step), values = lesson.inputs.values
+                    let last = step == reader.stepsPerEpoch - 1
+                    #expect(lesson.count == (last ? count - step * batchSize : batchSize))
+                    // Labeled ones first, with their labels and rows; nothing is known of the others.
+                    #expect(values[..<lesson.labeledCount].allSatisfy { $0 < 1000 })
+                    #expect(values[lesson.labeledCount...].allSatisfy { $0 >= 1000 })
+                    for (index, value) in values.enumerated() {
+                        let row = Int(value) % 1000
+                        #expect(lesson.places[index].row == row && lesson.places[index].view == 0)
+                        let expected = (0..<3).map { index < lesson.labeledCount && $0 == row % 3 ? Float(1) : 0 }
+                        #expect(Array(lesson.labels.values[(index * 3)..<(index * 3 + 3)]) == expected)
+                    }
+                    // Evenly: one more or one less than their share of the batch.
+                    let share = Double(lesson.count * labeled) / Double(count)
+                    #expect(abs(Double(lesson.labeledCount) - share) <= 1)
+                    order += values
+                }
+                let numbers = order.sorted().map { Int($0) }
+                #expect(numbers == Array(0..<labeled) + Array(1000..<(1000 + unlabeled)))
+                orders.append(order)
+            }
+            if count > 20 { #expect(orders[0] != orders[1], "a new order in every epoch") }
+        }
+    }
+
+    /// Any step can be read at any time, in any order.
+    @Test func isAFunctionOfEpochAndStep() throws {
+        try withReader(labeled: 13, unlabeled: 29, batchSize: 5) { reader, _ in
+            let steps = (0..<2).flatMap { epoch in (0..<reader.stepsPerEpoch).map { (epoch, $0) } }
+            func read(_ order: [(Int, Int)]) throws -> [String: [Float]] {
+                try order.reduce(into: [:]) { result, place in
+                    result["\(place)"] = try reader.lesson(epoch: place.0, step: place.1).inputs.values
+                }
+            }
+            let (forward, backward) = (try read(steps), try read(steps.reversed()))
+            #expect(forward == backward)
+        }
+    }
+}
