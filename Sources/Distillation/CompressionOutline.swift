@@ -127,9 +127,9 @@ extension Compressor {
         let network = try teacher.network()
         let some = train.selecting(Array(0..<min(train.count, Self.trialCount)), name: train.name)
         // The first run warms up.
-        _ = try teacher.logits(network, of: some, workers: workers)
+        _ = try teacher.logits(network, of: some, workers: workers, isInterrupted: isInterrupted)
         let start = Date()
-        _ = try teacher.logits(network, of: some, workers: workers)
+        _ = try teacher.logits(network, of: some, workers: workers, isInterrupted: isInterrupted)
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
         let values = MemoryPlan(network.graph, batchSize: 128, mode: .inference).byteCount.bytes * workers.count
         return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values)
@@ -143,7 +143,7 @@ extension Compressor {
             recipe: request.recipe, workers: workers)
         var seconds = 0.0, count = 0, steps = 0, last = Date()
         var run = TrainingRun(train: data.train, validation: nil)
-        run.isInterrupted = { steps == 6 }
+        run.isInterrupted = { [isInterrupted] in steps == 6 || isInterrupted() }
         run.stepEnded = { report in
             // The first step warms up.
             if steps > 0 {
@@ -155,7 +155,8 @@ extension Compressor {
         do {
             try run.run(trainer, minimizing: LabelLoss(data.labelKind), on: reader, workers: workers)
         } catch is CancellationError {
-            // That was enough.
+            if isInterrupted() { throw CancellationError() }
+            // Otherwise that was enough.
         }
         return seconds / Double(max(count, 1))
     }

@@ -84,7 +84,7 @@ public final class Compressor {
 
     public func run() throws -> CompressionReport {
         try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
-        if !request.isResuming { MetricsLog.remove(in: request.runDirectory) }
+        if !request.isResuming { RunDirectory.clear(request.runDirectory) }
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
@@ -95,7 +95,8 @@ public final class Compressor {
         let dataDigest = try sha256(ofFile: request.data)
         let store = try TeacherStore("\(request.runDirectory)/soft-targets", dataDigest: dataDigest)
         let others = try unlabeled.map { split in
-            let digest = try sha256(ofFile: split.path)
+            // How a teacher's answers are read depends on the labeled examples, too.
+            let digest = sha256(of: "\(dataDigest)\n\(try sha256(ofFile: split.path))")
             return (split, try TeacherStore("\(request.runDirectory)/soft-targets-unlabeled", dataDigest: digest))
         }
         func teaching(_ teachers: [Teacher], _ digests: [String]) -> Teaching {
@@ -167,8 +168,11 @@ public final class Compressor {
         let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
         let byExample = mixture.isByExample ? " by example" : ""
         return
-            "\(formula); \(request.terms); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination)\(byExample); \(shares); data \(data)\(views)\(others)"
+            "\(formula); \(request.terms); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination)\(byExample); \(shares); data \(data)\(views)\(others); \(architectureDigest)"
     }
+
+    /// Layers and options of the student, of which its sentence says only the size.
+    private var architectureDigest: String { sha256(of: "\(plan.built.architecture.layers)") }
 
     private func session(_ name: String, _ fingerprint: String) -> TrainingSession {
         TrainingSession(
@@ -183,7 +187,7 @@ public final class Compressor {
         try measuring(\.train) {
             let name = request.generations == 1 ? "student" : "generation \(generation)"
             var recipe = request.recipe
-            recipe.seed += generation - 1
+            recipe.seed &+= generation - 1
             // The layers of the first teachers are not those of a generation.
             let layers = generation == 1 ? layers : nil
             let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
@@ -235,7 +239,8 @@ public final class Compressor {
         let path = "\(request.runDirectory)/generation-\(generation - 1).\(ending)"
         let vector = ParameterVector(zeros: student.graph.layout)
         vector.tensor.copy(from: student.weights)
-        _ = try plan.export.write(vector, to: path)
+        // Where a student comes from is known at the end; those on the way are the run's own.
+        _ = try plan.export.noting(ExportPlan.Notes(classNames: data.classNames)).write(vector, to: path)
         let teacher = try Teacher(path, data: data)
         let next = teaching([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {
@@ -251,7 +256,7 @@ public final class Compressor {
         try measuring(\.train) {
             let changes = views.map { "\($0.augmentation), \($0.count.map(String.init) ?? "live"); " } ?? ""
             let fingerprint =
-                "labels only; \(changes)\(request.recipe); \(plan.sentence("student", budget: request.budget)); data \(dataDigest)"
+                "labels only; \(changes)\(request.recipe); \(plan.sentence("student", budget: request.budget)); data \(dataDigest); \(architectureDigest)"
             let reader = LessonReader(split.train, views: views, recipe: request.recipe, workers: workers)
             let trainer = try session("baseline", fingerprint).train(
                 plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind), on: reader, split.train,
@@ -361,6 +366,13 @@ extension CompressionRequest {
     fileprivate func refuseLosses(task: Task, data: ExampleFile) throws {
         var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
             term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.measure.name)': \($0)" }
+        }
+        let answers = terms.filter { $0.measure.layerPairs == nil && !$0.weight.isZero }
+        if generations > 1, answers.isEmpty {
+            problems.append("generations after the first learn from predictions alone: add a loss such as kl")
+        }
+        if unlabeled != nil, answers.allSatisfy({ if case .dkd = $0.measure { true } else { false } }) {
+            problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
         }
         if let augmentation {
             problems += augmentation.refusals(of: data)

@@ -42,22 +42,30 @@ public struct DistillationLoss: Objective {
 
     public var terms: [String] {
         prediction.count == 1 && prediction[0].measure == .kl
-            ? ["prediction", "ground truth"] : prediction.map(\.measure.name) + ["ground truth"]
+            ? ["prediction", "ground truth"] : names + ["ground truth"]
+    }
+
+    /// The terms' names, numbered where there are several of a kind.
+    private var names: [String] {
+        let kinds = prediction.map(\.measure.name)
+        return kinds.indices.map { index in
+            let number = kinds[...index].count { $0 == kinds[index] }
+            return kinds.count { $0 == kinds[index] } > 1 ? "\(kinds[index]) \(number)" : kinds[index]
+        }
     }
 
     public func settings(at progress: Double) -> [(name: String, value: Double)] {
         var all = [("temperature", temperature(progress)), ("soft_weight", softWeight(progress))]
         if prediction.count > 1 || prediction.contains(where: { $0.weight != .constant(1) }) {
-            all += prediction.map { ("\($0.measure.name)_weight", $0.weight(progress)) }
+            all += zip(names, prediction).map { ("\($0.replacing(" ", with: "_"))_weight", $1.weight(progress)) }
         }
         return all + [("lambda", lambda(progress))]
     }
 
-    /// A teacher whose answers to the batch are no numbers.
+    /// A teacher whose layers hold what is no number; its answers are looked at when they are made.
     public func remark(on batch: TaughtLesson) -> String? {
-        for (teacher, logits) in batch.logits.enumerated() where !isFinite(logits) {
-            let name = teacher < teacherNames.count ? "'\(teacherNames[teacher])'" : "number \(teacher + 1)"
-            return "Teacher \(name) answers with numbers that are not finite"
+        for (place, layers) in zip(places, batch.layers) where !layers.allSatisfy(isFinite) {
+            return "Layers of teacher '\(teacherNames[place.teacher])' hold numbers that are not finite"
         }
         return isFinite(batch.lesson.inputs) ? nil : "The examples of this step have numbers that are not finite"
     }
@@ -69,7 +77,7 @@ public struct DistillationLoss: Objective {
         let w = softWeight(progress), λ = lambda(progress), T = Float(temperature(progress))
         let weights = prediction.map { w * $0.weight(progress) }
         let count = logits.elementCount, shape = logits.shape
-        return kernels.withScratch(3 * count) { memory in
+        return kernels.withScratch(2 * count) { memory in
             func part(_ index: Int) -> Tensor {
                 memory.slice(at: index * count, count: count).viewed(count: logits.count, shape: shape)
             }

@@ -66,16 +66,7 @@ final class MetricsLog {
         try Data(kept.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.seekToEnd()
-        let folder = "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))"
-        if !isAppending { try? FileManager.default.removeItem(atPath: folder) }
-        events = try EventFile(in: folder)
-    }
-
-    /// Removes what an earlier run has left.
-    static func remove(in directory: String) {
-        for name in ["metrics.jsonl", "tensorboard"] {
-            try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
-        }
+        events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))")
     }
 
     func append(

@@ -54,10 +54,10 @@ public func trainModel(
     let (train, validation) = data.trainAndValidation()
     if let directory = request.runDirectory {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        MetricsLog.remove(in: directory)
+        RunDirectory.clear(directory)
     }
     let session = TrainingSession(
-        name: plan.built.architecture.name, directory: request.runDirectory, fingerprint: "", isResuming: false,
+        name: "model", directory: request.runDirectory, fingerprint: "", isResuming: false,
         isInterrupted: isInterrupted, tell: tell)
     let trainer = try session.train(
         plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind),

@@ -208,13 +208,14 @@ public struct Teacher: Sendable {
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
         _ advance: (Int) -> Void, _ isInterrupted: () -> Bool
     ) throws -> Buffer {
-        let inputs = inputs
+        let inputs = inputs, shape = Shape(split.exampleShape)
         return try predictLogits(
             network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
             fill: { batch, examples, tensors in
                 inputs.fill(tensors) { position, tensor in
                     tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
-                    change?(batch, examples, tensor)
+                    // The student's shape, where the model has axes of size 1 more or less.
+                    change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
                 }
             }, advance: advance, isInterrupted: isInterrupted)
     }

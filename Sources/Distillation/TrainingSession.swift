@@ -27,11 +27,8 @@ struct TrainingSession {
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {
-            let file = name.replacing(" ", with: "-")
-            let path = "\(directory)/\(file)-checkpoint.h5"
-            if !isResuming { try? FileManager.default.removeItem(atPath: path) }
             log = try MetricsLog(directory, training: name, isAppending: isResuming)
-            run.checkpoint = (path, fingerprint)
+            run.checkpoint = (RunDirectory.checkpoint(directory, training: name), fingerprint)
         }
         let total = source.stepsPerEpoch * recipe.epochs
         run.isInterrupted = isInterrupted

@@ -27,7 +27,7 @@ public enum Schedule: Hashable, Sendable {
         public init(_ schedule: Schedule, until end: Double = 1) { (self.schedule, self.end) = (schedule, end) }
     }
 
-    /// The value at `progress`, 0 before the first step and 1 after the last.
+    /// The value at `progress`, 0 at the first step and 1 at the last.
     public func callAsFunction(_ progress: Double) -> Double {
         let t = min(max(progress, 0), 1)
         switch self {

@@ -100,7 +100,7 @@ public struct TrainingRun {
                     throw NotFiniteError(
                         step: trainer.step, terms: zip(objective.terms, report.terms).map { ($0, $1) },
                         largestGradient: trainer.largestGradient(), remark: objective.remark(on: batch),
-                        checkpoint: file.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0.path : nil })
+                        checkpoint: lastCheckpoint(file))
                 }
                 for (index, term) in report.terms.enumerated() { sums[index] += term * Double(batch.count) }
                 seen += batch.count
@@ -110,6 +110,12 @@ public struct TrainingRun {
                         step: trainer.step, progress: progress, examples: batch.count, terms: report.terms,
                         learningRate: rate))
                 advance(batch.count, report.loss)
+            }
+            // The step after the last loss may have been too long.
+            guard isFinite(trainer.latest), isFinite(trainer.weights.tensor) else {
+                throw NotFiniteError(
+                    step: trainer.step, terms: [("weights", .nan)], largestGradient: trainer.largestGradient(),
+                    remark: nil, checkpoint: lastCheckpoint(file))
             }
             let seconds = Date().timeIntervalSince(start)
             let scores = try validate(trainer, labels, workers)
@@ -122,6 +128,10 @@ public struct TrainingRun {
                     examplesPerSecond: Double(seen) / max(seconds, 1e-9),
                     isLast: trainer.step == total || trainer.hasStalled(epoch: epoch + 1)))
         }
+    }
+
+    private func lastCheckpoint(_ file: Checkpoint?) -> String? {
+        file.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0.path : nil }
     }
 
     private func validate(

@@ -148,7 +148,7 @@ extension ConfigurationFile {
         let arguments = try? JSON(parsing: DistillCommand._dumpHelp())["command"]?["arguments"]?.array
         var forms: [String: Form] = [:]
         for argument in arguments ?? [] {
-            guard let name = argument["preferredName"]?["name"]?.string else { continue }
+            guard let name = argument["preferredName"]?["name"]?.string, !name.hasPrefix("no-") else { continue }
             let isRepeating = argument["isRepeating"] == true
             forms[name] =
                 argument["kind"] == "flag"
@@ -174,7 +174,7 @@ extension ConfigurationFile {
         switch form {
         case .nothing:
             guard let isSet = value.json.bool else { throw mismatch(member, "true or false") }
-            return isSet ? ["--\(key)"] : []
+            return ["--\(isSet ? "" : "no-")\(key)"]
         case .value: texts = [try text(value, of: member, "a text or a number")]
         case .list, .names:
             let expected = form == .list ? "a list of texts" : "values by name, such as {conv: …}, or a list of texts"

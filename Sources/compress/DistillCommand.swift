@@ -116,8 +116,8 @@ struct DistillCommand: ParsableCommand {
                 + "uniform)", valueName: "uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
     var teacherWeights: TeacherWeights?
 
-    @Flag(help: "Also train the same student without teachers, and report the gain.")
-    var baseline = false
+    @Flag(inversion: .prefixedNo, help: "Also train the same student without teachers, and report the gain.")
+    var baseline: Bool?
 
     @Option(
         help: .init(
@@ -131,7 +131,9 @@ struct DistillCommand: ParsableCommand {
     @Option(help: .init("A file of options. What is said on the command line goes before it.", valueName: "path"))
     var configuration: String?
 
-    @Flag(help: "Check everything, print the student's size and how teachers will be asked, and stop there.")
+    @Flag(
+        help: "Check everything, try each network on a few examples, print the plan with its memory and time, and stop."
+    )
     var dryRun = false
 
     @OptionGroup var threading: ThreadOptions
@@ -176,7 +178,8 @@ struct DistillCommand: ParsableCommand {
             temperature: temperature ?? Defaults.temperature, lambda: lambda ?? Defaults.lambda,
             softWeight: softWeight ?? Defaults.softWeight, losses: file?.losses ?? [LossTerm(.kl)],
             firstStage: file?.firstStage, combine: combine ?? .mean, teacherWeights: teacherWeights ?? .uniform,
-            baseline: baseline, runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output),
+            baseline: baseline ?? false,
+            runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output),
             isResuming: resume != nil, threads: threading.threads)
         try options.check()
         try file?.checkTeachers(of: options)
@@ -209,7 +212,7 @@ struct DistillCommand: ParsableCommand {
         softWeight = softWeight ?? other.softWeight
         combine = combine ?? other.combine
         teacherWeights = teacherWeights ?? other.teacherWeights
-        baseline = baseline || other.baseline
+        baseline = baseline ?? other.baseline
         runDirectory = runDirectory ?? other.runDirectory
         threading.threads = threading.threads ?? other.threading.threads
     }

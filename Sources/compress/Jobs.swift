@@ -17,7 +17,11 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
 
 /// What the main job would do, after all the checks that it makes before it writes anything.
 func outline(_ options: DistillOptions) throws -> CompressionOutline {
-    try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: { _ in }).outline()
+    do {
+        return try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: { _ in }).outline()
+    } catch is CancellationError {
+        throw Interruption.failure("stopped; nothing was written")
+    }
 }
 
 extension Progress {
@@ -50,6 +54,6 @@ func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummar
                 path: options.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
             seconds: model.seconds)
     } catch is CancellationError {
-        throw Interruption.failure("stopped; nothing was written")
+        throw Interruption.failure("stopped; no model was written")
     }
 }

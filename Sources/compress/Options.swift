@@ -37,10 +37,13 @@ struct ThreadOptions: ParsableArguments {
     var workers: Workers { Workers(threads) }
 }
 
-/// Reads a whole number of at least 1.
+/// Reads a whole number from 1 to a thousand million.
 @Sendable func wholeNumber(_ text: String) throws -> Int {
     guard let number = Int(text), number >= 1 else {
         throw ValidationError("expected a whole number of at least 1, found '\(text)'")
+    }
+    guard number <= 1_000_000_000 else {
+        throw ValidationError("expected a whole number of at most 1000000000, found '\(text)'")
     }
     return number
 }

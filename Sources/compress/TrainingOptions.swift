@@ -46,8 +46,10 @@ struct TrainingOptions: ParsableArguments {
         transform: wholeNumber)
     var earlyStopping: Int?
 
-    @Flag(help: "Keep the weights of the epoch with the best score on held-out examples, not of the last one.")
-    var keepBest = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Keep the weights of the epoch with the best score on held-out examples, not of the last one.")
+    var keepBest: Bool?
 
     /// The same as plain values, with the program's choices where the user made none.
     struct Values {
@@ -62,7 +64,7 @@ struct TrainingOptions: ParsableArguments {
         recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
         recipe.seed = seed ?? 0
         recipe.patience = earlyStopping
-        recipe.keepsBest = keepBest
+        recipe.keepsBest = keepBest ?? false
         return Values(recipe: recipe, augmentation: augment)
     }
 
@@ -75,7 +77,7 @@ struct TrainingOptions: ParsableArguments {
         seed = seed ?? other.seed
         augment = augment ?? other.augment
         earlyStopping = earlyStopping ?? other.earlyStopping
-        keepBest = keepBest || other.keepBest
+        keepBest = keepBest ?? other.keepBest
     }
 }
 
