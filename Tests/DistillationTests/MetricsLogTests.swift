@@ -15,9 +15,10 @@ import Testing
 
     /// Tells of some steps, as a run does that has `total` of them.
     private func tell(_ log: MetricsLog, _ steps: ClosedRange<Int>, of total: Int, examples: (Int) -> Int = { _ in 10 })
+        throws
     {
         for step in steps {
-            log.append(
+            try log.append(
                 report(step, examples: examples(step)), of: total, terms: ["prediction", "ground truth"],
                 settings: [("lambda", Double(step))])
         }
@@ -26,7 +27,7 @@ import Testing
     @Test(arguments: [1, 15, 399, 400, 401, 5000, 5001, 123_457])
     func hasFourHundredLinesOfStepsAtMost(total: Int) throws {
         try withTemporaryFolder { folder in
-            tell(try MetricsLog(folder.path, training: "student", isAppending: false), 1...total, of: total)
+            try tell(MetricsLog(folder.path, training: "student", isAppending: false), 1...total, of: total)
             let lines = try metricsLines(folder.path), steps = lines.compactMap { $0["step"]?.integer }
             #expect(lines.count <= 400)
             #expect(lines.count >= min(total, 200))
@@ -46,7 +47,7 @@ import Testing
     /// 1,000 steps make lines of three: 8 examples of step 1, 8 of step 2 and 4 of step 3 have the mean 36 / 20.
     @Test func meansAreThoseOfExamples() throws {
         try withTemporaryFolder { folder in
-            tell(
+            try tell(
                 try MetricsLog(folder.path, training: "student", isAppending: false), 1...3, of: 1000,
                 examples: { $0 == 3 ? 4 : 8 })
             let lines = try metricsLines(folder.path)
@@ -60,13 +61,13 @@ import Testing
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "metrics.jsonl")
             let other = try MetricsLog(folder.path, training: "baseline", isAppending: false)
-            tell(other, 1...2, of: 2)
+            try tell(other, 1...2, of: 2)
             let log = try MetricsLog(folder.path, training: "student", isAppending: true)
-            tell(log, 1...500, of: 1000)
+            try tell(log, 1...500, of: 1000)
             try Data(contentsOf: path).dropLast(25).write(to: path)
             // Its checkpoint was of step 450. Half of the line of step 498 is left.
             let next = try MetricsLog(folder.path, training: "student", isAppending: true)
-            tell(next, 451...1000, of: 1000)
+            try tell(next, 451...1000, of: 1000)
             let lines = try metricsLines(folder.path)
             let steps = lines.filter { $0["training"]?.string == "student" }.compactMap { $0["step"]?.integer }
             #expect(Array(steps.prefix(166)) == (1...166).map { $0 * 3 })
@@ -74,7 +75,7 @@ import Testing
             #expect(steps.last == 1000)
             #expect(lines.count { $0["training"]?.string == "baseline" } == 2)
             // Another run of the same name begins anew, and leaves others alone.
-            tell(try MetricsLog(folder.path, training: "student", isAppending: false), 1...4, of: 4)
+            try tell(MetricsLog(folder.path, training: "student", isAppending: false), 1...4, of: 4)
             let last = try metricsLines(folder.path)
             #expect(
                 last.map { $0["training"]?.string } == ["baseline", "baseline"] + Array(repeating: "student", count: 4))
@@ -85,10 +86,10 @@ import Testing
     @Test func tellsOfTheStepsBeforeAnInterruption() throws {
         try withTemporaryFolder { folder in
             let log = try MetricsLog(folder.path, training: "student", isAppending: false)
-            tell(log, 1...8, of: 1000)
-            log.flush()
-            log.flush()
-            tell(try MetricsLog(folder.path, training: "student", isAppending: true), 9...12, of: 1000)
+            try tell(log, 1...8, of: 1000)
+            try log.flush()
+            try log.flush()
+            try tell(MetricsLog(folder.path, training: "student", isAppending: true), 9...12, of: 1000)
             let lines = try metricsLines(folder.path)
             #expect(lines.map { $0["step"]?.integer } == [3, 6, 8, 11])
             expectClose(lines[2]["prediction_loss"]?.number ?? .nan, 7.5)
