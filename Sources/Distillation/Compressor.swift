@@ -176,7 +176,8 @@ public final class Compressor {
 
     private func session(_ name: String, _ fingerprint: String) -> TrainingSession {
         TrainingSession(
-            name: name, directory: request.runDirectory, fingerprint: fingerprint, isResuming: request.isResuming,
+            name: name, key: name, directory: request.runDirectory, fingerprint: fingerprint,
+            isResuming: request.isResuming,
             isInterrupted: isInterrupted, tell: tell)
     }
 

@@ -62,10 +62,16 @@ public struct DistillationLoss: Objective {
         return all + [("lambda", lambda(progress))]
     }
 
-    /// A teacher whose layers hold what is no number; its answers are looked at when they are made.
+    /// A teacher that answers with, or whose layers hold, what is no number.
     public func remark(on batch: TaughtLesson) -> String? {
+        func name(_ teacher: Int) -> String {
+            teacher < teacherNames.count ? "'\(teacherNames[teacher])'" : "number \(teacher + 1)"
+        }
+        if let teacher = batch.logits.firstIndex(where: { !isFinite($0) }) {
+            return "Teacher \(name(teacher)) answers with numbers that are not finite"
+        }
         for (place, layers) in zip(places, batch.layers) where !layers.allSatisfy(isFinite) {
-            return "Layers of teacher '\(teacherNames[place.teacher])' hold numbers that are not finite"
+            return "Layers of teacher \(name(place.teacher)) hold numbers that are not finite"
         }
         return isFinite(batch.lesson.inputs) ? nil : "The examples of this step have numbers that are not finite"
     }

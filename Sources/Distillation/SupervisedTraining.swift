@@ -57,7 +57,8 @@ public func trainModel(
         RunDirectory.clear(directory)
     }
     let session = TrainingSession(
-        name: "model", directory: request.runDirectory, fingerprint: "", isResuming: false,
+        name: plan.built.architecture.name, key: "model", directory: request.runDirectory, fingerprint: "",
+        isResuming: false,
         isInterrupted: isInterrupted, tell: tell)
     let trainer = try session.train(
         plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind),

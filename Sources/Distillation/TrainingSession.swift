@@ -6,7 +6,10 @@ import Training
 
 /// Trains a network from its first weights, or goes on from its checkpoint, and tells how it goes.
 struct TrainingSession {
+    /// What is trained, as it is told.
     let name: String
+    /// The same in the names of files and figures: not a word of others.
+    let key: String
     /// Where the checkpoint and the logs of metrics are kept; nil keeps neither.
     let directory: String?
     /// What the weights depend on: a checkpoint with another one is refused.
@@ -27,8 +30,8 @@ struct TrainingSession {
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {
-            log = try MetricsLog(directory, training: name, isAppending: isResuming)
-            run.checkpoint = (RunDirectory.checkpoint(directory, training: name), fingerprint)
+            log = try MetricsLog(directory, training: key, isAppending: isResuming)
+            run.checkpoint = (RunDirectory.checkpoint(directory, training: key), fingerprint)
         }
         let total = source.stepsPerEpoch * recipe.epochs
         run.isInterrupted = isInterrupted

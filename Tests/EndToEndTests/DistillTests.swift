@@ -137,9 +137,10 @@ import Testing
             }
             kill(started.process.processIdentifier, SIGTERM)
             #expect(try Program.finish(started).code == 143)
-            #expect(blocked.count > 1)
+            #expect(blocked.count > 2)
             let wanted = UInt64(1) << (SIGINT - 1) | UInt64(1) << (SIGTERM - 1)
-            #expect(blocked.allSatisfy { $0 & wanted == wanted })
+            // The system shows the thread that waits for them as one that does not block them.
+            #expect(blocked.count { $0 & wanted != wanted } == 1)
         }
     }
 
