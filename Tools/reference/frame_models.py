@@ -34,7 +34,7 @@ def frames_whole(keras):
     return side_by_side(keras, (7, 6), *every_layer())
 
 
-@fixture("layers for the frames of a video, of which some are padding", inputs=masked(), suffix="-opnodes", reloads=False)
+@fixture("layers for the frames of a video, some of them padding", inputs=masked(), suffix="-opnodes", reloads=False)
 def frames_masked_(keras):
     layers = [layer for layer in every_layer() if layer.name not in ("slice", "sampling", "context")]
     middle = [frames.FeatureSlice(3, start=2, name="slice"), frames.FrameSampling(name="sampling")]
@@ -57,7 +57,7 @@ def experts(keras):
     )  # fmt: skip
 
 
-@fixture("a network like those of YouTube-8M's winners, from the frames to the labels", inputs=masked(), suffix="-opnodes",
+@fixture("a network like those of YouTube-8M's winners, from frames to labels", inputs=masked(), suffix="-opnodes",
          reloads=False)
 def video_(keras):
     layers = keras.layers
