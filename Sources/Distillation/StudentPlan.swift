@@ -104,7 +104,7 @@ struct StudentPlan {
         let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
         return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
-            + "\(size.file)\(share ?? "")"
+            + "\(size.file)\(share ?? "")" + (export.needs.map { "; \($0)" } ?? "")
     }
 
     // MARK: - Choosing

@@ -40,6 +40,12 @@ public struct ExportPlan: Sendable {
     public let size: SizeReport
     public let precision: Precision
     public let format: Format
+    /// What Keras needs beside itself to load the file; nil if nothing.
+    public var needs: String? {
+        let classes = Set(built.architecture.layers.map(\.className).filter { LayerCatalog.frames[$0] != nil })
+        guard !classes.isEmpty else { return nil }
+        return "Keras loads it with the package of Tools/keras, for \(classes.sorted().joined(separator: ", "))"
+    }
     private let built: BuiltArchitecture
     private let file: KerasFileContent
 

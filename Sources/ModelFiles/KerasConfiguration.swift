@@ -171,7 +171,8 @@ extension KerasConfiguration {
         guard !(name + className).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             throw ConfigurationError("a layer has control characters in its name, which are not to be printed")
         }
-        var layer = Layer(name: name, className: className, options: options, calls: [])
+        let named = LayerCatalog.className(className, registeredAs: json["registered_name"]?.string)
+        var layer = Layer(name: name, className: named, options: options, calls: [])
         if className == "TFOpLambda" || className == "SlicingOpLambda", let function = options["function"]?.string {
             layer.className = KerasOperation.keras2(function)?.className ?? "tf." + function
             layer.options["function"] = nil

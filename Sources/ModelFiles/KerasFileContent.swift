@@ -197,7 +197,16 @@ private struct ConfigurationWriter {
 
     /// A layer as an entry of its model; Keras 3's archives name the module of everything.
     private func entry(_ className: String, _ config: JSON.Object) -> JSON {
-        guard format == .keras else { return ["class_name": .string(className), "config": .object(config)] }
+        let package = LayerCatalog.frames[className] == nil ? nil : "\(LayerCatalog.package)>\(className)"
+        guard format == .keras else {
+            return ["class_name": .string(package ?? className), "config": .object(config)]
+        }
+        if let package {
+            return [
+                "module": .string(LayerCatalog.packageModule), "class_name": .string(className),
+                "config": .object(config), "registered_name": .string(package),
+            ]
+        }
         return [
             "module": "keras.layers", "class_name": .string(className), "config": .object(config),
             "registered_name": nil,

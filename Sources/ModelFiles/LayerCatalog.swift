@@ -82,6 +82,7 @@ enum LayerCatalog {
         Group(title: "Recurrent layers", recipes: recurrent, note: recurrentNote),
         Group(title: "Sequences", recipes: sequences),
         Group(title: "Attention and products", recipes: attention),
+        Group(title: "Frames of a video", recipes: frames, note: framesNote),
         Group(title: "Normalization and scaling", recipes: normalization),
         Group(title: "Activations", recipes: activations),
         Group(title: "Regularization", recipes: regularization),

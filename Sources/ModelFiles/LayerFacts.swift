@@ -96,7 +96,7 @@ extension LayerFacts {
     fileprivate init(_ className: String) {
         let operation = KerasOperation.named(className)
         let isAugmentation = LayerCatalog.isAugmentation(className)
-        let versions = Self.onlyKeras2.contains(className) ? [2] : Self.onlyKeras3.contains(className) ? [3] : [2, 3]
+        let versions = Self.onlyKeras2.contains(className) ? [2] : Self.isKeras3Alone(className) ? [3] : [2, 3]
         self.className = className
         self.versions = versions
         if isAugmentation || Self.identities.contains(className) {
@@ -127,6 +127,10 @@ extension LayerFacts {
         "RandomPerspective", "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear",
     ]
 
+    private static func isKeras3Alone(_ className: String) -> Bool {
+        onlyKeras3.contains(className) || LayerCatalog.frames[className] != nil
+    }
+
     private static let identities: Set = ["ActivityRegularization", "Identity"]
     private static let stopping: Set = ["CategoryEncoding", "Discretization"]
     private static let untrained: Set = ["SpectralNormalization"]
@@ -146,12 +150,18 @@ extension LayerFacts {
         "Dense": "not quantized",
         "Discretization": "with its boundaries",
         "Embedding": "not quantized; its inputs are numbers of words",
+        "FeatureSlice": "neighbouring features",
+        "FramePooling": "mean, max or sum of the frames that are real",
+        "FrameSampling": "the identity at inference: all frames",
         "GroupQueryAttention": "GroupedQueryAttention in files",
         "GroupNormalization": "one axis",
         "GroupedQueryAttention": "GroupQueryAttention in Keras's own code",
         "Identity": "the identity",
         "LayerNormalization": "several axes in files alone",
         "MultiHeadAttention": "masks follow the graph, or are `attention_mask`",
+        "MixtureOfExperts": "`probability_gating: true` as in Miech et al. (2017)",
+        "NetVLAD": "`use_centers: false` is NetRVLAD",
+        "NeXtVLAD": "reads features that a Dense layer has expanded",
         "Normalization": "with its means and variances, or adapted",
         "RMSNormalization": "last axes only",
         "RNN": "over SimpleRNNCell, LSTMCell, GRUCell and StackedRNNCells",
@@ -174,6 +184,11 @@ extension LayerCatalog {
         With masks, states in and out, dropout, and `go_backwards`. A stateful layer begins at zero for every example. \
         `time_major: true` is refused. Where a layer begins with given states, an .h5 file is in the words of the version \
         that it was read from.
+        """
+    static let framesNote = """
+        Not Keras's own: Keras 3 loads a file that has one of them with the package of `Tools/keras`, and without it \
+        refuses the file. They stand in no other layer, such as TimeDistributed. \
+        Padding has no part in what they compute.
         """
     static let augmentationNote = """
         They change pictures in training alone, so at inference they are the identity; they are kept when a model is \

@@ -64,9 +64,11 @@ struct LayerSettings {
     mutating func know(_ names: [String]) { known.formUnion(names) }
 
     /// Takes over what was found out about a layer inside this one.
-    mutating func absorb(_ inner: LayerSettings, _ place: String) {
+    ///
+    /// - Parameter other: A layer that was taken over before and reads the same: the larger sizes of both count.
+    mutating func absorb(_ inner: LayerSettings, _ place: String, beside other: LayerSettings? = nil) {
         problems += inner.problems.map { "\(place): \($0)" }
-        magnitude *= inner.magnitude
+        magnitude *= other.map { max(inner.magnitude / $0.magnitude, 1) } ?? inner.magnitude
         unknownInside += inner.unknown
     }
 

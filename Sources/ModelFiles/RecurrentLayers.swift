@@ -53,7 +53,7 @@ extension LayerCatalog {
         var first = forward.settings(in: settings), second = backward.settings(in: settings)
         let walks = (Walk(forward.className, &first), Walk(backward.className, &second))
         settings.absorb(first, "\(forward.className) inside")
-        settings.absorb(second, "\(backward.className) inside")
+        settings.absorb(second, "\(backward.className) inside", beside: first)
         guard let ahead = walks.0, let back = walks.1 else { return [] }
         guard ahead.time.returnState == back.time.returnState,
             ahead.time.returnSequences == back.time.returnSequences

@@ -28,6 +28,10 @@ extension LayerCatalog {
                 settings.fail("has no '\(option)'")
                 return nil
             }
+            guard LayerCatalog.frames[layer.className] == nil, !layer.className.hasPrefix("\(package)>") else {
+                settings.fail("\(layer.className) inside another layer is not supported")
+                return nil
+            }
             self = layer
         }
 

@@ -75,8 +75,9 @@ struct StoreNames {
     /// The parts that the graph has of a layer may be others than Keras's: a separable convolution is two layers here,
     /// and has one group; an attention is one here, and has a group of a kernel and perhaps a bias for each projection.
     static func split(_ slots: [WeightSlot], of className: String, _ options: JSON.Object) -> [Group] {
-        let parts = parts(of: className, options), slots = slots.inPartOrder
-        guard parts.count > 1 else { return [Group(part: parts.first ?? "", slots: slots)] }
+        let parts = parts(of: className, options)
+        guard parts.count > 1 else { return [Group(part: parts.first ?? "", slots: slots.inOwnOrder)] }
+        let slots = slots.inPartOrder
         let activation = parts.first { $0 == "activation" || $0.hasSuffix("/activation") }
         let normalized = normalizedPart(of: className, options)
         let ofActivation = slots.filter { activation != nil && $0.isOfActivation }

@@ -24,21 +24,24 @@ extension BuiltArchitecture {
         var groups: [(owner: String, slots: [WeightSlot], fixed: [WeightSlot])] = []
         for (index, layer) in architecture.layers.enumerated() {
             if groups.last?.owner != layer.owner { groups.append((layer.owner, [], [])) }
+            var slots: [WeightSlot] = []
             for part in layers[index].parts {
                 let others = layers[index].parts.filter { $0.name != part.name }
                 let otherNames = Set(others.flatMap { entries[$0.name] ?? [] }.map(\.spec.name))
                 for entry in entries[part.name] ?? [] {
                     let name = entry.spec.name
-                    let slot = WeightSlot(
-                        layer: layer, layerIndex: index, entry: entry,
-                        name: otherNames.contains(name) ? "\(part.suffix)_\(name)" : name,
-                        shape: entry.spec.shape.axes)
-                    let isTrained = layer.isTrainable && entry.spec.role == .trainable
-                    if isTrained {
-                        groups[groups.count - 1].slots.append(slot)
-                    } else {
-                        groups[groups.count - 1].fixed.append(slot)
-                    }
+                    slots.append(
+                        WeightSlot(
+                            layer: layer, layerIndex: index, entry: entry,
+                            name: otherNames.contains(name) ? "\(part.suffix)_\(name)" : name,
+                            shape: entry.spec.shape.axes))
+                }
+            }
+            for slot in slots.inOwnOrder {
+                if layer.isTrainable && slot.entry.spec.role == .trainable {
+                    groups[groups.count - 1].slots.append(slot)
+                } else {
+                    groups[groups.count - 1].fixed.append(slot)
                 }
             }
         }

@@ -12,6 +12,8 @@ public enum Initializer: Hashable, Sendable {
     /// A matrix with orthonormal rows or columns (Saxe et al., 2014).
     case orthogonal
     case normal(deviation: Float)
+    /// Normal with deviation 1 / √(fan in), not cut.
+    case fanInNormal(mean: Float = 0)
     case uniform(limit: Float)
     /// The bias of an LSTM: zeros, and ones for the forget gate, the second quarter.
     case forgetGateOnes
@@ -40,6 +42,11 @@ public enum Initializer: Hashable, Sendable {
             }
         case .normal(let deviation):
             for index in 0..<tensor.elementCount { tensor[index] = Float(key[index].normals(0).0) * deviation }
+        case .fanInNormal(let mean):
+            let deviation = 1 / Double(Self.fans(shape).in).squareRoot()
+            for index in 0..<tensor.elementCount {
+                tensor[index] = mean + Float(key[index].normals(0).0 * deviation)
+            }
         case .orthogonal: Self.fillOrthogonal(tensor, shape: shape, key: key)
         case .forgetGateOnes:
             tensor.fill(with: 0)

@@ -48,7 +48,8 @@ extension LayerGraph {
         case let layer as Recurrent:
             return layer.options.forgetsMaskWithStates && taken.count > 1 ? [nil] : [taken[0]]
         case let layer as GlobalPooling: return layer.kind == .average ? taken : nil
-        case is SequenceAttention: return taken
+        case is SequenceAttention, is FramePooling, is ClusterResiduals, is FisherVectors, is PaddingToZero:
+            return taken
         case let layer as MultiHeadAttention:
             // What a query without anything to look at gives, is another matter of masks.
             let hides = layer.inputs.mask != nil || taken.contains { $0 != nil }

@@ -1,5 +1,5 @@
 public import ModelFiles
-import Tensors
+public import Tensors
 
 extension SizeReport {
     /// The layers of a model in a table, their sum, and what the file takes beside them.
@@ -19,6 +19,10 @@ extension SizeReport {
         return table.text(width: width)
     }
 
+    fileprivate static func percent(_ part: ByteCount, of whole: ByteCount) -> String {
+        whole.bytes == 0 ? "" : "\(fixed(Double(part.bytes) / Double(whole.bytes) * 100, digits: 1)) %"
+    }
+
     private func cells(_ row: Row) -> [String] {
         let hasNumbers = row.size.bytes > 0
         return [
@@ -28,10 +32,30 @@ extension SizeReport {
         ]
     }
 
-    private func percent(_ part: ByteCount) -> String {
-        file.bytes == 0 ? "" : "\(fixed(Double(part.bytes) / Double(file.bytes) * 100, digits: 1)) %"
-    }
+    private func percent(_ part: ByteCount) -> String { Self.percent(part, of: file) }
 
     /// A sentence above the table: the file, and its size.
     public var title: String { "\(path): \(grouped(parameters)) parameters, \(file) (\(file.short))" }
+}
+
+extension [SizeReport] {
+    /// Several models in a table, and their sum; with a budget, the share of it that each takes.
+    public func table(budget: ByteCount? = nil, width: Int? = nil) -> String {
+        let used = ByteCount(reduce(0) { $0 + $1.file.bytes }), whole = budget ?? used
+        var table = TextTable([
+            .path("model"), .init("parameters"), .init("bytes"), .init(budget == nil ? "share" : "of the budget"),
+        ])
+        for report in self {
+            table.add([
+                report.path, grouped(report.parameters), grouped(report.file.bytes),
+                SizeReport.percent(report.file, of: whole),
+            ])
+        }
+        table.addRule()
+        table.add([
+            "\(count) models", grouped(reduce(0) { $0 + $1.parameters }), grouped(used.bytes),
+            SizeReport.percent(used, of: whole),
+        ])
+        return table.text(width: width)
+    }
 }

@@ -35,6 +35,7 @@ struct ConvertCommand: ParsableCommand {
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
         let plan = try ExportPlan(built, precision: precision, format: ExportPlan.Format(of: output), notes: notes)
+        if let needs = plan.needs { common.note("'\(output)': \(needs)") }
         let byteCount = try plan.write(network.weights, to: output)
         try common.print(
             "wrote \(plan.size.parameters) parameters, \(byteCount), to '\(output)'\n",

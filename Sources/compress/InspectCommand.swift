@@ -10,11 +10,12 @@ struct InspectCommand: ParsableCommand {
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
             additions for one example. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes. \
-            With --budget the exit code is 1 if all models together take more.
+            Several models are added up in one more table. With --budget the exit code is 1 if all models together take more.
 
             Examples:
               compress inspect teacher.h5
               compress inspect a.h5 b.h5 c.h5 --budget 1GB
+              compress inspect Architectures/youtube8m/*.yaml --classes 3862 --input 300,1152
               compress inspect conv.yaml --input 28,28,1 --classes 10 --width 0.5
             """)
 
@@ -104,6 +105,7 @@ struct InspectCommand: ParsableCommand {
                 + (origin.map { "\n" + provenanceText($0, width: Terminal.output.limit) } ?? "")
         }
         var text = tables.joined(separator: "\n")
+        if reports.count > 1 { text += "\n" + reports.table(budget: budget, width: Terminal.output.limit) }
         if let verdict {
             text += "\n" + "\(verdict)".styled(verdict.fits ? .green : .red, on: .output) + "\n"
         }

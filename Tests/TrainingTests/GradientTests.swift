@@ -11,7 +11,9 @@ import Training
 
 /// Whole models against the gradients of Keras, which `Tools/reference/training_fixtures.py` wrote.
 @Suite struct GradientTests {
-    static let models = ["training-dense", "training-convolution", "training-recurrent", "training-masked"]
+    static let models = [
+        "training-dense", "training-convolution", "training-recurrent", "training-masked", "training-frames",
+    ]
 
     /// One batch, and what Keras makes of it.
     private struct Expected {

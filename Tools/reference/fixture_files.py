@@ -89,7 +89,7 @@ def role(weight):
 
 
 def random_weight(role, shape, generator):
-    if role in ("gamma", "moving_variance", "variance"):
+    if role in ("gamma", "gate_gamma", "moving_variance", "gate_moving_variance", "variance", "covariances"):
         values = generator.uniform(0.4, 1.8, shape)
     elif role == "alpha":
         values = generator.uniform(0.1, 0.6, shape)

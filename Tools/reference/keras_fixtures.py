@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 import attention_models  # noqa: F401 (registers its fixtures)
+import frame_models  # noqa: F401  registers its models
 from fixture_files import write_all
 from fixture_models import FIXTURES
 from refused_fixtures import write_refused

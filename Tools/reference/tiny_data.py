@@ -3,6 +3,7 @@
     python Tools/reference/tiny_data.py Architectures/students/conv.yaml DATA.h5 [--labels several]
 
 Axes that the architecture leaves open get a few elements. Inputs of three axes are pictures, 0 to 255.
+Of every other sequence of frames the last ones are padding, zeros.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import numpy as np
 
 CLASSES = 5
 EXAMPLES = {"train": 512, "validation": 64, "test": 64}
-OPEN_AXIS = {"height": 14, "width": 13, "channels": 2, "time": 20, "features": 12}
+OPEN_AXIS = {"height": 14, "width": 13, "channels": 2, "time": 20, "features": 12, "frames": 6}
 
 
 def main():
@@ -30,6 +31,8 @@ def main():
         for split, count in EXAMPLES.items():
             labels = make_labels(random, count, arguments.labels)
             x = random.normal(size=(count, *shape)) + np.tensordot(labels, prototypes, 1)
+            if "frames" in arguments.architecture.read_text().split("layers:")[0]:
+                x[1::2, shape[0] // 2 :] = 0
             file[f"{split}/x"] = as_pixels(x) if len(shape) == 3 else x.astype(np.float32)
             file[f"{split}/y"] = labels if arguments.labels == "several" else labels.argmax(1).astype(np.uint8)
 

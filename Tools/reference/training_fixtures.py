@@ -1,6 +1,6 @@
 """Writes the numbers that training is checked against. Needs Keras 3 on TensorFlow.
 
-    python Tools/reference/training_fixtures.py
+    python Tools/reference/training_fixtures.py [NAME ...]
 
     optimizers.json         weights after each step, by the optimizers of Keras
     losses.json             losses and their gradients, in float64
@@ -11,6 +11,7 @@
 
 import json
 import os
+import sys
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,6 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import frame_models  # noqa: F401  finds the package
+import compress_layers
 from fixture_files import TESTS, randomize, seed
 from fixture_models import masked, sequential, standard_normal
 
@@ -272,11 +275,31 @@ def masked_model(keras):
     )
 
 
+def frames_model(keras):
+    """Every layer of the package with weights, of sequences of which some frames are padding."""
+    layers = keras.layers
+    x = keras.Input((8, 4), name="input")
+    frames = layers.Masking(0.0, name="masking")(x)
+    pooled = [
+        compress_layers.NetVLAD(3, name="vlad")(frames),
+        compress_layers.NetFV(3, name="fisher")(frames),
+        compress_layers.GatedDBoF(5, gate_units=3, name="words")(frames),
+        compress_layers.NeXtVLAD(3, groups=2, name="next")(frames),
+        compress_layers.FramePooling("max", name="max")(compress_layers.FeatureSlice(2, start=1, name="slice")(frames)),
+    ]
+    both = layers.Dense(4, activation="tanh", name="hidden")(layers.Concatenate(name="both")(pooled))
+    gated = compress_layers.ContextGating(name="gating")(both)
+    experts = compress_layers.MixtureOfExperts(4, probability_gating=True, name="experts")(both)
+    known = layers.Concatenate(name="known")([both, gated, experts])
+    return keras.Model(x, layers.Dense(3, activation="softmax", name="classes")(known), name="model")
+
+
 MODELS = {
     "training-dense": (dense_model, standard_normal),
     "training-convolution": (convolution_model, standard_normal),
     "training-recurrent": (recurrent_model, standard_normal),
     "training-masked": (masked_model, masked(empty=False)),
+    "training-frames": (frames_model, masked(empty=False)),
 }
 
 
@@ -319,5 +342,6 @@ if __name__ == "__main__":
     write_json("losses.json", losses())
     write_json("optimizers.json", optimizers())
     for name, (build, make_inputs) in MODELS.items():
-        write_gradients(name, build, make_inputs)
+        if not sys.argv[1:] or name in sys.argv[1:]:
+            write_gradients(name, build, make_inputs)
     print(f"wrote {', '.join(sorted(path.name for path in FOLDER.iterdir()))}")
