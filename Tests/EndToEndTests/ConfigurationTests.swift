@@ -218,7 +218,7 @@ import Testing
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             let options = try DistillCommand.parse(["--configuration", file]).options()
             #expect(options.lambda.description == "linear:0:1@0.5,1")
-            #expect(options.training.augmentation == "crop:4,flip")
+            #expect(options.training.augmentation?.description == "crop:4,flip")
             #expect(options.teacherWeights == .given([0.7, 0.3]))
             #expect(options.rules["a.h5"]?.input?.description == "scale:2,resize:8x8")
             try "output: [a.h5, b.h5]".write(toFile: file, atomically: true, encoding: .utf8)
