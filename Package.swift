@@ -64,8 +64,8 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib"]),
-        library("Records"),
-        library("Datasets", ["HDF5", "Gzip", "Zip", "Isolation"]),
+        library("Records", ["Gzip"]),
+        library("Datasets", ["HDF5", "Gzip", "Zip", "Records", "Isolation"]),
         library(
             "ModelFiles",
             [
@@ -104,7 +104,7 @@ let package = Package(
         tests("Zip"),
         tests("Records", hasFixtures: true),
         tests("Isolation", ["IsolationProbe"]),
-        tests("Datasets", ["HDF5", "Zip"], hasFixtures: true),
+        tests("Datasets", ["HDF5", "Zip", "Records"], hasFixtures: true),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
             "Training", ["HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],

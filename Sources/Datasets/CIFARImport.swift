@@ -116,7 +116,7 @@ extension CIFARImport {
     fileprivate static let channelCount = 3
     private static let recordsPerStep = 512
 
-    public func exampleCount() throws -> Int {
+    public func amount() throws -> Int {
         try (trainFiles + [testFile]).reduce(0) { try $0 + recordCount($1) }
     }
 

@@ -18,22 +18,26 @@ public struct ExampleBatch: Sendable {
         return window.data.rows[slot]
     }
 
-    /// Converts the inputs of some of the examples, one after the other: x·scale + offset.
+    /// Converts the inputs of some of the examples, one after the other: x·scale + offset, and 0 behind the true length.
     ///
     /// - Parameter position: Which of the datasets that the split reads.
     public func readInputs(_ examples: Range<Int>, of position: Int = 0, into inputs: inout MutableSpan<Float>) {
         let source = split.inputs[position], width = source.dataset.elementsPerRow
         check(examples, inputs.count, width)
         let (scale, offset) = (source.scale, source.offset)
+        let frameCounts = split.source.frameCounts(of: source), frameWidth = source.elementsPerFrame
         for (index, example) in examples.enumerated() {
             let (window, slot) = locate(example)
-            var output = inputs._mutatingExtracting((index * width)..<((index + 1) * width))
-            let range = (slot * width)..<((slot + 1) * width)
+            let real = frameCounts.map { Int($0[window.data.rows[slot]]) * frameWidth } ?? width
+            var output = inputs._mutatingExtracting((index * width)..<(index * width + real))
+            let range = (slot * width)..<(slot * width + real)
             switch window.data.inputs[position] {
             case .uint8(let values): convert(values.span.extracting(range), scale, offset, into: &output)
             case .float16(let values): convert(values.span.extracting(range), scale, offset, into: &output)
             case .float32(let values): convert(values.span.extracting(range), scale, offset, into: &output)
             }
+            var padding = inputs._mutatingExtracting((index * width + real)..<((index + 1) * width))
+            padding.update(repeating: 0)
         }
     }
 

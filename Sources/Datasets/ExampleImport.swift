@@ -6,11 +6,13 @@ public protocol ExampleImport: Sendable {
     var classNames: [String]? { get }
     /// How many of the last training examples become the validation examples.
     var validationCount: Int { get }
-    /// How many examples there are, training and test together, known before one of them is read.
-    func exampleCount() throws -> Int
+    /// What its work is counted in, such as examples.
+    var unit: String { get }
+    /// How much there is to do, known before an example is read.
+    func amount() throws -> Int
     /// Writes `train/x`, `train/y`, `test/x` and `test/y`, and `validation/…` if it is wanted.
     ///
-    /// - Parameter progress: Is told now and then how many examples are done, and may throw to stop.
+    /// - Parameter progress: Is told now and then how much is done, and may throw to stop.
     func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws
 }
 
@@ -26,9 +28,11 @@ public struct ImportReport: Hashable, Sendable {
 }
 
 extension ExampleImport {
+    public var unit: String { "examples" }
+
     /// Writes a data file, which appears under its name only when it is whole.
     ///
-    /// - Parameter progress: Is told now and then how many examples are done, and may throw to stop.
+    /// - Parameter progress: Is told now and then how much is done, and may throw to stop.
     public func write(to output: String, progress: (Int) throws -> Void = { _ in }) throws -> ImportReport {
         var data: ExampleFile?
         let byteCount = try HDF5File.writeWhole(to: output) { file in

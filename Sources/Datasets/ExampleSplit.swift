@@ -14,8 +14,9 @@ public struct ExampleSplit: Sendable {
     public var count: Int { rows.count }
     public var exampleShape: [Int] { source.x.exampleShape }
     public var labelKind: LabelKind { source.labelKind }
-    /// What 0 in the file is among the inputs: the offset of x.
-    public var zero: Float { source.x.offset }
+    /// What stands among the inputs where nothing is: what 0 in the file is, the offset of x; where examples have true
+    /// lengths, 0, as behind these.
+    public var zero: Float { hasFrameCounts ? 0 : source.x.offset }
     /// Whether nothing is known of its examples.
     public var isUnlabeled: Bool { source.isUnlabeled }
     /// Whether the file says how many frames of each example are real.
@@ -77,6 +78,9 @@ final class InputSource: Sendable {
     }
 
     var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
+
+    /// How many numbers share one place of the first axis of an example.
+    var elementsPerFrame: Int { dataset.shape.dropFirst(2).reduce(1, *) }
 
     fileprivate var rowByteCount: Int {
         dataset.elementsPerRow * (dataset.type == .uint8 ? 1 : dataset.type == .float16 ? 2 : 4)
@@ -158,6 +162,14 @@ final class SplitSource: Sendable {
         (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
         (labelKind, labels, labelsPerExample) = (.oneClass, [], 1)
         labelRows = nil
+    }
+
+    /// How many frames of each example of an input are real; nil where all are.
+    ///
+    /// The lengths are those of x, and of every other input with as many frames.
+    func frameCounts(of input: InputSource) -> [Int32]? {
+        let shape = input.exampleShape
+        return shape.count >= 2 && shape[0] == x.exampleShape[0] ? frameCounts : nil
     }
 
     /// The datasets beside x and y that have a row of numbers for each example, in the order of their names.

@@ -44,7 +44,7 @@ public struct IDXImport: ExampleImport, Hashable {
 }
 
 extension IDXImport {
-    public func exampleCount() throws -> Int {
+    public func amount() throws -> Int {
         let train = try IDXFile(opening: trainImages), test = try IDXFile(opening: testImages)
         return train.shape[0] + test.shape[0]
     }

@@ -18,7 +18,7 @@ public struct NPZImport: ExampleImport, Hashable {
         self.classNames = classNames
     }
 
-    public func exampleCount() throws -> Int {
+    public func amount() throws -> Int {
         let archive = try ZipReader(opening: path)
         return try splits(in: archive).reduce(0) { try $0 + NPYArray($1.x, in: archive).shape[0] }
     }

@@ -19,7 +19,11 @@ public struct GzipError: Error, Hashable, CustomStringConvertible {
 /// The bytes of a file from first to last, decompressed if it is a gzip file.
 @safe public struct GzipReader: ~Copyable {
     public let path: String
+    /// Whether it is a gzip file.
+    public let isCompressed: Bool
     private let file: gzFile
+
+    private static let bufferByteCount: UInt32 = 1 << 17
 
     public init(opening path: String) throws(GzipError) {
         var isDirectory: ObjCBool = false
@@ -33,7 +37,10 @@ public struct GzipError: Error, Hashable, CustomStringConvertible {
         guard let file = unsafe gzopen(path, "rb") else {
             throw GzipError(kind: .unreadable, path: path, reason: "it cannot be opened")
         }
+        unsafe gzbuffer(file, Self.bufferByteCount)
         self.path = path
+        // Looks at the first bytes.
+        self.isCompressed = unsafe gzdirect(file) == 0
         unsafe self.file = unsafe file
     }
 
@@ -41,23 +48,31 @@ public struct GzipError: Error, Hashable, CustomStringConvertible {
         unsafe gzclose(file)
     }
 
+    /// How many bytes of the file, compressed or not, were read from the disk.
+    public var fileOffset: Int { unsafe max(0, Int(gzoffset(file))) }
+
     /// Reads bytes until the memory is full or the file ends, and returns their number.
     public mutating func read(into bytes: inout MutableSpan<UInt8>) throws(GzipError) -> Int {
-        let wanted = bytes.count
         var total = 0
-        while total < wanted {
-            let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
-                let rest = unsafe UnsafeMutableBufferPointer(rebasing: buffer[total...])
-                return unsafe gzread(file, rest.baseAddress, UInt32(min(rest.count, 1 << 30)))
-            }
-            if count > 0 {
-                total += Int(count)
-                continue
-            }
-            try refuseFailure()
-            break
+        while total < bytes.count {
+            var rest = bytes._mutatingExtracting(total...)
+            let count = try readSome(into: &rest)
+            guard count > 0 else { break }
+            total += count
         }
         return total
+    }
+
+    /// Reads at least one byte, unless the file ends, and returns their number.
+    ///
+    /// What comes before the place where a compressed file is cut off is handed over first.
+    public mutating func readSome(into bytes: inout MutableSpan<UInt8>) throws(GzipError) -> Int {
+        let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+            unsafe gzread(file, buffer.baseAddress, UInt32(min(buffer.count, 1 << 30)))
+        }
+        guard count <= 0 else { return Int(count) }
+        try refuseFailure()
+        return 0
     }
 
     /// A file that ends in the middle of its compressed data looks like one that ends, except for the status.

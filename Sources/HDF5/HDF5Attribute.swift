@@ -267,7 +267,7 @@ extension HDF5Attributes {
 }
 
 /// A string type, padded with zeros.
-private func makeStringType(byteCount: Int, _ place: HDF5Place) throws(HDF5Error) -> Handle {
+func makeStringType(byteCount: Int, _ place: HDF5Place) throws(HDF5Error) -> Handle {
     let type = try attemptHandle("describe strings of", place) { H5Tcopy(chdf5_c_string()) }
     let id = type.id
     try attempt("describe strings of", place) { H5Tset_size(id, byteCount) }
@@ -276,10 +276,12 @@ private func makeStringType(byteCount: Int, _ place: HDF5Place) throws(HDF5Error
 }
 
 /// A dataspace of the given shape.
-func makeSpace(_ shape: [Int], _ place: HDF5Place) throws(HDF5Error) -> Handle {
+///
+/// - Parameter most: How far each axis may grow, where that is farther.
+func makeSpace(_ shape: [Int], most: [hsize_t]? = nil, _ place: HDF5Place) throws(HDF5Error) -> Handle {
     let dimensions = shape.map { hsize_t($0) }
     return try attemptHandle("describe the shape of", place) {
         shape.isEmpty
-            ? H5Screate(H5S_SCALAR) : unsafe H5Screate_simple(Int32(dimensions.count), dimensions, nil)
+            ? H5Screate(H5S_SCALAR) : unsafe H5Screate_simple(Int32(dimensions.count), dimensions, most)
     }
 }

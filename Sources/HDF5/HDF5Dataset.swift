@@ -24,8 +24,8 @@ public struct HDF5Dataset: ~Copyable, Sendable {
     }
 
     public let attributes: HDF5Attributes
-    public let shape: [Int]
-    public let elementCount: Int
+    public internal(set) var shape: [Int]
+    public internal(set) var elementCount: Int
     public private(set) var type: HDF5Type
     /// Which byte of an element comes first in the file; nil where that means nothing.
     public let byteOrder: HDF5ByteOrder?
@@ -33,17 +33,17 @@ public struct HDF5Dataset: ~Copyable, Sendable {
     /// What is compressed, and so read, together; nil unless the layout is chunked.
     public let chunkShape: [Int]?
     /// The bytes of all elements, as the file's types have it.
-    public let byteCount: Int
+    public internal(set) var byteCount: Int
     /// The bytes that they take in the file: fewer if they are compressed, none if they were never written.
     public let storedByteCount: Int
 
     /// bfloat16 as Keras stores it, which the library cannot convert.
     private let isOpaque: Bool
-    private let elementSize: Int
+    let elementSize: Int
 
     public var place: HDF5Place { attributes.place }
 
-    private var id: hid_t { attributes.handle.id }
+    var id: hid_t { attributes.handle.id }
 }
 
 // MARK: - Opening
@@ -284,7 +284,7 @@ extension HDF5Dataset {
         }
     }
 
-    private func storedType() throws(HDF5Error) -> Handle {
+    func storedType() throws(HDF5Error) -> Handle {
         let id = id
         return try attemptHandle("read", place) { H5Dget_type(id) }
     }
@@ -312,12 +312,15 @@ extension HDF5Dataset {
             return
         }
         let inFile = try select(rows)
-        let inMemory = try makeSpace([rows.count * elementsPerRow], place)
+        let inMemory = try makeSpace(shape(of: rows), place)
         let (fileID, memoryID) = (inFile.id, inMemory.id)
         try attempt("read", place) { unsafe H5Dread(id, typeID, memoryID, fileID, chdf5_default(), memory) }
     }
 
-    private func select(_ rows: Range<Int>) throws(HDF5Error) -> Handle {
+    /// The shape of some rows in memory: that in the file, or the library looks for each element of a chunk by itself.
+    private func shape(of rows: Range<Int>) -> [Int] { [rows.count] + shape.dropFirst() }
+
+    func select(_ rows: Range<Int>) throws(HDF5Error) -> Handle {
         let id = id
         let space = try attemptHandle("select rows of", place) { H5Dget_space(id) }
         let spaceID = space.id
@@ -378,7 +381,7 @@ extension HDF5Dataset {
         let memoryType = try Element.hdf5Type.makeHandle(place)
         let typeID = memoryType.id
         let inFile = if let rows { try select(rows) } else { try makeSpace(shape, place) }
-        let inMemory = try makeSpace([elements.count], place)
+        let inMemory = try makeSpace(rows.map { shape(of: $0) } ?? shape, place)
         let (fileID, memoryID) = (inFile.id, inMemory.id)
         try attempt("write", place, .write) {
             unsafe elements.withUnsafeBytes {

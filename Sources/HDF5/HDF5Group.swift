@@ -166,16 +166,23 @@ extension HDF5Group {
     public func createDataset(
         _ path: String, _ type: HDF5Type, shape: [Int], compression: HDF5Compression? = nil
     ) throws(HDF5Error) -> HDF5Dataset {
+        let place = place.appending(path)
+        return try create(
+            path, type.makeHandle(place), makeSpace(shape, place),
+            makeDatasetProperties(type, shape, compression, place))
+    }
+
+    /// Creates a dataset of a described type and shape, and the groups on the way to it.
+    func create(
+        _ path: String, _ type: borrowing Handle, _ space: borrowing Handle, _ properties: borrowing Handle
+    ) throws(HDF5Error) -> HDF5Dataset {
         for prefix in prefixes(of: path).dropLast() where try !contains(prefix) {
             _ = try createOne(prefix)
         }
         let id = id
         let place = place.appending(path)
-        let typeHandle = try type.makeHandle(place)
-        let space = try makeSpace(shape, place)
-        let properties = try makeDatasetProperties(type, shape, compression, place)
         let links = try makeLinkProperties(place)
-        let (typeID, spaceID, propertiesID, linksID) = (typeHandle.id, space.id, properties.id, links.id)
+        let (typeID, spaceID, propertiesID, linksID) = (type.id, space.id, properties.id, links.id)
         let handle = try attemptHandle("create", place, .write) {
             unsafe H5Dcreate2(id, path, typeID, spaceID, linksID, propertiesID, chdf5_default())
         }

@@ -4,21 +4,29 @@ public struct RecordError: Error, Hashable, CustomStringConvertible {
         case missing, unreadable, damaged, create, write
     }
 
+    /// Where a record is.
+    public struct Place: Hashable, Sendable {
+        /// How many records come before it.
+        public internal(set) var index = 0
+        /// Where it begins: a byte of the file, or of what a compressed file holds.
+        public internal(set) var offset = 0
+    }
+
     public let kind: Kind
     public let path: String
-    /// Where in the file the record begins that it is about; nil if it is about the file.
-    public let offset: Int?
+    /// The record that it is about; nil if it is about the file.
+    public let place: Place?
     public let reason: String
 
-    init(_ kind: Kind, _ path: String, at offset: Int? = nil, _ reason: String) {
+    init(_ kind: Kind, _ path: String, at place: Place? = nil, _ reason: String) {
         self.kind = kind
         self.path = path
-        self.offset = offset
+        self.place = place
         self.reason = reason
     }
 
     public var description: String {
-        let place = offset.map { ", record at byte \($0)" } ?? ""
+        let place = place.map { ", record \($0.index) at byte \($0.offset)" } ?? ""
         return "'\(path)'\(place): \(reason)"
     }
 }

@@ -1,93 +1,121 @@
 import Foundation
+import Gzip
 
-/// The records of a file in TensorFlow's format, TFRecord, from first to last; `RecordWriter` has the format.
+/// The records of a file in TensorFlow's format, TFRecord, plain or in a gzip file, from first to last; `RecordWriter`
+/// has the format.
 ///
 /// Both checksums of every record are compared, and no memory is taken for more bytes than the file has.
 public struct RecordReader: ~Copyable {
     public let path: String
-    /// Where the next record begins.
-    public private(set) var offset = 0
-    private let byteCount: Int
-    private let file: FileHandle
-    private var buffer: [UInt8] = []
-    /// What of the buffer was handed over.
-    private var used = 0
+    /// Where the record is that was read last, or that could not be read.
+    public private(set) var place = RecordError.Place()
+    private var following = RecordError.Place()
+    /// Whether nothing says where the next record begins.
+    private var isLost = false
+    private var file: GzipReader
+    /// The bytes of the file; nil if it is compressed, so that nobody knows before the end.
+    private let byteCount: Int?
+    private var buffer = [UInt8](repeating: 0, count: bufferByteCount)
+    /// What of the buffer was not handed over yet.
+    private var unused = 0..<0
 
     private static let bufferByteCount = 1 << 20
     private static let headByteCount = 12
     private static let tailByteCount = 4
+    /// A small compressed file could claim to hold any number of bytes.
+    private static let mostBytes = 1 << 28
 
     public init(opening path: String) throws(RecordError) {
-        guard let file = FileHandle(forReadingAtPath: path) else {
-            let exists = FileManager.default.fileExists(atPath: path)
-            throw RecordError(
-                exists ? .unreadable : .missing, path, exists ? "it cannot be opened" : "there is no such file")
+        do {
+            file = try GzipReader(opening: path)
+        } catch {
+            throw RecordError(error.kind == .missing ? .missing : .unreadable, path, error.reason)
         }
-        byteCount = try Self.measure(file, path)
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int
+        byteCount = file.isCompressed ? nil : size
         self.path = path
-        self.file = file
     }
 
-    private static func measure(_ file: FileHandle, _ path: String) throws(RecordError) -> Int {
-        do {
-            let end = try file.seekToEnd()
-            try file.seek(toOffset: 0)
-            return Int(end)
-        } catch {
-            throw RecordError(.unreadable, path, "it cannot be measured; is it a file?")
-        }
-    }
+    /// How many bytes of the file, compressed or not, were read from the disk.
+    public var bytesRead: Int { file.fileOffset }
 
     /// The bytes of the next record; nil at the end of the file.
+    ///
+    /// After an error, what follows is the record behind the damaged one; or the end, where nobody can say where that is.
     public mutating func next() throws(RecordError) -> [UInt8]? {
-        let rest = byteCount - offset
-        guard rest > 0 else { return nil }
-        guard rest >= Self.headByteCount else {
-            throw damaged("expected \(Self.headByteCount) bytes with its length, found \(rest); the file is cut off")
+        guard !isLost else { return nil }
+        place = following
+        isLost = true
+        let head = try take(Self.headByteCount)
+        guard !head.isEmpty else { return nil }
+        guard head.count == Self.headByteCount else {
+            throw damaged(
+                "expected \(Self.headByteCount) bytes with its length, found \(head.count); the file is cut off")
         }
-        let head = try take(Self.headByteCount), length = Self.number(head[..<8])
+        let length = Self.number(head[..<8])
         guard Self.number(head[8...]) == UInt64(CRC32C.masked(head.span.extracting(0..<8))) else {
-            throw damaged(
-                "the checksum of its length is wrong; the file is damaged, compressed, or does not hold TFRecords")
+            throw damaged("the checksum of its length is wrong; the file is damaged, or does not hold TFRecords")
         }
-        let room = rest - Self.headByteCount - Self.tailByteCount
-        guard room >= 0, length <= UInt64(room) else {
-            throw damaged(
-                "it is \(length) bytes long, but \(rest - Self.headByteCount) bytes follow; the file is cut off")
+        try refuseLength(length)
+        let record = try take(Int(length)), tail = try take(Self.tailByteCount)
+        guard record.count == length, tail.count == Self.tailByteCount else {
+            throw tooShort(length, record.count + tail.count)
         }
-        let record = try take(Int(length)), checksum = Self.number(try take(Self.tailByteCount)[...])
-        guard checksum == UInt64(CRC32C.masked(record.span)) else {
+        following.index += 1
+        following.offset += Self.headByteCount + record.count + Self.tailByteCount
+        isLost = false
+        guard Self.number(tail[...]) == UInt64(CRC32C.masked(record.span)) else {
             throw damaged("the checksum of its \(length) bytes is wrong; the file is damaged")
         }
-        offset += Self.headByteCount + record.count + Self.tailByteCount
         return record
     }
 
-    private func damaged(_ reason: String) -> RecordError { RecordError(.damaged, path, at: offset, reason) }
+    /// The error that what the record last read holds cannot be used.
+    public func damaged(_ reason: String) -> RecordError { RecordError(.damaged, path, at: place, reason) }
 
-    /// Exactly `count` bytes, which the file had when it was opened.
+    /// The error that the file as a whole cannot be used.
+    public func damagedFile(_ reason: String) -> RecordError { RecordError(.damaged, path, reason) }
+
+    private func refuseLength(_ length: UInt64) throws(RecordError) {
+        if let byteCount {
+            let rest = byteCount - place.offset - Self.headByteCount
+            guard rest >= Self.tailByteCount, length <= UInt64(rest - Self.tailByteCount) else {
+                throw tooShort(length, rest)
+            }
+        }
+        guard length <= UInt64(Self.mostBytes) else {
+            throw damaged("it is \(length) bytes long; only records of at most \(Self.mostBytes) bytes are read")
+        }
+    }
+
+    private func tooShort(_ length: UInt64, _ rest: Int) -> RecordError {
+        damaged("it is \(length) bytes long, but \(rest) bytes follow; the file is cut off")
+    }
+
+    /// That many bytes, or those that are left.
     private mutating func take(_ count: Int) throws(RecordError) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
+        bytes.reserveCapacity(min(count, Self.bufferByteCount))
         while bytes.count < count {
-            if used == buffer.count { try refill() }
-            let part = buffer[used..<min(buffer.count, used + count - bytes.count)]
-            bytes += part
-            used += part.count
+            if unused.isEmpty { try refill() }
+            guard !unused.isEmpty else { break }
+            let part = unused.prefix(count - bytes.count)
+            bytes += buffer[part]
+            unused = part.upperBound..<unused.upperBound
         }
         return bytes
     }
 
     private mutating func refill() throws(RecordError) {
-        let data: Data?
+        var bytes: [UInt8] = []
+        swap(&bytes, &buffer)
+        defer { swap(&bytes, &buffer) }
         do {
-            data = try file.read(upToCount: Self.bufferByteCount)
+            var span = bytes.mutableSpan
+            unused = 0..<(try file.readSome(into: &span))
         } catch {
-            throw RecordError(.unreadable, path, at: offset, "it cannot be read")
+            throw RecordError(error.kind == .damaged ? .damaged : .unreadable, path, at: place, error.reason)
         }
-        guard let data, !data.isEmpty else { throw damaged("the file became shorter while it was read") }
-        buffer = Array(data)
-        used = 0
     }
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Foundation
 import ModelFiles
+import Synchronization
 import Tensors
 
 struct ImportCommand: ParsableCommand {
@@ -21,27 +22,41 @@ struct ImportCommand: ParsableCommand {
               npz       one archive of numpy's, with the arrays x_train, y_train,
                         x_test, y_test, or train_x and so on; labels are class
                         numbers, or rows of zeros and ones
+              youtube8m TFRecords of YouTube-8M, AudioSet and the like, plain or .gz:
+                        frame level (SequenceExample) or video level (Example);
+                        files whose names begin with train, validate and test, or
+                        --train, --validation and --test
 
             The data file (HDF5) has train/x, train/y, test/x, test/y, and with --validation also validation/x and \
             validation/y.
+
+            Of youtube8m, x is (examples, frames, features) of bytes, whose attributes scale and offset make of them \
+            what the challenge reads, and zero behind the true length; or (examples, features) of floats. y is a row of \
+            zeros and ones, stored compressed. Beside them are length, and id as strings. Where no files are for test, \
+            those for validation are. Both checksums of every record are verified.
 
             Examples:
               compress import idx fashion-mnist/ --output fashion.h5
               compress import idx mnist/ --validation 5000 --output mnist.h5
               compress import cifar10 cifar-10-batches-bin/ --output cifar10.h5
               compress import npz mnist.npz --output mnist.h5
+              compress import youtube8m yt8m/train*.tfrecord yt8m/validate*.tfrecord \\
+                --output yt8m.h5
+              compress import youtube8m --train balanced_train.tfrecord \\
+                --test eval.tfrecord --frames 10 --classes 527 --output audioset.h5
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case idx, cifar10, cifar100, npz
+        case idx, cifar10, cifar100, npz, youtube8m
 
-        /// How many files it has, if they are not named by their folder.
-        var fileCount: Int {
+        /// How many files it has, if they are not named by their folder; nil for any number.
+        var fileCount: Int? {
             switch self {
             case .idx: 4
             case .cifar10: 6
             case .cifar100: 2
             case .npz: 1
+            case .youtube8m: nil
             }
         }
     }
@@ -50,50 +65,75 @@ struct ImportCommand: ParsableCommand {
     var format: Format
 
     @Argument(help: "A folder, or files.")
-    var source: [String]
+    var source: [String] = []
 
     @Option(help: .init("The data file to write.", valueName: "path"))
     var output: String
 
     @Option(
-        help: .init("Make the last N training examples the validation examples.", valueName: "n"),
-        transform: wholeNumber)
-    var validation: Int?
+        parsing: .upToNextOption,
+        help: .init(
+            "Make the last N training examples the validation examples. Of youtube8m: the files of these.",
+            valueName: "n"))
+    var validation: [String] = []
 
     @Option(
         parsing: .upToNextOption, help: .init("The names of the classes, from class 0 on.", valueName: "name"))
     var classNames: [String] = []
 
+    @OptionGroup(title: "Options of youtube8m") var records: RecordImportOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        guard format != .youtube8m else { return try records.refuse(source, validation: validation, names: classNames) }
+        if let option = records.given.first { throw ValidationError("\(option) is for youtube8m, not for \(format)") }
+        _ = try validationCount()
         guard source.count == 1 || source.count == format.fileCount else {
-            let wanted = format == .npz ? "one file" : "a folder, or \(format.fileCount) files"
+            let wanted = format == .npz ? "one file" : "a folder, or \(format.fileCount ?? 0) files"
             throw ValidationError("\(format) takes \(wanted), found \(source.count) sources")
         }
     }
 
+    /// How many of the last training examples are for validation.
+    private func validationCount() throws -> Int {
+        guard let first = validation.first else { return 0 }
+        guard validation.count == 1, let count = Int(first), count >= 1 else {
+            throw ValidationError(
+                "--validation: expected a whole number of at least 1, found '\(validation.joined(separator: " "))'")
+        }
+        return count
+    }
+
     func run() throws {
-        for path in source where !FileManager.default.fileExists(atPath: path) {
+        let skipped = SkippedRecords(), isRecords = format == .youtube8m
+        let sources = source + records.train + records.test + (isRecords ? validation : [])
+        for path in sources where !FileManager.default.fileExists(atPath: path) {
             throw Failure(.noInput, "'\(path)': there is no such file or folder")
         }
-        try OutputFile.check(output, inputs: source)
-        let files = try files(), progress = common.progress
-        progress.begin("importing", total: try files.exampleCount())
+        try OutputFile.check(output, inputs: sources)
+        let progress = common.progress
+        let files = try files { remark in
+            if case .skipped = remark { skipped.count.add(1, ordering: .relaxed) }
+            progress.message(remark.description)
+        }
+        progress.begin("importing", total: try files.amount(), unit: files.unit)
         let report = try files.write(to: output) { done in
             progress.advance(to: done)
             try Interruption.check()
         }
         progress.end()
-        try common.print(text(report), json: json(report))
+        let count = isRecords ? skipped.count.load(ordering: .relaxed) : nil
+        try common.print(text(report), json: json(report, skipped: count))
     }
 
-    private func files() throws -> any ExampleImport {
+    private func files(remark: @escaping @Sendable (YouTube8MImport.Remark) -> Void) throws -> any ExampleImport {
         switch format {
         case .idx: try idxFiles()
         case .cifar10: try cifarFiles(.cifar10)
         case .cifar100: try cifarFiles(.cifar100)
-        case .npz: npzFile()
+        case .npz: try npzFile()
+        case .youtube8m: try records.files(source, validation: validation, names: names, remark: remark)
         }
     }
 
@@ -106,7 +146,7 @@ struct ImportCommand: ParsableCommand {
             : IDXImport(
                 trainImages: source[0], trainLabels: source[1], testImages: source[2], testLabels: source[3],
                 classNames: names)
-        files.validationCount = validation ?? 0
+        files.validationCount = try validationCount()
         return files
     }
 
@@ -116,13 +156,13 @@ struct ImportCommand: ParsableCommand {
             ? try CIFARImport(kind, folder: source[0], classNames: names)
             : CIFARImport(
                 kind, trainFiles: source.dropLast(), testFile: source[source.count - 1], classNames: names)
-        files.validationCount = validation ?? 0
+        files.validationCount = try validationCount()
         return files
     }
 
-    private func npzFile() -> NPZImport {
+    private func npzFile() throws -> NPZImport {
         var file = NPZImport(path: source[0], classNames: names)
-        file.validationCount = validation ?? 0
+        file.validationCount = try validationCount()
         return file
     }
 
@@ -137,11 +177,18 @@ struct ImportCommand: ParsableCommand {
         return "\(report.path): \(counts) examples, \(report.classCount) classes, \(ByteCount(report.byteCount))\n"
     }
 
-    private func json(_ report: ImportReport) -> JSON {
+    private func json(_ report: ImportReport, skipped: Int?) -> JSON {
         let splits = splits(report).map { JSON.Object.Member($0.name, ["examples": .integer($0.count)]) }
-        return [
-            "path": .string(report.path), "splits": .object(JSON.Object(splits)),
-            "classes": .integer(report.classCount), "bytes": .integer(report.byteCount),
+        var members: [JSON.Object.Member] = [
+            .init("path", .string(report.path)), .init("splits", .object(JSON.Object(splits))),
+            .init("classes", .integer(report.classCount)), .init("bytes", .integer(report.byteCount)),
         ]
+        if let skipped { members.append(.init("skipped", .integer(skipped))) }
+        return .object(JSON.Object(members))
     }
+}
+
+/// How many records were left out.
+private final class SkippedRecords: Sendable {
+    let count = Atomic(0)
 }

@@ -28,6 +28,8 @@ final class InputDataset: Sendable {
     private let dataset: HDF5Dataset
     private let scale: Float
     private let offset: Float
+    /// How many frames of each example are real; nil where all are.
+    private let frameCounts: [Int]?
 
     init(opening name: DatasetName) throws {
         try Rehearsal.run(name.file)
@@ -41,8 +43,27 @@ final class InputDataset: Sendable {
         }
         scale = try Self.number("scale", of: dataset, usually: 1)
         offset = try Self.number("offset", of: dataset, usually: 0)
+        frameCounts = try Self.frameCounts(beside: name, file.root, shape: dataset.shape)
         self.name = name
         self.dataset = dataset
+    }
+
+    /// Those of a dataset `length` in the same group.
+    private static func frameCounts(
+        beside name: DatasetName, _ root: borrowing HDF5Group, shape: [Int]
+    ) throws -> [Int]? {
+        let path = name.dataset.split(separator: "/").dropLast().map { $0 + "/" }.joined() + "length"
+        guard shape.count >= 3, shape[1] > 0, try root.contains(path) else { return nil }
+        let lengths = try root.dataset(path)
+        guard lengths.shape == [shape[0]], lengths.type.isInteger else { return nil }
+        let counts = try lengths.read(as: Int.self)
+        if let row = counts.firstIndex(where: { !(0...shape[1]).contains($0) }) {
+            throw Failure(
+                .badInput,
+                "'\(path)' in '\(name.file)': expected from 0 to \(shape[1]) frames, found \(counts[row]) in row \(row)"
+            )
+        }
+        return counts
     }
 
     private static func number(_ name: String, of dataset: borrowing HDF5Dataset, usually: Float) throws -> Float {
@@ -52,11 +73,17 @@ final class InputDataset: Sendable {
     var count: Int { dataset.shape[0] }
     var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
 
-    /// Reads examples one after the other: x·scale + offset.
+    /// Reads examples one after the other: x·scale + offset, and 0 behind the true length.
     func read(_ rows: Range<Int>, into values: inout [Float]) throws {
         var span = values.mutableSpan
         try dataset.read(rows: rows, into: &span)
-        guard scale != 1 || offset != 0 else { return }
-        for index in values.indices { values[index] = values[index] * scale + offset }
+        if scale != 1 || offset != 0 {
+            for index in values.indices { values[index] = values[index] * scale + offset }
+        }
+        guard let frameCounts else { return }
+        let width = dataset.elementsPerRow, frameWidth = width / dataset.shape[1]
+        for (index, row) in rows.enumerated() {
+            for place in (index * width + frameCounts[row] * frameWidth)..<((index + 1) * width) { values[place] = 0 }
+        }
     }
 }

@@ -49,7 +49,7 @@ import Testing
         try withFiles { folder in
             let output = folder.appending(path: "d.h5").path
             let files = try CIFARImport(.cifar10, folder: folder.path)
-            #expect(try files.exampleCount() == 8)
+            #expect(try files.amount() == 8)
             let report = try files.write(to: output)
             #expect(report.trainCount == 6)
             #expect(report.testCount == 2)
@@ -149,7 +149,7 @@ import Testing
             ] {
                 try Data(count: size).write(to: URL(filePath: path))
                 let error = #expect(throws: ExampleFileError.self) {
-                    try CIFARImport(.cifar10, folder: folder.path).exampleCount()
+                    try CIFARImport(.cifar10, folder: folder.path).amount()
                 }
                 #expect(error?.description == "'\(path)': expected records of 3073 bytes, found \(found). \(advice)")
             }

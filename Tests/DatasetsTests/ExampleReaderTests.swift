@@ -207,6 +207,49 @@ import Testing
         }
     }
 
+    /// Behind the true length, whatever is there, and whatever 0 stands for.
+    @Test(arguments: [HDF5Type.uint8, .float16, .float32])
+    func readsZerosBehindTheTrueLength(type: HDF5Type) throws {
+        let recipe = Recipe { path, new in
+            let count = path.hasPrefix("train") ? 20 : 5
+            if path.hasSuffix("/length") {
+                try new.file.root.createDataset(path, (1...count).map { Int32($0) }, shape: [count])
+            } else if path.hasSuffix("/x") {
+                // x, and another input with as many frames; a third one has others.
+                for (name, shape) in [("x", [20, 3]), ("rgb", [20, 2]), ("mean", [4, 2])] {
+                    let width = shape[0] * shape[1], path = path.dropLast() + name
+                    let values = (0..<(count * width)).map { Float($0 % 200) }
+                    let dataset = try new.file.root.createDataset(String(path), type, shape: [count] + shape)
+                    if type == .uint8 {
+                        try dataset.write(values.map { UInt8($0) })
+                    } else {
+                        try dataset.write(values)
+                    }
+                    try dataset.attributes.write(0.5, to: "scale")
+                    try dataset.attributes.write(-2.0, to: "offset")
+                }
+            }
+            return !path.hasSuffix("/y")
+        }
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "d.h5").path
+            try recipe.write(to: path)
+            let split = try ExampleFile(opening: path).train.reading(["x", "rgb", "mean"])
+            #expect(split.zero == 0)
+            let batch = try ExampleReader(split, batchSize: 8, order: .shuffled(seed: 4)).batch(epoch: 0, step: 1)
+            for (position, (width, frameWidth)) in [(60, 3), (40, 2), (8, 8)].enumerated() {
+                var values = [Float](repeating: -1, count: 6 * width)
+                var span = values.mutableSpan
+                batch.readInputs(1..<7, of: position, into: &span)
+                for (index, value) in values.enumerated() {
+                    let row = batch.row(1 + index / width), place = index % width
+                    let isReal = width == 8 || place / frameWidth <= row
+                    #expect(value == (isReal ? Float((row * width + place) % 200) * 0.5 - 2 : 0))
+                }
+            }
+        }
+    }
+
     /// Compares a whole batch with what the recipe wrote, and returns its rows.
     private func check(_ batch: ExampleBatch) throws -> [Int] {
         let rows = (0..<batch.count).map(batch.row)

@@ -35,7 +35,7 @@ import Zip
             files.validationCount = 7
             var done = 0
             let report = try files.write(to: output) { done = $0 }
-            #expect(try files.exampleCount() == 1500)
+            #expect(try files.amount() == 1500)
             #expect(done == 1500)
             #expect(report.trainCount == 1393)
             #expect(report.validationCount == 7)
@@ -132,7 +132,7 @@ import Zip
     @Test func refusesValidationTwice() throws {
         var files = NPZImport(path: Self.fixture("validation.npz"))
         files.validationCount = 1
-        let error = #expect(throws: ExampleFileError.self) { try files.exampleCount() }
+        let error = #expect(throws: ExampleFileError.self) { try files.amount() }
         #expect(error?.advice == "Leave --validation out.")
     }
 

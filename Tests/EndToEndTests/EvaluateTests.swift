@@ -97,6 +97,72 @@ import Testing
         }
     }
 
+    @Test func importsYouTube8M() throws {
+        try withFolder { folder in
+            let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "DatasetsTests/Fixtures")
+            for name in ["train0.tfrecord", "train1.tfrecord", "validate0.tfrecord"] {
+                try FileManager.default.copyItem(
+                    at: fixtures.appending(path: "frame.tfrecord"), to: folder.appending(path: name))
+            }
+            let shards = ["train0.tfrecord", "train1.tfrecord", "validate0.tfrecord"]
+            let run = try Program.run(
+                ["import", "youtube8m"] + shards + ["--frames", "5", "--output", "d.h5"], in: folder)
+            #expect(run.errors == "")
+            #expect(run.output.hasPrefix("d.h5: 8 train, 4 test examples, 3862 classes, "))
+            let named = try Program.run(
+                "import", "youtube8m", "--train", shards[0], "--validation", shards[1], "--test", shards[2],
+                "--classes",
+                "5", "--features", "audio:2,rgb", "--json", "--output", "e.h5", in: folder)
+            #expect(try named.json()["skipped"] == 0)
+            #expect(try named.json()["classes"] == 5)
+            #expect(
+                named.errors == """
+                    no example has more than 5 of 300 frames; --frames 5 would make a smaller file
+
+                    """)
+            var bytes = try Data(contentsOf: folder.appending(path: shards[1]))
+            bytes[30] ^= 1
+            try bytes.write(to: folder.appending(path: shards[1]))
+            let reason = "the checksum of its \(Int(bytes[0])) bytes is wrong; the file is damaged\n"
+            let damaged = try Program.run(
+                ["import", "youtube8m"] + shards + ["--frames", "5", "--output", "f.h5"], in: folder)
+            #expect(damaged.code == 65)
+            #expect(damaged.errors == "error: 'train1.tfrecord', record 0 at byte 0: \(reason)")
+            #expect(try names(in: folder) == ["d.h5", "e.h5"] + shards)
+            let skipping = try Program.run(
+                ["import", "youtube8m"] + shards + ["--frames", "5", "--skip-damaged", "--output", "f.h5"], in: folder)
+            #expect(skipping.code == 0)
+            #expect(skipping.errors == "skipped 'train1.tfrecord', record 0 at byte 0: \(reason)")
+            #expect(skipping.output.hasPrefix("f.h5: 7 train, 4 test examples, "))
+        }
+    }
+
+    @Test(arguments: [
+        (["idx", "."] + ["--frames", "5"], "--frames is for youtube8m, not for idx"),
+        (["idx", ".", "--validation", "x"], "--validation: expected a whole number of at least 1, found 'x'"),
+        (
+            ["youtube8m", "train.tfrecord"],
+            "youtube8m takes files for training and for test, found none for test; name them train… and validate… or "
+                + "test…, or say --train and --test"
+        ),
+        (
+            ["youtube8m", "shard.tfrecord"],
+            "what 'shard.tfrecord' is for cannot be told from its name; say --train, --validation or --test before it"
+        ),
+        (
+            ["youtube8m", "--train", "a", "--test", "b", "--classes", "3", "--class-names", "x"],
+            "--classes says 3, but --class-names names 1"
+        ),
+    ])
+    func saysWhatIsWrongWithTheLine(arguments: [String], text: String) throws {
+        try withFolder { folder in
+            let run = try Program.run(["import", "--output", "d.h5"] + arguments, in: folder)
+            #expect(run.code == 64)
+            #expect(run.errors.hasPrefix("error: \(text)\n"), "\(run.errors)")
+        }
+    }
+
     @Test func refusesWhatIsMissing() throws {
         try withFolder { folder in
             let none = try Program.run("import", "idx", "nowhere", "--output", "d.h5", in: folder)

@@ -37,6 +37,29 @@ import Testing
         }
     }
 
+    @Test func feedsZerosBehindTheTrueLength() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let file = try HDF5File(creating: folder.appending(path: "d.h5").path)
+            // Of two examples, all rows and the first three are real; a byte stands for half of itself, plus 1.
+            let bytes = (0..<288).map { UInt8($0 % 100) }
+            let x = try file.root.createDataset("cut/x", bytes, shape: [2, 12, 12])
+            try x.attributes.write(0.5, to: "scale")
+            try x.attributes.write(1.0, to: "offset")
+            try file.root.createDataset("cut/length", [Int32(12), 3], shape: [2])
+            let filled = bytes.indices.map { $0 < 144 + 36 ? Float(bytes[$0]) * 0.5 + 1 : 0 }
+            try file.root.createDataset("filled/x", filled, shape: [2, 12, 12])
+            try file.close()
+            for name in ["cut", "filled"] {
+                let run = try Program.run(
+                    "predict", "digits.h5", "--inputs", "d.h5:\(name)/x", "--output", "\(name).h5", in: folder)
+                #expect(run.code == 0)
+            }
+            let found = try values("output", folder.appending(path: "cut.h5"))
+            #expect(try found == values("output", folder.appending(path: "filled.h5")))
+        }
+    }
+
     @Test func refusesWhatDoesNotFit() throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)

@@ -81,6 +81,26 @@ import Testing
         }
     }
 
+    @Test func goesOnBehindADamagedRecord() throws {
+        var bytes = try Data(contentsOf: fixture)
+        bytes[16 + 12] ^= 1
+        try withFile(bytes) { path in
+            var reader = try RecordReader(opening: path)
+            #expect(try reader.next() == records[0])
+            #expect(throws: RecordError.self) { try reader.next() }
+            #expect(try reader.next() == records[2])
+            #expect(reader.place.index == 2)
+            #expect(reader.place.offset == 33)
+        }
+        bytes[33] ^= 1
+        try withFile(bytes) { path in
+            var reader = try RecordReader(opening: path)
+            _ = try reader.next()
+            for _ in 0..<2 { #expect(throws: RecordError.self) { try reader.next() } }
+            #expect(try reader.next() == nil)
+        }
+    }
+
     @Test func othersReadWhatWasFlushed() throws {
         try withFile { path in
             var writer = try RecordWriter(creating: path)
@@ -100,7 +120,7 @@ import Testing
             try withFile(changed) { path in
                 let error = #expect(throws: RecordError.self, "byte \(place)") { try readAll(path) }
                 #expect(error?.kind == .damaged)
-                #expect(error?.offset == (place < 16 ? 0 : place < 33 ? 16 : 33))
+                #expect(error?.place?.offset == (place < 16 ? 0 : place < 33 ? 16 : 33))
             }
         }
     }
@@ -110,14 +130,14 @@ import Testing
         for count in 1..<33 where count != 16 {
             try withFile(bytes.prefix(count)) { path in
                 let error = #expect(throws: RecordError.self, "\(count) bytes") { try readAll(path) }
-                #expect(error?.offset == (count < 16 ? 0 : 16))
+                #expect(error?.place?.offset == (count < 16 ? 0 : 16))
             }
         }
         try withFile(bytes.prefix(20)) { path in
             let error = #expect(throws: RecordError.self) { try readAll(path) }
             #expect(
                 error?.description == """
-                    '\(path)', record at byte 16: expected 12 bytes with its length, found 4; the file is cut off
+                    '\(path)', record 1 at byte 16: expected 12 bytes with its length, found 4; the file is cut off
                     """)
         }
     }
@@ -130,7 +150,7 @@ import Testing
             let error = #expect(throws: RecordError.self) { try readAll(path) }
             #expect(
                 error?.description == """
-                    '\(path)', record at byte 0: it is 9223372036854775808 bytes long, but 5 bytes follow; \
+                    '\(path)', record 0 at byte 0: it is 9223372036854775808 bytes long, but 5 bytes follow; \
                     the file is cut off
                     """)
         }
@@ -141,7 +161,7 @@ import Testing
             let error = #expect(throws: RecordError.self) { try readAll(path) }
             #expect(
                 error?.description == """
-                    '\(path)', record at byte 0: the checksum of its length is wrong; the file is damaged, compressed, \
+                    '\(path)', record 0 at byte 0: the checksum of its length is wrong; the file is damaged, \
                     or does not hold TFRecords
                     """)
             let none = #expect(throws: RecordError.self) { _ = try RecordReader(opening: path + ".none") }

@@ -1,0 +1,86 @@
+/// A message of Protocol Buffers: the fields between two places of some bytes, which are never copied.
+///
+///     field = varint(number · 8 + wire type), then
+///         type 0  a varint: seven bits a byte, the lowest first, the eighth bit set if more follow
+///         type 1  8 bytes
+///         type 2  varint(n), then n bytes: a string, a message, or numbers without anything between them
+///         type 5  4 bytes
+///
+/// (protobuf.dev, Encoding.)
+struct ProtobufMessage {
+    private var place: Int
+    private let end: Int
+
+    struct Field {
+        let number: Int
+        let value: Value
+    }
+
+    enum Value {
+        case number(UInt64)
+        /// Where the bytes lie.
+        case bytes(Range<Int>)
+    }
+
+    init(_ range: Range<Int>) { (place, end) = (range.lowerBound, range.upperBound) }
+
+    /// The next field; nil at the end.
+    mutating func next(_ bytes: [UInt8]) throws(UnusableRecord) -> Field? {
+        guard place < end else { return nil }
+        let start = place, tag = try varint(bytes)
+        guard let number = Int(exactly: tag >> 3), number > 0 else { throw UnusableRecord(noMessageAt: start) }
+        switch tag & 7 {
+        case 0: return Field(number: number, value: .number(try varint(bytes)))
+        case 1: return Field(number: number, value: .bytes(try take(8)))
+        case 2: return Field(number: number, value: .bytes(try take(varint(bytes))))
+        case 5: return Field(number: number, value: .bytes(try take(4)))
+        default: throw UnusableRecord(noMessageAt: start)
+        }
+    }
+
+    /// The bytes of the next field that has this number and is made of bytes; nil if there is none any more.
+    mutating func next(_ number: Int, _ bytes: [UInt8]) throws(UnusableRecord) -> Range<Int>? {
+        while let field = try next(bytes) {
+            if field.number == number, case .bytes(let range) = field.value { return range }
+        }
+        return nil
+    }
+
+    /// The next of the numbers that fill this range; nil at its end.
+    mutating func nextPacked(_ bytes: [UInt8]) throws(UnusableRecord) -> UInt64? {
+        place < end ? try varint(bytes) : nil
+    }
+
+    private mutating func take(_ count: UInt64) throws(UnusableRecord) -> Range<Int> {
+        guard count <= UInt64(end - place) else { throw UnusableRecord(noMessageAt: place) }
+        defer { place += Int(count) }
+        return place..<(place + Int(count))
+    }
+
+    private mutating func varint(_ bytes: [UInt8]) throws(UnusableRecord) -> UInt64 {
+        let start = place
+        var number: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+            guard place < end else { break }
+            let byte = bytes[place]
+            place += 1
+            number |= UInt64(byte & 0x7F) << shift
+            if byte < 0x80 { return number }
+        }
+        throw UnusableRecord(noMessageAt: start)
+    }
+}
+
+/// Why no example can be made of a record.
+struct UnusableRecord: Error {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+
+    /// - Parameter place: The byte from which on it makes no sense.
+    fileprivate init(noMessageAt place: Int) {
+        reason =
+            "expected a message of Protocol Buffers, Example or SequenceExample, found something else from its byte "
+            + "\(place) on"
+    }
+}
