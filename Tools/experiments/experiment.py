@@ -38,7 +38,8 @@ def without_folders(options):
 
 class Experiment:
     def __init__(self, name, description, data="cifar10", seeds=5):
-        parser = argparse.ArgumentParser(prog=name, description=description.splitlines()[0])
+        """`name` is that of the file of results; experiments of one name share their runs."""
+        parser = argparse.ArgumentParser(description=description.splitlines()[0])
         parser.add_argument("--compress", default=os.path.join(ROOT, ".build", "release", "compress"),
                             help="the program; by default the one that is built here")
         parser.add_argument("--data", help="the examples; by default those in .build/experiments")
@@ -48,7 +49,7 @@ class Experiment:
         parser.add_argument("--seeds", type=int, default=seeds, help="how many seeds (%d)" % seeds)
         parser.add_argument("--table", action="store_true", help="print the tables of --output, and run nothing")
         self.options = parser.parse_args()
-        self.name, self.seeds = name, range(1, self.options.seeds + 1)
+        self.seeds = range(1, self.options.seeds + 1)
         self.folder = os.path.splitext(self.options.output)[0]
         self.entries = []
         if os.path.exists(self.options.output):
@@ -130,14 +131,12 @@ class Experiment:
         said, _ = self.call(["distill", "--teachers"] + teachers + [
             "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"] + options)
         said = json.loads(said)
-        result = {"held_out": last_held_out(runs, "student"), "accuracy": said["student"]["accuracy"],
-                  "bytes": said["student"]["bytes"], "parameters": said["student"]["parameters"],
-                  "agreement": said["student"]["agreement"],
-                  "ensemble": {key: said["ensemble"][key] for key in ["accuracy", "bytes"]},
-                  "teachers": [{"name": os.path.basename(t["path"]), "accuracy": t["accuracy"], "bytes": t["bytes"]}
-                               for t in said["teachers"]]}
+        result = {"held_out": said["student"]["validation"]["accuracy"],
+                  **{key: said["student"][key] for key in ["accuracy", "bytes", "parameters", "agreement"]},
+                  "ensemble": scores(said["ensemble"]),
+                  "teachers": [{"name": os.path.basename(t["path"]), **scores(t)} for t in said["teachers"]]}
         if "baseline" in said:
-            result["baseline"] = {"held_out": last_held_out(runs, "baseline"), "accuracy": said["baseline"]["accuracy"]}
+            result["baseline"] = scores(said["baseline"])
         return entry or self.keep(run, seed, options, result, started)
 
     def measure(self, run, seed, values):
@@ -156,9 +155,9 @@ class Experiment:
         return "%d runs, %.0f minutes." % (len(self.entries), minutes)
 
 
-def last_held_out(runs, who):
-    with open(os.path.join(runs, who + "-metrics.jsonl")) as file:
-        return json.loads(file.readlines()[-1])["validation_accuracy"]
+def scores(model):
+    return {"held_out": model["validation"]["accuracy"], "accuracy": model["accuracy"],
+            **({"bytes": model["bytes"]} if "bytes" in model else {})}
 
 
 def percent(values):
