@@ -88,7 +88,7 @@ class Experiment:
         return finished.stdout, float(held_out[-1]) if held_out else None
 
     def model(self, run, seed):
-        return os.path.join(self.folder, "%s-%d.h5" % (run.replace(" ", "-"), seed))
+        return os.path.join(self.folder, "%s-%d.h5" % (run.replace(",", "").replace(" ", "-"), seed))
 
     def find(self, run, seed, options):
         for entry in self.entries:
