@@ -1,4 +1,4 @@
-"""What the experiments beside this file share: they run `compress`, keep every result as one line of JSON, and make tables.
+"""What the experiments beside this file share: they run `compress`, keep results as lines of JSON, and make tables.
 
     experiment = Experiment("article", __doc__)
     entry = experiment.train("baseline", "two-blocks.yaml", seed=1, options=["--epochs", "20"])
