@@ -14,7 +14,11 @@ phase() {
         return 0
     fi
     printf 'FAIL  %-28s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
-    { grep -E '(^|[ :])(error|fatal): |recorded an issue' "$log" | sort -u | head -n 20; echo ...; grep -v "^✔" "$log" | tail -n 30; } | sed 's/^/      /'
+    {
+        grep -v '^ok ' "$log" | grep -E '^FAIL |(^|[ :])(error|fatal): |recorded an issue' | sort -u | head -n 20
+        echo ...
+        grep -vE '^(✔|ok )' "$log" | tail -n 30
+    } | sed 's/^/      /'
     return 1
 }
 
