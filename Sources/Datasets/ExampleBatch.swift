@@ -1,4 +1,5 @@
 import HDF5
+import Tensors
 
 /// Some examples, ready to be converted into memory that someone else owns.
 ///
@@ -121,14 +122,8 @@ private func convert(_ values: Span<Float>, _ scale: Float, _ offset: Float, int
     }
 }
 
-/// Widens finite halves: with the exponent in its new place, the number is too small by 2¹¹², and exact.
 private func convert(_ values: Span<Float16>, _ scale: Float, _ offset: Float, into output: inout MutableSpan<Float>) {
-    precondition(values.count == output.count, "unequal counts")
-    for index in values.indices {
-        let bits = UInt32(values[index].bitPattern)
-        let magnitude = Float(bitPattern: (bits & 0x7FFF) << 13) * 0x1p112
-        output[index] = Float(bitPattern: magnitude.bitPattern | (bits & 0x8000) << 16)
-    }
+    widen(values, into: &output)
     if scale != 1 || offset != 0 {
         for index in output.indices {
             output[index] = output[index] * scale + offset

@@ -57,6 +57,12 @@ public struct ExampleSplit: Sendable {
         return ExampleSplit(name, rows, source, inputs, classCount)
     }
 
+    /// How many examples to read at a time, one after another: some thousands, or as many as take little memory.
+    public var blockSize: Int {
+        let bytes = max(rowByteCount, classCount * MemoryLayout<Float>.stride)
+        return min(max((32 << 20) / max(bytes, 1) / 128 * 128, 128), 4096)
+    }
+
     /// The bytes that one example takes in memory as it is read.
     var rowByteCount: Int {
         inputs.reduce(0) { $0 + $1.rowByteCount } + (labelKind == .manyLabels ? source.labelsPerExample : 0)

@@ -31,6 +31,7 @@ public struct CompressionOutline: Sendable {
     public let trainings: Int
     /// What teachers say, as it is kept in the run directory.
     public let softTargets: ByteCount
+    public let softTargetForm: SoftTargetForm
     /// About the most memory at a time, while teaching and while training.
     public let teachingMemory: ByteCount
     public let trainingMemory: ByteCount
@@ -56,30 +57,22 @@ extension Compressor {
         let (train, validation) = data.trainAndValidation(), recipe = request.recipe
         let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
-        let others = unlabeled?.count ?? 0, viewCount = request.views ?? 1
+        let others = unlabeled?.count ?? 0
 
-        var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0, kept = 0
+        var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0
         for (index, teacher) in teachers.enumerated() {
             let (perExample, bytes) = try trial(teacher, train, workers)
-            let shown =
-                validation.count + data.test.count
-                + (alwaysLive.contains(index) ? 0 : (train.count + others) * viewCount)
+            let shown = data.test.count + askedExamples(isLive: alwaysLive.contains(index))
             asked += perExample * Double(shown)
-            kept += shown
             teachingMemory = max(teachingMemory, bytes)
             if live.contains(index) {
                 liveMemory += bytes
                 secondsOfLive += perExample
             }
         }
-        // What a generation says of the examples is kept for the next one, as the teachers' answers are.
-        kept +=
-            (request.generations - 1)
-            * (validation.count + (isTeachingLive ? 0 : (train.count + others) * viewCount))
         let perExample = try trial(reader, workers)
         let trainings = request.generations + (request.baseline ? 1 : 0)
         let logits = data.classCount * MemoryLayout<Float>.stride
-        let inMemory = (teachers.count - alwaysLive.count) * (train.count + others) * viewCount * logits
         let dataBytes = min(
             Self.windows, train.count * data.exampleShape.reduce(1, *) * MemoryLayout<Float>.stride)
         let answered = data.test.count * logits * (teachers.count + 2)
@@ -95,15 +88,31 @@ extension Compressor {
             testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
             firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings,
-            softTargets: ByteCount(kept * logits),
-            teachingMemory: ByteCount(Self.baseMemory + dataBytes + teachingMemory + train.count * logits * 2),
+            softTargets: softTargetBytes, softTargetForm: request.softTargets,
+            teachingMemory: ByteCount(Self.baseMemory + dataBytes + teachingMemory),
             trainingMemory: ByteCount(
-                Self.baseMemory + dataBytes + liveMemory + max(inMemory, answered)
+                Self.baseMemory + dataBytes + liveMemory + answered
                     + Trainer.memory(layers.student, recipe, threads: workers.count).bytes),
             teachingSeconds: asked,
             trainingSeconds: Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
                 + Double(reader.count * (request.firstStage?.epochs ?? 0)) * (perExample + secondsOfLive)
                 + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
+    }
+
+    /// What teachers say, generations included, as it is kept in the run directory.
+    var softTargetBytes: ByteCount {
+        let live = alwaysLiveTeachers
+        let first = teachers.indices.reduce(0) {
+            $0 + data.test.count + askedExamples(isLive: live.contains($1))
+        }
+        let examples = first + (request.generations - 1) * askedExamples(isLive: isTeachingLive)
+        return ByteCount(examples * request.softTargets.byteCount(classCount: data.classCount))
+    }
+
+    /// How many examples a teacher is asked about before the student is trained, each view of one counted.
+    private func askedExamples(isLive: Bool) -> Int {
+        let (train, validation) = data.trainAndValidation()
+        return validation.count + (isLive ? 0 : (train.count + (unlabeled?.count ?? 0)) * (request.views ?? 1))
     }
 
     /// The teachers that run beside the student, at least in one stage.
@@ -127,9 +136,9 @@ extension Compressor {
         let network = try teacher.network()
         let some = train.selecting(Array(0..<min(train.count, Self.trialCount)), name: train.name)
         // The first run warms up.
-        _ = try teacher.logits(network, of: some, workers: workers, isInterrupted: isInterrupted)
+        try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
         let start = Date()
-        _ = try teacher.logits(network, of: some, workers: workers, isInterrupted: isInterrupted)
+        try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
         let values = MemoryPlan(network.graph, batchSize: 128, mode: .inference).byteCount.bytes * workers.count
         return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values)

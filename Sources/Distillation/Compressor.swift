@@ -90,14 +90,20 @@ public final class Compressor {
         let (train, validation) = data.trainAndValidation()
         tell(.message(plan.sentence("student", budget: request.budget)))
         tell(.plan(teachers.map(\.plan)))
+        tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))
 
         let loading = Date()
         let dataDigest = try sha256(ofFile: request.data)
-        let store = try TeacherStore("\(request.runDirectory)/soft-targets", dataDigest: dataDigest)
+        let store = try TeacherStore(
+            "\(request.runDirectory)/soft-targets", dataDigest: dataDigest, form: request.softTargets)
         let others = try unlabeled.map { split in
             // How a teacher's answers are read depends on the labeled examples, too.
             let digest = sha256(of: "\(dataDigest)\n\(try sha256(ofFile: split.path))")
-            return (split, try TeacherStore("\(request.runDirectory)/soft-targets-unlabeled", dataDigest: digest))
+            return (
+                split,
+                try TeacherStore(
+                    "\(request.runDirectory)/soft-targets-unlabeled", dataDigest: digest, form: request.softTargets)
+            )
         }
         func teaching(_ teachers: [Teacher], _ digests: [String]) -> Teaching {
             Teaching(
@@ -167,8 +173,9 @@ public final class Compressor {
         let views = views.map { "; \($0.augmentation), views \($0.count.map(String.init) ?? "live")" } ?? ""
         let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
         let byExample = mixture.isByExample ? " by example" : ""
+        let form = request.softTargets == .float32 ? "" : "; soft targets \(request.softTargets)"
         return
-            "\(formula); \(request.terms); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination)\(byExample); \(shares); data \(data)\(views)\(others); \(architectureDigest)"
+            "\(formula); \(request.terms); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination)\(byExample); \(shares); data \(data)\(views)\(others)\(form); \(architectureDigest)"
     }
 
     /// Layers and options of the student, of which its sentence says only the size.
@@ -375,6 +382,7 @@ extension CompressionRequest {
         if unlabeled != nil, answers.allSatisfy({ if case .dkd = $0.measure { true } else { false } }) {
             problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
         }
+        if let refusal = softTargets.refusal(classCount: data.classCount) { problems.append(refusal) }
         if let augmentation {
             problems += augmentation.refusals(of: data)
             if augmentation.mixes, views != nil {

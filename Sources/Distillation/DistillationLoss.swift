@@ -67,13 +67,18 @@ public struct DistillationLoss: Objective {
         func name(_ teacher: Int) -> String {
             teacher < teacherNames.count ? "'\(teacherNames[teacher])'" : "number \(teacher + 1)"
         }
-        if let teacher = batch.logits.firstIndex(where: { !isFinite($0) }) {
-            return "Teacher \(name(teacher)) answers with numbers that are not finite"
+        let all = 0..<batch.count
+        for teacher in 0..<batch.teacherCount {
+            let logits = Buffer(zeros: batch.count * batch.lesson.classCount).tensor
+            batch.readLogits(of: teacher, all, into: logits)
+            if !isFinite(logits) { return "Teacher \(name(teacher)) answers with numbers that are not finite" }
         }
         for (place, layers) in zip(places, batch.layers) where !layers.allSatisfy(isFinite) {
             return "Layers of teacher \(name(place.teacher)) hold numbers that are not finite"
         }
-        return isFinite(batch.lesson.inputs) ? nil : "The examples of this step have numbers that are not finite"
+        let inputs = Buffer(zeros: batch.count * batch.lesson.exampleShape.elementCount).tensor
+        batch.readInputs(all, into: inputs)
+        return isFinite(inputs) ? nil : "The examples of this step have numbers that are not finite"
     }
 
     public func evaluate(
@@ -83,7 +88,8 @@ public struct DistillationLoss: Objective {
         let w = softWeight(progress), λ = lambda(progress), T = Float(temperature(progress))
         let weights = prediction.map { w * $0.weight(progress) }
         let count = logits.elementCount, shape = logits.shape
-        return kernels.withScratch(2 * count) { memory in
+        let isTaught = zip(answerLosses, weights).contains { $0 != nil && $1 != 0 }
+        return kernels.withScratch((2 + (isTaught ? batch.teacherCount : 0)) * count) { memory in
             func part(_ index: Int) -> Tensor {
                 memory.slice(at: index * count, count: count).viewed(count: logits.count, shape: shape)
             }
@@ -99,10 +105,10 @@ public struct DistillationLoss: Objective {
                 gradient.fill(with: 0)
             }
             for tap in taps { tap.gradient?.fill(with: 0) }
-            if zip(answerLosses, weights).contains(where: { $0 != nil && $1 != 0 }) {
-                let rows = batch.logits.map { all in
-                    all.slice(at: examples.lowerBound * shape.elementCount, count: count)
-                        .viewed(count: logits.count, shape: shape)
+            if isTaught {
+                let rows = (0..<batch.teacherCount).map { part(2 + $0) }
+                for (teacher, rows) in rows.enumerated() {
+                    batch.readLogits(of: teacher, examples, into: rows)
                 }
                 mixture.mix(rows, labels: labels, known: known, temperature: T, into: ensemble, kernels: kernels)
             }

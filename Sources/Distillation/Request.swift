@@ -36,6 +36,8 @@ public struct CompressionRequest: Sendable {
     public var views: Int?
     /// Examples without labels, from which the student learns what the teachers say of them.
     public var unlabeled: String?
+    /// How what the teachers say is kept in the run directory.
+    public var softTargets = SoftTargetForm.float32
     /// How many students are trained one after another, each taught by the one before.
     public var generations = 1
     /// Whether the same student is trained on labels alone as well.

@@ -9,18 +9,41 @@ public import Training
 /// A batch with what the teachers say of it.
 public final class TaughtLesson: Batch {
     public let lesson: Lesson
-    /// Each teacher's logits, examples × classes.
-    let logits: [Tensor]
+    private let answers: [TeacherLogits]
     /// For each term of layers, what the teacher's layers give: examples × the shape of each.
     let layers: [[Tensor]]
 
     public var count: Int { lesson.count }
+    var teacherCount: Int { answers.count }
 
-    init(_ lesson: Lesson, logits: [Tensor], layers: [[Tensor]]) {
-        (self.lesson, self.logits, self.layers) = (lesson, logits, layers)
+    init(_ lesson: Lesson, answers: [TeacherLogits], layers: [[Tensor]]) {
+        (self.lesson, self.answers, self.layers) = (lesson, answers, layers)
+    }
+
+    /// - Parameter logits: Each teacher's, examples × classes.
+    convenience init(_ lesson: Lesson, logits: [Tensor], layers: [[Tensor]]) {
+        self.init(lesson, answers: logits.map { .made($0) }, layers: layers)
     }
 
     public func readInputs(_ examples: Range<Int>, into input: Tensor) { lesson.readInputs(examples, into: input) }
+
+    /// Writes a teacher's logits for some of the examples, examples × classes.
+    func readLogits(of teacher: Int, _ examples: Range<Int>, into rows: Tensor) {
+        switch answers[teacher] {
+        case .kept(let kept): kept.readLogits(of: lesson, examples, into: rows)
+        case .made(let all):
+            let size = all.shape.elementCount
+            rows.copy(from: all.slice(at: examples.lowerBound * size, count: examples.count * size))
+        }
+    }
+}
+
+/// A teacher's logits for the examples of a lesson.
+enum TeacherLogits: Sendable {
+    /// Looked up by whoever needs them.
+    case kept(KeptLogits)
+    /// Examples × classes.
+    case made(Tensor)
 }
 
 /// The batches of a training together with the teachers' answers, which are looked up or made on the spot.
@@ -32,7 +55,7 @@ struct TaughtLessons: LessonSource {
 
     /// How a teacher's answers come about.
     enum Answerer: Sendable {
-        case stored(StoredLogits)
+        case kept(KeptLogits)
         case live(LiveTeacher)
     }
 
@@ -41,60 +64,65 @@ struct TaughtLessons: LessonSource {
 
     func lesson(epoch: Int, step: Int) throws -> TaughtLesson {
         let lesson = try lessons.lesson(epoch: epoch, step: step)
-        var logits: [Tensor] = [], values: [[Tensor]] = []
+        var answers: [TeacherLogits] = [], values: [[Tensor]] = []
         for teacher in teachers {
             switch teacher {
-            case .stored(let stored):
-                logits.append(stored.logits(of: lesson))
+            case .kept(let kept):
+                answers.append(.kept(kept))
                 values.append([])
             case .live(let live):
                 let answer = try live.answer(lesson)
-                logits.append(answer.logits)
+                answers.append(.made(answer.logits))
                 values.append(answer.layers)
             }
         }
-        return TaughtLesson(lesson, logits: logits, layers: layers.map { Array(values[$0.teacher][$0.values]) })
+        return TaughtLesson(lesson, answers: answers, layers: layers.map { Array(values[$0.teacher][$0.values]) })
     }
 }
 
 /// What a teacher said of all rows of a split, and of rows of which nothing is known.
-final class StoredLogits: Sendable {
+struct KeptLogits: Sendable {
     private let labeled: Rows
     private let unlabeled: Rows?
 
     /// The logits of a split's rows, for each view of them.
     struct Rows: Sendable {
-        let views: [Tensor]
-        /// Where each row of the file is in them; −1 for rows that are not there.
-        let places: [Int32]
+        let views: [SoftTargets]
+        let places: RowPlaces
 
-        init(_ split: ExampleSplit, views: [Tensor]) {
-            self.views = views
-            var places = [Int32](repeating: -1, count: (split.rows.max() ?? -1) + 1)
-            for (place, row) in split.rows.enumerated() { places[row] = Int32(place) }
-            self.places = places
-        }
-
-        func copy(_ place: Lesson.Place, into result: Tensor) {
-            precondition(
-                place.row < places.count && places[place.row] >= 0, "row \(place.row) has no predictions of teachers")
-            result.copy(
-                from: views[place.view].slice(
-                    at: Int(places[place.row]) * result.elementCount, count: result.elementCount))
+        func read(_ row: Int, view: Int, into result: Tensor) {
+            let place = places[row]
+            views[view].read(place..<(place + 1), into: result)
         }
     }
 
     init(_ labeled: Rows, unlabeled: Rows?) { (self.labeled, self.unlabeled) = (labeled, unlabeled) }
 
-    /// Those of a batch, examples × classes.
-    func logits(of lesson: Lesson) -> Tensor {
-        let shape = lesson.labels.shape
-        let result = Buffer(zeros: lesson.count * shape.elementCount).tensor.viewed(count: lesson.count, shape: shape)
-        for (index, place) in lesson.places.enumerated() {
-            let row = result.slice(at: index * shape.elementCount, count: shape.elementCount)
-            (index < lesson.labeledCount ? labeled : unlabeled ?? labeled).copy(place, into: row)
+    /// Writes those of some of a lesson's examples, examples × classes.
+    func readLogits(of lesson: Lesson, _ examples: Range<Int>, into rows: Tensor) {
+        let classes = rows.elementCount / max(examples.count, 1)
+        for (index, example) in examples.enumerated() {
+            let known = example < lesson.labeledCount ? labeled : unlabeled ?? labeled
+            known.read(
+                lesson.row(example), view: lesson.view, into: rows.slice(at: index * classes, count: classes))
         }
-        return result
+    }
+}
+
+/// Where in a split the rows of its file are.
+struct RowPlaces: Sendable {
+    /// −1 for rows that are not there.
+    private let places: [Int32]
+
+    init(_ split: ExampleSplit) {
+        var places = [Int32](repeating: -1, count: (split.rows.max() ?? -1) + 1)
+        for (place, row) in split.rows.enumerated() { places[row] = Int32(place) }
+        self.places = places
+    }
+
+    subscript(row: Int) -> Int {
+        precondition(row < places.count && places[row] >= 0, "row \(row) has no predictions of teachers")
+        return Int(places[row])
     }
 }
 

@@ -163,19 +163,30 @@ public struct Teacher: Sendable {
 
     /// Its logits for every example of a split, rows × the data's classes, in the data's order.
     ///
-    /// - Parameters:
-    ///   - network: What `network()` returned.
-    ///   - change: What becomes of examples before the teacher sees them, if it reads x alone.
+    /// - Parameter network: What `network()` returned.
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
-    public func logits(
-        _ network: Network, of split: ExampleSplit, changing change: ExampleChange? = nil, workers: Workers,
-        advance: (Int) -> Void = { _ in },
-        isInterrupted: () -> Bool = { false }
-    ) throws -> Buffer {
-        let reading = try reading(network, workers)
-        let logits = try answers(network, split, change, workers, advance, isInterrupted)
-        try takeLogits(logits.tensor(count: split.count, shape: [split.classCount]), as: reading, of: split.name)
+    public func logits(_ network: Network, of split: ExampleSplit, workers: Workers) throws -> Buffer {
+        let logits = Buffer(zeros: split.count * split.classCount)
+        try answer(network, split, workers: workers) { rows, some in
+            logits.tensor(at: rows.lowerBound * split.classCount, count: rows.count, shape: some.shape).copy(from: some)
+        }
         return logits
+    }
+
+    /// The same, some rows at a time.
+    ///
+    /// - Parameters:
+    ///   - change: What becomes of examples before the teacher sees them, if it reads x alone.
+    ///   - take: Is handed rows in their order with their logits, rows × classes.
+    public func answer(
+        _ network: Network, _ split: ExampleSplit, changing change: ExampleChange? = nil, workers: Workers,
+        isInterrupted: () -> Bool = { false }, take: (_ rows: Range<Int>, _ logits: Tensor) throws -> Void
+    ) throws {
+        let reading = try reading(network, workers)
+        try answers(network, split, change, workers, isInterrupted) { rows, answers in
+            try takeLogits(answers, as: reading, of: split.name)
+            try take(rows, answers)
+        }
     }
 
     /// Makes logits of answers, in place.
@@ -200,16 +211,20 @@ public struct Teacher: Sendable {
     /// What its answers are: for a model that does not say it, what those to the first training examples tell.
     func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
         if let reading = output.reading { return reading }
-        let answers = try answers(network, probe, nil, workers, { _ in }, { false })
-        return output.reading(of: answers.tensor(count: probe.count, shape: [probe.classCount]))
+        let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
+        try answers(network, probe, nil, workers, { false }) { rows, some in
+            all.slice(at: rows.lowerBound * probe.classCount, count: some.elementCount).copy(from: some)
+        }
+        return output.reading(of: all)
     }
 
+    /// What its last layer gives, in blocks of rows × the data's classes.
     private func answers(
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
-        _ advance: (Int) -> Void, _ isInterrupted: () -> Bool
-    ) throws -> Buffer {
+        _ isInterrupted: () -> Bool, take: (Range<Int>, Tensor) throws -> Void
+    ) throws {
         let inputs = inputs, shape = Shape(split.exampleShape)
-        return try predictLogits(
+        try predictLogits(
             network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
             fill: { batch, examples, tensors in
                 inputs.fill(tensors) { position, tensor in
@@ -217,7 +232,7 @@ public struct Teacher: Sendable {
                     // The student's shape, where the model has axes of size 1 more or less.
                     change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
                 }
-            }, advance: advance, isInterrupted: isInterrupted)
+            }, isInterrupted: isInterrupted, take: take)
     }
 
     // MARK: - What its answers depend on

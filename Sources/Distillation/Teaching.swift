@@ -72,40 +72,49 @@ struct Teaching {
         tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.split.count }))
         for (split, store, view) in missing {
             let change = view.flatMap { view in views.map { $0.change(view) } }
-            let logits = try teacher.logits(
-                network, of: split, changing: change, workers: workers,
-                advance: { tell(.advanced($0, note: nil)) }, isInterrupted: isInterrupted)
-            try store.keep(logits.tensor, of: key(index, view: view), split: split)
+            try store.keep(key(index, view: view), split) { take in
+                try teacher.answer(network, split, changing: change, workers: workers, isInterrupted: isInterrupted) {
+                    rows, logits in
+                    try take(rows, logits)
+                    tell(.advanced(rows.count, note: nil))
+                }
+            }
         }
         tell(.ended)
     }
 
     /// What a teacher said of a split's examples as they are, rows × classes.
     func logits(_ index: Int, _ split: ExampleSplit) throws -> Tensor {
-        try kept(index, split, store, view: nil)
+        guard split.count > 0 else { return Buffer(zeros: 0).tensor.viewed(count: 0, shape: [split.classCount]) }
+        return try targets(index, split, store, view: nil).all()
     }
 
-    private func kept(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, view: Int?) throws -> Tensor {
-        let shape: Shape = [split.classCount]
-        guard split.count > 0 else { return Buffer(zeros: 0).tensor.viewed(count: 0, shape: shape) }
-        guard let values = try store.logits(of: key(index, view: view), split: split) else {
+    private func targets(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, view: Int?) throws -> SoftTargets {
+        guard let targets = store.targets(of: key(index, view: view), split) else {
             throw LostPredictionsError(directory: store.directory)
         }
-        return values.tensor(count: split.count, shape: shape)
+        return targets
     }
 
     /// The batches of a training with the teachers' answers.
     ///
     /// - Parameter layers: The terms of layers, whose teachers run beside the student.
     func lessons(_ lessons: LessonReader, _ train: ExampleSplit, _ layers: LayerTerms?) throws -> TaughtLessons {
+        let places = RowPlaces(train), otherPlaces = unlabeled.map { RowPlaces($0.split) }
+        func rows(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, _ places: RowPlaces) throws
+            -> KeptLogits.Rows
+        {
+            KeptLogits.Rows(
+                views: try keptViews.map { try targets(index, split, store, view: $0) }, places: places)
+        }
         let answerers = try teachers.indices.map { index -> TaughtLessons.Answerer in
             let asked = layers?.teachers[index]
             guard isLive || asked != nil else {
-                let rows = try keptViews.map { try kept(index, train, store, view: $0) }
-                let others = try unlabeled.map { split, store in
-                    StoredLogits.Rows(split, views: try keptViews.map { try kept(index, split, store, view: $0) })
+                var others: KeptLogits.Rows?
+                if let (split, store) = unlabeled, let otherPlaces {
+                    others = try rows(index, split, store, otherPlaces)
                 }
-                return .stored(StoredLogits(StoredLogits.Rows(train, views: rows), unlabeled: others))
+                return .kept(KeptLogits(try rows(index, train, store, places), unlabeled: others))
             }
             let network = try teachers[index].network()
             return .live(

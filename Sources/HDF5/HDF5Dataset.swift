@@ -188,14 +188,7 @@ extension HDF5Dataset {
     }
 
     /// Where in the file the elements lie, if they lie there one after another as this processor has float32.
-    public var floatOffset: Int? {
-        guard layout == .contiguous, type == .float32, byteOrder == .littleEndian, storedByteCount == byteCount else {
-            return nil
-        }
-        let id = id
-        let address = withLibrary { H5Dget_offset(id) }
-        return address == chdf5_undefined_address() ? nil : Int(exactly: address)
-    }
+    public var floatOffset: Int? { type == .float32 ? contiguousOffset : nil }
 
     /// What is still to be added to the file when this dataset is written.
     func unwrittenByteCount() throws(HDF5Error) -> Int {

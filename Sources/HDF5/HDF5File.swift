@@ -89,13 +89,20 @@ extension HDF5File {
 
 extension HDF5File {
     /// Creates a file, and refuses to replace one.
-    public init(creating path: String) throws(HDF5Error) {
+    ///
+    /// - Parameter isMappable: Whether elements lie where processors want them, at multiples of 64, so that they can be
+    ///   mapped.
+    public init(creating path: String, isMappable: Bool = false) throws(HDF5Error) {
         let place = HDF5Place(file: path)
         var status = stat()
         if unsafe lstat(path, &status) == 0 {
             throw HDF5Error(.write, "create", place, "it exists already")
         }
         let access = try Self.makeAccess(place)
+        if isMappable {
+            let id = access.id
+            try attempt("create", place, .write) { H5Pset_alignment(id, 1, 64) }
+        }
         try self.init(creating: path, as: path, chdf5_exclusive(), access)
     }
 

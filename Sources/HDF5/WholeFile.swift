@@ -64,10 +64,11 @@ extension HDF5File {
     /// - Returns: The number of bytes.
     @discardableResult
     public static func writeWhole(
-        to path: String, _ write: (borrowing HDF5File) throws -> Void, check: (Int) throws -> Void = { _ in }
+        to path: String, isMappable: Bool = false, _ write: (borrowing HDF5File) throws -> Void,
+        check: (Int) throws -> Void = { _ in }
     ) throws -> Int {
         try WholeFile.write(to: path) { partial in
-            let file = try HDF5File(creating: partial)
+            let file = try HDF5File(creating: partial, isMappable: isMappable)
             try write(file)
             try file.close()
         } check: {

@@ -20,7 +20,7 @@ extension CompressionOutline {
                 + "\(grouped(testCount)) to test",
             "steps: \(grouped(stepsPerEpoch * epochs)), \(grouped(stepsPerEpoch)) an epoch of batches of \(batchSize), "
                 + "\(epochs) epochs\(several)\(firstEpochs > 0 ? ", after \(firstEpochs) of the first stage" : "")",
-            "soft targets: \(softTargets) in the run directory",
+            "soft targets: \(softTargets) as \(softTargetForm) in the run directory",
             "memory: about \(teachingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
             "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
                 + "trial of a few batches",
@@ -53,6 +53,7 @@ extension CompressionOutline {
         ]
         object["steps"] = .integer(steps)
         object["soft_target_bytes"] = .integer(softTargets.bytes)
+        object["soft_target_form"] = .string("\(softTargetForm)")
         object["memory_bytes"] = ["teach": .integer(teachingMemory.bytes), "train": .integer(trainingMemory.bytes)]
         object["seconds"] = ["teach": .number(teachingSeconds), "train": .number(trainingSeconds)]
         object["budget"] = verdict.json

@@ -5,40 +5,54 @@ public import Tensors
 
 /// A network's logits for every example of a split, rows × classes, in the split's order.
 ///
+/// - Parameter weights: Those to run with, if not the network's own.
+/// - Throws: What reading the examples throws.
+public func predictLogits(
+    _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers
+) throws -> Buffer {
+    let classes = graph.isOneUnit(for: split) ? 2 : graph.shape(of: graph.logits).elementCount
+    let result = Buffer(zeros: split.count * classes)
+    try predictLogits(graph, weights: weights, of: split, workers: workers) { rows, logits in
+        result.tensor(at: rows.lowerBound * classes, count: rows.count, shape: logits.shape).copy(from: logits)
+    }
+    return result
+}
+
+/// Hands over a network's logits for every example of a split, some rows × classes at a time, in the split's order.
+///
 /// A network with one unit for two classes has the logit z of the second class; that of the first is 0, since
 /// softmax(0, z) = (1 − sigmoid(z), sigmoid(z)).
 ///
 /// - Parameters:
 ///   - weights: Those to run with, if not the network's own.
 ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
-///   - advance: Called with the number of examples done since the last call.
-/// - Throws: What reading the examples throws; `CancellationError` when `isInterrupted` says so.
+///   - take: Is handed rows and their logits, in memory that is used again.
+/// - Throws: What reading the examples and `take` throw; `CancellationError` when `isInterrupted` says so.
 public func predictLogits(
     _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers,
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
-    advance: (Int) -> Void = { _ in }, isInterrupted: () -> Bool = { false }
-) throws -> Buffer {
+    isInterrupted: () -> Bool = { false }, take: (_ rows: Range<Int>, _ logits: Tensor) throws -> Void
+) throws {
     let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
-    let reader = ExampleReader(split, batchSize: 4096, order: .sequential)
     let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
     let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
-    let result = Buffer(zeros: split.count * classes)
-    let all = result.tensor
+    let reader = ExampleReader(split, batchSize: split.blockSize, order: .sequential)
+    let memory = Buffer(zeros: min(reader.batchSize, split.count) * classes)
     var first = 0
     for step in 0..<reader.stepsPerEpoch {
         if isInterrupted() { throw CancellationError() }
-        let batch = try reader.batch(epoch: 0, step: step), start = first
+        let batch = try reader.batch(epoch: 0, step: step)
+        let block = memory.tensor(count: batch.count, shape: [classes])
         predictor.run(batch.count) { range, inputs in
             fill(batch, range, inputs)
         } take: { range, workspace in
             copyLogits(
                 workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
-                to: all.slice(at: (start + range.lowerBound) * classes, count: range.count * classes))
+                to: block.slice(at: range.lowerBound * classes, count: range.count * classes))
         }
+        try take(first..<(first + batch.count), block)
         first += batch.count
-        advance(batch.count)
     }
-    return result
 }
 
 /// Copies a network's logits, those of one unit for two classes as (0, z).
@@ -51,7 +65,7 @@ extension ExampleSplit {
     /// Rows × classes: 1 for each label of each example.
     public func allLabels() throws -> Buffer {
         let labels = Buffer(zeros: count * classCount)
-        let reader = ExampleReader(self, batchSize: 4096, order: .sequential)
+        let reader = ExampleReader(self, batchSize: blockSize, order: .sequential)
         var first = 0
         for step in 0..<reader.stepsPerEpoch {
             let batch = try reader.batch(epoch: 0, step: step)

@@ -1,3 +1,4 @@
+import Distillation
 import Training
 
 /// What is chosen where the user chooses nothing.
@@ -11,4 +12,5 @@ enum Defaults {
     static let lambda = Schedule.linear(from: 0, to: 1)
     static let softWeight = Schedule.constant(1)
     static let generations = 1
+    static let softTargets = SoftTargetForm.float32
 }

@@ -82,6 +82,13 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "How what teachers say of each example is kept: all logits, or the K largest as float16 and what the others "
+                + "amount to. (default: \(Defaults.softTargets))", valueName: "float32|float16|top:K"),
+        transform: softTargetForm)
+    var softTargets: SoftTargetForm?
+
+    @Option(
+        help: .init(
             "Train so many students one after another, each taught by the one before. (default: \(Defaults.generations))",
             valueName: "n"), transform: wholeNumber)
     var generations: Int?
@@ -174,7 +181,8 @@ struct DistillCommand: ParsableCommand {
             data: data,
             unlabeled: unlabeled, budget: budget, output: output,
             student: student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: width,
-            training: training.values, views: views, generations: generations ?? Defaults.generations,
+            training: training.values, views: views,
+            softTargets: softTargets ?? Defaults.softTargets, generations: generations ?? Defaults.generations,
             temperature: temperature ?? Defaults.temperature, lambda: lambda ?? Defaults.lambda,
             softWeight: softWeight ?? Defaults.softWeight, losses: file?.losses ?? [LossTerm(.kl)],
             firstStage: file?.firstStage, combine: combine ?? .mean, teacherWeights: teacherWeights ?? .uniform,
@@ -206,6 +214,7 @@ struct DistillCommand: ParsableCommand {
         width = width ?? other.width
         training.fill(from: other.training)
         views = views ?? other.views
+        softTargets = softTargets ?? other.softTargets
         generations = generations ?? other.generations
         temperature = temperature ?? other.temperature
         lambda = lambda ?? other.lambda
@@ -241,6 +250,13 @@ extension DistillOptions {
         throw ValidationError("expected mean or geometric, found '\(text)'")
     }
     return combination
+}
+
+@Sendable func softTargetForm(_ text: String) throws -> SoftTargetForm {
+    guard let form = SoftTargetForm(text) else {
+        throw ValidationError("expected float32, float16, or top: and how many logits, such as top:20, found '\(text)'")
+    }
+    return form
 }
 
 /// Reads a schedule of a loss's weight.

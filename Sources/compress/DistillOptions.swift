@@ -19,6 +19,7 @@ struct DistillOptions {
     var width: Double?
     var training: TrainingOptions.Values
     var views: Int?
+    var softTargets: SoftTargetForm
     var generations: Int
     var temperature: Schedule
     var lambda: Schedule
@@ -55,6 +56,7 @@ struct DistillOptions {
         request.teacherWeights = teacherWeights
         request.augmentation = training.augmentation
         request.views = views
+        request.softTargets = softTargets
         request.unlabeled = unlabeled
         request.generations = generations
         request.baseline = baseline
@@ -108,6 +110,7 @@ extension DistillOptions {
         add("width", width.map { .number($0) })
         members += training.members
         add("views", views.map { .integer($0) })
+        add("soft-targets", .string("\(softTargets)"))
         add("generations", .integer(generations))
         add("temperature", temperature.json)
         add("lambda", lambda.json)

@@ -96,11 +96,12 @@ private final class Evaluation {
     func add(_ teacher: Teacher, of count: Int) throws -> EvaluationReport.Model {
         let network = try teacher.network()
         progress.begin("evaluating \(teacher.path)", total: split.count)
-        let logits = try teacher.logits(
-            network, of: split, workers: workers, advance: { progress.advance(by: $0) },
-            isInterrupted: { Interruption.requested })
+        let logits = Buffer(zeros: split.count * split.classCount), scores = rows(logits)
+        try teacher.answer(network, split, workers: workers, isInterrupted: { Interruption.requested }) { rows, some in
+            scores.slice(at: rows.lowerBound * split.classCount, count: some.elementCount).copy(from: some)
+            progress.advance(by: rows.count)
+        }
         progress.end()
-        let scores = rows(logits)
         probabilities(scores, task: Task(split.labelKind), temperature: 1, into: scores)
         addScaled(scores, by: 1 / Float(count), to: rows(sum))
         return EvaluationReport.Model(

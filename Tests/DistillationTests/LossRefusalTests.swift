@@ -264,8 +264,7 @@ import Training
                 return result
             }
             func remark(_ values: [Float], x: Float = 0, names: [String] = ["a", "b"]) throws -> String? {
-                let lesson = Lesson(try firstBatch(path, count: 2))
-                lesson.inputs[1] = x
+                let lesson = Lesson(try firstBatch(path, count: 2)) { _, _, inputs in inputs[1] = x }
                 return DistillationLoss(
                     [LossTerm(.kl)], mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5]),
                     temperature: .constant(1), softWeight: .constant(1), lambda: .constant(1), teacherNames: names

@@ -23,7 +23,8 @@ import Training
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "data.h5").path
             try DataFile(validation: 7).write(to: path)
-            let store = try TeacherStore(folder.appending(path: "store").path, dataDigest: "data 1")
+            let store = try TeacherStore(
+                folder.appending(path: "store").path, dataDigest: "data 1", form: .float32)
             try body(store, try ExampleFile(opening: path), folder)
         }
     }
@@ -45,7 +46,7 @@ import Training
             let logits = try predictLogits(
                 network.graph, weights: network.weights.tensor, of: data.train, workers: workers)
             let digest = try sha256(ofFile: path)
-            try store.keep(logits.tensor, of: digest, split: data.train)
+            try store.keep(logits.tensor, of: digest, data.train)
             #expect(try store.values(of: digest, data.train)?.map(\.bitPattern) == bits(logits.tensor))
         }
     }
@@ -60,8 +61,8 @@ import Training
     @Test func tellsTeachersAndSplitsApart() throws {
         try withStore { store, data, _ in
             let validation = try #require(data.validation)
-            try store.keep(numbers(data.train), of: "one", split: data.train)
-            try store.keep(numbers(data.train, from: 100), of: "two", split: data.train)
+            try store.keep(numbers(data.train), of: "one", data.train)
+            try store.keep(numbers(data.train, from: 100), of: "two", data.train)
             #expect(store.has("one", data.train))
             #expect(!store.has("one", validation))
             #expect(!store.has("one", data.test))
@@ -73,7 +74,7 @@ import Training
     @Test func refusesTeachersWhoseDigestsBeginAlike() throws {
         try withStore { store, data, _ in
             let start = String(repeating: "a", count: 16)
-            try store.keep(numbers(data.train), of: start + "1", split: data.train)
+            try store.keep(numbers(data.train), of: start + "1", data.train)
             #expect(store.has(start + "1", data.train))
             #expect(!store.has(start + "2", data.train))
         }
@@ -81,8 +82,8 @@ import Training
 
     @Test func neverUsesWhatBelongsToOtherData() throws {
         try withStore { store, data, _ in
-            try store.keep(numbers(data.train), of: "teacher", split: data.train)
-            let other = try TeacherStore(store.directory, dataDigest: "data 2")
+            try store.keep(numbers(data.train), of: "teacher", data.train)
+            let other = try TeacherStore(store.directory, dataDigest: "data 2", form: .float32)
             #expect(!other.has("teacher", data.train))
             #expect(try other.values(of: "teacher", data.train) == nil)
             // The same rows held out of a file of other length have other names or another number of rows.
@@ -94,24 +95,24 @@ import Training
     @Test(arguments: [0.0, 0.2, 0.6, 0.95])
     func ignoresHalfAFile(share: Double) throws {
         try withStore { store, data, _ in
-            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            try store.keep(numbers(data.train), of: "teacher", data.train)
             let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
             let url = URL(filePath: "\(store.directory)/\(name)"), bytes = try Data(contentsOf: url)
             try bytes.prefix(Int(Double(bytes.count) * share)).write(to: url)
             #expect(!store.has("teacher", data.train))
-            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            try store.keep(numbers(data.train), of: "teacher", data.train)
             #expect(store.has("teacher", data.train))
         }
     }
 
     @Test func ignoresAFileThatIsStillBeingWritten() throws {
         try withStore { store, data, _ in
-            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            try store.keep(numbers(data.train), of: "teacher", data.train)
             let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
             let path = "\(store.directory)/\(name)"
             try FileManager.default.moveItem(atPath: path, toPath: path + ".partial")
             #expect(!store.has("teacher", data.train))
-            try store.keep(numbers(data.train, from: 5), of: "teacher", split: data.train)
+            try store.keep(numbers(data.train, from: 5), of: "teacher", data.train)
             #expect(try store.values(of: "teacher", data.train)?.first == 5)
             #expect(try FileManager.default.contentsOfDirectory(atPath: store.directory) == [name])
         }
@@ -120,7 +121,7 @@ import Training
     /// Only targets are kept: four bytes for each class of each row, and what HDF5 needs.
     @Test func isNoLargerThanItsNumbers() throws {
         try withStore { store, data, _ in
-            try store.keep(numbers(data.train), of: "teacher", split: data.train)
+            try store.keep(numbers(data.train), of: "teacher", data.train)
             let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
             let size = try FileManager.default.attributesOfItem(atPath: "\(store.directory)/\(name)")[.size] as? Int
             #expect(try #require(size) <= 60 * 3 * 4 + 4096)
@@ -129,14 +130,23 @@ import Training
 }
 
 extension TeacherStore {
+    fileprivate func keep(_ logits: Tensor, of teacher: String, _ split: ExampleSplit) throws {
+        try keep(teacher, split) { take in
+            // In two blocks, as teachers answer.
+            let half = split.count / 2, classes = split.classCount
+            try take(0..<half, logits.slice(at: 0, count: half * classes))
+            try take(
+                half..<split.count, logits.slice(at: half * classes, count: (split.count - half) * classes))
+        }
+    }
+
     fileprivate func values(of teacher: String, _ split: ExampleSplit) throws -> [Float]? {
-        guard let buffer = try logits(of: teacher, split: split) else { return nil }
-        return buffer.tensor.values
+        targets(of: teacher, split)?.all().values
     }
 }
 
 /// What a teacher said, by row of the file.
-@Suite struct StoredLogitsTests {
+@Suite struct KeptLogitsTests {
     /// However a batch was shuffled, each example meets the answers to its own row.
     @Test func areFoundWhateverTheOrderOfABatch() throws {
         try withTemporaryFolder { folder in
@@ -144,21 +154,26 @@ extension TeacherStore {
             try DataFile([2], classes: 2, train: 40).write(to: path)
             let (train, _) = try ExampleFile(opening: path).trainAndValidation()
             #expect(train.rows != Array(0..<train.count))
-            let views = [0, 1000].map { first in
+            let store = try TeacherStore(folder.appending(path: "store").path, dataDigest: "data", form: .float32)
+            let views = try [0, 1000].map { first in
                 let view = Buffer(zeros: train.count * 2).tensor(count: train.count, shape: [2])
                 view.copy(from: train.rows.flatMap { [Float($0 + first), -1] })
-                return view
+                try store.keep(view, of: "view \(first)", train)
+                return try #require(store.targets(of: "view \(first)", train))
             }
-            let stored = StoredLogits(StoredLogits.Rows(train, views: views), unlabeled: nil)
+            let kept = KeptLogits(KeptLogits.Rows(views: views, places: RowPlaces(train)), unlabeled: nil)
             let workers = Workers(2)
             defer { workers.close() }
             let reader = LessonReader(train, recipe: Recipe(epochs: 2, batchSize: 8), workers: workers)
             for epoch in 0..<2 {
                 for step in 0..<reader.stepsPerEpoch {
                     let lesson = try reader.lesson(epoch: epoch, step: step)
-                    #expect(
-                        stored.logits(of: lesson).values
-                            == lesson.places.flatMap { [Float($0.row + 1000 * $0.view), -1] })
+                    for examples in [0..<lesson.count, 1..<3] {
+                        let found = Buffer(zeros: examples.count * 2).tensor(count: examples.count, shape: [2])
+                        kept.readLogits(of: lesson, examples, into: found)
+                        #expect(
+                            found.values == examples.flatMap { [Float(lesson.row($0) + 1000 * lesson.view), -1] })
+                    }
                 }
             }
         }

@@ -85,6 +85,7 @@ import Testing
                     learning-rate-schedule: cosine:0.05
                     seed: 0
                     keep-best: false
+                    soft-targets: float32
                     generations: 1
                     temperature: 4
                     lambda: linear:0:1@0.5,1
@@ -139,6 +140,7 @@ import Testing
         early-stopping: 5
         keep-best: true
         views: 2
+        soft-targets: top:2
         generations: 2
         temperature: exponential:8:1
         lambda: 0.25
@@ -187,6 +189,7 @@ import Testing
             #expect(request.terms.count == 2)
             #expect(request.firstStage?.epochs == 3)
             #expect(request.views == 2)
+            #expect(request.softTargets == .top(2))
             #expect(request.generations == 2)
             #expect(request.augmentation?.description == "crop:4,flip")
             #expect(request.recipe.patience == 5)
@@ -414,7 +417,8 @@ import Testing
             let json = try run.json()
             #expect(
                 json.object?.keys == [
-                    "student", "teachers", "loss", "examples", "steps", "soft_target_bytes", "memory_bytes", "seconds",
+                    "student", "teachers", "loss", "examples", "steps", "soft_target_bytes", "soft_target_form",
+                    "memory_bytes", "seconds",
                     "budget",
                 ])
             #expect(json["student"]?.object?.keys == ["description", "parameters", "input", "predicted_bytes"])

@@ -46,7 +46,8 @@ import Training
             for epoch in 0..<2 {
                 var order: [Float] = []
                 for step in 0..<reader.stepsPerEpoch {
-                    let lesson = try reader.lesson(epoch: epoch, step: step), values = lesson.inputs.values
+                    let lesson = try reader.lesson(epoch: epoch, step: step)
+                    let values = inputs(lesson, 0..<lesson.count), labels = labels(lesson, 0..<lesson.count)
                     let last = step == reader.stepsPerEpoch - 1
                     #expect(lesson.count == (last ? count - step * batchSize : batchSize))
                     // Labeled ones first, with their labels and rows; nothing is known of the others.
@@ -54,9 +55,9 @@ import Training
                     #expect(values[lesson.labeledCount...].allSatisfy { $0 >= 1000 })
                     for (index, value) in values.enumerated() {
                         let row = Int(value) % 1000
-                        #expect(lesson.places[index].row == row && lesson.places[index].view == 0)
+                        #expect(lesson.row(index) == row && lesson.view == 0)
                         let expected = (0..<3).map { index < lesson.labeledCount && $0 == row % 3 ? Float(1) : 0 }
-                        #expect(Array(lesson.labels.values[(index * 3)..<(index * 3 + 3)]) == expected)
+                        #expect(Array(labels[(index * 3)..<(index * 3 + 3)]) == expected)
                     }
                     // Evenly: one more or one less than their share of the batch.
                     let share = Double(lesson.count * labeled) / Double(count)
@@ -71,13 +72,43 @@ import Training
         }
     }
 
+    /// Shards of a batch, also those that have labeled and unlabeled examples, are parts of it.
+    @Test func partsOfABatchAreThoseOfTheWhole() throws {
+        try withReader(labeled: 13, unlabeled: 29, batchSize: 20) { reader, _ in
+            let lesson = try reader.lesson(epoch: 0, step: 0)
+            #expect(lesson.labeledCount > 2 && lesson.labeledCount < lesson.count - 2)
+            let values = inputs(lesson, 0..<lesson.count), shares = labels(lesson, 0..<lesson.count)
+            for first in 0..<lesson.count {
+                for end in first...lesson.count {
+                    #expect(inputs(lesson, first..<end) == Array(values[first..<end]))
+                    #expect(labels(lesson, first..<end) == Array(shares[(3 * first)..<(3 * end)]))
+                }
+            }
+        }
+    }
+
+    private func inputs(_ lesson: Lesson, _ examples: Range<Int>) -> [Float] {
+        let tensor = Buffer(zeros: examples.count).tensor(count: examples.count, shape: [1])
+        tensor.fill(with: .nan)
+        lesson.readInputs(examples, into: tensor)
+        return tensor.values
+    }
+
+    private func labels(_ lesson: Lesson, _ examples: Range<Int>) -> [Float] {
+        let tensor = Buffer(zeros: 3 * examples.count).tensor(count: examples.count, shape: [3])
+        tensor.fill(with: .nan)
+        lesson.readLabels(examples, into: tensor)
+        return tensor.values
+    }
+
     /// Any step can be read at any time, in any order.
     @Test func isAFunctionOfEpochAndStep() throws {
         try withReader(labeled: 13, unlabeled: 29, batchSize: 5) { reader, _ in
             let steps = (0..<2).flatMap { epoch in (0..<reader.stepsPerEpoch).map { (epoch, $0) } }
             func read(_ order: [(Int, Int)]) throws -> [String: [Float]] {
                 try order.reduce(into: [:]) { result, place in
-                    result["\(place)"] = try reader.lesson(epoch: place.0, step: place.1).inputs.values
+                    let lesson = try reader.lesson(epoch: place.0, step: place.1)
+                    result["\(place)"] = inputs(lesson, 0..<lesson.count)
                 }
             }
             let (forward, backward) = (try read(steps), try read(steps.reversed()))

@@ -1,0 +1,70 @@
+public import Datasets
+public import Networks
+import Tensors
+
+/// Where the batches of a training come from.
+public protocol LessonSource<Lessons>: Sendable {
+    associatedtype Lessons: Batch
+
+    /// How many examples an epoch has, and in how many batches.
+    var count: Int { get }
+    var stepsPerEpoch: Int { get }
+
+    /// The batch of a step, a function of (epoch, step).
+    func lesson(epoch: Int, step: Int) throws -> Lessons
+}
+
+/// Reads the examples of a split, and perhaps others of which nothing is known, in a new order in every epoch.
+///
+/// Unlabeled examples are spread evenly: of the first p examples of an epoch, ⌊p · labeled / all⌋ have labels, so that
+/// every batch has the same share of them but for one. They come last in it.
+public struct LessonReader: LessonSource {
+    public let count: Int
+    public let stepsPerEpoch: Int
+    private let labeled: ExampleReader
+    private let unlabeled: ExampleReader?
+    private let workers: Workers
+    private let shardSize: Int
+    private let views: Views?
+
+    public init(
+        _ split: ExampleSplit, unlabeled other: ExampleSplit? = nil, views: Views? = nil, recipe: Recipe,
+        workers: Workers
+    ) {
+        self.views = views
+        func reader(_ split: ExampleSplit, _ seed: Int) -> ExampleReader {
+            ExampleReader(
+                split, batchSize: recipe.batchSize, order: .shuffled(seed: UInt64(bitPattern: Int64(seed))))
+        }
+        labeled = reader(split, recipe.seed)
+        unlabeled = other.map { reader($0, recipe.seed) }
+        count = split.count + (other?.count ?? 0)
+        self.workers = workers
+        shardSize = recipe.shardSize
+        stepsPerEpoch = (count + recipe.batchSize - 1) / recipe.batchSize
+    }
+
+    public func lesson(epoch: Int, step: Int) throws -> Lesson {
+        precondition((0..<stepsPerEpoch).contains(step), "step \(step) of \(stepsPerEpoch)")
+        let first = step * labeled.batchSize, end = min(first + labeled.batchSize, count)
+        let known = (first * labeled.split.count / count)..<(end * labeled.split.count / count)
+        return make(
+            try labeled.examples(known, epoch: epoch),
+            try unlabeled?.examples((first - known.lowerBound)..<(end - known.upperBound), epoch: epoch), epoch, step)
+    }
+
+    private func make(_ known: ExampleBatch, _ unknown: ExampleBatch?, _ epoch: Int, _ step: Int) -> Lesson {
+        guard let views else { return Lesson(known, unknown) }
+        let view = views.view(ofEpoch: epoch), change = views.change(view)
+        guard views.augmentation.mixes else { return Lesson(known, unknown, view: view, changing: change) }
+        let memory = LessonMemory(known.count, known.split), plain = Lesson(known, view: view, changing: change)
+        let size = shardSize
+        workers.run((known.count + size - 1) / size) { _, shard in
+            let examples = (shard * size)..<min((shard + 1) * size, known.count)
+            plain.readInputs(examples, into: memory.part(\.inputs, examples))
+            plain.readLabels(examples, into: memory.part(\.labels, examples))
+        }
+        views.mix(known, memory.inputs, labels: memory.labels, epoch: epoch, step: step)
+        return Lesson(known, unknown, view: view, change, mixed: memory)
+    }
+}
