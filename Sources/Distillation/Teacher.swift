@@ -172,10 +172,32 @@ public struct Teacher: Sendable {
         advance: (Int) -> Void = { _ in },
         isInterrupted: () -> Bool = { false }
     ) throws -> Buffer {
+        let result = Buffer(zeros: split.count * split.classCount), all = result.tensor
+        var first = 0
+        try logits(
+            network, of: split, changing: change, workers: workers, advance: advance, isInterrupted: isInterrupted
+        ) { _, rows in
+            all.slice(at: first, count: rows.elementCount).copy(from: rows)
+            first += rows.elementCount
+        }
+        return result
+    }
+
+    /// The same batch by batch, of which only one is in memory.
+    ///
+    /// - Parameter take: Borrows the logits of a batch, B × the data's classes, which may be written over, until it
+    ///   returns.
+    public func logits(
+        _ network: Network, of split: ExampleSplit, changing change: ExampleChange? = nil, workers: Workers,
+        advance: (Int) -> Void = { _ in },
+        isInterrupted: () -> Bool = { false },
+        take: (ExampleBatch, Tensor) throws -> Void
+    ) throws {
         let reading = try reading(network, workers)
-        let logits = try answers(network, split, change, workers, advance, isInterrupted)
-        try takeLogits(logits.tensor(count: split.count, shape: [split.classCount]), as: reading, of: split.name)
-        return logits
+        try answers(network, split, change, workers, advance, isInterrupted) { batch, rows in
+            try takeLogits(rows, as: reading, of: split.name)
+            try take(batch, rows)
+        }
     }
 
     /// Makes logits of answers, in place.
@@ -200,16 +222,18 @@ public struct Teacher: Sendable {
     /// What its answers are: for a model that does not say it, what those to the first training examples tell.
     func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
         if let reading = output.reading { return reading }
-        let answers = try answers(network, probe, nil, workers, { _ in }, { false })
-        return output.reading(of: answers.tensor(count: probe.count, shape: [probe.classCount]))
+        var found: OutputReading?
+        // The probe is one batch.
+        try answers(network, probe, nil, workers, { _ in }, { false }) { found = output.reading(of: $1) }
+        return found ?? .logits
     }
 
     private func answers(
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
-        _ advance: (Int) -> Void, _ isInterrupted: () -> Bool
-    ) throws -> Buffer {
+        _ advance: (Int) -> Void, _ isInterrupted: () -> Bool, _ take: (ExampleBatch, Tensor) throws -> Void
+    ) throws {
         let inputs = inputs, shape = Shape(split.exampleShape)
-        return try predictLogits(
+        try predictLogits(
             network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
             fill: { batch, examples, tensors in
                 inputs.fill(tensors) { position, tensor in
@@ -217,7 +241,7 @@ public struct Teacher: Sendable {
                     // The student's shape, where the model has axes of size 1 more or less.
                     change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
                 }
-            }, advance: advance, isInterrupted: isInterrupted)
+            }, advance: advance, isInterrupted: isInterrupted, take: take)
     }
 
     // MARK: - What its answers depend on
@@ -244,6 +268,8 @@ extension KerasFile {
 
 extension Task {
     public init(_ kind: LabelKind) { self = kind == .oneClass ? .oneClass : .manyLabels }
+    /// What data for it says of each example.
+    var labelKind: LabelKind { self == .oneClass ? .oneClass : .manyLabels }
 }
 
 // MARK: - All of them

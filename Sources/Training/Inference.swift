@@ -3,10 +3,48 @@ import Kernels
 public import Networks
 public import Tensors
 
-/// A network's logits for every example of a split, rows × classes, in the split's order.
+/// How many examples of a split are predicted before the next ones are read.
+public let predictionBatchSize = 4096
+
+/// Runs a network on the examples of a split, and lends the logits of each batch, B × classes, in the split's order.
 ///
 /// A network with one unit for two classes has the logit z of the second class; that of the first is 0, since
 /// softmax(0, z) = (1 − sigmoid(z), sigmoid(z)).
+///
+/// - Parameters:
+///   - weights: Those to run with, if not the network's own.
+///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
+///   - advance: Called with the number of examples done since the last call.
+///   - take: Borrows the logits of a batch, which may be written over, until it returns.
+/// - Throws: What reading the examples throws, and `take`; `CancellationError` when `isInterrupted` says so.
+public func predictLogits(
+    _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers,
+    fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
+    advance: (Int) -> Void = { _ in }, isInterrupted: () -> Bool = { false },
+    take: (ExampleBatch, Tensor) throws -> Void
+) throws {
+    let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
+    let reader = ExampleReader(split, batchSize: predictionBatchSize, order: .sequential)
+    let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
+    let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
+    let memory = Buffer(zeros: min(reader.batchSize, split.count) * classes).tensor
+    for step in 0..<reader.stepsPerEpoch {
+        if isInterrupted() { throw CancellationError() }
+        let batch = try reader.batch(epoch: 0, step: step)
+        predictor.run(batch.count) { range, inputs in
+            fill(batch, range, inputs)
+        } take: { range, workspace in
+            copyLogits(
+                workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
+                to: memory.slice(at: range.lowerBound * classes, count: range.count * classes))
+        }
+        try take(
+            batch, memory.slice(at: 0, count: batch.count * classes).viewed(count: batch.count, shape: [classes]))
+        advance(batch.count)
+    }
+}
+
+/// A network's logits for every example of a split, rows × classes, in the split's order.
 ///
 /// - Parameters:
 ///   - weights: Those to run with, if not the network's own.
@@ -18,27 +56,48 @@ public func predictLogits(
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
     advance: (Int) -> Void = { _ in }, isInterrupted: () -> Bool = { false }
 ) throws -> Buffer {
-    let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
-    let reader = ExampleReader(split, batchSize: 4096, order: .sequential)
-    let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
-    let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
-    let result = Buffer(zeros: split.count * classes)
-    let all = result.tensor
+    let classes = graph.isOneUnit(for: split) ? 2 : graph.shape(of: graph.logits).elementCount
+    let result = Buffer(zeros: split.count * classes), all = result.tensor
     var first = 0
-    for step in 0..<reader.stepsPerEpoch {
-        if isInterrupted() { throw CancellationError() }
-        let batch = try reader.batch(epoch: 0, step: step), start = first
-        predictor.run(batch.count) { range, inputs in
-            fill(batch, range, inputs)
-        } take: { range, workspace in
-            copyLogits(
-                workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
-                to: all.slice(at: (start + range.lowerBound) * classes, count: range.count * classes))
-        }
-        first += batch.count
-        advance(batch.count)
+    try predictLogits(
+        graph, weights: weights, of: split, workers: workers, fill: fill, advance: advance,
+        isInterrupted: isInterrupted
+    ) { batch, logits in
+        all.slice(at: first, count: logits.elementCount).copy(from: logits)
+        first += logits.elementCount
     }
     return result
+}
+
+/// How good a network is on a split: `metrics` of its predictions, of which only those of a batch are there at a time.
+///
+/// - Throws: What `predictLogits` throws.
+public func evaluate(
+    _ graph: LayerGraph, weights: Tensor, on split: ExampleSplit, workers: Workers
+) throws -> [(name: String, value: Double)] {
+    var metrics = RunningMetrics(split.labelKind, classCount: split.classCount)
+    try predictLogits(graph, weights: weights, of: split, workers: workers) { batch, scores in
+        // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
+        if split.labelKind == .manyLabels { activate(Activation(.sigmoid), scores, into: scores) }
+        metrics.add(scores, of: batch)
+    }
+    return metrics.values()
+}
+
+extension RunningMetrics {
+    /// Adds examples with the labels that the data says.
+    ///
+    /// - Parameter scores: B × C, a row for each example of the batch.
+    public mutating func add(_ scores: Tensor, of batch: ExampleBatch) {
+        let classes = batch.split.classCount, some = 256
+        let memory = Buffer(zeros: min(some, batch.count) * classes).tensor
+        for first in stride(from: 0, to: batch.count, by: some) {
+            let examples = first..<min(first + some, batch.count), count = examples.count * classes
+            let labels = memory.slice(at: 0, count: count)
+            labels.withMutableSpan { batch.readLabels(examples, into: &$0) }
+            add(scores.slice(at: first * classes, count: count), labels: labels)
+        }
+    }
 }
 
 /// Copies a network's logits, those of one unit for two classes as (0, z).
@@ -61,13 +120,6 @@ extension ExampleSplit {
         }
         return labels
     }
-}
-
-/// The share of rows whose largest prediction is a label; ties go to the first.
-public func accuracy(_ predictions: Tensor, labels: Tensor) -> Double {
-    let classes = labels.shape.channels, rows = labels.rowCount
-    let right = (0..<rows).count { row in labels[row * classes + largest(predictions, row, classes)] > 0 }
-    return rows == 0 ? 0 : Double(right) / Double(rows)
 }
 
 /// The share of rows for which two predictions have the same largest class.
