@@ -88,6 +88,13 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "A loss under a name; what is said of it one by one goes before. youtube8m-winners, for several labels each: "
+                + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)", valueName: "youtube8m-winners"),
+        transform: presetName)
+    var preset: Preset?
+
+    @Option(
+        help: .init(
             "T, which softens the predictions of teachers and student: a number or a schedule. (default: "
                 + "\(Defaults.temperature))", valueName: "schedule"), transform: temperatureSchedule)
     var temperature: Schedule?
@@ -175,8 +182,10 @@ struct DistillCommand: ParsableCommand {
             unlabeled: unlabeled, budget: budget, output: output,
             student: student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: width,
             training: training.values, views: views, generations: generations ?? Defaults.generations,
-            temperature: temperature ?? Defaults.temperature, lambda: lambda ?? Defaults.lambda,
-            softWeight: softWeight ?? Defaults.softWeight, losses: file?.losses ?? [LossTerm(.kl)],
+            preset: preset, temperature: temperature ?? preset?.temperature ?? Defaults.temperature,
+            lambda: lambda ?? preset?.lambda ?? Defaults.lambda,
+            softWeight: softWeight ?? preset?.softWeight ?? Defaults.softWeight,
+            losses: file?.losses ?? preset?.terms ?? [LossTerm(.kl)],
             firstStage: file?.firstStage, combine: combine ?? .mean, teacherWeights: teacherWeights ?? .uniform,
             baseline: baseline ?? false,
             runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output),
@@ -207,6 +216,7 @@ struct DistillCommand: ParsableCommand {
         training.fill(from: other.training)
         views = views ?? other.views
         generations = generations ?? other.generations
+        preset = preset ?? other.preset
         temperature = temperature ?? other.temperature
         lambda = lambda ?? other.lambda
         softWeight = softWeight ?? other.softWeight
@@ -241,6 +251,14 @@ extension DistillOptions {
         throw ValidationError("expected mean or geometric, found '\(text)'")
     }
     return combination
+}
+
+@Sendable func presetName(_ text: String) throws -> Preset {
+    guard let preset = Preset(rawValue: text) else {
+        let names = Preset.allCases.map(\.rawValue).joined(separator: " or ")
+        throw ValidationError("expected \(names), found '\(text)'")
+    }
+    return preset
 }
 
 /// Reads a schedule of a loss's weight.

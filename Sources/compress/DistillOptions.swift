@@ -20,6 +20,7 @@ struct DistillOptions {
     var training: TrainingOptions.Values
     var views: Int?
     var generations: Int
+    var preset: Preset?
     var temperature: Schedule
     var lambda: Schedule
     var softWeight: Schedule
@@ -49,6 +50,7 @@ struct DistillOptions {
         request.teacherRules = rules
         request.student = student
         request.width = width
+        request.preset = preset
         request.terms = losses
         request.firstStage = firstStage
         request.combination = combine
@@ -109,6 +111,7 @@ extension DistillOptions {
         members += training.members
         add("views", views.map { .integer($0) })
         add("generations", .integer(generations))
+        add("preset", preset.map { .string($0.rawValue) })
         add("temperature", temperature.json)
         add("lambda", lambda.json)
         add("soft-weight", softWeight.json)
