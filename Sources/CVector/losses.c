@@ -82,6 +82,23 @@ FAST double cv_binary_divergence(ptrdiff_t rows, ptrdiff_t columns, float temper
     return total;
 }
 
+FAST double cv_binary_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *z, const float *y,
+                                    float scale, float *gradient) {
+    float inverse = 1 / temperature;
+    double total = 0;
+    for (ptrdiff_t r = 0; r < rows; r++, z += columns, y += columns, gradient += columns) {
+        float sum = 0;
+        LANES for (ptrdiff_t c = 0; c < columns; c++) {
+            float x = z[c] * inverse, a = exponential(-fabsf(x)), large = 1 / (1 + a);
+            // log(1 + exp x) - y x, without the difference of large numbers.
+            sum += log_one_plus(a) + fabsf(x) * (x > 0 ? 1 - y[c] : y[c]);
+            gradient[c] += scale * ((x > 0 ? large : a * large) - y[c]);
+        }
+        total += (double)sum;
+    }
+    return total;
+}
+
 FAST double cv_correlation_distance(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *y, float scale,
                                     float *gradient) {
     // Deviations below this share of the numbers are what rounding leaves of none.

@@ -375,6 +375,7 @@ extension CompressionRequest {
         var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
             term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.measure.name)': \($0)" }
         }
+        if let refusal = preset?.refusal(task: task) { problems.append(refusal) }
         let answers = terms.filter { $0.measure.layerPairs == nil && !$0.weight.isZero }
         if generations > 1, answers.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")

@@ -16,7 +16,8 @@ public struct LossReader {
 
     /// The numbers of the losses that compare answers, each with the one of its paper.
     private static let numbers: [String: [(key: String, value: Double)]] = [
-        "kl": [], "mse": [], "dkd": [("alpha", 1), ("beta", 8)], "dist": [("beta", 2), ("gamma", 2)],
+        "kl": [], "cross-entropy": [], "mse": [], "dkd": [("alpha", 1), ("beta", 8)],
+        "dist": [("beta", 2), ("gamma", 2)],
         "rkd": [("distance", 25), ("angle", 50)],
     ]
     /// The losses that compare layers.
@@ -133,6 +134,7 @@ public struct LossReader {
 
     private static func measure(_ name: String, _ values: [Double]) -> LossTerm.Measure {
         switch name {
+        case "cross-entropy": .crossEntropy
         case "mse": .mse
         case "dkd": .dkd(alpha: values[0], beta: values[1])
         case "dist": .dist(beta: values[0], gamma: values[1])
@@ -225,6 +227,7 @@ extension LossTerm.Measure {
     public var name: String {
         switch self {
         case .kl: "kl"
+        case .crossEntropy: "cross-entropy"
         case .mse: "mse"
         case .dkd: "dkd"
         case .dist: "dist"
@@ -239,13 +242,13 @@ extension LossTerm.Measure {
     public var comparesLayers: Bool {
         switch self {
         case .fsp, .hint, .attention: true
-        case .kl, .mse, .dkd, .dist, .rkd: false
+        case .kl, .crossEntropy, .mse, .dkd, .dist, .rkd: false
         }
     }
 
     fileprivate var options: JSON.Object {
         switch self {
-        case .kl, .mse: [:]
+        case .kl, .crossEntropy, .mse: [:]
         case .dkd(let alpha, let beta): ["alpha": .number(alpha), "beta": .number(beta)]
         case .dist(let beta, let gamma): ["beta": .number(beta), "gamma": .number(gamma)]
         case .rkd(let distance, let angle): ["distance": .number(distance), "angle": .number(angle)]

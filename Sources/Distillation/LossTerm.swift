@@ -6,6 +6,8 @@ public struct LossTerm: Hashable, Sendable {
     public enum Measure: Hashable, Sendable {
         /// Divergence of the softened predictions (Hinton, Vinyals, Dean, 2015).
         case kl
+        /// Cross-entropy with the softened predictions: the divergence, and the ensemble's entropy.
+        case crossEntropy
         /// Squared error of the logits (Ba and Caruana, 2014).
         case mse
         /// Decoupled knowledge distillation (Zhao et al., 2022).

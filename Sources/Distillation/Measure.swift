@@ -4,10 +4,7 @@ import Training
 
 /// The metrics of predictions, the deciding one first.
 func metrics(_ predictions: Tensor, labels: Tensor, task: Task) -> CompressionReport.Metrics {
-    switch task {
-    case .oneClass: [("accuracy", accuracy(predictions, labels: labels))]
-    case .manyLabels: rankingMetrics(predictions, labels: labels)
-    }
+    Training.metrics(predictions, labels: labels, kind: task.labelKind)
 }
 
 /// The mean cross-entropy of probabilities, or binary cross-entropy summed over classes.

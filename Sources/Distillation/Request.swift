@@ -21,6 +21,8 @@ public struct CompressionRequest: Sendable {
     /// The multiplier of the architecture's width; nil fits it to the budget.
     public var width: Double?
     public var recipe: Recipe
+    /// Where the loss is from, whose weights, temperature and terms are said here as well; nil for none.
+    public var preset: Preset?
     public var temperature: Schedule
     /// The terms of the prediction loss.
     public var terms = [LossTerm(.kl)]

@@ -69,14 +69,9 @@ public func trainModel(
     let weights = ParameterVector(zeros: trainer.graph.layout)
     weights.tensor.copy(from: trainer.result)
     let bytes = try plan.export.write(weights, to: request.output)
-    let logits = try predictLogits(trainer.graph, weights: trainer.result, of: data.test, workers: workers)
-    let labels = try data.test.allLabels(), shape: Shape = [data.classCount]
-    let rows = logits.tensor(count: data.test.count, shape: shape)
-    probabilities(rows, task: task, temperature: 1, into: rows)
+    let test = try evaluate(trainer.graph, weights: trainer.result, on: data.test, workers: workers)
     return TrainedModel(
-        size: plan.export.size, bytes: bytes,
-        test: metrics(rows, labels: labels.tensor(count: data.test.count, shape: shape), task: task),
-        seconds: Date().timeIntervalSince(start))
+        size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
 }
 
 extension Augmentation {

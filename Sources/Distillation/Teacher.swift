@@ -166,26 +166,28 @@ public struct Teacher: Sendable {
     /// - Parameter network: What `network()` returned.
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
     public func logits(_ network: Network, of split: ExampleSplit, workers: Workers) throws -> Buffer {
-        let logits = Buffer(zeros: split.count * split.classCount)
-        try answer(network, split, workers: workers) { rows, some in
-            logits.tensor(at: rows.lowerBound * split.classCount, count: rows.count, shape: some.shape).copy(from: some)
+        let logits = Buffer(zeros: split.count * split.classCount), all = logits.tensor
+        var first = 0
+        try answer(network, split, workers: workers) { _, rows in
+            all.slice(at: first, count: rows.elementCount).copy(from: rows)
+            first += rows.elementCount
         }
         return logits
     }
 
-    /// The same, some rows at a time.
+    /// The same batch by batch, of which only one is in memory.
     ///
     /// - Parameters:
     ///   - change: What becomes of examples before the teacher sees them, if it reads x alone.
-    ///   - take: Is handed rows in their order with their logits, rows × classes.
+    ///   - take: Borrows the logits of a batch, B × the data's classes, which may be written over, until it returns.
     public func answer(
         _ network: Network, _ split: ExampleSplit, changing change: ExampleChange? = nil, workers: Workers,
-        isInterrupted: () -> Bool = { false }, take: (_ rows: Range<Int>, _ logits: Tensor) throws -> Void
+        isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let reading = try reading(network, workers)
-        try answers(network, split, change, workers, isInterrupted) { rows, answers in
-            try takeLogits(answers, as: reading, of: split.name)
-            try take(rows, answers)
+        try answers(network, split, change, workers, isInterrupted) { batch, rows in
+            try takeLogits(rows, as: reading, of: split.name)
+            try take(batch, rows)
         }
     }
 
@@ -212,16 +214,18 @@ public struct Teacher: Sendable {
     func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
         if let reading = output.reading { return reading }
         let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
-        try answers(network, probe, nil, workers, { false }) { rows, some in
-            all.slice(at: rows.lowerBound * probe.classCount, count: some.elementCount).copy(from: some)
+        var first = 0
+        try answers(network, probe, nil, workers, { false }) { _, rows in
+            all.slice(at: first, count: rows.elementCount).copy(from: rows)
+            first += rows.elementCount
         }
         return output.reading(of: all)
     }
 
-    /// What its last layer gives, in blocks of rows × the data's classes.
+    /// What its last layer gives, batch by batch: B × the data's classes.
     private func answers(
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
-        _ isInterrupted: () -> Bool, take: (Range<Int>, Tensor) throws -> Void
+        _ isInterrupted: () -> Bool, take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let inputs = inputs, shape = Shape(split.exampleShape)
         try predictLogits(
@@ -259,6 +263,8 @@ extension KerasFile {
 
 extension Task {
     public init(_ kind: LabelKind) { self = kind == .oneClass ? .oneClass : .manyLabels }
+    /// What data for it says of each example.
+    var labelKind: LabelKind { self == .oneClass ? .oneClass : .manyLabels }
 }
 
 // MARK: - All of them

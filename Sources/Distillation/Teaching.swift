@@ -73,10 +73,12 @@ struct Teaching {
         for (split, store, view) in missing {
             let change = view.flatMap { view in views.map { $0.change(view) } }
             try store.keep(key(index, view: view), split) { take in
+                var first = 0
                 try teacher.answer(network, split, changing: change, workers: workers, isInterrupted: isInterrupted) {
-                    rows, logits in
-                    try take(rows, logits)
-                    tell(.advanced(rows.count, note: nil))
+                    batch, logits in
+                    try take(first..<(first + batch.count), logits)
+                    first += batch.count
+                    tell(.advanced(batch.count, note: nil))
                 }
             }
         }

@@ -19,6 +19,19 @@ public func binaryDivergence(
         z.rowCount, z.shape.channels, temperature, z.base, v.base, scale, gradient.base)
 }
 
+/// Σ of the binary cross-entropies of sigmoid(z / T) with targets y from 0 to 1, each number by itself:
+///
+///     log(1 + exp(z / T)) − y z / T
+///
+/// Never negative, and adds `scale` · (sigmoid(z / T) − y) to `gradient`.
+public func binaryCrossEntropy(
+    _ z: Tensor, targets y: Tensor, temperature: Float, scale: Float, to gradient: Tensor
+) -> Double {
+    precondition(z.elementCount == y.elementCount && gradient.elementCount == z.elementCount)
+    return unsafe cv_binary_cross_entropy(
+        z.rowCount, z.shape.channels, temperature, z.base, y.base, scale, gradient.base)
+}
+
 /// Σ over the rows of 1 − ρ(x, y), Pearson's correlation; adds `scale` times its gradient at x to `gradient`.
 ///
 /// Where all numbers of a row are equal, but for rounding (a deviation below 10⁻⁶ of the mean), ρ and the gradient are

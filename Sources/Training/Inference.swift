@@ -3,22 +3,7 @@ import Kernels
 public import Networks
 public import Tensors
 
-/// A network's logits for every example of a split, rows × classes, in the split's order.
-///
-/// - Parameter weights: Those to run with, if not the network's own.
-/// - Throws: What reading the examples throws.
-public func predictLogits(
-    _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers
-) throws -> Buffer {
-    let classes = graph.isOneUnit(for: split) ? 2 : graph.shape(of: graph.logits).elementCount
-    let result = Buffer(zeros: split.count * classes)
-    try predictLogits(graph, weights: weights, of: split, workers: workers) { rows, logits in
-        result.tensor(at: rows.lowerBound * classes, count: rows.count, shape: logits.shape).copy(from: logits)
-    }
-    return result
-}
-
-/// Hands over a network's logits for every example of a split, some rows × classes at a time, in the split's order.
+/// Runs a network on the examples of a split, and lends the logits of each batch, B × classes, in the split's order.
 ///
 /// A network with one unit for two classes has the logit z of the second class; that of the first is 0, since
 /// softmax(0, z) = (1 − sigmoid(z), sigmoid(z)).
@@ -26,19 +11,18 @@ public func predictLogits(
 /// - Parameters:
 ///   - weights: Those to run with, if not the network's own.
 ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
-///   - take: Is handed rows and their logits, in memory that is used again.
-/// - Throws: What reading the examples and `take` throw; `CancellationError` when `isInterrupted` says so.
+///   - take: Borrows the logits of a batch, which may be written over, until it returns.
+/// - Throws: What reading the examples throws, and `take`; `CancellationError` when `isInterrupted` says so.
 public func predictLogits(
     _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers,
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
-    isInterrupted: () -> Bool = { false }, take: (_ rows: Range<Int>, _ logits: Tensor) throws -> Void
+    isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
 ) throws {
     let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
+    let reader = ExampleReader(split, batchSize: split.blockSize, order: .sequential)
     let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
     let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
-    let reader = ExampleReader(split, batchSize: split.blockSize, order: .sequential)
     let memory = Buffer(zeros: min(reader.batchSize, split.count) * classes)
-    var first = 0
     for step in 0..<reader.stepsPerEpoch {
         if isInterrupted() { throw CancellationError() }
         let batch = try reader.batch(epoch: 0, step: step)
@@ -50,8 +34,55 @@ public func predictLogits(
                 workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
                 to: block.slice(at: range.lowerBound * classes, count: range.count * classes))
         }
-        try take(first..<(first + batch.count), block)
-        first += batch.count
+        try take(batch, block)
+    }
+}
+
+/// A network's logits for every example of a split, rows × classes, in the split's order.
+///
+/// - Parameter weights: Those to run with, if not the network's own.
+/// - Throws: What reading the examples throws.
+public func predictLogits(
+    _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers
+) throws -> Buffer {
+    let classes = graph.isOneUnit(for: split) ? 2 : graph.shape(of: graph.logits).elementCount
+    let result = Buffer(zeros: split.count * classes), all = result.tensor
+    var first = 0
+    try predictLogits(graph, weights: weights, of: split, workers: workers) { _, logits in
+        all.slice(at: first, count: logits.elementCount).copy(from: logits)
+        first += logits.elementCount
+    }
+    return result
+}
+
+/// How good a network is on a split: `metrics` of its predictions, of which only those of a batch are there at a time.
+///
+/// - Throws: What `predictLogits` throws.
+public func evaluate(
+    _ graph: LayerGraph, weights: Tensor, on split: ExampleSplit, workers: Workers
+) throws -> [(name: String, value: Double)] {
+    var metrics = RunningMetrics(split.labelKind, classCount: split.classCount)
+    try predictLogits(graph, weights: weights, of: split, workers: workers) { batch, scores in
+        // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
+        if split.labelKind == .manyLabels { activate(Activation(.sigmoid), scores, into: scores) }
+        metrics.add(scores, of: batch)
+    }
+    return metrics.values()
+}
+
+extension RunningMetrics {
+    /// Adds examples with the labels that the data says.
+    ///
+    /// - Parameter scores: B × C, a row for each example of the batch.
+    public mutating func add(_ scores: Tensor, of batch: ExampleBatch) {
+        let classes = batch.split.classCount, some = 256
+        let memory = Buffer(zeros: min(some, batch.count) * classes).tensor
+        for first in stride(from: 0, to: batch.count, by: some) {
+            let examples = first..<min(first + some, batch.count), count = examples.count * classes
+            let labels = memory.slice(at: 0, count: count)
+            labels.withMutableSpan { batch.readLabels(examples, into: &$0) }
+            add(scores.slice(at: first * classes, count: count), labels: labels)
+        }
     }
 }
 
@@ -75,13 +106,6 @@ extension ExampleSplit {
         }
         return labels
     }
-}
-
-/// The share of rows whose largest prediction is a label; ties go to the first.
-public func accuracy(_ predictions: Tensor, labels: Tensor) -> Double {
-    let classes = labels.shape.channels, rows = labels.rowCount
-    let right = (0..<rows).count { row in labels[row * classes + largest(predictions, row, classes)] > 0 }
-    return rows == 0 ? 0 : Double(right) / Double(rows)
 }
 
 /// The share of rows for which two predictions have the same largest class.

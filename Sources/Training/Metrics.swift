@@ -6,90 +6,108 @@ public import Tensors
 /// One class for each example: `accuracy`. Several labels: those of the YouTube-8M challenges.
 ///
 /// - Parameters:
-///   - scores: Rows × classes.
-///   - labels: Rows × classes: 1 for each label of each example.
+///   - scores: Examples × classes.
+///   - labels: Examples × classes: 1 for each label of each example.
 public func metrics(_ scores: Tensor, labels: Tensor, kind: LabelKind) -> [(name: String, value: Double)] {
-    switch kind {
-    case .oneClass: [("accuracy", accuracy(scores, labels: labels))]
-    case .manyLabels: rankingMetrics(scores, labels: labels)
-    }
+    var metrics = RunningMetrics(kind, classCount: labels.shape.channels)
+    metrics.add(scores, labels: labels)
+    return metrics.values()
 }
 
-/// The metrics of the YouTube-8M challenges.
+/// The metrics of examples that come batch by batch.
 ///
-/// Equal scores rank in the order of the classes, and of the examples.
+/// One class for each example:
 ///
-///     gap_at_20   the best 20 classes of every example in one list by score: the sum of the precisions at each true
-///                 one, divided by the number of all true labels
-///     map         the same for each class by itself; the mean of the classes that any example has
-///     hit_at_1    how often the first class is true; an example without labels is a miss
-///     perr        of an example with n labels, the true share of its first n classes; examples without labels left out
-public func rankingMetrics(_ scores: Tensor, labels: Tensor) -> [(name: String, value: Double)] {
-    let classes = labels.shape.channels
-    precondition(scores.elementCount == labels.elementCount, "\(scores.elementCount) scores of \(labels.elementCount)")
-    var ranking = Ranking(classCount: classes)
-    for row in 0..<labels.rowCount {
-        ranking.add(
-            scores.slice(at: row * classes, count: classes), truth: labels.slice(at: row * classes, count: classes))
-    }
-    return ranking.metrics()
-}
-
-private struct Ranking {
-    private struct Pair {
-        let score: Float
-        let label: Int32
-        let isTrue: Bool
-    }
-
+///     accuracy    how often the first class is true
+///
+/// Several labels, as the evaluation of the YouTube-8M challenges has them ("YouTube-8M: a large-scale video
+/// classification benchmark", Abu-El-Haija et al., 2016, and its starter code):
+///
+///     gap_at_20   global average precision: the best 20 classes of every example in one list by score; the sum of the
+///                 precisions at each true one, divided by the number of all true labels, those beyond the 20 too
+///     map         the same for each class by itself, from the same 20 classes of every example: the mean of the
+///                 classes that any example has, as the starter code has it since 2019; before, the others counted as 0
+///     hit_at_1    how often the first class is true
+///     perr        precision at equal recall rate: of an example with n labels, the true share of its first n classes,
+///                 scores of 0 being never right
+///
+/// An example without labels is a miss, and its precision 0. Equal scores rank in the order of the examples and of their
+/// classes, where the starter code shuffles them; numbers that are none have no rank.
+///
+/// The same examples have the same metrics, however they are cut into batches. What is kept of an example does not depend
+/// on the number of classes: 160 bytes.
+public struct RunningMetrics {
+    /// How many classes of each example are ranked.
     private static let depth = 20
 
-    private var pairs: [Pair] = []
+    private let kind: LabelKind
+    private var count = 0
+    /// How many examples' first class is true.
+    private var hits = 0
+    /// The sum of the precisions at equal recall.
+    private var precision = 0.0
     /// How many examples have each class.
     private var positives: [Int]
-    private var count = 0
-    private var labeled = 0
-    private var hits = 0
-    private var precision = 0.0
+    private var pairs: [Pair] = []
+    private var top = Top()
 
-    init(classCount: Int) { positives = [Int](repeating: 0, count: classCount) }
-
-    mutating func add(_ scores: Tensor, truth: Tensor) {
-        let labels = (0..<truth.elementCount).filter { truth[$0] > 0 }
-        for label in labels { positives[label] += 1 }
-        let best = highest(max(Self.depth, labels.count), of: scores)
-        for label in best.prefix(Self.depth) {
-            pairs.append(Pair(score: scores[label], label: Int32(label), isTrue: truth[label] > 0))
-        }
-        count += 1
-        if let first = best.first, truth[first] > 0 { hits += 1 }
-        if !labels.isEmpty {
-            labeled += 1
-            let right = best.prefix(labels.count).count { truth[$0] > 0 && scores[$0] > 0 }
-            precision += Double(right) / Double(labels.count)
-        }
+    public init(_ kind: LabelKind, classCount: Int) {
+        self.kind = kind
+        positives = [Int](repeating: 0, count: classCount)
     }
 
-    /// The classes of the highest scores, highest first.
-    private func highest(_ count: Int, of scores: Tensor) -> [Int] {
-        var best: [Int] = []
-        for label in 0..<scores.elementCount where !scores[label].isNaN {
-            if best.count == count {
-                guard let last = best.last, scores[label] > scores[last] else { continue }
-                best.removeLast()
+    /// Adds examples.
+    ///
+    /// - Parameters:
+    ///   - scores: B × C, larger for what is more likely.
+    ///   - labels: B × C: 1 for each label of each example.
+    public mutating func add(_ scores: Tensor, labels: Tensor) {
+        let classes = positives.count
+        precondition(
+            scores.elementCount == labels.elementCount && labels.elementCount.isMultiple(of: max(classes, 1)),
+            "\(scores.elementCount) scores of \(labels.elementCount) for \(classes) classes")
+        scores.withSpan { scores in
+            labels.withSpan { labels in
+                for first in stride(from: 0, to: labels.count, by: max(classes, 1)) {
+                    let row = first..<(first + classes)
+                    add(scores.extracting(row), truth: labels.extracting(row))
+                }
             }
-            best.insert(label, at: best.firstIndex { scores[$0] < scores[label] } ?? best.count)
         }
-        return best
     }
 
-    mutating func metrics() -> [(name: String, value: Double)] {
-        pairs.sort { $0.score > $1.score }
+    private mutating func add(_ scores: Span<Float>, truth: Span<Float>) {
+        count += 1
+        var labelCount = 0
+        if kind == .manyLabels {
+            for label in truth.indices where truth[label] > 0 {
+                positives[label] += 1
+                labelCount += 1
+            }
+        }
+        top.rank(kind == .oneClass ? 1 : max(Self.depth, labelCount), of: scores)
+        if let first = top.classes.first, truth[first] > 0 { hits += 1 }
+        guard kind == .manyLabels else { return }
+        var right = 0
+        for (rank, label) in top.classes.enumerated() {
+            let isTrue = truth[label] > 0
+            if rank < Self.depth { pairs.append(Pair(top.scores[rank], label: label, isTrue: isTrue)) }
+            if rank < labelCount, isTrue, top.scores[rank] > 0 { right += 1 }
+        }
+        precision += Double(right) / Double(max(labelCount, 1))
+    }
+
+    /// What the metrics of the examples so far are.
+    public mutating func values() -> [(name: String, value: Double)] {
+        let first = Double(hits) / Double(max(count, 1))
+        guard kind == .manyLabels else { return [("accuracy", first)] }
+        // The sort is stable, so that the order of those that are equal is the one in which they came.
+        pairs.sort { $0.order < $1.order }
         var found = 0, gap = 0.0
         var seenOf = [Int](repeating: 0, count: positives.count), foundOf = seenOf
         var sumOf = [Double](repeating: 0, count: positives.count)
         for (rank, pair) in pairs.enumerated() {
-            let label = Int(pair.label)
+            let label = pair.label
             seenOf[label] += 1
             guard pair.isTrue else { continue }
             found += 1
@@ -101,7 +119,54 @@ private struct Ranking {
         let sum = present.reduce(0) { $0 + sumOf[$1] / Double(positives[$1]) }
         return [
             ("gap_at_20", gap / Double(max(positives.reduce(0, +), 1))), ("map", sum / Double(max(present.count, 1))),
-            ("hit_at_1", Double(hits) / Double(max(count, 1))), ("perr", precision / Double(max(labeled, 1))),
+            ("hit_at_1", first), ("perr", precision / Double(max(count, 1))),
         ]
+    }
+}
+
+/// A class of an example, in 8 bytes: its score above, the class and whether it is true below.
+private struct Pair {
+    private let bits: UInt64
+
+    init(_ score: Float, label: Int, isTrue: Bool) {
+        // −0 becomes 0; then the bits of floats, those of negative ones turned around, have the order of the floats.
+        let pattern = (score + 0).bitPattern
+        let ascending = pattern >> 31 == 0 ? pattern | 1 << 31 : ~pattern
+        bits = UInt64(~ascending) << 32 | UInt64(UInt32(label) << 1 | (isTrue ? 1 : 0))
+    }
+
+    /// Smaller for a higher score.
+    var order: UInt32 { UInt32(bits >> 32) }
+    var label: Int { Int(UInt32(truncatingIfNeeded: bits) >> 1) }
+    var isTrue: Bool { bits & 1 == 1 }
+}
+
+/// The highest scores of one example and their classes, the highest first; equal ones in the order of the classes.
+private struct Top {
+    private(set) var scores: [Float] = []
+    private(set) var classes: [Int] = []
+
+    mutating func rank(_ count: Int, of all: Span<Float>) {
+        scores.removeAll(keepingCapacity: true)
+        classes.removeAll(keepingCapacity: true)
+        var next = 0
+        while next < all.count, scores.count < count {
+            if !all[next].isNaN { insert(all[next], next) }
+            next += 1
+        }
+        guard next < all.count, var least = scores.last else { return }
+        for label in next..<all.count where all[label] > least {
+            scores.removeLast()
+            classes.removeLast()
+            insert(all[label], label)
+            least = scores[count - 1]
+        }
+    }
+
+    private mutating func insert(_ score: Float, _ label: Int) {
+        var place = scores.count
+        while place > 0, scores[place - 1] < score { place -= 1 }
+        scores.insert(score, at: place)
+        classes.insert(label, at: place)
     }
 }

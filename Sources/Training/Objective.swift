@@ -105,19 +105,15 @@ public struct LabelLoss: Objective {
         let z = logits.slice(at: 0, count: some).viewed(count: known, shape: [classes])
         let y = labels.slice(at: 0, count: some).viewed(count: known, shape: [classes])
         let part = gradient.slice(at: 0, count: some).viewed(count: known, shape: [classes])
-        var sum = 0.0
         switch kind {
         case .oneClass:
-            sum = -softCrossEntropy(z, targets: y, temperature: 1, probabilities: part)
+            let sum = -softCrossEntropy(z, targets: y, temperature: 1, probabilities: part)
             addScaled(y, by: -1, to: part)
+            Kernels.scale(part, by: scale, into: part)
+            return sum
         case .manyLabels:
-            for element in 0..<some {
-                let z = z[element], y = y[element]
-                sum += Double(softplus(z) - y * z)
-                part[element] = sigmoid(z) - y
-            }
+            part.fill(with: 0)
+            return binaryCrossEntropy(z, targets: y, temperature: 1, scale: scale, to: part)
         }
-        Kernels.scale(part, by: scale, into: part)
-        return sum
     }
 }

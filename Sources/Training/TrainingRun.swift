@@ -84,7 +84,6 @@ public struct TrainingRun {
             let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
             advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
         }
-        let labels = try validation.map { SharedLabels(try $0.allLabels()) }
         while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
             let epoch = trainer.step / stepsPerEpoch, start = Date()
             var sums = [Double](repeating: 0, count: objective.terms.count), seen = 0, rate = 0.0
@@ -118,7 +117,10 @@ public struct TrainingRun {
                     remark: nil, checkpoint: lastCheckpoint(file))
             }
             let seconds = Date().timeIntervalSince(start)
-            let scores = try validate(trainer, labels, workers)
+            let scores =
+                try validation.map {
+                    try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: workers)
+                } ?? []
             if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
             try file?.save(trainer)
             try epochEnded(
@@ -132,19 +134,6 @@ public struct TrainingRun {
 
     private func lastCheckpoint(_ file: Checkpoint?) -> String? {
         file.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0.path : nil }
-    }
-
-    private func validate(
-        _ trainer: Trainer, _ labels: SharedLabels?, _ workers: Workers
-    ) throws -> [(name: String, value: Double)] {
-        guard let validation, let labels else { return [] }
-        let logits = try predictLogits(trainer.graph, weights: trainer.latest, of: validation, workers: workers)
-        let shape: Shape = [validation.classCount]
-        // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
-        let scores = logits.tensor(count: validation.count, shape: shape)
-        if validation.labelKind == .manyLabels { activate(Activation(.sigmoid), scores, into: scores) }
-        return metrics(
-            scores, labels: labels.buffer.tensor(count: validation.count, shape: shape), kind: validation.labelKind)
     }
 }
 
@@ -167,10 +156,4 @@ public struct NotFiniteError: Error, CustomStringConvertible {
             + "Lower --learning-rate, or look for extreme values in the data"
             + (checkpoint.map { "; '\($0)' has the state of the last good epoch" } ?? "")
     }
-}
-
-/// A buffer that outlives a loop.
-private final class SharedLabels {
-    let buffer: Buffer
-    init(_ buffer: consuming Buffer) { self.buffer = buffer }
 }

@@ -85,6 +85,7 @@ extension ConfigurationFile {
 
           losses:                     the terms of the prediction loss (default: kl)
             - kl                      divergence of softened predictions
+            - cross-entropy           cross-entropy with them: kl and the ensemble's entropy
             - mse                     squared error of logits
             - dkd: {alpha: 1, beta: 8}
             - dist: {beta: 2, gamma: 2}

@@ -95,6 +95,13 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "A loss under a name; what is said of it one by one goes before. youtube8m-winners, for several labels each: "
+                + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)", valueName: "youtube8m-winners"),
+        transform: presetName)
+    var preset: Preset?
+
+    @Option(
+        help: .init(
             "T, which softens the predictions of teachers and student: a number or a schedule. (default: "
                 + "\(Defaults.temperature))", valueName: "schedule"), transform: temperatureSchedule)
     var temperature: Schedule?
@@ -181,10 +188,12 @@ struct DistillCommand: ParsableCommand {
             data: data,
             unlabeled: unlabeled, budget: budget, output: output,
             student: student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: width,
-            training: training.values, views: views,
-            softTargets: softTargets ?? Defaults.softTargets, generations: generations ?? Defaults.generations,
-            temperature: temperature ?? Defaults.temperature, lambda: lambda ?? Defaults.lambda,
-            softWeight: softWeight ?? Defaults.softWeight, losses: file?.losses ?? [LossTerm(.kl)],
+            training: training.values, views: views, softTargets: softTargets ?? Defaults.softTargets,
+            generations: generations ?? Defaults.generations,
+            preset: preset, temperature: temperature ?? preset?.temperature ?? Defaults.temperature,
+            lambda: lambda ?? preset?.lambda ?? Defaults.lambda,
+            softWeight: softWeight ?? preset?.softWeight ?? Defaults.softWeight,
+            losses: file?.losses ?? preset?.terms ?? [LossTerm(.kl)],
             firstStage: file?.firstStage, combine: combine ?? .mean, teacherWeights: teacherWeights ?? .uniform,
             baseline: baseline ?? false,
             runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output),
@@ -216,6 +225,7 @@ struct DistillCommand: ParsableCommand {
         views = views ?? other.views
         softTargets = softTargets ?? other.softTargets
         generations = generations ?? other.generations
+        preset = preset ?? other.preset
         temperature = temperature ?? other.temperature
         lambda = lambda ?? other.lambda
         softWeight = softWeight ?? other.softWeight
@@ -257,6 +267,14 @@ extension DistillOptions {
         throw ValidationError("expected float32, float16, or top: and how many logits, such as top:20, found '\(text)'")
     }
     return form
+}
+
+@Sendable func presetName(_ text: String) throws -> Preset {
+    guard let preset = Preset(rawValue: text) else {
+        let names = Preset.allCases.map(\.rawValue).joined(separator: " or ")
+        throw ValidationError("expected \(names), found '\(text)'")
+    }
+    return preset
 }
 
 /// Reads a schedule of a loss's weight.

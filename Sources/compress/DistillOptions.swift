@@ -21,6 +21,7 @@ struct DistillOptions {
     var views: Int?
     var softTargets: SoftTargetForm
     var generations: Int
+    var preset: Preset?
     var temperature: Schedule
     var lambda: Schedule
     var softWeight: Schedule
@@ -50,6 +51,7 @@ struct DistillOptions {
         request.teacherRules = rules
         request.student = student
         request.width = width
+        request.preset = preset
         request.terms = losses
         request.firstStage = firstStage
         request.combination = combine
@@ -112,6 +114,7 @@ extension DistillOptions {
         add("views", views.map { .integer($0) })
         add("soft-targets", .string("\(softTargets)"))
         add("generations", .integer(generations))
+        add("preset", preset.map { .string($0.rawValue) })
         add("temperature", temperature.json)
         add("lambda", lambda.json)
         add("soft-weight", softWeight.json)

@@ -13,10 +13,10 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Say how good models are, each by itself and together.",
         discussion: """
-            For data of one class each: accuracy. For data of several labels: GAP@20, mAP (over the classes that any \
-            example has), Hit@1 and PERR (over the examples that have labels). The ensemble predicts the mean of the \
-            models' probabilities; one model is in memory at a time. A model that ends without softmax or sigmoid is \
-            given the one that the data ask for.
+            For data of one class each: accuracy. For data of several labels, as the YouTube-8M challenges have them: \
+            GAP@20, mAP (of the best 20 classes of each example, over the classes that any example has), Hit@1 and \
+            PERR. The ensemble predicts the mean of the models' probabilities; one model is in memory at a time. A \
+            model that ends without softmax or sigmoid is given the one that the data ask for.
 
             \(TeacherOptions.help)
 
@@ -51,9 +51,8 @@ struct EvaluateCommand: ParsableCommand {
         // Whatever does not fit is told before the first model is run.
         let teachers = try Teacher.all(models, data: data, rules: rules)
         if !teachers.allSatisfy(\.isPlain) { common.progress.tell(.plan(teachers.map(\.plan))) }
-        let evaluation = try Evaluation(split, workers: threading.workers, progress: common.progress)
-        let rows = try teachers.map { try evaluation.add($0, of: teachers.count) }
-        let report = EvaluationReport(models: rows, ensemble: ensemble ? evaluation.ensemble : nil)
+        var evaluation = Evaluation(split, teachers, together: ensemble)
+        let report = try evaluation.run(workers: threading.workers, progress: common.progress)
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
 
@@ -71,43 +70,71 @@ struct EvaluateCommand: ParsableCommand {
     }
 }
 
-/// Models looked at one after another.
-private final class Evaluation {
+/// Models looked at one after another, and what they say together.
+///
+/// Nothing grows with examples × classes: each model's predictions are measured batch by batch. Their sum is kept for a
+/// block of examples, of which every model has its turn before the next block.
+private struct Evaluation {
+    /// The most memory for the sum of predictions, unless one batch needs more.
+    private static let blockBytes = 128 << 20
+
     private let split: ExampleSplit
-    private let workers: Workers
-    private let progress: Progress
-    private let labels: Buffer
-    /// The mean of the models' scores so far.
-    private let sum: Buffer
+    private let models: [Teacher]
+    private var each: [RunningMetrics]
+    private var together: RunningMetrics?
 
-    init(_ split: ExampleSplit, workers: Workers, progress: Progress) throws {
-        self.split = split
-        self.workers = workers
-        self.progress = progress
-        labels = try split.allLabels()
-        sum = Buffer(zeros: labels.count)
+    init(_ split: ExampleSplit, _ models: [Teacher], together isTogether: Bool) {
+        (self.split, self.models) = (split, models)
+        each = models.map { _ in RunningMetrics(split.labelKind, classCount: split.classCount) }
+        together = isTogether ? RunningMetrics(split.labelKind, classCount: split.classCount) : nil
     }
 
-    private func rows(_ buffer: borrowing Buffer) -> Tensor {
-        buffer.tensor(count: split.count, shape: [split.classCount])
+    /// The examples after which the next model has its turn: whole batches, so that each is what it is without blocks.
+    private var blocks: [Range<Int>] {
+        let count = split.count, batch = split.blockSize,
+            batchBytes = batch * split.classCount * MemoryLayout<Float>.stride
+        let size = together == nil ? max(count, 1) : max(Self.blockBytes / max(batchBytes, 1), 1) * batch
+        return stride(from: 0, to: max(count, 1), by: size).map { $0..<min($0 + size, count) }
     }
 
-    /// Measures a model, and adds it to the ensemble of `count`.
-    func add(_ teacher: Teacher, of count: Int) throws -> EvaluationReport.Model {
-        let network = try teacher.network()
-        progress.begin("evaluating \(teacher.path)", total: split.count)
-        let logits = Buffer(zeros: split.count * split.classCount), scores = rows(logits)
-        try teacher.answer(network, split, workers: workers, isInterrupted: { Interruption.requested }) { rows, some in
-            scores.slice(at: rows.lowerBound * split.classCount, count: some.elementCount).copy(from: some)
-            progress.advance(by: rows.count)
+    mutating func run(workers: Workers, progress: Progress) throws -> EvaluationReport {
+        let blocks = blocks
+        var found: [EvaluationReport.Model] = []
+        for block in blocks {
+            let sum = together == nil ? nil : Buffer(zeros: block.count * split.classCount).tensor
+            for (index, model) in models.enumerated() {
+                let part = blocks.count == 1 ? "" : " on examples \(block.lowerBound + 1) to \(block.upperBound)"
+                progress.begin("evaluating \(model.path)\(part)", total: block.count)
+                try add(index, split.selecting(Array(block), name: split.name), to: sum, workers, progress)
+                progress.end()
+                guard block.upperBound == split.count else { continue }
+                found.append(
+                    EvaluationReport.Model(
+                        path: model.path, parameters: model.parameters, bytes: model.bytes,
+                        metrics: each[index].values()))
+                each[index] = RunningMetrics(split.labelKind, classCount: split.classCount)
+            }
         }
-        progress.end()
-        probabilities(scores, task: Task(split.labelKind), temperature: 1, into: scores)
-        addScaled(scores, by: 1 / Float(count), to: rows(sum))
-        return EvaluationReport.Model(
-            path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
-            metrics: metrics(scores, labels: rows(labels), kind: split.labelKind))
+        return EvaluationReport(models: found, ensemble: together?.values())
     }
 
-    var ensemble: NamedMetrics { metrics(rows(sum), labels: rows(labels), kind: split.labelKind) }
+    /// Measures a model on some examples, and adds what it says to the sum of all.
+    private mutating func add(
+        _ index: Int, _ examples: ExampleSplit, to sum: Tensor?, _ workers: Workers, _ progress: Progress
+    ) throws {
+        let model = models[index], count = models.count, task = Task(split.labelKind)
+        var first = 0
+        try model.answer(
+            model.network(), examples, workers: workers, isInterrupted: { Interruption.requested }
+        ) { batch, scores in
+            progress.advance(by: batch.count)
+            probabilities(scores, task: task, temperature: 1, into: scores)
+            each[index].add(scores, of: batch)
+            guard let sum else { return }
+            let rows = sum.slice(at: first, count: scores.elementCount)
+            addScaled(scores, by: 1 / Float(count), to: rows)
+            first += scores.elementCount
+            if index == count - 1 { together?.add(rows, of: batch) }
+        }
+    }
 }

@@ -10,7 +10,7 @@ import Testing
 /// Losses of predictions against numbers worked out by hand, against the papers' formulas, and against themselves.
 @Suite struct AnswerLossTests {
     static let measures: [LossTerm.Measure] = [
-        .kl, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 3), .rkd(distance: 25, angle: 50),
+        .kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 3), .rkd(distance: 25, angle: 50),
     ]
     /// Every measure with every task that it is for.
     static let uses: [Use] = measures.flatMap { measure in
@@ -99,7 +99,7 @@ import Testing
     @Test func doesWhatTheFormulasOfThePapersDo() throws {
         let file = try HDF5File(opening: distillationFixture("losses.h5"))
         let names = try file.root.names().filter { $0.contains("-T") }
-        #expect(names.count == 36)
+        #expect(names.count == 44)
         for name in names {
             let group = try file.root.group(name)
             func rows(_ key: String) throws -> [[Double]] {
@@ -111,6 +111,7 @@ import Testing
             let measure: LossTerm.Measure =
                 switch try group.attributes.string("measure") {
                 case "kl": .kl
+                case "cross-entropy": .crossEntropy
                 case "mse": .mse
                 case "dkd":
                     .dkd(alpha: try group.attributes.double("alpha"), beta: try group.attributes.double("beta"))
@@ -155,7 +156,8 @@ import Testing
         }
     }
 
-    @Test(arguments: uses)
+    /// All but the cross-entropy, which is the ensemble's entropy there.
+    @Test(arguments: uses.filter { $0.measure != .crossEntropy })
     func isZeroForTheEnsembleItself(use: Use) throws {
         let z = random(6, 5, 1)
         for T in [1.0, 3, 20] {
@@ -222,6 +224,25 @@ import Testing
         let half = 0.5 * log(0.5 / sigmoid(1.7)) + 0.5 * log(0.5 / sigmoid(-1.7))
         expectClose(several.value, -log(sigmoid(-0.3)) - log(sigmoid(-2)) + half)
         expectClose(several.gradient, zip(z.map(sigmoid), [0, 1, 0.5]).map { $0 - $1 })
+    }
+
+    // MARK: - Cross-entropy
+
+    /// Its gradient is that of KL, and its value is larger by T² times the ensemble's entropy, which depends on no student.
+    @Test(arguments: [Distillation.Task.oneClass, .manyLabels], [1.0, 4])
+    func crossEntropyIsTheDivergenceAndTheEntropy(task: Distillation.Task, T: Double) throws {
+        let z = random(6, 5, 1), v = random(6, 5, 2)
+        let found = try evaluate(.crossEntropy, z, v, task: task, T: T)
+        let divergence = try evaluate(.kl, z, v, task: task, T: T)
+        var entropy = 0.0
+        for row in v {
+            switch task {
+            case .oneClass: for q in softmax(row) { entropy -= q * log(q) }
+            case .manyLabels: for q in row.map(sigmoid) { entropy -= q * log(q) + (1 - q) * log(1 - q) }
+            }
+        }
+        expectClose(found.value, divergence.value + T * T * entropy, tolerance: 1e-4)
+        expectClose(found.gradient, divergence.gradient)
     }
 
     /// T² · KL tends to Σ (z − v)² / 2C of centered logits (Hinton et al., 2015, section 2.1).
@@ -313,6 +334,8 @@ import Testing
         #expect(formula(.kl, .oneClass, "4") == "4² · KL(ensemble ‖ student) at T = 4")
         #expect(formula(.kl, .manyLabels, "1") == "Σ Bernoulli KL(ensemble ‖ student)")
         #expect(formula(.kl, .oneClass, "linear:4:1") == "T² · KL(ensemble ‖ student) at T = linear:4:1")
+        #expect(formula(.crossEntropy, .oneClass, "4") == "4² · cross-entropy(ensemble) at T = 4")
+        #expect(formula(.crossEntropy, .manyLabels, "1") == "Σ binary cross-entropy(ensemble)")
         #expect(formula(.mse, .oneClass, "1") == "½ Σ (logits(student) − logits(ensemble))²")
         #expect(
             formula(.dkd(alpha: 1, beta: 0.5), .oneClass, "4")

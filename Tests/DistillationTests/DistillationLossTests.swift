@@ -195,6 +195,48 @@ import Training
                 == "1 · Σ Bernoulli KL(ensemble ‖ student) + linear:0:0.5 · Σ binary cross-entropy(labels)")
     }
 
+    // MARK: - The winners of the second YouTube-8M challenge
+
+    /// p = (½, ¾, ¼), teachers q = (½, ½, ¼), labels y = (0, 1, 0): the gradient is p − ½ (q + y).
+    @Test func theWinnersMixIsHalfOfEachCrossEntropy() throws {
+        let preset = Preset.youTube8MWinners
+        let found = try evaluate(
+            [[0, log(3), -log(3)]], teacher: [[0.5, 0.5, 0.25]], temperature: preset.temperature(0), task: .manyLabels,
+            weight: preset.softWeight, lambda: preset.lambda, terms: preset.terms)
+        let teachers = log(2) - (0.5 * log(0.75) + 0.5 * log(0.25)) - (0.25 * log(0.25) + 0.75 * log(0.75))
+        let labels = log(2) - log(0.75) - log(0.75)
+        expectClose(found.terms, [0.5 * teachers, 0.5 * labels])
+        expectClose(found.gradient[0], [0.25, 0, 0.125])
+    }
+
+    /// A soft label that is their mean teaches the same: ½ BCE(q) + ½ BCE(y) = BCE(½ (q + y)).
+    @Test func theWinnersMixIsTheCrossEntropyOfTheMean() throws {
+        let preset = Preset.youTube8MWinners, logits = [[0.3, -2, 1.7, 4], [2, 0.1, -1, -6]]
+        let teacher = [[0.7, 0.1, 0.2, 0.9], [0.3, 0.35, 0.4, 0.05]], labels = [[0.0, 1, 0, 1], [1, 0, 1, 0]]
+        let both = try evaluate(
+            logits, teacher: teacher, temperature: 1, task: .manyLabels, weight: preset.softWeight,
+            lambda: preset.lambda, terms: preset.terms)
+        let mean = zip(teacher, labels).map { zip($0, $1).map { ($0 + $1) / 2 } }
+        let one = try evaluate(
+            logits, teacher: mean, temperature: 1, task: .manyLabels, weight: .constant(1), lambda: .constant(0),
+            terms: preset.terms)
+        expectClose([both.terms[0] + both.terms[1]], [one.terms[0]], tolerance: 1e-5)
+        for (row, expected) in zip(both.gradient, one.gradient) { expectClose(row, expected) }
+    }
+
+    @Test func theWinnersMixSaysItsFormula() {
+        let preset = Preset.youTube8MWinners
+        #expect(
+            DistillationLoss.formula(
+                .manyLabels, preset.terms, temperature: preset.temperature, softWeight: preset.softWeight,
+                lambda: preset.lambda)
+                == "0.5 · Σ binary cross-entropy(ensemble) + 0.5 · Σ binary cross-entropy(labels)")
+        #expect(preset.refusal(task: .manyLabels) == nil)
+        #expect(
+            preset.refusal(task: .oneClass) == "preset 'youtube8m-winners' is for examples with several labels each, "
+                + "and here each has one class: leave --preset out")
+    }
+
     // MARK: - Help
 
     private func evaluate(
@@ -209,7 +251,7 @@ import Training
     /// The loss on a data file of which row r has the class r mod C, or every second label.
     private func evaluate(
         _ logits: [[Double]], teacher: [[Double]], temperature: Double, task: Distillation.Task, weight: Schedule,
-        lambda: Schedule, progress: Double = 0
+        lambda: Schedule, progress: Double = 0, terms: [LossTerm] = [LossTerm(.kl)]
     ) throws -> (terms: [Double], gradient: [[Double]]) {
         let count = logits.count, classes = logits[0].count
         return try withTemporaryFolder { folder in
@@ -230,7 +272,7 @@ import Training
             let reader = ExampleReader(try ExampleFile(opening: path).train, batchSize: count, order: .sequential)
             let lesson = TaughtLesson(Lesson(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
             let loss = DistillationLoss(
-                [LossTerm(.kl)], mixture: Mixture(.mean, task, weights: [1]), temperature: .constant(temperature),
+                terms, mixture: Mixture(.mean, task, weights: [1]), temperature: .constant(temperature),
                 softWeight: weight, lambda: lambda)
             return evaluateObjective(loss, logits, on: lesson, progress: progress)
         }

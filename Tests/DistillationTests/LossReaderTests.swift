@@ -32,6 +32,7 @@ import Training
         - rkd:
             angle: 0
         - mse
+        - cross-entropy: {weight: 2}
         - dkd:
         - fsp:
             teacher: resnet26
@@ -51,7 +52,7 @@ import Training
             found.terms == [
                 LossTerm(.kl), LossTerm(.dkd(alpha: 2, beta: 4.5), weight: .linear(from: 0, to: 1)),
                 LossTerm(.dist(beta: 1, gamma: 2)), LossTerm(.rkd(distance: 25, angle: 0)), LossTerm(.mse),
-                LossTerm(.dkd(alpha: 1, beta: 8)),
+                LossTerm(.crossEntropy, weight: .constant(2)), LossTerm(.dkd(alpha: 1, beta: 8)),
                 LossTerm(
                     .fsp([
                         .init(
@@ -88,7 +89,8 @@ import Training
         ("[{kl: {}, mse: {}}]", "1: expected one loss, such as kl or dkd: {beta: 8}, found {\"kl\":{},\"mse\":{}}"),
         (
             "[kl, dkt]",
-            "1: there is no loss 'dkt'; did you mean 'dkd'? (losses are attention, dist, dkd, fsp, hint, kl, mse, rkd)"
+            "1: there is no loss 'dkt'; did you mean 'dkd'? (losses are attention, cross-entropy, dist, dkd, fsp, hint, "
+                + "kl, mse, rkd)"
         ),
         ("[kl: 3]", "1: 'kl': expected {weight: …}, found 3"),
         ("[mse: {alpha: 3}]", "1: 'mse' has no key 'alpha' (its keys are weight)"),

@@ -142,6 +142,7 @@ import Testing
         views: 2
         soft-targets: top:2
         generations: 2
+        preset: youtube8m-winners
         temperature: exponential:8:1
         lambda: 0.25
         soft-weight: linear:0:1@0.5,1
@@ -191,6 +192,7 @@ import Testing
             #expect(request.views == 2)
             #expect(request.softTargets == .top(2))
             #expect(request.generations == 2)
+            #expect(request.preset == .youTube8MWinners)
             #expect(request.augmentation?.description == "crop:4,flip")
             #expect(request.recipe.patience == 5)
             #expect(request.recipe.keepsBest)

@@ -39,6 +39,21 @@ import Testing
         #expect(abs(found - expected) <= 1e-5 * expected, "\(found), not \(expected)")
     }
 
+    @Test(arguments: sizes, [0.5, 1, 20] as [Float])
+    func binaryCrossEntropiesAreSumsOfLogarithms(size: (Int, Int), temperature: Float) {
+        let x = tensor(size, 1, scale: 8), gradient = tensor(size, 3), before = gradient.values
+        let y = tensor(size, 2, scale: 1)
+        for index in 0..<y.elementCount { y[index] = index.isMultiple(of: 3) ? 1 : abs(y[index]) }
+        let found = binaryCrossEntropy(x, targets: y, temperature: temperature, scale: 0.5, to: gradient)
+        var expected = 0.0
+        for index in 0..<x.elementCount {
+            let p = 1 / (1 + exp(-Double(x[index]) / Double(temperature))), y = Double(y[index])
+            expected -= y * log(p) + (1 - y) * log(1 - p)
+            #expect(abs(Double(gradient[index] - before[index]) - 0.5 * (p - y)) <= 1e-6)
+        }
+        #expect(abs(found - expected) <= 1e-5 * expected, "\(found), not \(expected)")
+    }
+
     /// For small changes δ the divergence is half the variance of δ: 10⁻⁸ of it can be seen, and none is none.
     @Test func divergencesOfNeighborsAreExact() {
         let x = tensor((4, 9), 1, scale: 3), v = tensor((4, 9), 1, scale: 3), gradient = tensor((4, 9), 3)

@@ -52,6 +52,15 @@ def kl(z, v, labels, T, task):
     return T**2 * divergence.sum()
 
 
+def cross_entropy(z, v, labels, T, task):
+    """Hinton, Vinyals, Dean, 2015, section 2; of sigmoids, Skalic and Austin, 2018."""
+    p, q = predictions(z / T, task), predictions(v, task)
+    likelihood = q * jnp.log(p)
+    if task == "manyLabels":
+        likelihood += (1 - q) * jnp.log(1 - p)
+    return -(T**2) * likelihood.sum()
+
+
 def mse(z, v, labels, T, task):
     """Ba and Caruana, 2014."""
     return ((centered(z, task) - centered(T * v, task)) ** 2).sum() / 2
@@ -126,6 +135,7 @@ def flow(first, second):
 
 ANSWERS = [
     ("kl", kl, {}, ["oneClass", "manyLabels"], [1, 4]),
+    ("cross-entropy", cross_entropy, {}, ["oneClass", "manyLabels"], [1, 4]),
     ("mse", mse, {}, ["oneClass", "manyLabels"], [1, 4]),
     ("dkd", dkd, {"alpha": 1, "beta": 8}, ["oneClass"], [1, 4]),
     ("dist", dist, {"beta": 2, "gamma": 3}, ["oneClass", "manyLabels"], [1, 4]),

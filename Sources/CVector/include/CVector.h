@@ -56,6 +56,10 @@ double cv_divergence(ptrdiff_t rows, ptrdiff_t columns, float temperature, const
 // The same of sigmoids, each number by itself: Bernoulli divergences.
 double cv_binary_divergence(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *z, const float *v,
                             float scale, float *gradient);
+// Σ of the binary cross-entropies of sigmoid(z / temperature) with targets y from 0 to 1, each number by itself; adds
+// scale (sigmoid(z / temperature) - y) to the gradient.
+double cv_binary_cross_entropy(ptrdiff_t rows, ptrdiff_t columns, float temperature, const float *z, const float *y,
+                               float scale, float *gradient);
 // Σ 1 - Pearson's correlation of each row of x with that of y; adds scale times the gradient at x. Where all numbers of
 // a row are equal, the correlation is 0 and so is the gradient.
 double cv_correlation_distance(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *y, float scale,

@@ -18,6 +18,7 @@ extension LossTerm.Measure {
     var answerLoss: (any AnswerLoss)? {
         switch self {
         case .kl: DivergenceLoss()
+        case .crossEntropy: CrossEntropyLoss()
         case .mse: LogitLoss()
         case .dkd(let alpha, let beta): DecoupledLoss(alpha: alpha, beta: beta)
         case .dist(let beta, let gamma): CorrelationLoss(beta: beta, gamma: gamma)
@@ -44,7 +45,7 @@ extension LossTerm.Measure {
             DIST correlates the classes of each example, and with \(classCount) classes a correlation is always 1, −1 \
             or none: set beta to 0, or use kl
             """
-        case .kl, .mse, .dkd, .dist, .rkd, .fsp, .hint, .attention: nil
+        case .kl, .crossEntropy, .mse, .dkd, .dist, .rkd, .fsp, .hint, .attention: nil
         }
     }
 }

@@ -17,7 +17,7 @@ extension LossTerm.Measure {
         case .fsp: SquaredDistance(factor: 1)
         case .hint: SquaredDistance(factor: 0.5)
         case .attention: AttentionDistance()
-        case .kl, .mse, .dkd, .dist, .rkd: nil
+        case .kl, .crossEntropy, .mse, .dkd, .dist, .rkd: nil
         }
     }
 }

@@ -1,0 +1,24 @@
+public import Training
+
+/// Settings of the loss that go together, under a name.
+public enum Preset: String, Hashable, Sendable, CaseIterable {
+    /// What the winners of the second YouTube-8M challenge taught their students with ("Building a size constrained
+    /// predictive model for video classification", Skalic and Austin, 2018):
+    ///
+    ///     ½ · BCE(teachers) + ½ · BCE(labels)
+    ///
+    /// the binary cross-entropies summed over the classes, of probabilities as they are.
+    case youTube8MWinners = "youtube8m-winners"
+
+    public var terms: [LossTerm] { [LossTerm(.crossEntropy)] }
+    public var temperature: Schedule { .constant(1) }
+    public var softWeight: Schedule { .constant(0.5) }
+    public var lambda: Schedule { .constant(0.5) }
+
+    /// Why it is not for a task; nil where it is.
+    func refusal(task: Task) -> String? {
+        guard task == .oneClass else { return nil }
+        return "preset '\(rawValue)' is for examples with several labels each, and here each has one class: leave "
+            + "--preset out"
+    }
+}
