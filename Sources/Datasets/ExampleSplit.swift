@@ -57,6 +57,18 @@ public struct ExampleSplit: Sendable {
         return ExampleSplit(name, rows, source, inputs, classCount)
     }
 
+    /// How many examples to ask for at a time, reading in sequence: some thousand, or about as many as are in memory
+    /// anyway.
+    public func countReadTogether(multipleOf size: Int) -> Int {
+        let rows = ReadingPlan.windowByteCount / max(1, rowByteCount)
+        return rows >= Self.mostReadTogether ? Self.mostReadTogether : max(size, rows / size * size)
+    }
+
+    private static let mostReadTogether = 4096
+
+    /// The bytes that a reader of examples has in memory at most: two windows that a batch lies in, and one read ahead.
+    public var readingMemory: Int { min(count * rowByteCount, 3 * ReadingPlan.windowByteCount) }
+
     /// The bytes that one example takes in memory as it is read.
     var rowByteCount: Int {
         inputs.reduce(0) { $0 + $1.rowByteCount } + (labelKind == .manyLabels ? source.labelsPerExample : 0)
