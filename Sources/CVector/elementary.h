@@ -112,6 +112,11 @@ INLINE float derivative(int32_t kind, float slope, float v) {
     }
 }
 
+// A loop that reads an array or, where that is null, does without. It is compiled for each: the vector loads that a
+// compiler makes of `array ? array[c] : 1` read nothing at address 0, and take a hundred times as long as others to do so.
+#define EITHER(array, LOOP)                                                                                            \
+    if (array) { LOOP } else { const float *const array = 0; LOOP }
+
 // Runs LOOP with `kind` as a constant, so that the switch leaves the loop and the loop becomes vectors.
 #define EACH_KIND(kind, LOOP)                                                                                          \
     switch (kind) {                                                                                                    \

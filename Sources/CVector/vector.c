@@ -301,7 +301,7 @@ FAST void cv_length_norm(int32_t kind, ptrdiff_t rows, ptrdiff_t columns, float 
                          const float *gamma, float *y) {
     for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
         float s = row_length(kind, columns, epsilon, x).inverse;
-        for (ptrdiff_t c = 0; c < columns; c++) y[c] = x[c] * s * (gamma ? gamma[c] : 1);
+        EITHER(gamma, for (ptrdiff_t c = 0; c < columns; c++) y[c] = x[c] * s * (gamma ? gamma[c] : 1);)
     }
 }
 
@@ -312,12 +312,12 @@ FAST void cv_length_norm_gradient(int32_t kind, ptrdiff_t rows, ptrdiff_t column
     for (ptrdiff_t r = 0; r < rows; r++, x += columns, dy += columns) {
         row_size size = row_length(kind, columns, epsilon, x);
         float along = 0;
-        for (ptrdiff_t c = 0; c < columns; c++) along += dy[c] * (gamma ? gamma[c] : 1) * x[c];
+        EITHER(gamma, for (ptrdiff_t c = 0; c < columns; c++) along += dy[c] * (gamma ? gamma[c] : 1) * x[c];)
         if (dgamma) for (ptrdiff_t c = 0; c < columns; c++) dgamma[c] += dy[c] * x[c] * size.inverse;
         if (dx) {
             float *row = dx + r * columns;
-            for (ptrdiff_t c = 0; c < columns; c++)
-                row[c] = size.inverse * dy[c] * (gamma ? gamma[c] : 1) - size.slope * (x[c] - size.mean) * along;
+            EITHER(gamma, for (ptrdiff_t c = 0; c < columns; c++)
+                row[c] = size.inverse * dy[c] * (gamma ? gamma[c] : 1) - size.slope * (x[c] - size.mean) * along;)
         }
     }
 }

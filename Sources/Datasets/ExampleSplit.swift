@@ -57,11 +57,17 @@ public struct ExampleSplit: Sendable {
         return ExampleSplit(name, rows, source, inputs, classCount)
     }
 
-    /// How many examples to read at a time, one after another: some thousands, or as many as take little memory.
-    public var blockSize: Int {
-        let bytes = max(rowByteCount, classCount * MemoryLayout<Float>.stride)
-        return min(max((32 << 20) / max(bytes, 1) / 128 * 128, 128), 4096)
+    /// How many examples to ask for at a time, reading in sequence: some thousand, or about as many as are in memory
+    /// anyway.
+    public func countReadTogether(multipleOf size: Int) -> Int {
+        let rows = ReadingPlan.windowByteCount / max(1, rowByteCount)
+        return rows >= Self.mostReadTogether ? Self.mostReadTogether : max(size, rows / size * size)
     }
+
+    private static let mostReadTogether = 4096
+
+    /// The bytes that a reader of examples has in memory at most: two windows that a batch lies in, and one read ahead.
+    public var readingMemory: Int { min(count * rowByteCount, 3 * ReadingPlan.windowByteCount) }
 
     /// The bytes that one example takes in memory as it is read.
     var rowByteCount: Int {

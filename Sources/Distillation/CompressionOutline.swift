@@ -44,9 +44,8 @@ public struct CompressionOutline: Sendable {
 }
 
 extension Compressor {
-    /// The program itself, with what it reads of a data file at a time.
+    /// The program itself.
     private static let baseMemory = 56 << 20
-    private static let windows = 2 * (64 << 20)
     /// How many examples a trial shows to a network, at most.
     private static let trialCount = 512
 
@@ -73,8 +72,7 @@ extension Compressor {
         let perExample = try trial(reader, workers)
         let trainings = request.generations + (request.baseline ? 1 : 0)
         let logits = data.classCount * MemoryLayout<Float>.stride
-        let dataBytes = min(
-            Self.windows, train.count * data.exampleShape.reduce(1, *) * MemoryLayout<Float>.stride)
+        let dataBytes = train.readingMemory
         let answered = data.test.count * logits * (teachers.count + 2)
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
@@ -140,8 +138,8 @@ extension Compressor {
         let start = Date()
         try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
-        let values = MemoryPlan(network.graph, batchSize: 128, mode: .inference).byteCount.bytes * workers.count
-        return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values)
+        let values = Predictor.memory(network.graph, threads: workers.count)
+        return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values.bytes)
     }
 
     /// How long the student's training takes for an example, without teachers.

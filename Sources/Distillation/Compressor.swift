@@ -245,10 +245,9 @@ public final class Compressor {
     ) throws -> TrainedNetwork {
         let ending = request.output.hasSuffix(".keras") ? "keras" : "h5"
         let path = "\(request.runDirectory)/generation-\(generation - 1).\(ending)"
-        let vector = ParameterVector(zeros: student.graph.layout)
-        vector.tensor.copy(from: student.weights)
         // Where a student comes from is known at the end; those on the way are the run's own.
-        _ = try plan.export.noting(ExportPlan.Notes(classNames: data.classNames)).write(vector, to: path)
+        _ = try plan.export.noting(ExportPlan.Notes(classNames: data.classNames)).write(
+            student.weights, to: path)
         let teacher = try Teacher(path, data: data)
         let next = teaching([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {
@@ -361,11 +360,9 @@ public final class Compressor {
 
     /// Writes the student, which says where it comes from.
     private func export(_ student: TrainedNetwork, _ results: Provenance.Results) throws -> ByteCount {
-        let weights = ParameterVector(zeros: student.graph.layout)
-        weights.tensor.copy(from: student.weights)
         let provenance = Provenance(request, task: task).text(results)
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
-        return try plan.export.noting(notes).write(weights, to: request.output, limit: request.budget)
+        return try plan.export.noting(notes).write(student.weights, to: request.output, limit: request.budget)
     }
 }
 

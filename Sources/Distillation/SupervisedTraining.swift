@@ -66,9 +66,7 @@ public func trainModel(
             train, views: request.augmentation.map { Views($0, seed: request.recipe.seed) }, recipe: request.recipe,
             workers: workers), train, validation, workers)
 
-    let weights = ParameterVector(zeros: trainer.graph.layout)
-    weights.tensor.copy(from: trainer.result)
-    let bytes = try plan.export.write(weights, to: request.output)
+    let bytes = try plan.export.write(trainer.result, to: request.output)
     let test = try evaluate(trainer.graph, weights: trainer.result, on: data.test, workers: workers)
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))

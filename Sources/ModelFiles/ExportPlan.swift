@@ -76,15 +76,20 @@ public struct ExportPlan: Sendable {
     public func write(
         _ weights: borrowing ParameterVector, to path: String, limit: ByteCount? = nil
     ) throws -> ByteCount {
+        try write(weights.tensor, to: path, limit: limit)
+    }
+
+    /// The same, of weights in a run of floats with the network's layout.
+    @discardableResult
+    public func write(_ weights: Tensor, to path: String, limit: ByteCount? = nil) throws -> ByteCount {
         try refuse(size.file, over: limit, path)
-        let tensor = weights.tensor
         let byteCount = try WholeFile.write(to: path) { partial in
             switch format {
-            case .hdf5: try writeHDF5(tensor, to: partial)
+            case .hdf5: try writeHDF5(weights, to: partial)
             case .keras:
                 let member = partial + ".weights"
                 defer { WholeFile.remove(member) }
-                try writeHDF5(tensor, to: member)
+                try writeHDF5(weights, to: member)
                 do throws(ZipError) {
                     try file.writeArchive(to: partial, weights: member)
                 } catch {

@@ -164,9 +164,7 @@ extension [LayerPart] {
 
     /// Adds parts that give each column of (F, K) the length 1, and make one vector of all, row by row.
     fileprivate mutating func append(scaledByCluster prefix: String) {
-        append(next: "\(prefix)_last", AxesLast([1]))
-        append(next: "\(prefix)_scaled", LayerCatalog.unitLength)
-        append(next: "\(prefix)_back", AxesLast([1], isInverse: true))
+        append(next: "\(prefix)_scaled", ColumnScaling(epsilon: LayerCatalog.unitLength.epsilon))
         append(next: "\(prefix)_flat", Flatten())
     }
 }

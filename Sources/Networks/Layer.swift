@@ -30,6 +30,11 @@ public struct LayerPlan: Sendable {
     public var maskReading: MaskReading
     /// Multiplications with additions in one example's forward pass.
     public var multiplyAdds: Int
+    /// What `backward` reads again of what `forward` saw. The memory of the rest is others' in the meantime.
+    public var backwardReads = BackwardReads.all
+    /// Whether the gradient of the first parameter is xᵀ dy over all rows of a batch, with the input x and what `backward`
+    /// leaves at the output's gradient: the pass may ask that it be left out, `BackwardPass.defersKernel`.
+    public var mayDeferKernel = false
 
     public init(
         output: Shape, parameters: [ParameterSpec] = [], saved: [Shape] = [], sharing: MemorySharing = .never,
@@ -44,6 +49,16 @@ public struct LayerPlan: Sendable {
         self.maskReading = maskReading
         self.multiplyAdds = multiplyAdds
     }
+}
+
+/// Values that are needed twice: shapes are always known, masks always kept.
+public struct BackwardReads: OptionSet, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    public static let inputs = BackwardReads(rawValue: 1)
+    public static let output = BackwardReads(rawValue: 2)
+    public static let all: BackwardReads = [.inputs, .output]
 }
 
 public enum MemorySharing: Sendable {

@@ -34,8 +34,17 @@ public struct MemoryPlan: Sendable {
     let isLearning: [Bool]
     /// Values whose gradient somebody needs.
     let needsGradient: [Bool]
+    /// Nodes whose kernel's gradient is computed after the way back: what it is made of stays until then.
+    let isDeferred: [Bool]
+    /// The most floats that gradients take for a while before they are added to others.
+    let spareCount: Int
 
-    public init(_ graph: LayerGraph, batchSize: Int, mode: Mode) {
+    /// Kernels of so many numbers, 16 MiB, may have their gradient computed later.
+    static let deferredCount = 1 << 22
+
+    /// - Parameter defersKernels: Whether gradients of large kernels are computed after the way back, if that takes less
+    ///   memory: they then need no place for each worker.
+    public init(_ graph: LayerGraph, batchSize: Int, mode: Mode, defersKernels: Bool = false) {
         self.batchSize = batchSize
         self.mode = mode
         let nodes = graph.nodes, end = mode == .training ? 2 * nodes.count : nodes.count
@@ -55,7 +64,18 @@ public struct MemoryPlan: Sendable {
         let isTraining = mode == .training
         needsGradient = zip(trains, reaches).map { isTraining && $0 && $1 }
         let needs = needsGradient
-        isLearning = nodes.map { needs[$0.output.index] }
+        let isLearning = nodes.map { needs[$0.output.index] }
+        self.isLearning = isLearning
+        var uses = [Int](repeating: 0, count: graph.entries.count)
+        for (index, node) in nodes.enumerated() where isLearning[index] { uses[node.entry] += 1 }
+        let isDeferred = nodes.enumerated().map { index, node in
+            guard defersKernels, isLearning[index], node.plan.mayDeferKernel, uses[node.entry] == 1,
+                let kernel = node.plan.parameters.first?.shape.elementCount
+            else { return false }
+            let parts = [node.inputs[0], node.output].reduce(0) { $0 + graph.shapes[$1.index].elementCount }
+            return kernel >= Self.deferredCount && 2 * batchSize * parts <= kernel
+        }
+        self.isDeferred = isDeferred
 
         var readers = [[Int]](repeating: [], count: graph.shapes.count)
         for (index, node) in nodes.enumerated() {
@@ -87,8 +107,13 @@ public struct MemoryPlan: Sendable {
                 values.append(place(batchSize * graph.shapes[node.output.index].elementCount, index, index))
             }
             let last = isAlive ? backwardTime(index) : index
-            extend(values[node.output.index], to: last)
-            if isAlive { for input in node.inputs { extend(values[input.index], to: last) } }
+            if isAlive, !isShared[index] {
+                let reads = node.plan.backwardReads
+                if reads.contains(.output) { extend(values[node.output.index], to: last) }
+                for input in node.inputs where reads.contains(.inputs) { extend(values[input.index], to: last) }
+                if isDeferred[index] { extend(values[node.inputs[0].index], to: end) }
+            }
+            extend(values[node.output.index], to: index)
             saved.append(node.plan.saved.map { place(batchSize * node.steps * $0.elementCount, index, last) })
         }
         for output in graph.outputs + graph.taps + [graph.logits] { extend(values[output.index], to: end) }
@@ -107,7 +132,7 @@ public struct MemoryPlan: Sendable {
                 if gradients[output] == nil {
                     gradients[output] = place(batchSize * graph.shapes[output].elementCount, nodes.count, nodes.count)
                 }
-                if let block = gradients[output] { extend(block, to: backwardTime(index)) }
+                if let block = gradients[output] { extend(block, to: isDeferred[index] ? end : backwardTime(index)) }
                 for input in node.inputs where needs[input.index] {
                     if sharesGradient[index] {
                         gradients[input.index] = gradients[output]
@@ -122,6 +147,10 @@ public struct MemoryPlan: Sendable {
         self.gradients = gradients
         self.values = values
         self.saved = saved
+        deferredElementCount = nodes.indices.reduce(0) {
+            isDeferred[$1] ? $0 + nodes[$1].plan.parameters[0].shape.elementCount : $0
+        }
+        spareCount = Self.spareCount(graph, batchSize: batchSize, isLearning, needs)
         (self.blocks, extent) = Self.arrange(blocks)
     }
 
@@ -171,7 +200,31 @@ public struct MemoryPlan: Sendable {
         return (blocks, extent)
     }
 
+    /// The most that the parts of a sum of gradients take which have no place of their own: values that several nodes
+    /// read, and parameters that several nodes use.
+    private static func spareCount(
+        _ graph: LayerGraph, batchSize: Int, _ isLearning: [Bool], _ needsGradient: [Bool]
+    ) -> Int {
+        var written = Set((graph.taps + [graph.logits]).map(\.index)), entries = Set<Int>(), most = 0
+        for (index, node) in graph.nodes.enumerated().reversed() where isLearning[index] {
+            var count = entries.contains(node.entry) ? node.plan.parameters.reduce(0) { $0 + $1.shape.elementCount } : 0
+            for input in node.inputs {
+                let isFirst = written.insert(input.index).inserted
+                if needsGradient[input.index], !isFirst {
+                    count += batchSize * graph.shapes[input.index].elementCount
+                }
+            }
+            entries.insert(node.entry)
+            most = max(most, count)
+        }
+        return most
+    }
+
     private static func roundedUp(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 
-    public var byteCount: ByteCount { ByteCount(extent * MemoryLayout<Float>.stride) }
+    /// The numbers of the kernels whose gradient is computed later.
+    public let deferredElementCount: Int
+
+    /// What a workspace takes.
+    public var byteCount: ByteCount { ByteCount((extent + spareCount) * MemoryLayout<Float>.stride) }
 }

@@ -20,10 +20,22 @@ public final class Predictor {
         workspaces = (0..<workers.count).map { _ in Workspace(graph, batchSize: size, mode: .inference) }
     }
 
-    /// As many examples as keep a network's values in a processor's own cache, within reason.
-    static func shardSize(for graph: LayerGraph) -> Int {
-        let bytes = MemoryPlan(graph, batchSize: 1, mode: .inference).byteCount.bytes
-        return min(max((2 << 20) / max(bytes, 1) / 16 * 16, 32), 128)
+    /// As many examples as keep a network's values in a processor's own cache, within reason; fewer where their values
+    /// are large beside the weights, which every shard reads anew.
+    public static func shardSize(for graph: LayerGraph) -> Int {
+        let bytes = max(MemoryPlan(graph, batchSize: 1, mode: .inference).byteCount.bytes, 1)
+        let wanted = min(max((2 << 20) / bytes / 16 * 16, 32), 128)
+        let most = max(1, (valuesLimit + graph.layout.extent * MemoryLayout<Float>.stride / 16) / bytes)
+        return wanted <= most ? wanted : most < 16 ? most : most / 16 * 16
+    }
+
+    /// The most that one worker's values take, beside a part of the weights.
+    private static let valuesLimit = 64 << 20
+
+    /// The memory that a predictor takes, without weights.
+    public static func memory(_ graph: LayerGraph, threads: Int) -> ByteCount {
+        let plan = MemoryPlan(graph, batchSize: shardSize(for: graph), mode: .inference)
+        return ByteCount(plan.byteCount.bytes * threads)
     }
 
     /// Predicts examples 0 ..< count. Both closures run on several threads, each on examples of its own.

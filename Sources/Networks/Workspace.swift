@@ -17,10 +17,14 @@ public final class Workspace: @unchecked Sendable {
     /// How many learning nodes use each layer.
     private let uses: [Int]
 
-    public init(_ graph: LayerGraph, batchSize: Int, mode: Mode, kernels: KernelContext = KernelContext()) {
+    /// - Parameter defersKernels: Whether `backward` leaves gradients of large kernels to `DeferredKernel`.
+    public init(
+        _ graph: LayerGraph, batchSize: Int, mode: Mode, defersKernels: Bool = false,
+        kernels: KernelContext = KernelContext()
+    ) {
         self.graph = graph
         self.kernels = kernels
-        plan = MemoryPlan(graph, batchSize: batchSize, mode: mode)
+        plan = MemoryPlan(graph, batchSize: batchSize, mode: mode, defersKernels: defersKernels)
         memory = Buffer(zeros: plan.extent)
         let layout = graph.layout
         self.layout = layout
@@ -39,7 +43,7 @@ public final class Workspace: @unchecked Sendable {
     /// Where the examples of input `index` go.
     public func input(_ index: Int, count: Int) -> Tensor { value(graph.inputs[index], count: count) }
 
-    /// What a value is after `forward`: in training any value, in inference outputs, logits and taps.
+    /// What a value is after `forward`: of outputs, logits and taps.
     public func value(_ value: LayerGraph.Value, count: Int) -> Tensor {
         block(plan.values[value.index], count: count, shape: graph.shapes[value.index])
     }
@@ -66,7 +70,8 @@ public final class Workspace: @unchecked Sendable {
         }
     }
 
-    /// Computes the gradient of every parameter, given those of logits and taps. Everything in `gradient` is overwritten.
+    /// Computes the gradient of every parameter, given those of logits and taps. Everything in `gradient` is overwritten
+    /// but the places of `deferredKernels`, which are not touched.
     public func backward(weights: Tensor, gradient: Tensor, count: Int, key: RandomKey = RandomKey(seed: 0)) {
         precondition(plan.mode == .training && gradient.elementCount == layout.extent)
         for entry in idle { gradient.slice(at: entry.offset, count: entry.spec.shape.elementCount).fill(with: 0) }
@@ -116,7 +121,8 @@ public final class Workspace: @unchecked Sendable {
                 let pass = BackwardPass(
                     forward: ForwardPass(
                         workspace: self, index: index, weights: weights, examples: count, key: key[index]),
-                    inputGradients: inputGradients, parameterGradients: parameterGradients)
+                    inputGradients: inputGradients, parameterGradients: parameterGradients,
+                    defersKernel: plan.isDeferred[index])
                 graph.entries[node.entry].layer.backward(pass)
                 // The statistics of a shared layer are the mean over its uses.
                 for (position, part) in parameterGradients.enumerated()
@@ -167,6 +173,9 @@ public final class Workspace: @unchecked Sendable {
             }
         }
     }
+
+    /// Where the parameter at `position` of a node's layer is among all parameters.
+    func parameterOffset(_ node: Int, _ position: Int) -> Int { offsets[graph.nodes[node].entry][position] }
 
     /// The mask of a value, one number for every step of as many leading axes as it is about.
     fileprivate func mask(of value: LayerGraph.Value, count: Int) -> Tensor? {
@@ -261,11 +270,16 @@ public struct BackwardPass {
     fileprivate var forward: ForwardPass
     private let inputGradients: [Tensor?]
     private let parameterGradients: [Tensor]
+    /// Whether the gradient of the first parameter is not to be written, see `LayerPlan.mayDeferKernel`.
+    public let defersKernel: Bool
 
-    fileprivate init(forward: ForwardPass, inputGradients: [Tensor?], parameterGradients: [Tensor]) {
+    fileprivate init(
+        forward: ForwardPass, inputGradients: [Tensor?], parameterGradients: [Tensor], defersKernel: Bool
+    ) {
         self.forward = forward
         self.inputGradients = inputGradients
         self.parameterGradients = parameterGradients
+        self.defersKernel = defersKernel
     }
 
     /// The same pass for a layer that sees (T, C) as (1, T, C).

@@ -19,7 +19,8 @@ public func predictLogits(
     isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
 ) throws {
     let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
-    let reader = ExampleReader(split, batchSize: split.blockSize, order: .sequential)
+    let reader = ExampleReader(
+        split, batchSize: split.countReadTogether(multipleOf: predictor.shardSize), order: .sequential)
     let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
     let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
     let memory = Buffer(zeros: min(reader.batchSize, split.count) * classes)
@@ -96,7 +97,7 @@ extension ExampleSplit {
     /// Rows × classes: 1 for each label of each example.
     public func allLabels() throws -> Buffer {
         let labels = Buffer(zeros: count * classCount)
-        let reader = ExampleReader(self, batchSize: blockSize, order: .sequential)
+        let reader = ExampleReader(reading([]), batchSize: 4096, order: .sequential)
         var first = 0
         for step in 0..<reader.stepsPerEpoch {
             let batch = try reader.batch(epoch: 0, step: step)

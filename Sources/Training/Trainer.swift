@@ -7,6 +7,9 @@ public import Tensors
 ///
 /// A batch is cut into shards; workers compute the shards' gradients; the gradients are added in the order of the
 /// shards, whoever was first; the optimizer then moves the weights. The result depends on the recipe alone.
+///
+/// There is one gradient for all workers of a kernel that is large, see `DeferredKernel`: weights of a gigabyte are trained
+/// in four times their memory, and not in one more for each worker.
 public final class Trainer {
     public let graph: LayerGraph
     public let recipe: Recipe
@@ -23,9 +26,13 @@ public final class Trainer {
 
     private let layout: ParameterLayout
     private let workers: Workers
+    private let shardSize: Int
     private let workspaces: [Workspace]
-    /// The first is the sum; the others take the shards of one round.
+    /// The first is the sum; the others take the shards of one round, and deferred kernels take no memory there.
     private let gradients: [Moment]
+    private let deferredKernels: [DeferredKernel]
+    /// What multiplies for each worker, whichever shards it has computed.
+    private let kernels: [WorkerKernels]
     private let statistics: [ParameterLayout.Entry]
 
     /// A vector that an array can hold.
@@ -52,11 +59,15 @@ public final class Trainer {
         let layout = weights.layout
         self.layout = layout
         statistics = layout.entries.filter { $0.spec.role != .trainable }
-        let shardSize = min(recipe.shardSize, recipe.batchSize)
-        let shards = (recipe.batchSize + shardSize - 1) / shardSize
+        let shardSize = Self.shardSize(graph, recipe), shards = Self.shards(recipe, shardSize)
         let working = min(workers.count, shards)
-        workspaces = (0..<working).map { _ in Workspace(graph, batchSize: shardSize, mode: .training) }
+        self.shardSize = shardSize
+        workspaces = (0..<working).map { _ in
+            Workspace(graph, batchSize: shardSize, mode: .training, defersKernels: true)
+        }
         gradients = (0..<(shards > working ? working + 1 : working)).map { _ in Moment(layout) }
+        deferredKernels = workspaces[0].deferredKernels
+        kernels = (0..<workers.count).map { _ in WorkerKernels() }
         moments = (0..<recipe.optimizer.momentCount).map { _ in Moment(layout) }
         best = recipe.keepsBest ? Moment(layout) : nil
         if recipe.averageDecay != nil {
@@ -69,15 +80,36 @@ public final class Trainer {
         self.weights = weights
     }
 
-    /// The memory that a trainer takes.
+    /// The memory that a trainer takes, with the examples of a batch.
     public static func memory(_ graph: LayerGraph, _ recipe: Recipe, threads: Int) -> ByteCount {
-        let shardSize = min(recipe.shardSize, recipe.batchSize), shards = (recipe.batchSize + shardSize - 1) / shardSize
-        let working = min(threads, shards), gradients = shards > working ? working + 1 : working
+        let shardSize = shardSize(graph, recipe), shards = shards(recipe, shardSize)
+        let working = min(threads, shards), others = shards > working ? working : working - 1
+        let plan = plan(graph, shardSize), size = MemoryLayout<Float>.stride
         let vectors =
-            1 + gradients + recipe.optimizer.momentCount + (recipe.averageDecay == nil ? 0 : 1)
-            + (recipe.keepsBest ? 1 : 0)
-        let values = MemoryPlan(graph, batchSize: shardSize, mode: .training).byteCount.bytes * working
-        return ByteCount(vectors * graph.layout.extent * MemoryLayout<Float>.stride + values)
+            2 + recipe.optimizer.momentCount + (recipe.averageDecay == nil ? 0 : 1) + (recipe.keepsBest ? 1 : 0)
+        let ofOneWorker = graph.layout.extent - plan.deferredElementCount
+        let examples = graph.inputs.reduce(0) { $0 + graph.shape(of: $1).elementCount } * recipe.batchSize
+        return ByteCount(
+            (vectors * graph.layout.extent + others * ofOneWorker + examples) * size + plan.byteCount.bytes * working)
+    }
+
+    /// The most that one worker's values take, beside an eighth of the weights, if shards can be cut so small.
+    private static let valuesLimit = 512 << 20
+    private static let leastShardSize = 16
+
+    /// As the recipe says, or half as many examples, or a quarter, where they take much memory: 300 frames of 8,192
+    /// words are ten million numbers.
+    static func shardSize(_ graph: LayerGraph, _ recipe: Recipe) -> Int {
+        let limit = valuesLimit + graph.layout.extent * MemoryLayout<Float>.stride / 8
+        var size = min(recipe.shardSize, recipe.batchSize)
+        while size / 2 >= leastShardSize, plan(graph, size).byteCount.bytes > limit { size /= 2 }
+        return size
+    }
+
+    private static func shards(_ recipe: Recipe, _ size: Int) -> Int { (recipe.batchSize + size - 1) / size }
+
+    private static func plan(_ graph: LayerGraph, _ shardSize: Int) -> MemoryPlan {
+        MemoryPlan(graph, batchSize: shardSize, mode: .training, defersKernels: true)
     }
 
     /// What has been learned so far: the average where there is one, else the weights.
@@ -147,7 +179,7 @@ public final class Trainer {
     private func computeGradient<Examples: Batch>(
         _ batch: Examples, _ objective: some Objective<Examples>, progress: Double
     ) -> [Double] {
-        let size = min(recipe.shardSize, recipe.batchSize), shards = (batch.count + size - 1) / size
+        let size = shardSize, shards = (batch.count + size - 1) / size
         let sums = Mutex([[Double]](repeating: [], count: shards))
         let key = RandomKey(seed: recipe.seed)[step]
         let total = batch.count
@@ -185,18 +217,46 @@ public final class Trainer {
             }
             let others = isFirstRound ? 1..<round.count : 1..<(round.count + 1)
             if !others.isEmpty {
-                eachStretch(of: layout.extent) { start, count in
+                eachStretch(of: summed) { start, count in
                     let sum = gradients[0].vector.tensor.slice(at: start, count: count)
                     for other in others {
                         addScaled(gradients[other].vector.tensor.slice(at: start, count: count), by: 1, to: sum)
                     }
                 }
             }
+            addDeferred(round.map { min(size, total - $0 * size) }, adding: !isFirstRound)
             first = round.upperBound
         }
         return sums.withLock { sums in
             objective.terms.indices.map { term in sums.reduce(0) { $0 + $1[term] } / Double(total) }
         }
+    }
+
+    /// Adds the shards of a round to the gradients of deferred kernels.
+    ///
+    /// - Parameter counts: How many examples each shard has.
+    private func addDeferred(_ counts: [Int], adding: Bool) {
+        let parts = deferredKernels.flatMap { kernel in kernel.parts.map { (kernel, $0) } }
+        let sum = gradients[0].vector.tensor
+        let (workspaces, kernels) = (workspaces, kernels)
+        workers.run(parts.count) { worker, part in
+            let (kernel, features) = parts[part]
+            for (shard, count) in counts.enumerated() {
+                workspaces[shard].computeGradient(
+                    of: kernel, features, count: count, into: sum, adding: adding || shard > 0,
+                    kernels[worker].context)
+            }
+        }
+    }
+
+    /// The elements of a gradient that every worker computes by itself.
+    private var summed: [Range<Int>] {
+        var ranges: [Range<Int>] = [], start = 0
+        for kernel in deferredKernels.sorted(by: { $0.offset < $1.offset }) {
+            ranges.append(start..<kernel.offset)
+            start = kernel.elements.upperBound
+        }
+        return ranges + [start..<layout.extent]
     }
 
     private func sumOfSquares() -> Double {
@@ -237,9 +297,21 @@ public final class Trainer {
 
     /// Calls `body` for each stretch of a vector, on all workers.
     private func eachStretch(of extent: Int, _ body: @Sendable (_ start: Int, _ count: Int) -> Void) {
-        let length = Self.stretch
-        workers.run((extent + length - 1) / length) { _, index in
-            body(index * length, min(length, extent - index * length))
-        }
+        eachStretch(of: [0..<extent], body)
     }
+
+    private func eachStretch(of ranges: [Range<Int>], _ body: @Sendable (_ start: Int, _ count: Int) -> Void) {
+        let length = Self.stretch
+        let stretches = ranges.flatMap { range in
+            stride(from: range.lowerBound, to: range.upperBound, by: length).map {
+                (start: $0, count: min(length, range.upperBound - $0))
+            }
+        }
+        workers.run(stretches.count) { _, index in body(stretches[index].start, stretches[index].count) }
+    }
+}
+
+/// Kernels that one worker uses at a time.
+private final class WorkerKernels: @unchecked Sendable {
+    let context = KernelContext()
 }

@@ -23,6 +23,17 @@ import Testing
         try expectLayerContract(SquareProduct(), inputs: [[3, 4]])
     }
 
+    @Test func columnScalingKeepsTheLayerContract() throws {
+        try expectLayerContract(ColumnScaling(epsilon: 1e-12), inputs: [[5, 3]])
+        // Columns that are shorter than the limit are all divided by the same.
+        try expectLayerContract(ColumnScaling(epsilon: 100), inputs: [[5, 3]])
+    }
+
+    @Test func columnsGetTheLengthOne() throws {
+        let y = try run(ColumnScaling(epsilon: 1e-12), [[2, 3]], [[3, 0, -2, 4, 0, 0]])
+        #expect(y == [0.6, 0, -1, 0.8, 0, 0])
+    }
+
     @Test func clustersKeepTheContract() throws {
         try expectLayerContract(ClusterResiduals(), inputs: [[5, 3], [5, 4]])
         try expectLayerContract(ClusterResiduals(useCenters: false), inputs: [[5, 3], [5, 4]])

@@ -169,6 +169,69 @@ import Testing
         }
     }
 
+    /// A kernel of 2,048 × 2,048 numbers: its gradient, left out on the way back and computed in parts, is the one that
+    /// is computed on the way.
+    @Test(arguments: KernelLibrary.available) func aDeferredKernelHasItsGradient(library: KernelLibrary) throws {
+        var graph = LayerGraph()
+        let input = graph.addInput([8])
+        let wide = try graph.add("wide", Dense(units: 2048), to: [input])
+        let large = try graph.add("large", Dense(units: 2048, activation: Activation(.tanh)), to: [wide])
+        let logits = try graph.add("logits", Dense(units: 3), to: [large])
+        graph.finish(outputs: [logits], logits: logits, head: .none)
+        let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: 1))
+        func gradient(defersKernels: Bool) -> (Tensor, Workspace) {
+            let gradient = ParameterVector(zeros: graph.layout)
+            let workspace = Workspace(
+                graph, batchSize: 4, mode: .training, defersKernels: defersKernels,
+                kernels: KernelContext(library: library))
+            gradient.tensor.fill(with: .nan)
+            fill(workspace, graph, count: 3, first: 0)
+            workspace.forward(weights: weights.tensor, count: 3)
+            workspace.gradient(graph.logits, count: 3)?.copy(from: logitsGradient)
+            workspace.backward(weights: weights.tensor, gradient: gradient.tensor, count: 3)
+            return (gradient.tensor, workspace)
+        }
+        let expected = gradient(defersKernels: false).0.values
+        let (found, workspace) = gradient(defersKernels: true)
+        let kernel = try #require(workspace.deferredKernels.first)
+        #expect(workspace.deferredKernels.count == 1)
+        #expect(kernel.elements.count == 2048 * 2048)
+        #expect(found.values[kernel.elements].allSatisfy { $0.isNaN })
+        for isSecond in [false, true] {
+            for part in kernel.parts {
+                workspace.computeGradient(
+                    of: kernel, part, count: 3, into: found, adding: isSecond, KernelContext(library: library))
+            }
+            let values = found.values, factor: Float = isSecond ? 2 : 1
+            #expect(
+                kernel.elements.allSatisfy {
+                    abs(values[$0] - factor * expected[$0]) <= 1e-5 * max(1, abs(expected[$0]))
+                })
+        }
+        let values = found.values
+        #expect(
+            graph.layout.entries.filter { $0.offset != kernel.offset }.allSatisfy { entry in
+                (entry.offset..<(entry.offset + entry.spec.shape.elementCount)).allSatisfy {
+                    values[$0] == expected[$0]
+                }
+            })
+    }
+
+    /// What nobody reads again gives its memory to others: of a normalisation and an activation behind one another, the
+    /// value between them.
+    @Test func keepsOnlyWhatIsReadAgain() throws {
+        func extent(_ layers: [any Layer]) throws -> Int {
+            var graph = LayerGraph(), value = graph.addInput([64])
+            for (index, layer) in layers.enumerated() { value = try graph.add("\(index)", layer, to: [value]) }
+            graph.finish(outputs: [value], logits: value, head: .none)
+            return MemoryPlan(graph, batchSize: 8, mode: .training).extent
+        }
+        let block = 8 * 1024, end = 8 * 64
+        let dense = Dense(units: 1024), relu = ElementwiseActivation(Activation(.relu))
+        // The values of Dense and of the activation, and two gradients; then input, logits and their gradient.
+        #expect(try extent([dense, BatchNormalization(), relu, Dense(units: 64)]) <= 4 * block + 3 * end)
+    }
+
     // MARK: - Help
 
     private let logitsGradient: [Float] = (0..<9).map { Float(RandomKey(seed: 99).uniform($0) * 2 - 1) }

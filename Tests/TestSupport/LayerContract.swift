@@ -30,6 +30,9 @@ public final class LayerProbe {
     public let weights: ParameterVector
     let libraries: [KernelLibrary]
     let maskedInputs: Int
+    /// The inputs of the layer.
+    private let heads: [LayerGraph.Value]
+    private let reads: BackwardReads
 
     /// - Parameter masked: How many of the inputs have a Masking layer in front.
     public init(
@@ -45,6 +48,8 @@ public final class LayerProbe {
         let output = try graph.add("layer", layer, to: heads)
         graph.finish(outputs: [output], logits: output, head: .none)
         self.graph = graph
+        self.heads = heads
+        reads = try layer.plan(for: inputs).backwardReads
         maskedInputs = masked
         weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: seed))
         // No parameter at a special value: biases and scales move away from 0 and 1.
@@ -91,6 +96,9 @@ public final class LayerProbe {
         _ = objective(workspace, count: count, padding: padding)
         let gradient = ParameterVector(zeros: graph.layout)
         gradient.tensor.fill(with: .nan)
+        // What the layer does not read again is not there any more.
+        if !reads.contains(.inputs) { for head in heads { workspace.value(head, count: count).fill(with: .nan) } }
+        if !reads.contains(.output) { workspace.value(graph.logits, count: count).fill(with: .nan) }
         guard let dy = workspace.gradient(graph.logits, count: count) else { return [] }
         for element in 0..<dy.elementCount { dy[element] = Float(Self.weight(element)) }
         workspace.backward(weights: weights.tensor, gradient: gradient.tensor, count: count, key: RandomKey(seed: 11))
@@ -99,7 +107,7 @@ public final class LayerProbe {
 }
 
 /// Checks what every layer owes: gradients that match finite differences on every kernel library, everything written,
-/// nothing read that was not, and a batch that is the sum of its examples.
+/// nothing read that was not or that the plan does not say, and a batch that is the sum of its examples.
 ///
 /// - Parameters:
 ///   - padding: The first padding frame of each example; the layer is then given a mask.

@@ -63,6 +63,23 @@ import Training
         }
     }
 
+    /// Large enough that one gradient serves all workers; a batch has three shards, the last one smaller.
+    @Test func givesTheSameBitsForDeferredKernels() throws {
+        let text = """
+            input: [2048]
+            layers:
+              - Dense: {units: 2048, activation: relu}
+              - Dense: {units: classes, activation: softmax}
+            """
+        #expect(
+            MemoryPlan(try build(text).graph, batchSize: 4, mode: .training, defersKernels: true).deferredElementCount
+                == 2048 * 2048)
+        try withData(DataFile([2048], train: 26, test: 3, validation: 3)) { file, _ in
+            let one = try train(file, threads: 1, text: text)
+            for threads in [2, 3] { #expect(try train(file, threads: threads, text: text).state == one.state) }
+        }
+    }
+
     @Test func predictsTheSameBitsOnAnyNumberOfThreads() throws {
         try withData(DataFile([6, 5, 2], train: 301, test: 3)) { file, _ in
             let graph = try build(everything).graph

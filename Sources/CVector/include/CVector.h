@@ -151,6 +151,21 @@ void cv_batch_norm_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, c
 void cv_column_dots_centered(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *mean, const float *dy,
                              float *sums);
 
+// One frame of a maximum over frames, from the first to the last: dx is what is left of dy where x is the maximum y, and
+// nothing is left there afterwards.
+void cv_first_maximum_gradient(ptrdiff_t count, const float *x, const float *y, float *left, float *dx);
+// Fisher vectors of one example, (features, 2 clusters): (M - c s) / v and (Q - 2 c M + c² s) / v² - s of each feature,
+// with v = covariances² + floor and centers c; s has a number for each cluster.
+void cv_fisher(ptrdiff_t features, ptrdiff_t clusters, float floor, const float *covariances, const float *centers,
+               const float *M, const float *Q, const float *s, float *y);
+// The gradients at M, Q and s; what the example adds to those of the parameters is added.
+void cv_fisher_gradient(ptrdiff_t features, ptrdiff_t clusters, float floor, const float *covariances,
+                        const float *centers, const float *M, const float *Q, const float *s, const float *dy, float *dM,
+                        float *dQ, float *ds, float *dcovariances, float *dcenters);
+// dx[r, c] = s[c] dy[r, c] - t[c] x[r, c]; dx may be dy.
+void cv_column_scaling_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *x, const float *s, const float *t,
+                                const float *dy, float *dx);
+
 // Pooling over H and W of (B, H, W, C). `before` is the padding in front; cells outside are ignored.
 typedef struct {
     ptrdiff_t batch, height, width, channels, out_height, out_width;

@@ -7,7 +7,9 @@ public struct ElementwiseActivation: Layer {
 
     public init(_ activation: Activation) { self.activation = activation }
 
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        try elementwisePlan(inputs, reads: activation.needsInput ? .inputs : .output)
+    }
 
     public func forward(_ pass: ForwardPass) { activate(activation, pass.input(), into: pass.output) }
 
@@ -25,7 +27,9 @@ public struct Rectify: Layer {
 
     public init(_ rectifier: Rectifier) { self.rectifier = rectifier }
 
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        try elementwisePlan(inputs, reads: .inputs)
+    }
 
     public func forward(_ pass: ForwardPass) { rectify(rectifier, pass.input(), into: pass.output) }
 
@@ -97,7 +101,7 @@ public struct Softmax: Layer {
     public init(axisCount: Int = 1) { self.axisCount = axisCount }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        let plan = try elementwisePlan(inputs)
+        let plan = try elementwisePlan(inputs, reads: .output)
         guard inputs[0].rank >= axisCount else {
             throw ShapeError("takes the softmax over \(axisCount) axes, which its input \(inputs[0]) does not have")
         }
@@ -194,7 +198,11 @@ func logSoftmaxGradient(_ y: Tensor, outputGradient dy: Tensor, into dx: Tensor,
 }
 
 /// One input, an output of the same shape, no parameters.
-func elementwisePlan(_ inputs: [Shape], sharing: MemorySharing = .never) throws(ShapeError) -> LayerPlan {
+func elementwisePlan(
+    _ inputs: [Shape], sharing: MemorySharing = .never, reads: BackwardReads = .all
+) throws(ShapeError) -> LayerPlan {
     guard inputs.count == 1 else { throw ShapeError("takes one input, found \(inputs.count)") }
-    return LayerPlan(output: inputs[0], sharing: sharing, mask: .first)
+    var plan = LayerPlan(output: inputs[0], sharing: sharing, mask: .first)
+    plan.backwardReads = reads
+    return plan
 }

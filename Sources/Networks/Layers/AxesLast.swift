@@ -16,7 +16,7 @@ public struct AxesLast: Layer {
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        var plan = try elementwisePlan(inputs)
+        var plan = try elementwisePlan(inputs, reads: [])
         let rank = inputs[0].rank, resolved = Self.resolve(axes, rank: rank)
         guard resolved.allSatisfy({ (1...max(rank, 1)).contains($0) }), rank > 0, Set(resolved).count == axes.count
         else { throw ShapeError("works along \(Self.words(axes)), which its input \(inputs[0]) does not have") }

@@ -46,8 +46,9 @@ private func clusterPlan(_ inputs: [Shape], output: (_ features: Int, _ clusters
         throw ShapeError("takes one sequence (time, features), found \(inputs.first.map { list([$0]) } ?? "none")")
     }
     let features = inputs[0].channels, clusters = inputs[1].channels
-    return LayerPlan(
-        output: output(features, clusters), multiplyAdds: inputs[0][0] * features * clusters)
+    var plan = LayerPlan(output: output(features, clusters), multiplyAdds: inputs[0][0] * features * clusters)
+    plan.backwardReads = .inputs
+    return plan
 }
 
 /// How far frames are from the centers of their clusters: "NetVLAD: CNN architecture for weakly supervised place
@@ -140,7 +141,7 @@ public struct FisherVectors: Layer {
     }
 
     public func forward(_ pass: ForwardPass) {
-        let x = pass.input(0), a = pass.input(1), y = pass.output, clusters = a.shape.channels
+        let x = pass.input(0), a = pass.input(1), y = pass.output
         let covariances = pass.parameter(0), centers = pass.parameter(1)
         for example in 0..<x.count {
             let M = pass.saved(0).example(example), Q = pass.saved(1).example(example)
@@ -152,15 +153,9 @@ public struct FisherVectors: Layer {
                     pass.kernels.multiply(squares.transposed, assigned.a, into: Q.rows)
                 }
             }
-            for feature in 0..<centers.shape[0] {
-                for cluster in 0..<clusters {
-                    let place = feature * clusters + cluster, c = centers[place], sum = s[cluster]
-                    let v = covariances[place] * covariances[place] + Self.floor
-                    let first = M[place] - c * sum, second = Q[place] - 2 * c * M[place] + c * c * sum
-                    result[2 * feature * clusters + cluster] = first / v
-                    result[(2 * feature + 1) * clusters + cluster] = second / (v * v) - sum
-                }
-            }
+            fisherVectors(
+                FisherSums(M: M, Q: Q, s: s), covariances: covariances, centers: centers, floor: Self.floor,
+                into: result)
         }
     }
 
@@ -195,25 +190,12 @@ public struct FisherVectors: Layer {
 
     /// The gradients of the three sums of an example, and what it adds to those of the parameters.
     private func differentiate(_ pass: BackwardPass, _ example: Int, _ dM: Tensor, _ dQ: Tensor, _ ds: Tensor) {
-        let covariances = pass.parameter(0), centers = pass.parameter(1), clusters = ds.elementCount
-        let M = pass.saved(0).example(example), Q = pass.saved(1).example(example)
-        let s = pass.saved(2).example(example), dy = pass.outputGradient.example(example)
-        let dCovariances = pass.parameterGradient(0), dCenters = pass.parameterGradient(1)
-        ds.fill(with: 0)
-        for feature in 0..<centers.shape[0] {
-            for cluster in 0..<clusters {
-                let place = feature * clusters + cluster, c = centers[place], sum = s[cluster]
-                let v = covariances[place] * covariances[place] + Self.floor
-                let slope1 = dy[2 * feature * clusters + cluster] / v
-                let variance = dy[(2 * feature + 1) * clusters + cluster], slope2 = variance / (v * v)
-                let first = M[place] - c * sum, second = Q[place] - 2 * c * M[place] + c * c * sum
-                dM[place] = slope1 - 2 * c * slope2
-                dQ[place] = slope2
-                ds[cluster] += c * c * slope2 - c * slope1 - variance
-                dCenters[place] += 2 * (c * sum - M[place]) * slope2 - sum * slope1
-                dCovariances[place] -= 2 * covariances[place] * (slope1 * first + 2 * slope2 * second) / v
-            }
-        }
+        let sums = FisherSums(
+            M: pass.saved(0).example(example), Q: pass.saved(1).example(example), s: pass.saved(2).example(example))
+        fisherVectorsGradient(
+            sums, covariances: pass.parameter(0), centers: pass.parameter(1), floor: Self.floor,
+            outputGradient: pass.outputGradient.example(example), into: FisherSums(M: dM, Q: dQ, s: ds),
+            covariancesGradient: pass.parameterGradient(0), centersGradient: pass.parameterGradient(1))
     }
 
     /// Lends x² of an example.
@@ -222,6 +204,65 @@ public struct FisherVectors: Layer {
         kernels.withScratch(frames.elementCount) { scratch in
             multiplyElements(frames, frames, into: scratch)
             body(Matrix(scratch, rows: x.shape[0], columns: x.shape.channels))
+        }
+    }
+}
+
+/// The columns of each example (rows, columns), divided by their length: NetVLAD's intra-normalization, of a cluster's
+/// residuals over the features ("All about VLAD", Arandjelović and Zisserman, 2013).
+///
+///     y_fk = x_fk s_k,  s_k = 1 / √max(Σ_f x_fk², epsilon)
+///     dx   = s dy − s³ x Σ_f x dy, the last term where the sum of squares is above epsilon
+public struct ColumnScaling: Layer {
+    public let epsilon: Float
+
+    public init(epsilon: Float) { self.epsilon = epsilon }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        var plan = try elementwisePlan(inputs, reads: .inputs)
+        guard inputs[0].rank == 2, inputs[0].channels > 0 else {
+            throw ShapeError("scales columns, which its input \(inputs[0]) does not have")
+        }
+        plan.mask = .none
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let x = pass.input(), y = pass.output, columns = x.shape.channels
+        pass.kernels.withScratch(columns) { factors in
+            for example in 0..<x.count {
+                _ = scales(of: x.example(example), into: factors)
+                scaleColumns(x.example(example), by: factors, adding: nil, into: y.example(example))
+            }
+        }
+    }
+
+    public func backward(_ pass: BackwardPass) {
+        guard let dx = pass.inputGradient() else { return }
+        let x = pass.input(), dy = pass.outputGradient, columns = x.shape.channels
+        pass.kernels.withScratch(2 * columns) { scratch in
+            let factors = scratch.slice(at: 0, count: columns), slopes = scratch.slice(at: columns, count: columns)
+            for example in 0..<x.count {
+                let isScaled = scales(of: x.example(example), into: factors)
+                dotColumns(x.example(example), dy.example(example), into: slopes)
+                for column in 0..<columns {
+                    let s = factors[column]
+                    slopes[column] = isScaled[column] ? s * s * s * slopes[column] : 0
+                }
+                columnScalingGradient(
+                    x.example(example), by: factors, minus: slopes, outputGradient: dy.example(example),
+                    into: dx.example(example))
+            }
+        }
+    }
+
+    /// What each column is multiplied by, and whether that changes with it.
+    private func scales(of x: Tensor, into factors: Tensor) -> [Bool] {
+        dotColumns(x, x, into: factors)
+        return (0..<factors.elementCount).map { column in
+            let squares = factors[column]
+            factors[column] = 1 / max(squares, epsilon).squareRoot()
+            return squares > epsilon
         }
     }
 }

@@ -26,10 +26,13 @@ public struct Dense: Layer {
             throw ShapeError("takes one input with features, found \(list(inputs))")
         }
         let features = inputs[0].channels
-        return LayerPlan(
+        var plan = LayerPlan(
             output: inputs[0].replacingChannels(with: units),
             parameters: [ParameterSpec("kernel", [features, units], kernelInitializer)] + bias(units, if: useBias),
             mask: .first, multiplyAdds: inputs[0].rowCount * features * units)
+        plan.backwardReads = activation.kind == .linear ? .inputs : .all
+        plan.mayDeferKernel = true
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) {
@@ -42,7 +45,9 @@ public struct Dense: Layer {
         if activation.kind != .linear {
             activateGradient(activation, value: pass.output, outputGradient: dy, into: dy)
         }
-        pass.kernels.multiply(x.rows.transposed, dy.rows, into: pass.parameterGradient(0).rows)
+        if !pass.defersKernel {
+            pass.kernels.multiply(x.rows.transposed, dy.rows, into: pass.parameterGradient(0).rows)
+        }
         if useBias { sumColumns(of: dy.rows, into: pass.parameterGradient(1)) }
         if let dx = pass.inputGradient() {
             pass.kernels.multiply(dy.rows, pass.parameter(0).rows.transposed, into: dx.rows)

@@ -16,7 +16,9 @@ public struct ExpertMixture: Layer {
         guard inputs.count == 2, inputs[0].rank == 2, inputs[0].channels == experts + 1,
             inputs[1] == [inputs[0][0] * experts]
         else { throw ShapeError("takes gates (units, \(experts + 1)) and their experts, found \(list(inputs))") }
-        return LayerPlan(output: [inputs[0][0]], multiplyAdds: inputs[1].elementCount)
+        var plan = LayerPlan(output: [inputs[0][0]], multiplyAdds: inputs[1].elementCount)
+        plan.backwardReads = .inputs
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) {
@@ -58,7 +60,9 @@ public struct LogOdds: Layer {
 
     private static let range: ClosedRange<Float> = 1e-7...(1 - 1e-7)
 
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        try elementwisePlan(inputs, reads: .inputs)
+    }
 
     public func forward(_ pass: ForwardPass) {
         let x = pass.input(), z = pass.output

@@ -18,7 +18,9 @@ public struct FramePooling: Layer {
         guard inputs.count == 1, inputs[0].rank == 2, inputs[0][0] > 0 else {
             throw ShapeError("takes one sequence (time, features), found \(list(inputs))")
         }
-        return LayerPlan(output: [inputs[0].channels])
+        var plan = LayerPlan(output: [inputs[0].channels])
+        plan.backwardReads = kind == .max ? .all : []
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) {
@@ -47,9 +49,13 @@ public struct FramePooling: Layer {
             let real = realFrames(of: x, pass.inputMask(), example), first = example * channels
             if kind == .max {
                 // The first of those that are equal.
-                for channel in 0..<channels {
-                    let winner = real.first { x.frame($0, of: example)[channel] == y[first + channel] }
-                    if let winner { dx.frame(winner, of: example)[channel] = dy[first + channel] }
+                pass.kernels.withScratch(channels) { left in
+                    left.copy(from: dy.slice(at: first, count: channels))
+                    for frame in real {
+                        firstMaximumGradient(
+                            x.frame(frame, of: example), y.slice(at: first, count: channels), left: left,
+                            into: dx.frame(frame, of: example))
+                    }
                 }
             } else {
                 let factor = kind == .mean ? 1 / Float(max(real.count, 1)) : 1
@@ -74,7 +80,7 @@ public struct FrameSampling: Layer {
         guard inputs.count == 1, inputs[0].rank == 2 else {
             throw ShapeError("takes one sequence (time, features), found \(list(inputs))")
         }
-        return try elementwisePlan(inputs, sharing: .atInference)
+        return try elementwisePlan(inputs, sharing: .atInference, reads: [])
     }
 
     public func forward(_ pass: ForwardPass) {
@@ -116,7 +122,7 @@ public struct FeatureSlice: Layer {
     public init(start: Int, count: Int) { (self.start, self.count) = (start, count) }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        var plan = try elementwisePlan(inputs)
+        var plan = try elementwisePlan(inputs, reads: [])
         guard inputs[0].rank >= 1, start >= 0, count > 0, start + count <= inputs[0].channels else {
             throw ShapeError(
                 "takes the features \(start) to \(start + count - 1), counted from 0, which its input \(inputs[0]) "
@@ -143,7 +149,7 @@ public struct FeatureSlice: Layer {
 public struct PaddingToZero: Layer {
     public init() {}
 
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs) }
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs, reads: []) }
 
     public func forward(_ pass: ForwardPass) { clear(pass.input(), pass.inputMask(), into: pass.output) }
 

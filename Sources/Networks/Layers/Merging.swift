@@ -28,8 +28,10 @@ public struct Merge: Layer {
         }
         // Partial products or extrema, so that each input's gradient can be told from the others'.
         let folds = [.multiply, .maximum, .minimum].contains(operation) && inputs.count > 2 ? inputs.count - 2 : 0
-        return LayerPlan(
+        var plan = LayerPlan(
             output: output, saved: Array(repeating: output, count: folds), mask: keras2Masks ? .all : .any)
+        plan.backwardReads = [.multiply, .maximum, .minimum].contains(operation) ? .inputs : []
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) {
@@ -156,7 +158,9 @@ public struct Concatenate: Layer {
         var axes = first.axes
         axes[place] = inputs.reduce(0) { $0 + $1[place] }
         let joinsTime = place == 0 && first.rank > 1
-        return LayerPlan(output: Shape(axes), mask: joinsTime ? .joined : keras2Masks ? .all : .any)
+        var plan = LayerPlan(output: Shape(axes), mask: joinsTime ? .joined : keras2Masks ? .all : .any)
+        plan.backwardReads = []
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) {

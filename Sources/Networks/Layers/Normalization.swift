@@ -22,7 +22,7 @@ public struct BatchNormalization: Layer {
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        var plan = try elementwisePlan(inputs)
+        var plan = try elementwisePlan(inputs, reads: .inputs)
         guard inputs[0].rank >= 1 else { throw ShapeError("normalises channels, which its input does not have") }
         let channels: Shape = [inputs[0].channels]
         plan.parameters =
@@ -108,7 +108,7 @@ public struct LayerNormalization: Layer {
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        var plan = try elementwisePlan(inputs)
+        var plan = try elementwisePlan(inputs, reads: .inputs)
         let shape = try lastAxes(axisCount, of: inputs[0])
         plan.parameters =
             (scale ? [ParameterSpec("gamma", shape, .ones)] : [])
@@ -152,7 +152,7 @@ public struct RowScaling: Layer {
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        var plan = try elementwisePlan(inputs)
+        var plan = try elementwisePlan(inputs, reads: .inputs)
         let shape = try lastAxes(axisCount, of: inputs[0])
         if let factors { plan.parameters = [ParameterSpec(factors, shape, .ones)] }
         // Keras's RMSNormalization lets masks fall.

@@ -57,7 +57,7 @@ public struct Dropout: Layer {
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         guard rate >= 0, rate < 1 else { throw ShapeError("has a rate of \(rate), expected 0 ≤ rate < 1") }
-        let plan = try elementwisePlan(inputs, sharing: rate == 0 ? .always : .atInference)
+        let plan = try elementwisePlan(inputs, sharing: rate == 0 ? .always : .atInference, reads: [])
         try groups.check(inputs[0])
         return plan
     }

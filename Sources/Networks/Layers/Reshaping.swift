@@ -45,7 +45,9 @@ public struct Permute: Layer {
         guard inputs.count == 1, axes.sorted() == Array(1..<(inputs[0].rank + 1)) else {
             throw ShapeError("orders axes \(axes), which are not those of \(list(inputs))")
         }
-        return LayerPlan(output: Shape(axes.map { inputs[0][$0 - 1] }))
+        var plan = LayerPlan(output: Shape(axes.map { inputs[0][$0 - 1] }))
+        plan.backwardReads = []
+        return plan
     }
 
     public func forward(_ pass: ForwardPass) { Self.move(pass.input(), axes, into: pass.output) }

@@ -1,12 +1,15 @@
-// Examples per second of six small models, forward and in training, one JSON object a line; first of all `sgemm`, the
-// most that matrix products reach on all threads, which is what the others' `gflops` are measured against.
+// Examples per second of six small models, forward and in training, and of networks for videos if they are asked for, one
+// JSON object a line; first of all `sgemm`, the most that matrix products reach on all threads, which is what the others'
+// `gflops` are measured against.
 //
 //     benchmark [--models sgemm,conv,gru] [--passes forward,train] [--seconds 3] [--threads 2] [--shard 32]
+//     benchmark --models sgemm,netvlad1,fvnet,nextvlad,dbof1,dbof,rnn1,rnn3,moe [--batch 64] [--clock cpu]
 //
 // The peers are beside this: peers/pytorch.py and peers/keras_peer.py print the same rows. `compare` runs all in turn.
 
 import Foundation
 import Kernels
+import ModelFiles
 import Networks
 import Tensors
 import Training
@@ -14,7 +17,25 @@ import Training
 struct Model {
     let name: String
     let input: Shape
-    let build: (inout LayerGraph, LayerGraph.Value) throws -> LayerGraph.Value
+    let graph: () throws -> LayerGraph
+
+    init(name: String, input: Shape, build: @escaping (inout LayerGraph, LayerGraph.Value) throws -> LayerGraph.Value) {
+        self.name = name
+        self.input = input
+        graph = {
+            var graph = LayerGraph()
+            let logits = try build(&graph, graph.addInput(input))
+            graph.finish(outputs: [logits], logits: logits, head: .softmax)
+            return graph
+        }
+    }
+
+    /// A network for videos of YouTube-8M's shape: an architecture in words.
+    init(name: String, input: Shape, architecture: @escaping () throws -> ArchitectureFile) {
+        self.name = name
+        self.input = input
+        graph = { try architecture().architecture(classes: 3862, input: input).graph().graph }
+    }
 }
 
 func relu(_ filters: Int, _ padding: Padding = .same) -> Convolution2D {
@@ -59,6 +80,19 @@ let models = [
     Model(name: "cifar", input: [32, 32, 3], build: sequential(convolutional(512))),
 ]
 
+let architectures = URL(filePath: #filePath).appending(path: "../../../../../Architectures/youtube8m").standardized
+let videoModels =
+    ["netvlad1", "fvnet", "nextvlad", "dbof1", "dbof", "rnn1", "rnn3"].map { name in
+        Model(name: name, input: [300, 1152]) {
+            try ArchitectureFile(reading: architectures.appending(path: name + ".yaml").path)
+        }
+    } + [
+        Model(name: "moe", input: [1152]) {
+            try ArchitectureFile(
+                parsing: "input: [features]\nlayers:\n  - MixtureOfExperts: {units: classes}\n", path: "moe")
+        }
+    ]
+
 func option(_ name: String) -> String? {
     guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else {
         return nil
@@ -70,9 +104,15 @@ let seconds = Double(option("--seconds") ?? "3") ?? 3
 let wanted = option("--models")?.split(separator: ",").map(String.init)
 let passes = option("--passes")?.split(separator: ",").map(String.init) ?? ["forward", "train"]
 let workers = Workers(Int(option("--threads") ?? "2"))
-let batchSize = 128
+let batchSize = Int(option("--batch") ?? "128") ?? 128
 
-func moment() -> Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
+/// Seconds, with `--clock cpu` of the processor: those that other programs do not take.
+func moment() -> Double {
+    guard option("--clock") == "cpu" else { return Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
 
 /// The median over chunks of about a fifth of a second.
 func measure(_ examples: Int, _ body: () -> Void) -> Double {
@@ -115,11 +155,8 @@ if wanted?.contains("sgemm") ?? true {
     fflush(nil)
 }
 
-for model in models where wanted?.contains(model.name) ?? true {
-    var graph = LayerGraph()
-    let input = graph.addInput(model.input)
-    let logits = try model.build(&graph, input)
-    graph.finish(outputs: [logits], logits: logits, head: .softmax)
+for model in (wanted == nil ? models : models + videoModels) where wanted?.contains(model.name) ?? true {
+    let graph = try model.graph()
     let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: 1))
     let multiplyAdds = graph.multiplyAdds.values.reduce(0, +)
     func report(_ pass: String, _ rate: Double) {
@@ -129,7 +166,8 @@ for model in models where wanted?.contains(model.name) ?? true {
                 + "\"parameters\": \(graph.layout.parameterCount), \"gflops\": \(Int(flops * 1e-9))}")
         fflush(nil)
     }
-    let count = 8 * batchSize
+    // A long forward pass has work for all threads, and examples of a megabyte are long.
+    let count = model.input.elementCount > 1 << 16 ? batchSize : 8 * batchSize
     let pixels = Buffer(zeros: count * model.input.elementCount)
     for index in 0..<pixels.count { pixels[index] = Float(RandomKey(seed: 2).uniform(index)) }
     let view = pixels.tensor, size = model.input.elementCount
@@ -169,18 +207,23 @@ struct Pixels: Batch {
     }
 }
 
-/// Cross-entropy with made-up labels: the arithmetic of the real thing.
+/// Cross-entropy with made-up labels, of several each for videos: the arithmetic of the real thing.
 struct RandomTargets: Objective {
     var terms: [String] { ["cross-entropy"] }
 
     func evaluate(
-        _ logits: Tensor, _ batch: Pixels, _ examples: Range<Int>, progress: Double, scale factor: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: Pixels, _ examples: Range<Int>, progress: Double, scale factor: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
-        softmax(logits, into: gradient)
+        let classes = logits.shape.channels
         var sum = 0.0
+        if classes > 10 {
+            activate(Activation(.sigmoid), logits, into: gradient)
+        } else {
+            softmax(logits, into: gradient)
+        }
         for (row, example) in examples.enumerated() {
-            let place = row * 10 + example % 10
+            let place = row * classes + example % 10
             sum -= Double(log(gradient[place]))
             gradient[place] -= 1
         }
