@@ -91,8 +91,8 @@ private struct Evaluation {
 
     /// The examples after which the next model has its turn: whole batches, so that each is what it is without blocks.
     private var blocks: [Range<Int>] {
-        let count = split.count, batch = split.blockSize,
-            batchBytes = batch * split.classCount * MemoryLayout<Float>.stride
+        let count = split.count, batch = split.countReadTogether(multipleOf: 128)
+        let batchBytes = batch * split.classCount * MemoryLayout<Float>.stride
         let size = together == nil ? max(count, 1) : max(Self.blockBytes / max(batchBytes, 1), 1) * batch
         return stride(from: 0, to: max(count, 1), by: size).map { $0..<min($0 + size, count) }
     }
