@@ -56,20 +56,21 @@ public func trainModel(
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         RunDirectory.clear(directory)
     }
-    let session = TrainingSession(
-        name: plan.built.architecture.name, key: "model", directory: request.runDirectory, fingerprint: "",
-        isResuming: false,
-        isInterrupted: isInterrupted, tell: tell)
-    let trainer = try session.train(
-        plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind),
-        on: LessonReader(
-            train, views: request.augmentation.map { Views($0, seed: request.recipe.seed) }, recipe: request.recipe,
-            workers: workers), train, validation, workers)
+    let network = try plan.train(request.recipe) { part in
+        let session = TrainingSession(
+            name: part.title(plan.built.architecture.name), key: part.key("model"), directory: request.runDirectory,
+            fingerprint: "", isResuming: false, isInterrupted: isInterrupted, tell: tell)
+        let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
+        let trainer = try session.train(
+            part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),
+            on: LessonReader(train, views: views, recipe: part.recipe, workers: workers), train, validation, workers)
+        return TrainedNetwork(trainer)
+    }
 
-    let weights = ParameterVector(zeros: trainer.graph.layout)
-    weights.tensor.copy(from: trainer.result)
+    let weights = ParameterVector(zeros: network.graph.layout)
+    weights.tensor.copy(from: network.weights)
     let bytes = try plan.export.write(weights, to: request.output)
-    let logits = try predictLogits(trainer.graph, weights: trainer.result, of: data.test, workers: workers)
+    let logits = try predictLogits(network.graph, weights: network.weights, of: data.test, workers: workers)
     let labels = try data.test.allLabels(), shape: Shape = [data.classCount]
     let rows = logits.tensor(count: data.test.count, shape: shape)
     probabilities(rows, task: task, temperature: 1, into: rows)
