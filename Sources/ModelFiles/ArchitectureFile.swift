@@ -13,6 +13,7 @@ public struct ArchitectureFile: Sendable {
 
     public let path: String
     public let name: String
+    /// How its members learn, if it has any.
     public let training: Training
     let inputs: [Architecture.Input]
     /// The file's only network, or its members.
@@ -30,7 +31,8 @@ public struct ArchitectureFile: Sendable {
     struct Member: Sendable {
         let name: String
         let weight: Double
-        /// The file that its entries are from, where it is another.
+        /// The file that its entries are from, where it is another, in the words of this one: the same from wherever the
+        /// program runs.
         let file: String?
     }
 

@@ -99,7 +99,7 @@ extension ArchitectureFile.Reader {
             add(
                 ArchitectureFile.Network(
                     inputs: names, entries: file.entries,
-                    member: ArchitectureFile.Member(name: name, weight: weight, file: member)))
+                    member: ArchitectureFile.Member(name: name, weight: weight, file: given)))
         } catch {
             if error.kind != .refused { failure = error.kind }
             fail(source, problem("\(error)"))

@@ -239,6 +239,11 @@ import Testing
                     "first/gru", "first/answer", "second/gru", "second/answer", "first/share", "second/share", "mean",
                 ])
             #expect(built.architecture.members.map(\.share) == [0.25, 0.75])
+            // However the file is named: checkpoints are of the same network then.
+            let other = try ArchitectureFile(reading: "\(folder.path)/parts/../mixture.yaml")
+            #expect(
+                try other.architecture(classes: 3, input: [5, 6]).layers
+                    == file.architecture(classes: 3, input: [5, 6]).layers)
             // The extent that a member's file asks for is everybody's.
             #expect(try file.architecture(classes: 3).inputs[0].axes == [nil, 6])
         }
@@ -246,7 +251,7 @@ import Testing
 
     @Test func whatIsWrongInAMembersFileIsSaidOfThatFile() throws {
         try withTemporaryFolder { folder in
-            let part = try write(Self.gru.replacing("units: 4", with: "unit: 4"), "gru.yaml", in: folder)
+            _ = try write(Self.gru.replacing("units: 4", with: "unit: 4"), "gru.yaml", in: folder)
             let path = try write(
                 "input: [time, 6]\nmembers:\n  a: {layers: [GRU: {unit: 4}]}\n  b: gru.yaml", "m.yaml", in: folder)
             let found = message {
@@ -256,8 +261,8 @@ import Testing
                 found == """
                     '\(path)': 4 problems: line 3, layer 'a/gru' (GRU): has no 'units'; \
                     line 3, layer 'a/gru' (GRU): there is no option 'unit'; did you mean 'units'?; \
-                    '\(part)', line 4, layer 'b/gru' (GRU): has no 'units'; \
-                    '\(part)', line 4, layer 'b/gru' (GRU): there is no option 'unit'; did you mean 'units'?
+                    'gru.yaml', line 4, layer 'b/gru' (GRU): has no 'units'; \
+                    'gru.yaml', line 4, layer 'b/gru' (GRU): there is no option 'unit'; did you mean 'units'?
                     """)
         }
     }
