@@ -27,7 +27,7 @@ public struct CompressionOutline: Sendable {
     public let firstEpochs: Int
     public let batchSize: Int
     public let stepsPerEpoch: Int
-    /// How many students are trained: generations, and perhaps a baseline.
+    /// How many trainings there are: of generations, perhaps of a baseline, and of each member that learns by itself.
     public let trainings: Int
     /// What teachers say, as it is kept in the run directory.
     public let softTargets: ByteCount
@@ -85,12 +85,11 @@ extension Compressor {
             }, trainCount: train.count, unlabeledCount: others, validationCount: validation.count,
             testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
             firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
-            stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings,
+            stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings * plan.parts(recipe).count,
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             teachingMemory: ByteCount(Self.baseMemory + dataBytes + teachingMemory),
             trainingMemory: ByteCount(
-                Self.baseMemory + dataBytes + liveMemory + answered
-                    + Trainer.memory(layers.student, recipe, threads: workers.count).bytes),
+                Self.baseMemory + dataBytes + liveMemory + answered + studentMemory(recipe, threads: workers.count)),
             teachingSeconds: asked,
             trainingSeconds: Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
                 + Double(reader.count * (request.firstStage?.epochs ?? 0)) * (perExample + secondsOfLive)
@@ -111,6 +110,15 @@ extension Compressor {
     private func askedExamples(isLive: Bool) -> Int {
         let (train, validation) = data.trainAndValidation()
         return validation.count + (isLive ? 0 : (train.count + (unlabeled?.count ?? 0)) * (request.views ?? 1))
+    }
+
+    /// What the student takes while it learns: of members that learn one after another the largest, beside the weights
+    /// of all.
+    private func studentMemory(_ recipe: Recipe, threads: Int) -> Int {
+        func memory(_ graph: LayerGraph) -> Int { Trainer.memory(graph, recipe, threads: threads).bytes }
+        guard !plan.members.isEmpty else { return memory(layers.student) }
+        let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride
+        return weights + (plan.members.map { memory($0.graph) }.max() ?? 0)
     }
 
     /// The teachers that run beside the student, at least in one stage.

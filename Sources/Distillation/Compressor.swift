@@ -50,6 +50,7 @@ public final class Compressor {
         unlabeled = try request.unlabeled.map(data.unlabeled)
         let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
         self.teachers = teachers
+        try plan.refuse(request.terms + (request.firstStage?.terms ?? []))
         let built = plan.built
         func wire(_ terms: [LossTerm]) throws -> LayerTerms {
             try LayerTerms(terms, student: built, teachers: teachers.map(\.name)) { try teachers[$0].built() }
@@ -181,10 +182,10 @@ public final class Compressor {
     /// Layers and options of the student, of which its sentence says only the size.
     private var architectureDigest: String { sha256(of: "\(plan.built.architecture.layers)") }
 
-    private func session(_ name: String, _ fingerprint: String) -> TrainingSession {
+    private func session(_ name: String, _ fingerprint: String, _ part: TrainingPart? = nil) -> TrainingSession {
         TrainingSession(
-            name: name, key: name, directory: request.runDirectory, fingerprint: fingerprint,
-            isResuming: request.isResuming,
+            name: part?.title(name) ?? name, key: part?.key(name) ?? name, directory: request.runDirectory,
+            fingerprint: fingerprint, isResuming: request.isResuming,
             isInterrupted: isInterrupted, tell: tell)
     }
 
@@ -193,30 +194,39 @@ public final class Compressor {
         _ dataDigest: String, generation: Int
     ) throws -> TrainedNetwork {
         try measuring(\.train) {
-            let name = request.generations == 1 ? "student" : "generation \(generation)"
             var recipe = request.recipe
             recipe.seed &+= generation - 1
-            // The layers of the first teachers are not those of a generation.
-            let layers = generation == 1 ? layers : nil
-            let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
-            let loss = DistillationLoss(
-                terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
-                lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
-            let reader = LessonReader(
-                split.train, unlabeled: unlabeled, views: views, recipe: recipe, workers: teaching.workers)
-            var fingerprint = fingerprint(teaching, mixture, loss.formula, dataDigest)
-            var first: TrainedNetwork?
-            if generation == 1, let stage = request.firstStage, let firstLayers {
-                (first, fingerprint) = try trainFirstStage(
-                    stage, firstLayers, teaching, mixture, split, reader, fingerprint)
+            return try plan.train(recipe) { part in
+                try train(part, teaching, mixture, split, dataDigest, generation: generation)
             }
-            tell(.message("loss: \(loss.formulaInLines)"))
-            let trainer = try session(name, fingerprint).train(
-                layers?.student ?? plan.built.graph, recipe, minimizing: loss,
-                on: try teaching.lessons(reader, split.train, layers), split.train, split.validation,
-                teaching.workers, from: first)
-            return TrainedNetwork(trainer, as: plan.built.graph)
         }
+    }
+
+    private func train(
+        _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture,
+        _ split: (train: ExampleSplit, validation: ExampleSplit), _ dataDigest: String, generation: Int
+    ) throws -> TrainedNetwork {
+        let name = request.generations == 1 ? "student" : "generation \(generation)"
+        // The layers of the first teachers are not those of a generation, nor the student's those of a member.
+        let layers = generation == 1 && part.member == nil ? layers : nil
+        let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
+        let loss = DistillationLoss(
+            terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
+            lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
+        let reader = LessonReader(
+            split.train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: teaching.workers)
+        var fingerprint = fingerprint(teaching, mixture, loss.formula, dataDigest)
+        var first: TrainedNetwork?
+        if generation == 1, let stage = request.firstStage, let firstLayers {
+            (first, fingerprint) = try trainFirstStage(
+                stage, firstLayers, teaching, mixture, split, reader, fingerprint)
+        }
+        if part.isFirst { tell(.message("loss: \(loss.formulaInLines)")) }
+        let trainer = try session(name, fingerprint, part).train(
+            layers?.student ?? part.graph, part.recipe, minimizing: loss,
+            on: try teaching.lessons(reader, split.train, layers), split.train, split.validation,
+            teaching.workers, from: first)
+        return TrainedNetwork(trainer, as: part.graph)
     }
 
     /// Trains the student's layers before it learns to answer; returns its weights, and what the next stage depends on.
@@ -264,11 +274,13 @@ public final class Compressor {
             let changes = views.map { "\($0.augmentation), \($0.count.map(String.init) ?? "live"); " } ?? ""
             let fingerprint =
                 "labels only; \(changes)\(request.recipe); \(plan.sentence("student", budget: request.budget)); data \(dataDigest); \(architectureDigest)"
-            let reader = LessonReader(split.train, views: views, recipe: request.recipe, workers: workers)
-            let trainer = try session("baseline", fingerprint).train(
-                plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind), on: reader, split.train,
-                split.validation, workers)
-            return TrainedNetwork(trainer)
+            return try plan.train(request.recipe) { part in
+                let reader = LessonReader(split.train, views: views, recipe: part.recipe, workers: workers)
+                let trainer = try session("baseline", fingerprint, part).train(
+                    part.graph, part.recipe, minimizing: LabelLoss(data.labelKind), on: reader, split.train,
+                    split.validation, workers)
+                return TrainedNetwork(trainer)
+            }
         }
     }
 

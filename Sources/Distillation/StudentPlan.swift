@@ -10,6 +10,8 @@ struct StudentPlan {
     let export: ExportPlan
     /// The multiplier of the architecture's width, where it has one.
     let width: Double?
+    /// Networks side by side that learn one after another; none for a student that is trained as one.
+    let members: [(name: String, graph: LayerGraph)]
 
     /// Finds a student that suits the data and fits the budget; without a budget, its width is 1 unless given.
     ///
@@ -58,12 +60,15 @@ struct StudentPlan {
             file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), task
         ).graph()
         try self.init(
-            built, width: file.usesWidth ? fitted : nil, budget: budget, data: data, task: task, format, notes, widest)
+            built, width: file.usesWidth ? fitted : nil, training: file.training, budget: budget, data: data,
+            task: task,
+            format, notes, widest)
     }
 
     private init(
-        _ built: BuiltArchitecture, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task,
-        _ format: ExportPlan.Format, _ notes: ExportPlan.Notes, _ widest: () throws -> Double?
+        _ built: BuiltArchitecture, width: Double?, training: ArchitectureFile.Training = .jointly, budget: ByteCount?,
+        data: ExampleFile, task: Task, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
+        _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
         let inputs = built.architecture.inputs
@@ -83,19 +88,23 @@ struct StudentPlan {
         }
         let wanted: LayerGraph.Head = task == .oneClass && !isOneUnit ? .softmax : .sigmoid
         guard graph.head == wanted else {
-            throw ModelFileError(
-                .refused, path,
-                [
-                    "must end in \(wanted.rawValue), since the labels are \(task == .oneClass ? "one class each" : "several each")"
-                ])
+            let rule =
+                "must end in \(wanted.rawValue), since the labels are \(task == .oneClass ? "one class each" : "several each")"
+            let members = try built.members().filter { $0.graph.head != wanted }.map(\.name)
+            throw ModelFileError(.refused, path, members.isEmpty ? [rule] : members.map { "member '\($0)' \(rule)" })
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
+        let members = try training == .jointly ? [] : built.members()
+        if let idle = members.first(where: { $0.graph.layout.trainableExtent == 0 }) {
+            throw ModelFileError(.refused, path, ["member '\(idle.name)' has nothing to train"])
+        }
         export = try ExportPlan(built, format: format, notes: notes)
         if let budget, export.size.file > budget {
             throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
         }
         self.built = built
         self.width = width
+        self.members = members
     }
 
     /// One line for the user.
@@ -141,14 +150,26 @@ struct StudentPlan {
         return folders.map { $0 + "/students" }.first { FileManager.default.fileExists(atPath: $0) }
     }
 
-    /// The architecture with the last layer's activation that the task needs: students are written with softmax.
+    /// The architecture with the activations at its end that the task needs: students are written with softmax.
     private static func withHead(_ architecture: Architecture, _ task: Task) -> Architecture {
-        guard task == .manyLabels, var last = architecture.layers.last, last.options["activation"]?.string == "softmax"
-        else { return architecture }
+        guard task == .manyLabels else { return architecture }
         var changed = architecture
-        last.options["activation"] = .string("sigmoid")
-        changed.layers[changed.layers.count - 1] = last
+        let ends = Set(architecture.ends.map(\.layer))
+        for index in architecture.layers.indices
+        where ends.contains(architecture.layers[index].name)
+            && architecture.layers[index].options["activation"]?.string == "softmax"
+        {
+            changed.layers[index].options["activation"] = .string("sigmoid")
+        }
         return changed
+    }
+}
+
+extension BuiltArchitecture {
+    /// The members, each by itself.
+    fileprivate func members() throws -> [(name: String, graph: LayerGraph)] {
+        let inputs = graph.inputs.map { graph.shape(of: $0) }
+        return try architecture.members.map { ($0.name, try architecture.alone($0).graph(inputs: inputs).graph) }
     }
 }
 

@@ -56,18 +56,19 @@ public func trainModel(
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         RunDirectory.clear(directory)
     }
-    let session = TrainingSession(
-        name: plan.built.architecture.name, key: "model", directory: request.runDirectory, fingerprint: "",
-        isResuming: false,
-        isInterrupted: isInterrupted, tell: tell)
-    let trainer = try session.train(
-        plan.built.graph, request.recipe, minimizing: LabelLoss(data.labelKind),
-        on: LessonReader(
-            train, views: request.augmentation.map { Views($0, seed: request.recipe.seed) }, recipe: request.recipe,
-            workers: workers), train, validation, workers)
+    let network = try plan.train(request.recipe) { part in
+        let session = TrainingSession(
+            name: part.title(plan.built.architecture.name), key: part.key("model"), directory: request.runDirectory,
+            fingerprint: "", isResuming: false, isInterrupted: isInterrupted, tell: tell)
+        let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
+        let trainer = try session.train(
+            part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),
+            on: LessonReader(train, views: views, recipe: part.recipe, workers: workers), train, validation, workers)
+        return TrainedNetwork(trainer)
+    }
 
-    let bytes = try plan.export.write(trainer.result, to: request.output)
-    let test = try evaluate(trainer.graph, weights: trainer.result, on: data.test, workers: workers)
+    let bytes = try plan.export.write(network.weights, to: request.output)
+    let test = try evaluate(network.graph, weights: network.weights, on: data.test, workers: workers)
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
 }

@@ -77,6 +77,8 @@ struct TrainedNetwork {
     /// Laid out as `graph` says.
     let weights: Tensor
 
+    init(graph: LayerGraph, weights: Tensor) { (self.graph, self.weights) = (graph, weights) }
+
     init(_ trainer: Trainer) { (graph, weights) = (trainer.graph, trainer.result) }
 
     /// The same without what it had for training alone.

@@ -52,6 +52,8 @@ public struct Architecture: Hashable, Sendable {
         var storedTimeAxes = 0
         /// The line of the architecture file that describes it.
         public var line: Int?
+        /// That file, where it is not the architecture's own but a member's.
+        var file: String?
 
         public init(
             _ name: String, _ className: String, _ options: JSON.Object, calls: [[Source]], keywords: [String] = [],
@@ -84,6 +86,8 @@ public struct Architecture: Hashable, Sendable {
     /// Whether an option that no layer knows is an error: it is in architecture files, where people make typing errors,
     /// and not in Keras's files, where each version leaves its own.
     public var isStrict: Bool
+    /// The networks side by side that an architecture file names, if it does.
+    public var members: [Member] = []
 
     public init(
         origin: String, name: String, dialect: Dialect = .keras3, inputs: [Input], layers: [Layer], outputs: [Source],
@@ -118,5 +122,7 @@ public struct Architecture: Hashable, Sendable {
 
 extension Architecture.Layer {
     /// As errors begin: with the line, if there is one.
-    var place: String { (line.map { "line \($0), " } ?? "") + "layer '\(name)' (\(className))" }
+    var place: String {
+        (file.map { "'\($0)', " } ?? "") + (line.map { "line \($0), " } ?? "") + "layer '\(name)' (\(className))"
+    }
 }

@@ -3,12 +3,40 @@ public import Tensors
 
 /// A file of `Architectures/`: a network in words, whose sizes may depend on the data and on a width.
 public struct ArchitectureFile: Sendable {
+    /// How the members of a mixture learn.
+    public enum Training: String, Sendable, CaseIterable {
+        /// As one network, whose loss is that of their mean.
+        case jointly
+        /// Each as a student of its own, for the whole recipe; side by side when all are done.
+        case oneAfterAnother = "one-after-another"
+    }
+
     public let path: String
     public let name: String
-    private let inputs: [Architecture.Input]
-    private let entries: [Entry]
+    /// How its members learn, if it has any.
+    public let training: Training
+    let inputs: [Architecture.Input]
+    /// The file's only network, or its members.
+    private let networks: [Network]
 
-    private struct Entry: Sendable {
+    /// Layers that lead from the inputs to an answer.
+    struct Network: Sendable {
+        /// The inputs as its entries name them.
+        let inputs: [String]
+        let entries: [Entry]
+        /// What it is among others, if it is.
+        var member: Member?
+    }
+
+    struct Member: Sendable {
+        let name: String
+        let weight: Double
+        /// The file that its entries are from, where it is another, in the words of this one: the same from wherever the
+        /// program runs.
+        let file: String?
+    }
+
+    struct Entry: Sendable {
         let line: Int
         let className: String
         let options: JSON.Object
@@ -47,33 +75,49 @@ public struct ArchitectureFile: Sendable {
     }
 
     public init(parsing text: String, path: String) throws(ModelFileError) {
+        try self.init(parsing: text, path: path, asMember: false)
+    }
+
+    init(parsing text: String, path: String, asMember isMember: Bool) throws(ModelFileError) {
         let reader: Reader
         do throws(YAMLProblem) {
-            reader = Reader(try YAMLValue(parsing: text))
+            reader = Reader(try YAMLValue(parsing: text), path: path, asMember: isMember)
         } catch {
             throw ModelFileError(.refused, path, [error.description])
         }
-        guard reader.problems.isEmpty else { throw ModelFileError(.refused, path, reader.problems) }
+        guard reader.problems.isEmpty else { throw ModelFileError(reader.failure, path, reader.problems) }
         self.path = path
         name = reader.name ?? URL(filePath: path).deletingPathExtension().lastPathComponent
+        training = reader.training ?? .jointly
         inputs = reader.inputs
-        entries = reader.entries
+        networks =
+            reader.members.isEmpty
+            ? [Network(inputs: inputs.map(\.name), entries: reader.entries)] : reader.members
     }
+
+    /// The file's entries, if it is no mixture.
+    var entries: [Entry] { networks[0].entries }
 }
 
 // MARK: - Reading
 
 extension ArchitectureFile {
     /// Goes through the file and notes everything that is wrong.
-    private struct Reader {
+    struct Reader {
+        let path: String
         var problems: [String] = []
+        /// What the error is that has these problems.
+        var failure = ModelFileError.Kind.refused
         var name: String?
+        var training: Training?
         var inputs: [Architecture.Input] = []
         var entries: [Entry] = []
+        var members: [Network] = []
 
-        private static let keys = ["name", "input", "inputs", "layers"]
+        private static let keys = ["name", "input", "inputs", "layers", "members", "training"]
 
-        init(_ root: YAMLValue) {
+        init(_ root: YAMLValue, path: String, asMember isMember: Bool) {
+            self.path = path
             guard let members = root.members else {
                 problems.append("expected the keys 'name', 'input' and 'layers'")
                 return
@@ -84,15 +128,25 @@ extension ArchitectureFile {
                 case "name": name = value.json.string ?? "\(value.json)"
                 case "input": addInput("input", value)
                 case "inputs": for member in value.members ?? [] { addInput(member.key, member.value) }
-                case "layers": addLayers(value)
+                case "layers": entries = layers(value)
+                case "members" where isMember: fail(value, "has 'members', and a member is one network")
+                case "members": break
+                case "training": training = readTraining(value)
                 default: fail(value, "there is no key '\(member.key)'\(didYouMean(member.key, Self.keys))")
                 }
             }
             if inputs.isEmpty && problems.isEmpty { problems.append("has no 'input'") }
-            if entries.isEmpty && problems.isEmpty { problems.append("has no 'layers'") }
+            guard let value = root["members"], !isMember else {
+                if entries.isEmpty && problems.isEmpty { problems.append("has no 'layers'") }
+                if let value = root["training"] { fail(value, "'training' is how 'members' learn, and there are none") }
+                return
+            }
+            if let layers = root["layers"] { fail(layers, "has 'layers' and 'members', expected one of them") }
+            // After the inputs, which they share.
+            addMembers(value)
         }
 
-        private mutating func fail(_ value: YAMLValue, _ problem: String) {
+        mutating func fail(_ value: YAMLValue, _ problem: String) {
             problems.append("line \(value.line): \(problem)")
         }
 
@@ -113,31 +167,31 @@ extension ArchitectureFile {
             inputs.append(Architecture.Input(name, axes))
         }
 
-        private mutating func addLayers(_ value: YAMLValue) {
-            guard let elements = value.elements else { return fail(value, "'layers' is no list") }
-            for element in elements { addLayer(element) }
+        mutating func layers(_ value: YAMLValue) -> [Entry] {
+            guard let elements = value.elements else {
+                fail(value, "'layers' is no list")
+                return []
+            }
+            return elements.compactMap { layer($0) }
         }
 
-        private mutating func addLayer(_ value: YAMLValue) {
+        private mutating func layer(_ value: YAMLValue) -> Entry? {
             if let className = value.string {
-                entries.append(
-                    Entry(line: value.line, className: className, options: [:], name: nil, from: nil, call: [:]))
-                return
+                return Entry(line: value.line, className: className, options: [:], name: nil, from: nil, call: [:])
             }
             let layers = (value.members ?? []).filter { !["name", "from", "call"].contains($0.key) }
             guard layers.count == 1 else {
-                return fail(
-                    value, "expected one layer with 'name', 'from' and 'call' beside it, found \(layers.map(\.key))")
+                fail(value, "expected one layer with 'name', 'from' and 'call' beside it, found \(layers.map(\.key))")
+                return nil
             }
             guard let options = layerOptions(layers[0].value) else {
-                return fail(
-                    value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
+                fail(value, "layer '\(layers[0].key)': expected options in braces, found \(layers[0].value.json)")
+                return nil
             }
-            entries.append(
-                Entry(
-                    line: value.line, className: layers[0].key, options: options,
-                    name: givenName(value["name"] ?? layers[0].value["name"]), from: sources(value["from"]),
-                    call: arguments(value["call"])))
+            return Entry(
+                line: value.line, className: layers[0].key, options: options,
+                name: givenName(value["name"] ?? layers[0].value["name"]), from: sources(value["from"]),
+                call: arguments(value["call"]))
         }
 
         private mutating func givenName(_ value: YAMLValue?) -> String? {
@@ -204,12 +258,14 @@ extension ArchitectureFile {
 
 extension ArchitectureFile {
     /// Whether any size is a multiple of the width.
-    public var usesWidth: Bool {
-        entries.contains { Self.contains(.object($0.options)) { Self.widthFactor($0) != nil } }
-    }
+    public var usesWidth: Bool { containsOption { Self.widthFactor($0) != nil } }
 
     /// Whether any size is the number of classes.
-    public var usesClasses: Bool { entries.contains { Self.contains(.object($0.options)) { $0 == "classes" } } }
+    public var usesClasses: Bool { containsOption { $0 == "classes" } }
+
+    private func containsOption(_ condition: (String) -> Bool) -> Bool {
+        networks.contains { $0.entries.contains { Self.contains(.object($0.options), condition) } }
+    }
 
     /// The architecture with all its numbers.
     ///
@@ -220,35 +276,66 @@ extension ArchitectureFile {
         guard classes != nil || !usesClasses else {
             throw ModelFileError(.refused, path, ["needs the number of classes, which comes with the data"])
         }
-        let names = try layerNames()
-        var layers: [Architecture.Layer] = [], problems: [String] = []
-        let known = Set(names + inputs.map(\.name))
-        for (index, entry) in entries.enumerated() {
-            if index == 0, inputs.count > 1, entry.from == nil {
-                problems.append("line \(entry.line): the first layer needs 'from', as there are several inputs")
+        var layers: [Architecture.Layer] = [], members: [Architecture.Member] = [], problems: [String] = []
+        let weights = networks.reduce(0) { $0 + ($1.member?.weight ?? 0) }
+        for network in networks {
+            let first = layers.count
+            layers += self.layers(of: network, classes: classes ?? 0, width: width, &problems)
+            if let member = network.member, let last = layers.last {
+                members.append(
+                    Architecture.Member(
+                        name: member.name, share: member.weight / weights, layers: first..<layers.count,
+                        output: Architecture.Source(last.name)))
             }
-            let previous = index == 0 ? inputs[0].name : names[index - 1]
-            let tensors = entry.call.members.compactMap { member in
-                member.value.string.map { (keyword: member.key, name: $0) }
-            }
-            let options = Self.evaluated(.object(entry.options), classes: classes ?? 0, width: width).object ?? [:]
-            layers.append(
-                Architecture.Layer(
-                    names[index], entry.className, options,
-                    calls: [((entry.from ?? [previous]) + tensors.map(\.name)).map { Self.source($0, among: known) }],
-                    keywords: tensors.map(\.keyword),
-                    arguments: JSON.Object(entry.call.members.filter { $0.value.string == nil }),
-                    line: entry.line))
         }
         guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
+        if !members.isEmpty {
+            layers += Self.mean(of: members, besides: Set((layers.map(\.name)) + inputs.map(\.name)))
+        }
         var architecture = Architecture(
             origin: path, name: name, dialect: .keras3, inputs: filled(inputs, with: input), layers: layers,
-            outputs: [Architecture.Source(names[names.count - 1])], isStrict: true)
+            outputs: [Architecture.Source(layers[layers.count - 1].name)], isStrict: true)
+        architecture.members = members
         var stores = StoreNames()
         for position in architecture.kerasOrder {
             architecture.layers[position].store = "layers/" + stores.next(layers[position].className)
         }
         return architecture
+    }
+
+    /// The layers of a network; those of a member have its name before their own.
+    private func layers(
+        of network: Network, classes: Int, width: Double, _ problems: inout [String]
+    ) -> [Architecture.Layer] {
+        let prefix = network.member.map { $0.name + "/" } ?? "", file = network.member?.file
+        func fail(_ entry: Entry, _ problem: String) {
+            problems.append((file.map { "'\($0)', " } ?? "") + "line \(entry.line): \(problem)")
+        }
+        let names = layerNames(of: network, fail)
+        let known = Set(names + network.inputs)
+        let inputNames = Dictionary(zip(network.inputs, inputs.map(\.name))) { first, _ in first }
+        var layers: [Architecture.Layer] = []
+        for (index, entry) in network.entries.enumerated() {
+            if index == 0, inputs.count > 1, entry.from == nil {
+                fail(entry, "the first layer needs 'from', as there are several inputs")
+            }
+            let previous = index == 0 ? network.inputs[0] : names[index - 1]
+            let tensors = entry.call.members.compactMap { member in
+                member.value.string.map { (keyword: member.key, name: $0) }
+            }
+            let sources = ((entry.from ?? [previous]) + tensors.map(\.name)).map { text in
+                var source = Self.source(text, among: known)
+                source.layer = inputNames[source.layer] ?? prefix + source.layer
+                return source
+            }
+            let options = Self.evaluated(.object(entry.options), classes: classes, width: width).object ?? [:]
+            var layer = Architecture.Layer(
+                prefix + names[index], entry.className, options, calls: [sources], keywords: tensors.map(\.keyword),
+                arguments: JSON.Object(entry.call.members.filter { $0.value.string == nil }), line: entry.line)
+            layer.file = file
+            layers.append(layer)
+        }
+        return layers
     }
 
     /// `name`, or `name:1` for the second result of a layer that has several.
@@ -259,21 +346,40 @@ extension ArchitectureFile {
         return Architecture.Source(String(text[..<colon]), tensor: tensor)
     }
 
+    /// The layers that take the weighted mean of what members predict.
+    private static func mean(
+        of members: [Architecture.Member], besides names: Set<String>
+    ) -> [Architecture.Layer] {
+        var taken = names
+        func free(_ wanted: String) -> String {
+            var name = wanted
+            while !taken.insert(name).inserted { name += "_" }
+            return name
+        }
+        guard Set(members.map(\.share)).count > 1 else {
+            return [Architecture.Layer(free("mean"), "Average", [:], calls: [members.map(\.output)])]
+        }
+        let shares = members.map { member in
+            Architecture.Layer(
+                free("\(member.name)/share"), "Rescaling", ["scale": .number(member.share)], calls: [[member.output]])
+        }
+        let sum = Architecture.Layer(
+            free("mean"), "Add", [:], calls: [shares.map { Architecture.Source($0.name) }])
+        return shares + [sum]
+    }
+
     private func filled(_ inputs: [Architecture.Input], with shape: Shape?) -> [Architecture.Input] {
         guard let shape, inputs.count == 1, inputs[0].axes.count == shape.rank else { return inputs }
         return [Architecture.Input(inputs[0].name, zip(inputs[0].axes, shape.axes).map { $0 ?? $1 })]
     }
 
     /// The names given, and for the others those that Keras would give, with numbers behind.
-    private func layerNames() throws(ModelFileError) -> [String] {
-        var taken = Set(inputs.map(\.name)), problems: [String] = []
-        for entry in entries {
-            if let name = entry.name, !taken.insert(name).inserted {
-                problems.append("line \(entry.line): the name '\(name)' is taken")
-            }
+    private func layerNames(of network: Network, _ fail: (Entry, String) -> Void) -> [String] {
+        var taken = Set(network.inputs)
+        for entry in network.entries {
+            if let name = entry.name, !taken.insert(name).inserted { fail(entry, "the name '\(name)' is taken") }
         }
-        guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
-        return entries.map { entry in
+        return network.entries.map { entry in
             if let name = entry.name { return name }
             let plain = kerasName(ofClass: entry.className)
             var name = plain, number = 0

@@ -86,11 +86,11 @@ private struct GraphBuilder {
 
     /// Finds the parts of every layer, and everything that is wrong with its options.
     private mutating func findRecipes() {
-        let last = architecture.outputs.count == 1 ? architecture.outputs[0].layer : nil
+        let ends = Set(architecture.ends.map(\.layer))
         for layer in architecture.layers {
             var settings = LayerSettings(
                 layer.options, dialect: architecture.dialect, isStrict: architecture.isStrict,
-                endsNetwork: layer.name == last,
+                endsNetwork: ends.contains(layer.name),
                 call: LayerSettings.Call(
                     inputCount: layer.calls.first?.count ?? 0, keywords: layer.keywords, arguments: layer.arguments))
             let parts = LayerCatalog.parts(layer.className, &settings)
@@ -282,6 +282,10 @@ private struct GraphBuilder {
             problems.append("\(layer.place): reads nothing")
             return []
         }
+        if let problem = unlikeMembers(layer) {
+            problems.append(problem)
+            return []
+        }
         if inputs.contains(where: graph.isMasked) { layers[call.layer].readsMask = true }
         let elementCount = inputs.reduce(1.0) { max($0, Double(graph.shape(of: $1).elementCount)) }
         guard elementCount * recipe.magnitude <= Self.magnitudeLimit else {
@@ -329,6 +333,16 @@ private struct GraphBuilder {
         }
     }
 
+    /// Why the members' predictions have no mean, if this layer is to take it: Keras's own layers would repeat the
+    /// smaller ones.
+    private func unlikeMembers(_ layer: Architecture.Layer) -> String? {
+        guard !architecture.members.isEmpty, layer.name == architecture.outputs[0].layer else { return nil }
+        let answers = architecture.members.map { member in (member.name, values[member.output].map(graph.shape)) }
+        guard Set(answers.map(\.1)).count > 1 else { return nil }
+        let list = answers.map { "'\($0)' with \($1.map(\.description) ?? "nothing")" }.joined(separator: ", ")
+        return "the members do not answer the same question: \(list)"
+    }
+
     /// Why a layer cannot read a sequence with a mask.
     private func maskProblem(_ layer: Architecture.Layer, partCount: Int) -> String? {
         switch layer.className {
@@ -347,17 +361,30 @@ private struct GraphBuilder {
 
     private mutating func finish() {
         let outputs = architecture.outputs.compactMap { values[$0] }
-        let head = head()
+        if let (logits, head) = mixture() { return graph.finish(outputs: outputs, logits: logits, head: head) }
+        let head = architecture.outputs.count == 1 ? head(of: architecture.outputs[0]) : .none
         let logits = head == .none ? outputs[0] : reads[architecture.outputs[0]] ?? outputs[0]
         graph.finish(outputs: outputs, logits: logits, head: head)
     }
 
-    private func head() -> LayerGraph.Head {
-        guard architecture.outputs.count == 1,
-            let index = architecture.layers.firstIndex(where: { $0.name == architecture.outputs[0].layer }),
+    /// The logits of an answer that is a weighted mean of softmaxes, or of sigmoids: a value of its own.
+    private mutating func mixture() -> (LayerGraph.Value, LayerGraph.Head)? {
+        guard let mean = architecture.weightedMean else { return nil }
+        let heads = mean.map { head(of: $0.source) }, logits = mean.compactMap { reads[$0.source] }
+        guard let kind = heads.first, kind != .none, Set(heads).count == 1, logits.count == mean.count,
+            Set(logits.map { graph.shape(of: $0) }).count == 1
+        else { return nil }
+        var name = architecture.outputs[0].layer + "/logits"
+        while layers.contains(where: { $0.parts.contains { $0.name == name } }) { name += "_" }
+        let layer = MixtureLogits(kind, shares: mean.map { Float($0.share) })
+        return (try? graph.add(name, layer, to: logits)).map { ($0, kind) }
+    }
+
+    private func head(of source: Architecture.Source) -> LayerGraph.Head {
+        guard let index = architecture.layers.firstIndex(where: { $0.name == source.layer }),
             architecture.layers[index].calls.count == 1
         else { return .none }
-        let parts = recipes[index].parts, last = parts[parts.results[architecture.outputs[0].tensor]]
+        let parts = recipes[index].parts, last = parts[parts.results[source.tensor]]
         if last.layer is Softmax { return .softmax }
         if let activation = last.layer as? ElementwiseActivation, activation.activation.kind == .sigmoid {
             return .sigmoid

@@ -19,12 +19,26 @@ public struct SizeReport: Hashable, Sendable {
         public let multiplyAdds: Int?
     }
 
+    /// A network among others in the file.
+    public struct Member: Hashable, Sendable {
+        public let name: String
+        /// Its part of the mean that is the answer.
+        public let share: Double
+        /// Its layers, and what they take.
+        public let layerCount: Int
+        public let parameters: Int
+        public let size: ByteCount
+        public let multiplyAdds: Int?
+    }
+
     /// The file, or the architecture the report is of.
     public let path: String
     /// The layers, in the order of the model.
     public let rows: [Row]
     /// The whole file.
     public let file: ByteCount
+    /// The networks side by side, of an architecture file that names such.
+    public var members: [Member] = []
 
     /// The numbers in the file, moving statistics included.
     public var parameters: Int { rows.reduce(0) { $0 + $1.parameters } }
@@ -35,8 +49,23 @@ public struct SizeReport: Hashable, Sendable {
     /// What the file takes beside the numbers: names, shapes, the architecture.
     public var overhead: ByteCount { ByteCount(file.bytes - weights.bytes) }
 
-    public var multiplyAdds: Int? {
+    public var multiplyAdds: Int? { Self.multiplyAdds(rows[...]) }
+
+    private static func multiplyAdds(_ rows: ArraySlice<Row>) -> Int? {
         rows.reduce(Int?(0)) { sum, row in sum.flatMap { sum in row.multiplyAdds.map { sum + $0 } } }
+    }
+
+    /// The same with what each member takes, whose layers are rows.
+    fileprivate func dividing(among members: [Architecture.Member]) -> SizeReport {
+        var report = self
+        report.members = members.map { member in
+            let rows = rows[member.layers]
+            return Member(
+                name: member.name, share: member.share, layerCount: rows.count,
+                parameters: rows.reduce(0) { $0 + $1.parameters },
+                size: ByteCount(rows.reduce(0) { $0 + $1.size.bytes }), multiplyAdds: Self.multiplyAdds(rows))
+        }
+        return report
     }
 
     /// The part of the file that a layer takes, from 0 to 1.
@@ -54,10 +83,22 @@ public struct SizeReport: Hashable, Sendable {
 
     /// The keys and values of `inspect --json`.
     public var json: JSON {
-        [
+        var object: JSON.Object = [
             "path": .string(path), "parameters": .integer(parameters), "bytes": .integer(file.bytes),
             "weights_bytes": .integer(weights.bytes),
             "layers": .array(rows.map(\.json)),
+        ]
+        if !members.isEmpty { object["members"] = .array(members.map(\.json)) }
+        return .object(object)
+    }
+}
+
+extension SizeReport.Member {
+    fileprivate var json: JSON {
+        [
+            "name": .string(name), "share": .number(share), "layers": .integer(layerCount),
+            "parameters": .integer(parameters), "bytes": .integer(size.bytes),
+            "multiply_adds": multiplyAdds.map { .integer($0) } ?? nil,
         ]
     }
 }
@@ -89,7 +130,7 @@ extension BuiltArchitecture {
                 size: ByteCount(weights.reduce(0) { $0 + $1.byteCount }), type: weights.first?.type.description ?? "",
                 multiplyAdds: parts.reduce(0) { $0 + (multiplyAdds[$1.name] ?? 0) })
         }
-        return SizeReport(path: path, rows: rows, file: ByteCount(file))
+        return SizeReport(path: path, rows: rows, file: ByteCount(file)).dividing(among: architecture.members)
     }
 }
 

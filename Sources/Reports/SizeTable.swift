@@ -10,6 +10,7 @@ extension SizeReport {
         ])
         for row in rows { table.add(cells(row)) }
         table.addRule()
+        for member in members { table.add(cells(member)) }
         table.add([
             "\(rows.count) layer\(rows.count == 1 ? "" : "s")", "", "", grouped(parameters), grouped(weights.bytes), "",
             percent(weights), multiplyAdds.map(grouped) ?? "",
@@ -29,6 +30,14 @@ extension SizeReport {
             row.name, row.className, row.outputShape?.description ?? "", hasNumbers ? grouped(row.parameters) : "",
             hasNumbers ? grouped(row.size.bytes) : "", row.type, hasNumbers ? percent(row.size) : "",
             row.multiplyAdds.map { $0 > 0 ? grouped($0) : "" } ?? "",
+        ]
+    }
+
+    private func cells(_ member: Member) -> [String] {
+        [
+            "\(member.name): \(member.layerCount) layer\(member.layerCount == 1 ? "" : "s")", "",
+            "\(fixed(member.share, digits: 3)) of mean", grouped(member.parameters), grouped(member.size.bytes), "",
+            percent(member.size), member.multiplyAdds.map(grouped) ?? "",
         ]
     }
 

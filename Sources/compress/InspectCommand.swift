@@ -9,8 +9,8 @@ struct InspectCommand: ParsableCommand {
         abstract: "Say what a model or architecture takes, layer by layer.",
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
-            additions for one example. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes. \
-            Several models are added up in one more table. With --budget the exit code is 1 if all models together take more.
+            additions for one example. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes; \
+            of one with members there is also what each of them takes. Several models are added up in one more table. With --budget the exit code is 1 if all models together take more.
 
             Examples:
               compress inspect teacher.h5

@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    /// A mean of branches ends in no head: the answers tell what they are, or the user does.
+    /// Half the sum of branches ends in no head: the answers tell what they are, or the user does.
     @Test func headlessModelsAreWhatTheyAre() throws {
         let branches = """
             input: [6]
@@ -84,8 +84,9 @@ import Testing
               - Dense: {units: classes, activation: softmax}
                 name: b
                 from: input
-              - Average: {}
+              - Add: {}
                 from: [a, b]
+              - Rescaling: {scale: 0.5}
             """
         try withScene { scene in
             let path = try scene.writeTeacher("teacher.h5", seed: 1, text: branches)

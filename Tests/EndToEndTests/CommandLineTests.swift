@@ -136,6 +136,30 @@ import Testing
         }
     }
 
+    /// Two times 7 · 4 + 4 numbers of 4 bytes.
+    @Test func saysWhatEachMemberTakes() throws {
+        try withFolder { folder in
+            let text = """
+                input: [7]
+                members:
+                  a: {layers: [Dense: {units: classes, activation: softmax}]}
+                  b:
+                    weight: 3
+                    layers:
+                      - Dense: {units: classes, activation: softmax}
+                """
+            try text.write(to: folder.appending(path: "both.yaml"), atomically: true, encoding: .utf8)
+            let run = try Program.run("inspect", "both.yaml", "--classes", "4", in: folder)
+            #expect(run.code == 0)
+            let lines = run.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            #expect(lines.contains { $0.hasPrefix("a: 1 layer 0.250 of mean 32 128 ") })
+            #expect(lines.contains { $0.hasPrefix("b: 1 layer 0.750 of mean 32 128 ") })
+            #expect(lines.contains { $0.hasPrefix("a/dense Dense (4) 32 128 float32 ") })
+            let json = try Program.run("inspect", "both.yaml", "--classes", "4", "--json", in: folder).json()
+            #expect(json["models"]?[0]?["members"]?[1]?["parameters"] == 32)
+        }
+    }
+
     @Test func refusesWhatIsNoModel() throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)
