@@ -162,7 +162,7 @@ for model in (wanted == nil ? models : models + videoModels) where wanted?.conta
     func report(_ pass: String, _ rate: Double) {
         let flops = Double(2 * multiplyAdds) * rate * (pass == "train" ? 3 : 1)
         print(
-            "{\"peer\": \"compress\", \"model\": \"\(model.name)\", \"pass\": \"\(pass)\", \"examples_per_second\": \(Int(rate)), "
+            "{\"peer\": \"compress\", \"model\": \"\(model.name)\", \"pass\": \"\(pass)\", \"examples_per_second\": \((10 * rate).rounded() / 10), "
                 + "\"parameters\": \(graph.layout.parameterCount), \"gflops\": \(Int(flops * 1e-9))}")
         fflush(nil)
     }
