@@ -73,7 +73,7 @@ extension Compressor {
         let trainings = request.generations + (request.baseline ? 1 : 0)
         let logits = data.classCount * MemoryLayout<Float>.stride
         let dataBytes = train.readingMemory
-        let answered = data.test.count * logits * (teachers.count + 2)
+        let answered = min(Examination.byteCount, data.test.count * logits * (teachers.count + 4))
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),

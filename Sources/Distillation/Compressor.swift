@@ -114,13 +114,11 @@ public final class Compressor {
         seconds.load += Date().timeIntervalSince(loading)
 
         let first = teaching(teachers, digests)
-        let labels = try validation.allLabels().tensor(count: validation.count, shape: [data.classCount])
         let ensemble = try measuring(\.teach) {
             try first.prepare(train, validation, live: alwaysLiveTeachers)
-            let ensemble = Ensemble(
-                request.teachers, try teachers.indices.map { try first.logits($0, validation) }, labels: labels,
-                task: task,
-                combination: request.combination, weights: request.teacherWeights)
+            let ensemble = try Ensemble(
+                request.teachers, try first.targets(validation), of: validation, combination: request.combination,
+                weights: request.teacherWeights, workers: workers)
             for line in ensemble.messages { tell(line) }
             try writeManifest(first, ensemble, dataDigest)
             return ensemble
@@ -133,8 +131,7 @@ public final class Compressor {
         }
         let baseline = request.baseline ? try trainBaseline(split, dataDigest, workers) : nil
         return try finish(
-            first, ensemble, students, baseline: baseline, dataDigest: dataDigest, validation: (validation, labels),
-            workers)
+            first, ensemble, students, baseline: baseline, dataDigest: dataDigest, validation: validation, workers)
     }
 
     /// Does something whose time counts as part of a phase.
@@ -289,85 +286,72 @@ public final class Compressor {
     /// Reads the test split, for the first and only time, and writes the student with what was found.
     private func finish(
         _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork], baseline: TrainedNetwork?,
-        dataDigest: String, validation: (split: ExampleSplit, labels: Tensor), _ workers: Workers
+        dataDigest: String, validation: ExampleSplit, _ workers: Workers
     ) throws -> CompressionReport {
-        let evaluating = Date()
-        let test = data.test, task = task, shape: Shape = [data.classCount], combination = request.combination
-        let labels = try test.allLabels().tensor(count: test.count, shape: shape)
+        let evaluating = Date(), test = data.test
         try teaching.prepare(test, phase: "testing")
-        let answers = try teachers.indices.map { try teaching.logits($0, test) }
-        func measured(_ scores: Tensor, _ labels: Tensor) -> CompressionReport.Metrics {
-            labels.elementCount == 0 ? [] : metrics(scores, labels: labels, task: task)
-        }
-        func alone(_ logits: Tensor) -> Tensor { mix([logits], weights: [1], combination: combination, task: task) }
-        let reports = teachers.enumerated().map { index, teacher in
-            CompressionReport.Teacher(
-                path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
-                weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
-                test: measured(alone(answers[index]), labels))
-        }
-        let together = mix(answers, weights: ensemble.weights, combination: combination, task: task)
-        let ensembleTest = measured(together, labels)
+        let (teacherCount, count) = (teachers.count, students.count)
+        let networks = (students + (baseline.map { [$0] } ?? [])).map { Examination.Model.network($0) }
+        func only(_ index: Int) -> [Double] { Examination.only(index, of: networks.count) }
+        // Each network by itself, and the students together.
+        let mixtures = networks.indices.map(only) + [Examination.equal(0..<count, of: networks.count)]
+        let validated = try Examination(
+            split: validation, models: networks, combination: request.combination, workers: workers
+        ).marks(mixtures).map(\.metrics)
+        // The ensemble, its teachers with equal shares and each by itself; then the networks as above.
+        let nobody = [Double](repeating: 0, count: teacherCount), none = [Double](repeating: 0, count: networks.count)
+        var shares = [ensemble.weights, Examination.equal(0..<teacherCount, of: teacherCount)]
+        shares += teachers.indices.map { Examination.only($0, of: teacherCount) }
+        let asked = try teaching.targets(test).map { Examination.Model.asked($0) }
+        let marks = try Examination(
+            split: test, models: asked + networks, combination: request.combination, workers: workers
+        ).marks(shares.map { $0 + none } + mixtures.map { nobody + $0 })
+        let tested = marks[shares.count...].map(\.metrics), last = count - 1
+
         var comparisons: [CompressionReport.Comparison] = []
         if let uniform = ensemble.uniformValidation {
-            let equal = teachers.map { _ in 1 / Double(teachers.count) }
             comparisons.append(
                 CompressionReport.Comparison(
-                    name: "ensemble, equal weights", validation: uniform,
-                    test: measured(mix(answers, weights: equal, combination: combination, task: task), labels)))
+                    name: "ensemble, equal weights", validation: uniform, test: marks[1].metrics))
         }
-
-        func logits(_ network: TrainedNetwork, _ split: ExampleSplit) throws -> Tensor {
-            try predictLogits(network.graph, weights: network.weights, of: split, workers: workers)
-                .tensor(count: split.count, shape: shape)
-        }
-        let tested = try students.map { try logits($0, test) }
-        let validated = try students.map { try logits($0, validation.split) }
-        if students.count > 1 {
-            for index in students.indices {
-                comparisons.append(
-                    CompressionReport.Comparison(
-                        name: "generation \(index + 1)",
-                        validation: measured(alone(validated[index]), validation.labels),
-                        test: measured(alone(tested[index]), labels)))
+        if count > 1 {
+            comparisons += (0..<count).map {
+                CompressionReport.Comparison(name: "generation \($0 + 1)", validation: validated[$0], test: tested[$0])
             }
-            let equal = students.map { _ in 1 / Double(students.count) }
             comparisons.append(
                 CompressionReport.Comparison(
-                    name: "generations 1 to \(students.count) together",
-                    validation: measured(
-                        mix(validated, weights: equal, combination: combination, task: task), validation.labels),
-                    test: measured(mix(tested, weights: equal, combination: combination, task: task), labels)))
+                    name: "generations 1 to \(count) together", validation: validated[networks.count],
+                    test: tested[networks.count]))
         }
-        let student = students[students.count - 1], last = students.count - 1
-        let studentScores = alone(tested[last]), studentTest = measured(studentScores, labels)
-        let studentValidation = measured(alone(validated[last]), validation.labels)
-        let baselineTest = try baseline.map { measured(alone(try logits($0, test)), labels) }
-        let baselineValidation = try baseline.map {
-            measured(alone(try logits($0, validation.split)), validation.labels)
-        }
-        let likeness = agreement(studentScores, together)
+        let likeness = marks[shares.count + last].agreement
         seconds.evaluate += Date().timeIntervalSince(evaluating)
         let bytes = try measuring(\.export) {
             try export(
-                student,
+                students[last],
                 Provenance.Results(
                     digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
                     scores: Array(
-                        zip(Provenance.scoreNames, [studentValidation, studentTest, ensemble.validation, ensembleTest])
-                    ), agreement: likeness))
+                        zip(
+                            Provenance.scoreNames,
+                            [validated[last], tested[last], ensemble.validation, marks[0].metrics])),
+                    agreement: likeness))
         }
         seconds.total = Date().timeIntervalSince(start)
         return CompressionReport(
-            teachers: reports, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
-            ensembleValidation: ensemble.validation, ensembleTest: ensembleTest, comparisons: comparisons,
+            teachers: teachers.enumerated().map { index, teacher in
+                CompressionReport.Teacher(
+                    path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
+                    weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
+                    test: marks[2 + index].metrics)
+            }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
+            ensembleValidation: ensemble.validation, ensembleTest: marks[0].metrics, comparisons: comparisons,
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
-                validation: studentValidation, test: studentTest,
-                agreement: likeness),
-            baselineValidation: baselineValidation ?? [], baselineTest: baselineTest, budget: request.budget,
-            seconds: seconds, peakMemory: peakMemory())
+                validation: validated[last], test: tested[last], agreement: likeness),
+            baselineValidation: baseline == nil ? [] : validated[count],
+            baselineTest: baseline.map { _ in tested[count] },
+            budget: request.budget, seconds: seconds, peakMemory: peakMemory())
     }
 
     /// Writes the student, which says where it comes from.

@@ -1,5 +1,5 @@
 import Datasets
-import Kernels
+import Networks
 import Tensors
 import Training
 
@@ -17,39 +17,38 @@ struct Ensemble {
 
     /// - Parameters:
     ///   - paths: The teachers' files.
-    ///   - logits: Each teacher's logits for the held-out rows, rows × classes.
-    ///   - labels: Those of the held-out rows, rows × classes.
+    ///   - targets: What each said of the held-out rows.
     init(
-        _ paths: [String], _ logits: [Tensor], labels: Tensor, task: Task, combination: Combination,
-        weights choice: TeacherWeights
-    ) {
-        let names = paths.map(Teacher.name)
-        let count = labels.elementCount / max(labels.shape.elementCount, 1)
-        func together(_ weights: [Double]) -> Tensor {
-            mix(logits, weights: weights, combination: combination, task: task)
-        }
-        func measured(_ scores: Tensor) -> CompressionReport.Metrics {
-            count == 0 ? [] : metrics(scores, labels: labels, task: task)
-        }
-        func loss(_ scores: Tensor) -> Double { crossEntropy(scores, labels: labels, task: task) }
-        func only(_ index: Int) -> [Double] { names.indices.map { $0 == index ? 1 : 0 } }
-
-        let uniform = names.map { _ in 1 / Double(names.count) }
+        _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
+        weights choice: TeacherWeights, workers: Workers
+    ) throws {
+        let names = paths.map(Teacher.name), task = Task(validation.labelKind), count = names.count
+        let uniform = Examination.equal(0..<count, of: count)
         let weights =
             switch choice {
             case .uniform, .byExample: uniform
             case .given(let shares): shares.map { $0 / shares.reduce(0, +) }
-            case .learned: learnWeights(logits, labels: labels, combination: combination, task: task)
+            case .learned: try Self.learned(targets, of: validation, combination: combination, else: uniform)
             }
         mixture = Mixture(combination, task, weights: weights, isByExample: choice == .byExample)
-        teacherValidation = names.indices.map { measured(together(only($0))) }
-        let all = together(weights)
-        validation = measured(all)
-        uniformValidation = weights == uniform ? nil : measured(together(uniform))
+        // Teachers whose ensemble may be better without them.
+        let doubtful = names.indices.filter { count > 2 && weights[$0] > 0.01 && weights[$0] < 1 }
+        let without = doubtful.map { index in
+            let others = weights.enumerated().map { $0 == index ? 0 : $1 }, total = others.reduce(0, +)
+            return others.map { $0 / total }
+        }
+        let examination = Examination(
+            split: validation, models: targets.map { .asked($0) }, combination: combination, workers: workers)
+        let marks = try examination.marks(
+            [weights, uniform] + names.indices.map { Examination.only($0, of: count) } + without)
+        let all = marks[0]
+        teacherValidation = marks[2..<(2 + count)].map(\.metrics)
+        self.validation = all.metrics
+        uniformValidation = weights == uniform ? nil : marks[1].metrics
 
         var messages: [CompressionEvent] = []
-        let name = validation.first?.name.replacing("_", with: " ") ?? ""
-        if let best = teacherValidation.compactMap({ $0.first?.value }).max(), let value = validation.first?.value,
+        let name = all.metrics.first?.name.replacing("_", with: " ") ?? ""
+        if let best = teacherValidation.compactMap({ $0.first?.value }).max(), let value = all.metrics.first?.value,
             names.count > 1
         {
             let parts = zip(names, teacherValidation).map { "\($0) \(fixed($1.first?.value ?? 0, digits: 4))" }
@@ -65,28 +64,40 @@ struct Ensemble {
                         "on held-out rows the ensemble (\(fixed(value, digits: 4))) is worse than its best teacher (\(fixed(best, digits: 4))). Leave weak teachers out, or use --teacher-weights learned"
                     ))
             }
-            for (index, path) in paths.enumerated() where names.count > 2 && weights[index] > 0.01 {
-                let others = weights.enumerated().map { $0 == index ? 0 : $1 }
-                let total = others.reduce(0, +)
-                let without = together(others.map { $0 / total })
-                guard let rest = measured(without).first?.value, rest > value, loss(without) < loss(all) else {
-                    continue
-                }
+            for (index, rest) in zip(doubtful, marks[(2 + count)...]) {
+                guard let score = rest.metrics.first?.value, score > value, rest.loss < all.loss else { continue }
                 messages.append(
                     .warning(
-                        "teacher '\(path)' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(rest, digits: 4)) without. Leave it out, or use --teacher-weights learned"
+                        "teacher '\(paths[index])' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(score, digits: 4)) without. Leave it out, or use --teacher-weights learned"
                     ))
             }
         }
         self.messages = messages
     }
-}
 
-/// The probabilities that teachers say together, rows × classes.
-func mix(_ logits: [Tensor], weights: [Double], combination: Combination, task: Task) -> Tensor {
-    let result = Buffer(zeros: logits[0].elementCount).tensor.viewed(count: logits[0].count, shape: logits[0].shape)
-    Mixture(combination, task, weights: weights).mix(
-        logits, labels: nil, known: 0, temperature: 1, into: result, kernels: KernelContext())
-    probabilities(result, task: task, temperature: 1, into: result)
-    return result
+    /// How many numbers of each teacher shares are learned from, at most.
+    private static let mostNumbers = 16 << 20
+
+    /// Shares that are learned on the held-out rows, or on as many of them, evenly spread, as fit into memory; equal ones
+    /// where there are none.
+    private static func learned(
+        _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination, else uniform: [Double]
+    ) throws -> [Double] {
+        guard validation.count > 0 else { return uniform }
+        let count = min(validation.count, max(mostNumbers / validation.classCount, 1))
+        let rows = (0..<count).map { $0 * validation.count / count }
+        let labels = try validation.selecting(rows, name: validation.name).allLabels()
+        let shape: Shape = [validation.classCount]
+        let logits = targets.map { targets in
+            let some = Buffer(zeros: count * validation.classCount).tensor(count: count, shape: shape)
+            for (place, row) in rows.enumerated() {
+                targets.read(
+                    row..<(row + 1), into: some.slice(at: place * validation.classCount, count: validation.classCount))
+            }
+            return some
+        }
+        return learnWeights(
+            logits, labels: labels.tensor(count: count, shape: shape), combination: combination,
+            task: Task(validation.labelKind))
+    }
 }

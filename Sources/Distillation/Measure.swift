@@ -2,11 +2,6 @@ import Foundation
 import Tensors
 import Training
 
-/// The metrics of predictions, the deciding one first.
-func metrics(_ predictions: Tensor, labels: Tensor, task: Task) -> CompressionReport.Metrics {
-    Training.metrics(predictions, labels: labels, kind: task.labelKind)
-}
-
 /// The mean cross-entropy of probabilities, or binary cross-entropy summed over classes.
 func crossEntropy(_ probabilities: Tensor, labels: Tensor, task: Task) -> Double {
     var sum = 0.0

@@ -85,10 +85,10 @@ struct Teaching {
         tell(.ended)
     }
 
-    /// What a teacher said of a split's examples as they are, rows × classes.
-    func logits(_ index: Int, _ split: ExampleSplit) throws -> Tensor {
-        guard split.count > 0 else { return Buffer(zeros: 0).tensor.viewed(count: 0, shape: [split.classCount]) }
-        return try targets(index, split, store, view: nil).all()
+    /// What each teacher said of a split's examples as they are; nothing where there are none.
+    func targets(_ split: ExampleSplit) throws -> [SoftTargets] {
+        guard split.count > 0 else { return [] }
+        return try teachers.indices.map { try targets($0, split, store, view: nil) }
     }
 
     private func targets(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, view: Int?) throws -> SoftTargets {

@@ -18,16 +18,48 @@ public func predictLogits(
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
     isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
 ) throws {
-    let graph = graph.untapped, predictor = Predictor(graph, weights: weights, workers: workers)
+    let network = LogitsPredictor(graph, weights: weights, for: split, workers: workers, fill: fill)
     let reader = ExampleReader(
-        split, batchSize: split.countReadTogether(multipleOf: predictor.shardSize), order: .sequential)
-    let logits = graph.logits, isOneUnit = graph.isOneUnit(for: split)
-    let classes = isOneUnit ? 2 : graph.shape(of: logits).elementCount
-    let memory = Buffer(zeros: min(reader.batchSize, split.count) * classes)
+        split, batchSize: split.countReadTogether(multipleOf: network.shardSize), order: .sequential)
+    let memory = Buffer(zeros: min(reader.batchSize, split.count) * network.classCount)
     for step in 0..<reader.stepsPerEpoch {
         if isInterrupted() { throw CancellationError() }
         let batch = try reader.batch(epoch: 0, step: step)
-        let block = memory.tensor(count: batch.count, shape: [classes])
+        let block = memory.tensor(count: batch.count, shape: [network.classCount])
+        network.predict(batch, into: block)
+        try take(batch, block)
+    }
+}
+
+/// Asks a network about batches of examples.
+public final class LogitsPredictor {
+    /// The logits of an example; two for one unit that tells two classes apart.
+    public let classCount: Int
+    private let predictor: Predictor
+    private let isOneUnit: Bool
+    private let fill: @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void
+
+    /// The most examples that go through the network at once.
+    var shardSize: Int { predictor.shardSize }
+
+    /// - Parameters:
+    ///   - weights: A run of floats with the graph's layout, which must live as long as this.
+    ///   - split: Examples like those that it is asked about.
+    ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
+    public init(
+        _ graph: LayerGraph, weights: Tensor, for split: ExampleSplit, workers: Workers,
+        fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) }
+    ) {
+        let graph = graph.untapped
+        predictor = Predictor(graph, weights: weights, workers: workers)
+        isOneUnit = graph.isOneUnit(for: split)
+        classCount = isOneUnit ? 2 : graph.shape(of: graph.logits).elementCount
+        self.fill = fill
+    }
+
+    /// Writes the logits of a batch, B × classes.
+    public func predict(_ batch: ExampleBatch, into block: Tensor) {
+        let (logits, classes, isOneUnit, fill) = (predictor.graph.logits, classCount, isOneUnit, fill)
         predictor.run(batch.count) { range, inputs in
             fill(batch, range, inputs)
         } take: { range, workspace in
@@ -35,7 +67,6 @@ public func predictLogits(
                 workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
                 to: block.slice(at: range.lowerBound * classes, count: range.count * classes))
         }
-        try take(batch, block)
     }
 }
 
@@ -109,11 +140,10 @@ extension ExampleSplit {
     }
 }
 
-/// The share of rows for which two predictions have the same largest class.
-public func agreement(_ a: Tensor, _ b: Tensor) -> Double {
-    let classes = a.shape.channels, rows = a.rowCount
-    let same = (0..<rows).count { largest(a, $0, classes) == largest(b, $0, classes) }
-    return rows == 0 ? 0 : Double(same) / Double(rows)
+/// The number of rows for which two predictions have the same largest class.
+public func agreements(_ a: Tensor, _ b: Tensor) -> Int {
+    let classes = a.shape.channels
+    return (0..<a.rowCount).count { largest(a, $0, classes) == largest(b, $0, classes) }
 }
 
 private func largest(_ x: Tensor, _ row: Int, _ classes: Int) -> Int {

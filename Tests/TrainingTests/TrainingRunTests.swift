@@ -121,7 +121,7 @@ import Training
         let p = predictions.tensor(count: 4, shape: [3]), y = labels.tensor(count: 4, shape: [3])
         // Right, right (the first of a tie), wrong, wrong.
         #expect(metrics(p, labels: y, kind: .oneClass).map(\.value) == [0.5])
-        #expect(agreement(p, p) == 1)
-        #expect(agreement(p, y) == 0.5)
+        #expect(agreements(p, p) == 4)
+        #expect(agreements(p, y) == 2)
     }
 }

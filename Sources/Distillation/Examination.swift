@@ -1,0 +1,98 @@
+import Datasets
+import Kernels
+import Networks
+import Tensors
+import Training
+
+/// What models say of a split's examples, each by itself and together, measured batch by batch: only the answers to one
+/// batch are in memory at a time.
+struct Examination {
+    /// A model whose answers are looked at.
+    enum Model {
+        /// One that has been asked before; the rows are those of the split.
+        case asked(SoftTargets)
+        case network(TrainedNetwork)
+    }
+
+    let split: ExampleSplit
+    let models: [Model]
+    let combination: Combination
+    let workers: Workers
+
+    private var task: Task { Task(split.labelKind) }
+
+    /// How good an answer of several models is.
+    struct Marks {
+        /// Empty where there are no examples.
+        var metrics: CompressionReport.Metrics = []
+        /// The mean cross-entropy.
+        var loss = 0.0
+        /// How often the first class is that of the first mixture.
+        var agreement = 0.0
+    }
+
+    /// Asks all models about the examples, and measures mixtures of their answers.
+    ///
+    /// - Parameter mixtures: For each of them the models' shares, which add up to 1.
+    func marks(_ mixtures: [[Double]]) throws -> [Marks] {
+        let split = split, task = task, classes = split.classCount, shape: Shape = [classes]
+        guard split.count > 0 else { return mixtures.map { _ in Marks() } }
+        let networks = models.map { model -> LogitsPredictor? in
+            guard case .network(let network) = model else { return nil }
+            return LogitsPredictor(network.graph, weights: network.weights, for: split, workers: workers)
+        }
+        let reader = ExampleReader(split, batchSize: batchSize, order: .sequential)
+        let size = min(reader.batchSize, split.count) * classes, kernels = KernelContext()
+        let answers = models.map { _ in Buffer(zeros: size).tensor }
+        let memory = (
+            labels: Buffer(zeros: size).tensor, first: Buffer(zeros: size).tensor, other: Buffer(zeros: size).tensor
+        )
+        var running = mixtures.map { _ in RunningMetrics(split.labelKind, classCount: classes) }
+        var losses = mixtures.map { _ in 0.0 }, agreed = mixtures.map { _ in 0 }, start = 0
+        for step in 0..<reader.stepsPerEpoch {
+            let batch = try reader.batch(epoch: 0, step: step), count = batch.count
+            func part(_ tensor: Tensor) -> Tensor {
+                tensor.slice(at: 0, count: count * classes).viewed(count: count, shape: shape)
+            }
+            let labels = part(memory.labels), first = part(memory.first), logits = answers.map(part)
+            labels.withMutableSpan { batch.readLabels(0..<count, into: &$0) }
+            for (index, model) in models.enumerated() {
+                if case .asked(let targets) = model { targets.read(start..<(start + count), into: logits[index]) }
+                networks[index]?.predict(batch, into: logits[index])
+            }
+            for (index, weights) in mixtures.enumerated() {
+                let scores = index == 0 ? first : part(memory.other)
+                Mixture(combination, task, weights: weights).mix(
+                    logits, labels: nil, known: 0, temperature: 1, into: scores, kernels: kernels)
+                probabilities(scores, task: task, temperature: 1, into: scores)
+                running[index].add(scores, labels: labels)
+                losses[index] += crossEntropy(scores, labels: labels, task: task) * Double(count)
+                agreed[index] += agreements(scores, first)
+            }
+            start += count
+        }
+        let total = Double(split.count)
+        return mixtures.indices.map { index in
+            Marks(
+                metrics: running[index].values(), loss: losses[index] / total, agreement: Double(agreed[index]) / total)
+        }
+    }
+
+    /// About the most memory that the answers to a batch take.
+    static let byteCount = 64 << 20
+
+    private var batchSize: Int {
+        let bytes = (models.count + 3) * split.classCount * MemoryLayout<Float>.stride
+        return min(split.countReadTogether(multipleOf: 128), max(128, Self.byteCount / max(bytes, 1) / 128 * 128))
+    }
+}
+
+extension Examination {
+    /// The shares of one model by itself.
+    static func only(_ index: Int, of count: Int) -> [Double] { (0..<count).map { $0 == index ? 1 : 0 } }
+
+    /// Equal shares of some models.
+    static func equal(_ some: Range<Int>, of count: Int) -> [Double] {
+        (0..<count).map { some.contains($0) ? 1 / Double(some.count) : 0 }
+    }
+}
