@@ -35,9 +35,11 @@ struct TrainingSession {
         }
         let total = source.stepsPerEpoch * recipe.epochs
         run.isInterrupted = isInterrupted
-        var score = ""
-        run.advance = { [tell] count, loss in
-            tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(score)"))
+        var score = "", loss = 0.0
+        func advance(_ count: Int) { tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(score)")) }
+        run.advance = { count, latest in
+            loss = latest
+            advance(count)
         }
         run.stepEnded = { report in
             try log?.append(
@@ -46,6 +48,7 @@ struct TrainingSession {
         run.epochEnded = { report in
             if let first = report.validation.first {
                 score = ", held-out \(first.name.replacing("_", with: " ")) \(fixed(first.value, digits: 4))"
+                advance(0)
             }
             try log?.append(report, terms: objective.terms)
         }
