@@ -49,7 +49,9 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "More examples to learn from what the teachers say of them: an HDF5 file with train/x.", valueName: "path"))
+            "More examples to learn from what the teachers say of them: an HDF5 file with train/x, or none. (default: "
+                + "none)",
+            valueName: "path|none"))
     var unlabeled: String?
 
     @Option(
@@ -178,6 +180,8 @@ struct DistillCommand: ParsableCommand {
         var all = self
         let file = try resume.map(DistillOptions.saved) ?? configuration.map(ConfigurationFile.init(reading:))
         if let file { all.fill(from: file.command) }
+        // Without augmentation there are no views of it.
+        if case .off = training.augment, views == nil { all.views = nil }
         return try all.options(with: file)
     }
 
@@ -186,7 +190,7 @@ struct DistillCommand: ParsableCommand {
         let options = DistillOptions(
             teachers: teachers, teacherOptions: teacherOptions, rules: try teacherOptions.rules(of: teachers),
             data: data,
-            unlabeled: unlabeled, budget: budget, output: output,
+            unlabeled: unlabeled == "none" ? nil : unlabeled, budget: budget, output: output,
             student: student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: width,
             training: training.values, views: views, softTargets: softTargets ?? Defaults.softTargets,
             generations: generations ?? Defaults.generations,

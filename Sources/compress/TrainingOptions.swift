@@ -36,9 +36,9 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "How examples are changed each time that they are seen, such as crop:4,flip. (default: not at all)",
-            valueName: "steps"), transform: Augmentation.init)
-    var augment: Augmentation?
+            "How examples are changed each time that they are seen, such as crop:4,flip, or none. (default: none)",
+            valueName: "steps"), transform: augmentationSteps)
+    var augment: Switchable<Augmentation>?
 
     @Option(
         help: .init(
@@ -65,7 +65,7 @@ struct TrainingOptions: ParsableArguments {
         recipe.seed = seed ?? 0
         recipe.patience = earlyStopping
         recipe.keepsBest = keepBest ?? false
-        return Values(recipe: recipe, augmentation: augment)
+        return Values(recipe: recipe, augmentation: augment?.value)
     }
 
     mutating func fill(from other: TrainingOptions) {
@@ -93,6 +93,17 @@ extension TrainingOptions.Values {
         ]
         return all.compactMap { key, value in value.map { .init(key, $0) } }
     }
+}
+
+/// What was said of something that a configuration file may switch on, and the command line off again.
+enum Switchable<Value: Sendable>: Sendable {
+    case off, on(Value)
+
+    var value: Value? { if case .on(let value) = self { value } else { nil } }
+}
+
+@Sendable func augmentationSteps(_ text: String) throws -> Switchable<Augmentation> {
+    text == "none" ? .off : .on(try Augmentation(text))
 }
 
 @Sendable func optimizerKind(_ text: String) throws -> Optimizer.Kind {

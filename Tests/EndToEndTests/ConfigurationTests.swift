@@ -212,6 +212,27 @@ import Testing
         }
     }
 
+    /// What a file switches on, the command line switches off, and views go with what they are views of.
+    @Test func flagsSwitchOffWhatAFileSays() throws {
+        try withFolder { folder in
+            let file = folder.appending(path: "run.yaml").path
+            let text = """
+                {teachers: [a.h5], data: d.h5, budget: 1MB, output: s.h5, augment: flip, views: 2, unlabeled: u.h5,
+                  baseline: true}
+                """
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            func options(_ words: String...) throws -> DistillOptions {
+                try DistillCommand.parse(["--configuration", file] + words).options()
+            }
+            let all = try options()
+            #expect(all.training.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5")
+            let none = try options("--augment", "none", "--unlabeled", "none", "--no-baseline")
+            #expect(none.training.augmentation == nil && none.views == nil && none.unlabeled == nil && !none.baseline)
+            #expect(!none.configuration.yaml.contains("augment") && !none.configuration.yaml.contains("views"))
+            #expect(throws: (any Error).self) { try options("--augment", "none", "--views", "3") }
+        }
+    }
+
     /// In braces a comma ends a value, so what has commas may be a list.
     @Test func takesListsOfParts() throws {
         try withFolder { folder in
