@@ -47,6 +47,7 @@ class Experiment:
         parser.add_argument("--output", default=os.path.join(ROOT, ".build", "experiments", name + ".jsonl"),
                             help="the file of results; models are kept in the folder of the same name")
         parser.add_argument("--seeds", type=int, default=seeds, help="how many seeds (%d)" % seeds)
+        parser.add_argument("--threads", help="the program's threads; results do not depend on them")
         parser.add_argument("--table", action="store_true", help="print the tables of --output, and run nothing")
         self.options = parser.parse_args()
         self.seeds = range(1, self.options.seeds + 1)
@@ -70,22 +71,28 @@ class Experiment:
         elif not os.path.exists(path):
             if not self.options.cifar:
                 sys.exit("no %s: --cifar FOLDER says where CIFAR-10's binary version is" % path)
-            self.call(["import", "cifar10", self.options.cifar, "--output", path])
+            self.call(["import", "cifar10", self.options.cifar, "--validation", "5000", "--output", path])
         return path
 
     # Runs
 
     def call(self, arguments):
-        """Runs the program; what it says on standard output, and the last held-out accuracy that it reports."""
+        """Runs the program; what it says on standard output."""
         log = os.path.join(self.folder, "log.txt")
+        threads = ["--threads", self.options.threads] if self.options.threads and arguments[0] != "import" else []
         with open(log, "w+") as errors:
-            finished = subprocess.run([self.options.compress] + arguments, stdout=subprocess.PIPE, stderr=errors)
+            finished = subprocess.run(
+                [self.options.compress] + arguments + threads, stdout=subprocess.PIPE, stderr=errors)
             errors.seek(0)
             said = errors.read()
         if finished.returncode != 0:
             sys.exit("%s\n%s ended with code %d" % (said, " ".join(arguments), finished.returncode))
-        held_out = re.findall(r"loss [^\n]*held-out accuracy ([0-9.]+)", said)
-        return finished.stdout, float(held_out[-1]) if held_out else None
+        return finished.stdout
+
+    def evaluate(self, models, split="test"):
+        """What the program says of models, of their ensemble, too, where there are several."""
+        together = ["--ensemble"] if len(models) > 1 else []
+        return json.loads(self.call(["evaluate", "--data", self.data, "--split", split, "--json"] + together + models))
 
     def model(self, run, seed):
         return os.path.join(self.folder, "%s-%d.h5" % (run.replace(",", "").replace(" ", "-"), seed))
@@ -113,9 +120,9 @@ class Experiment:
         if self.options.table or entry and (os.path.exists(output) or not needed):
             return entry
         started = time.time()
-        said, held_out = self.call(["train", "--data", self.data, "--output", output, "--seed", str(seed), "--json"]
-                                   + options)
-        said = json.loads(said)
+        said = json.loads(self.call(
+            ["train", "--data", self.data, "--output", output, "--seed", str(seed), "--json"] + options))
+        held_out = self.evaluate([output], "validation")["models"][0]["accuracy"]
         result = {key: said[key] for key in ["accuracy", "bytes", "parameters"]}
         return entry or self.keep(run, seed, options, {"held_out": held_out, **result}, started)
 
@@ -128,9 +135,8 @@ class Experiment:
             return entry
         started = time.time()
         runs = os.path.join(self.folder, directory + ".run")
-        said, _ = self.call(["distill", "--teachers"] + teachers + [
-            "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"] + options)
-        said = json.loads(said)
+        said = json.loads(self.call(["distill", "--teachers"] + teachers + [
+            "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"] + options))
         result = {"held_out": said["student"]["validation"]["accuracy"],
                   **{key: said["student"][key] for key in ["accuracy", "bytes", "parameters", "agreement"]},
                   "ensemble": scores(said["ensemble"]),
@@ -143,6 +149,14 @@ class Experiment:
         """What is not a training: the result is what `values` returns."""
         started = time.time()
         return self.find(run, seed, []) or self.keep(run, seed, [], values(), started)
+
+    def losses(self, name, terms):
+        """The options that replace the prediction loss by other terms: a configuration file; JSON is YAML."""
+        path = os.path.join(self.folder, name.replace(" ", "-") + ".yaml")
+        if not self.options.table:
+            with open(path, "w") as file:
+                json.dump({"losses": terms}, file)
+        return ["--configuration", path]
 
     # Tables
 
