@@ -1,5 +1,4 @@
 import HDF5
-import Tensors
 
 /// Some examples, ready to be converted into memory that someone else owns.
 ///

@@ -23,7 +23,7 @@ public enum Rehearsal {
     /// - Throws: `HDF5Error` if the child did not live through it.
     public static func run(_ path: String) throws(HDF5Error) {
         guard Isolation.isStarted else { return }
-        let byteCount = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        let byteCount = WholeFile.byteCount(of: path) ?? 0
         let limits = Isolation.Limits(seconds: 5 + byteCount / 1_000_000_000, memory: 1 << 30)
         do throws(IsolationError) {
             _ = try Isolation.run(name, Array(path.utf8), limits: limits) { _, _ in [] }

@@ -28,6 +28,12 @@ public enum WholeFile {
         }
     }
 
+    /// The bytes of a file, or of the one that a symbolic link leads to; nil if there is none.
+    public static func byteCount(of path: String) -> Int? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
     /// Removes a file, if there is one.
     public static func remove(_ path: String) { _ = unsafe unlink(path) }
 

@@ -25,7 +25,7 @@ struct ModelArchive: ~Copyable {
     init(opening path: String) throws(ModelFileError) {
         zip = try Self.translating { () throws(ZipError) in try ZipReader(opening: path) }
         self.path = path
-        byteCount = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        byteCount = WholeFile.byteCount(of: path) ?? 0
     }
 
     func outline() throws -> ModelOutline {

@@ -38,7 +38,7 @@ enum ModelReader {
     }
 
     private static func size(_ path: String) -> Int {
-        (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        WholeFile.byteCount(of: path) ?? 0
     }
 }
 

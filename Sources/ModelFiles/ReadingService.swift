@@ -35,7 +35,7 @@ public enum ReadingService {
     /// Everything that a model file says but its numbers.
     static func outline(of path: String) throws -> ModelOutline {
         // An archive is unpacked for it, so that a large file may take longer.
-        let byteCount = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        let byteCount = WholeFile.byteCount(of: path) ?? 0
         let answer = try run(outlineName, Array(path.utf8), nil, limits(for: byteCount), path)
         guard case .outline(let outline) = answer else {
             throw ModelFileError(.refused, path, ["could not be read"])
