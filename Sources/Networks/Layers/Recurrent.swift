@@ -126,7 +126,8 @@ public struct Recurrent: Layer {
                 readStateGradient(dy, index, into: gradient)
             }
             withProducts(
-                pass.key, pass.parameter(0), pass.parameter(1), isTraining: true, count: count, pass.kernels
+                pass.key, pass.parameter(0), pass.parameter(1), isTraining: true, isBackward: true, count: count,
+                pass.kernels
             ) { product, stateProduct in
                 withMasks(pass.inputMask(), hasInitial: pass.inputCount > 1, steps: steps, count, pass.kernels) {
                     masks in
@@ -170,22 +171,32 @@ public struct Recurrent: Layer {
     // MARK: Dropout
 
     /// Lends what multiplies the input with its kernel, and the state with its own.
+    ///
+    /// On the way back every step multiplies by the transposed kernel of the state: it is transposed once for all.
     private func withProducts(
-        _ key: RandomKey, _ kernel: Tensor, _ recurrentKernel: Tensor, isTraining: Bool, count: Int,
-        _ kernels: KernelContext, _ body: (GateProduct, GateProduct) -> Void
+        _ key: RandomKey, _ kernel: Tensor, _ recurrentKernel: Tensor, isTraining: Bool, isBackward: Bool = false,
+        count: Int, _ kernels: KernelContext, _ body: (GateProduct, GateProduct) -> Void
     ) {
         let sides = [(kernel, options.dropout), (recurrentKernel, options.recurrentDropout)]
         let maskCount = options.dropsEachGate ? cell.gateCount : 1
         let sizes = sides.map { isTraining && $1 > 0 ? maskCount * count * $0.shape[0] : 0 }
-        kernels.withScratch(sizes[0] + sizes[1]) { scratch in
-            var offset = 0
+        let transposedSize = isBackward ? recurrentKernel.elementCount : 0
+        kernels.withScratch(transposedSize + sizes[0] + sizes[1]) { scratch in
+            let transposed = scratch.slice(at: 0, count: transposedSize)
+            if isBackward {
+                swapAxes(
+                    recurrentKernel, outer: 1, a: recurrentKernel.shape[0], b: recurrentKernel.shape[1], inner: 1,
+                    into: transposed)
+            }
+            var offset = transposedSize
             let products = sides.enumerated().map { side, pair in
                 let masks = scratch.slice(at: offset, count: sizes[side])
                 offset += sizes[side]
                 masks.fill(with: 1)
                 if sizes[side] > 0 { dropOut(masks, rate: pair.1, key: key[side], into: masks) }
                 return GateProduct(
-                    kernels: kernels, kernel: pair.0, units: cell.units, gateCount: cell.gateCount,
+                    kernels: kernels, kernel: pair.0, transposed: isBackward && side == 1 ? transposed : nil,
+                    units: cell.units, gateCount: cell.gateCount,
                     masks: sizes[side] > 0 ? masks : nil, maskCount: maskCount)
             }
             body(products[0], products[1])

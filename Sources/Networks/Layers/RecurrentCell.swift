@@ -64,6 +64,9 @@ struct RecurrentSequence {
 struct GateProduct {
     let kernels: KernelContext
     let kernel: Tensor
+    /// The kernel's transpose (G u, n), where it is at hand: the product of few rows with it is up to twice as fast as
+    /// with the kernel read across.
+    let transposed: Tensor?
     let units, gateCount: Int
     /// (1 or G, B, n); nil without dropout.
     let masks: Tensor?
@@ -84,7 +87,7 @@ struct GateProduct {
     func inputGradient(of dy: Tensor, gates: Range<Int>, into dx: Tensor, adding: Bool) {
         if masks != nil && !adding { dx.fill(with: 0) }
         eachMask(gates) { gates, mask in
-            let (dy, kernel) = (columns(dy, gates), columns(kernel, gates).transposed)
+            let (dy, kernel) = (columns(dy, gates), transposedRows(gates))
             guard let mask else { return kernels.multiply(dy, kernel, into: rows(dx), adding: adding) }
             kernels.withScratch(dx.elementCount) { part in
                 kernels.multiply(dy, kernel, into: rows(part))
@@ -112,6 +115,13 @@ struct GateProduct {
         return Matrix(
             y, rows: y.elementCount / stride, columns: gates.count * units, stride: stride, at: gates.lowerBound * units
         )
+    }
+
+    /// The transposed kernel of these gates.
+    private func transposedRows(_ gates: Range<Int>) -> Matrix {
+        guard let transposed else { return columns(kernel, gates).transposed }
+        return Matrix(
+            transposed, rows: gates.count * units, columns: width, at: gates.lowerBound * units * width)
     }
 
     /// Gates that share a mask at a time.
