@@ -95,10 +95,10 @@ public final class Trainer {
 
     /// The most that one worker's values take, beside an eighth of the weights, if shards can be cut so small.
     private static let valuesLimit = 512 << 20
-    private static let leastShardSize = 16
+    private static let leastShardSize = 8
 
-    /// As the recipe says, or half as many examples, or a quarter, where they take much memory: 300 frames of 8,192
-    /// words are ten million numbers.
+    /// As the recipe says, or a half, a quarter or an eighth of it where a shard takes much memory: 300 frames of 8,192
+    /// words are 2.5 million numbers an example, several times over.
     static func shardSize(_ graph: LayerGraph, _ recipe: Recipe) -> Int {
         let limit = valuesLimit + graph.layout.extent * MemoryLayout<Float>.stride / 8
         var size = min(recipe.shardSize, recipe.batchSize)
