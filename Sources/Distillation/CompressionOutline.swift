@@ -113,9 +113,14 @@ extension Compressor {
     }
 
     /// What the student takes while it learns: of members that learn one after another the largest, beside the weights
-    /// of all.
+    /// of all. Examples that are mixed are those of a whole batch, at hand at once.
     private func studentMemory(_ recipe: Recipe, threads: Int) -> Int {
-        func memory(_ graph: LayerGraph) -> Int { Trainer.memory(graph, recipe, threads: threads).bytes }
+        func memory(_ graph: LayerGraph) -> Int {
+            let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
+            let isMixed = views?.augmentation.mixes ?? false
+            return Trainer.memory(graph, recipe, threads: threads).bytes
+                + (isMixed ? recipe.batchSize * example * MemoryLayout<Float>.stride : 0)
+        }
         guard !plan.members.isEmpty else { return memory(layers.student) }
         let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride
         return weights + (plan.members.map { memory($0.graph) }.max() ?? 0)

@@ -123,13 +123,17 @@ public final class Compressor {
             try writeManifest(first, ensemble, dataDigest)
             return ensemble
         }
-        let split = (train: train, validation: validation)
-        var students = [try trainStudent(first, ensemble.mixture, split, dataDigest, generation: 1)]
+        let training = StudentTraining(
+            request: request, plan: plan, labelKind: data.labelKind, dataDigest: dataDigest, train: train,
+            validation: validation, unlabeled: unlabeled, views: views, layers: layers, firstLayers: firstLayers,
+            workers: workers, isInterrupted: isInterrupted, tell: tell)
+        var students = [
+            try measuring(\.train) { try training.student(first, ensemble.mixture, generation: 1) }
+        ]
         for generation in 2..<(request.generations + 1) {
-            students.append(
-                try trainGeneration(generation, after: students[generation - 2], teaching, split, dataDigest))
+            students.append(try trainGeneration(generation, after: students[generation - 2], training, teaching))
         }
-        let baseline = request.baseline ? try trainBaseline(split, dataDigest, workers) : nil
+        let baseline = request.baseline ? try measuring(\.train) { try training.baseline() } : nil
         return try finish(
             first, ensemble, students, baseline: baseline, dataDigest: dataDigest, validation: validation, workers)
     }
@@ -165,90 +169,10 @@ public final class Compressor {
 
     // MARK: - Training
 
-    /// Everything the student's weights depend on.
-    private func fingerprint(_ teaching: Teaching, _ mixture: Mixture, _ formula: String, _ data: String) -> String {
-        let shares = zip(teaching.keys, mixture.weights).map { "\($0):\($1)" }.joined(separator: ",")
-        let views = views.map { "; \($0.augmentation), views \($0.count.map(String.init) ?? "live")" } ?? ""
-        let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
-        let byExample = mixture.isByExample ? " by example" : ""
-        let form = request.softTargets == .float32 ? "" : "; soft targets \(request.softTargets)"
-        return
-            "\(formula); \(request.terms); \(request.recipe); \(plan.sentence("student", budget: request.budget)); \(request.combination)\(byExample); \(shares); data \(data)\(views)\(others)\(form); \(architectureDigest)"
-    }
-
-    /// Layers and options of the student, of which its sentence says only the size.
-    private var architectureDigest: String { sha256(of: "\(plan.built.architecture.layers)") }
-
-    private func session(_ name: String, _ fingerprint: String, _ part: TrainingPart? = nil) -> TrainingSession {
-        TrainingSession(
-            name: part?.title(name) ?? name, key: part?.key(name) ?? name, directory: request.runDirectory,
-            fingerprint: fingerprint, isResuming: request.isResuming,
-            isInterrupted: isInterrupted, tell: tell)
-    }
-
-    private func trainStudent(
-        _ teaching: Teaching, _ mixture: Mixture, _ split: (train: ExampleSplit, validation: ExampleSplit),
-        _ dataDigest: String, generation: Int
-    ) throws -> TrainedNetwork {
-        try measuring(\.train) {
-            var recipe = request.recipe
-            recipe.seed &+= generation - 1
-            return try plan.train(recipe) { part in
-                try train(part, teaching, mixture, split, dataDigest, generation: generation)
-            }
-        }
-    }
-
-    private func train(
-        _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture,
-        _ split: (train: ExampleSplit, validation: ExampleSplit), _ dataDigest: String, generation: Int
-    ) throws -> TrainedNetwork {
-        let name = request.generations == 1 ? "student" : "generation \(generation)"
-        // The layers of the first teachers are not those of a generation, nor the student's those of a member.
-        let layers = generation == 1 && part.member == nil ? layers : nil
-        let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
-        let loss = DistillationLoss(
-            terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
-            lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
-        let reader = LessonReader(
-            split.train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: teaching.workers)
-        var fingerprint = fingerprint(teaching, mixture, loss.formula, dataDigest)
-        var first: TrainedNetwork?
-        if generation == 1, let stage = request.firstStage, let firstLayers {
-            (first, fingerprint) = try trainFirstStage(
-                stage, firstLayers, teaching, mixture, split, reader, fingerprint)
-        }
-        if part.isFirst { tell(.message("loss: \(loss.formulaInLines)")) }
-        let trainer = try session(name, fingerprint, part).train(
-            layers?.student ?? part.graph, part.recipe, minimizing: loss,
-            on: try teaching.lessons(reader, split.train, layers), split.train, split.validation,
-            teaching.workers, from: first)
-        return TrainedNetwork(trainer, as: part.graph)
-    }
-
-    /// Trains the student's layers before it learns to answer; returns its weights, and what the next stage depends on.
-    private func trainFirstStage(
-        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture,
-        _ split: (train: ExampleSplit, validation: ExampleSplit), _ reader: LessonReader, _ fingerprint: String
-    ) throws -> (TrainedNetwork, String) {
-        let loss = DistillationLoss(
-            stage.terms, mixture: mixture, temperature: request.temperature, softWeight: .constant(1),
-            lambda: .constant(0), places: layers.places, teacherNames: teaching.names)
-        var recipe = request.recipe
-        recipe.epochs = stage.epochs
-        (recipe.patience, recipe.keepsBest) = (nil, false)
-        let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.terms); \(fingerprint)"
-        tell(.message("loss of the first stage: \(loss.formulaInLines)"))
-        let trainer = try session("first stage", fingerprint).train(
-            layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, split.train, layers),
-            split.train, split.validation.selecting([], name: "validation"), teaching.workers)
-        return (TrainedNetwork(trainer), fingerprint)
-    }
-
     /// Trains a student that the one before it teaches (Furlanello et al., 2018).
     private func trainGeneration(
-        _ generation: Int, after student: TrainedNetwork, _ teaching: ([Teacher], [String]) -> Teaching,
-        _ split: (train: ExampleSplit, validation: ExampleSplit), _ dataDigest: String
+        _ generation: Int, after student: TrainedNetwork, _ training: StudentTraining,
+        _ teaching: ([Teacher], [String]) -> Teaching
     ) throws -> TrainedNetwork {
         let ending = request.output.hasSuffix(".keras") ? "keras" : "h5"
         let path = "\(request.runDirectory)/generation-\(generation - 1).\(ending)"
@@ -258,26 +182,11 @@ public final class Compressor {
         let teacher = try Teacher(path, data: data)
         let next = teaching([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {
-            try next.prepare(split.train, split.validation, live: next.isLive ? [0] : [])
+            try next.prepare(training.train, training.validation, live: next.isLive ? [0] : [])
         }
-        return try trainStudent(
-            next, Mixture(request.combination, task, weights: [1]), split, dataDigest, generation: generation)
-    }
-
-    private func trainBaseline(
-        _ split: (train: ExampleSplit, validation: ExampleSplit), _ dataDigest: String, _ workers: Workers
-    ) throws -> TrainedNetwork {
-        try measuring(\.train) {
-            let changes = views.map { "\($0.augmentation), \($0.count.map(String.init) ?? "live"); " } ?? ""
-            let fingerprint =
-                "labels only; \(changes)\(request.recipe); \(plan.sentence("student", budget: request.budget)); data \(dataDigest); \(architectureDigest)"
-            return try plan.train(request.recipe) { part in
-                let reader = LessonReader(split.train, views: views, recipe: part.recipe, workers: workers)
-                let trainer = try session("baseline", fingerprint, part).train(
-                    part.graph, part.recipe, minimizing: LabelLoss(data.labelKind), on: reader, split.train,
-                    split.validation, workers)
-                return TrainedNetwork(trainer)
-            }
+        return try measuring(\.train) {
+            try training.student(
+                next, Mixture(request.combination, task, weights: [1]), generation: generation)
         }
     }
 

@@ -98,11 +98,11 @@ struct LayerTerms {
                 learned = try flow(mine[0], mine[1], "fsp \(suffix)", &student)
                 given = try flow(other[0], other[1], "fsp \(suffix)", &graph)
             case .attention:
-                learned = try student.add("attention \(suffix)", AttentionMap(), to: mine)
-                given = try graph.add("attention \(suffix)", AttentionMap(), to: other)
+                learned = try student.add(student.freeName("attention \(suffix)"), AttentionMap(), to: mine)
+                given = try graph.add(graph.freeName("attention \(suffix)"), AttentionMap(), to: other)
             default:
                 let channels = graph.shape(of: other[0]).channels
-                learned = try student.add("hint \(suffix)", Dense(units: channels), to: mine)
+                learned = try student.add(student.freeName("hint \(suffix)"), Dense(units: channels), to: mine)
                 given = other[0]
             }
             let (found, wanted) = (student.shape(of: learned), graph.shape(of: given))
@@ -149,12 +149,13 @@ struct LayerTerms {
                 throw ShapeError("\(from) cannot be pooled to \(size[0]) × \(size[1]), which does not divide it")
             }
             return try graph.add(
-                "\(name) \(suffix)", Pooling2D(.max, poolSize: (from[0] / size[0], from[1] / size[1])), to: [value])
+                graph.freeName("\(name) \(suffix)"), Pooling2D(.max, poolSize: (from[0] / size[0], from[1] / size[1])),
+                to: [value])
         }
         let isFirstLarger = a[0] * a[1] > b[0] * b[1]
         let left = isFirstLarger ? try pooled(first, a, to: b, "first") : first
         let right = isFirstLarger ? second : try pooled(second, b, to: a, "second")
-        return try graph.add(name, FlowMatrix(), to: [left, right])
+        return try graph.add(graph.freeName(name), FlowMatrix(), to: [left, right])
     }
 }
 

@@ -106,6 +106,14 @@ public struct LayerGraph: Sendable {
         return inputs[inputs.count - 1]
     }
 
+    /// The name, with `_` behind it as often as layers have it already: for layers that no user named.
+    public func freeName(_ name: String) -> String {
+        let taken = Set(entries.map(\.name))
+        var free = name
+        while taken.contains(free) { free += "_" }
+        return free
+    }
+
     /// Makes a layer known, without using it yet.
     public mutating func define(_ name: String, _ layer: any Layer) -> LayerID {
         precondition(!entries.contains { $0.name == name }, "there is a layer '\(name)' already")

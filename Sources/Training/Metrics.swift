@@ -1,20 +1,8 @@
 public import Datasets
 public import Tensors
 
-/// How good scores from 0 to 1 are, under the names that reports and programs know; the one that decides comes first.
-///
-/// One class for each example: `accuracy`. Several labels: those of the YouTube-8M challenges.
-///
-/// - Parameters:
-///   - scores: Examples × classes.
-///   - labels: Examples × classes: 1 for each label of each example.
-public func metrics(_ scores: Tensor, labels: Tensor, kind: LabelKind) -> [(name: String, value: Double)] {
-    var metrics = RunningMetrics(kind, classCount: labels.shape.channels)
-    metrics.add(scores, labels: labels)
-    return metrics.values()
-}
-
-/// The metrics of examples that come batch by batch.
+/// How good scores from 0 to 1 are, of examples that come batch by batch, under the names that reports and programs know;
+/// the one that decides comes first.
 ///
 /// One class for each example:
 ///

@@ -80,7 +80,7 @@ public final class Trainer {
         self.weights = weights
     }
 
-    /// The memory that a trainer takes, with the examples of a batch.
+    /// The memory that a trainer takes.
     public static func memory(_ graph: LayerGraph, _ recipe: Recipe, threads: Int) -> ByteCount {
         let shardSize = shardSize(graph, recipe), shards = shards(recipe, shardSize)
         let working = min(threads, shards), others = shards > working ? working : working - 1
@@ -88,9 +88,8 @@ public final class Trainer {
         let vectors =
             2 + recipe.optimizer.momentCount + (recipe.averageDecay == nil ? 0 : 1) + (recipe.keepsBest ? 1 : 0)
         let ofOneWorker = graph.layout.extent - plan.deferredElementCount
-        let examples = graph.inputs.reduce(0) { $0 + graph.shape(of: $1).elementCount } * recipe.batchSize
         return ByteCount(
-            (vectors * graph.layout.extent + others * ofOneWorker + examples) * size + plan.byteCount.bytes * working)
+            (vectors * graph.layout.extent + others * ofOneWorker) * size + plan.byteCount.bytes * working)
     }
 
     /// The most that one worker's values take, beside an eighth of the weights, if shards can be cut so small.

@@ -182,6 +182,20 @@ import Training
         }
     }
 
+    /// Layers that are called what adapters, pooling and maps would be called by themselves.
+    @Test func layersMayHaveTheNamesOfAdapters() throws {
+        let names = ["drop": "hint 2 0", "normalization": "fsp 1 0", "pool": "attention 3 1", "flat": "fsp 1 0 first"]
+        let student = names.reduce(Pictures.student) { $0.replacing("name: \($1.key)", with: "name: \($1.value)") }
+        try Pictures.withScene(student: student) { scene in
+            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
+            request.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
+            let compressor = try Compressor(request) { _ in }
+            #expect(compressor.layers.student.layout.entry("hint 2 0_", "kernel") != nil)
+            _ = try compressor.run()
+            #expect(try KerasFile(opening: request.output).architecture.layers.map(\.name).contains("hint_2_0"))
+        }
+    }
+
     /// First weights, order, dropout and clipping are the same with taps and without: terms that weigh nothing change
     /// nothing, though the teacher then runs beside the student.
     @Test(arguments: [nil, 0.05], [1, 2])

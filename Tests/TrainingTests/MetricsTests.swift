@@ -159,11 +159,12 @@ import Training
         let classes = rows[0].count, scores = Buffer(zeros: rows.count * classes), labels = Buffer(zeros: scores.count)
         scores.tensor.copy(from: rows.flatMap { $0 })
         for (row, names) in truth.enumerated() { for name in names { labels[row * classes + name] = 1 } }
-        let found = metrics(
+        var metrics = RunningMetrics(kind, classCount: classes)
+        metrics.add(
             scores.tensor(count: rows.count, shape: [classes]),
-            labels: labels.tensor(count: rows.count, shape: [classes]),
-            kind: kind)
-        return Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0.value) })
+            labels: labels.tensor(count: rows.count, shape: [classes])
+        )
+        return Dictionary(uniqueKeysWithValues: metrics.values().map { ($0.name, $0.value) })
     }
 
     private func close(_ value: Double?, _ expected: Double) -> Bool {

@@ -1,0 +1,114 @@
+import Datasets
+import ModelFiles
+import Networks
+import Tensors
+import Training
+
+/// Trains the student of a request: on what teachers say, and on labels alone for comparison.
+struct StudentTraining {
+    let request: CompressionRequest
+    let plan: StudentPlan
+    let labelKind: LabelKind
+    /// The SHA-256 of the data's file.
+    let dataDigest: String
+    let train: ExampleSplit
+    let validation: ExampleSplit
+    let unlabeled: ExampleSplit?
+    let views: Views?
+    /// The terms of layers of the student's loss, and of the first stage's.
+    let layers: LayerTerms
+    let firstLayers: LayerTerms?
+    let workers: Workers
+    let isInterrupted: () -> Bool
+    let tell: (CompressionEvent) -> Void
+
+    /// A student of these teachers.
+    ///
+    /// - Parameter generation: 1 learns from the teachers of the request, each other one from the student before it.
+    func student(_ teaching: Teaching, _ mixture: Mixture, generation: Int) throws -> TrainedNetwork {
+        var recipe = request.recipe
+        recipe.seed &+= generation - 1
+        return try plan.train(recipe) { part in
+            try train(part, teaching, mixture, generation: generation)
+        }
+    }
+
+    /// The student on labels alone: the same recipe, and the same changes of its examples.
+    func baseline() throws -> TrainedNetwork {
+        let changes = views.map { "\($0.augmentation), \($0.count.map(String.init) ?? "live"); " } ?? ""
+        let fingerprint = "labels only; \(changes)\(request.recipe); \(facts)"
+        return try plan.train(request.recipe) { part in
+            let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
+            let trainer = try session("baseline", fingerprint, part).train(
+                part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
+            return TrainedNetwork(trainer)
+        }
+    }
+
+    private func train(
+        _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture, generation: Int
+    ) throws -> TrainedNetwork {
+        let name = request.generations == 1 ? "student" : "generation \(generation)"
+        // The layers of the first teachers are not those of a generation, nor the student's those of a member.
+        let layers = generation == 1 && part.member == nil ? layers : nil
+        let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
+        let loss = DistillationLoss(
+            terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
+            lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
+        let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
+        var fingerprint = fingerprint(teaching, mixture, loss.formula)
+        var first: TrainedNetwork?
+        if generation == 1, let stage = request.firstStage, let firstLayers {
+            (first, fingerprint) = try trainFirstStage(stage, firstLayers, teaching, mixture, reader, fingerprint)
+        }
+        if part.isFirst { tell(.message("loss: \(loss.formulaInLines)")) }
+        let trainer = try session(name, fingerprint, part).train(
+            layers?.student ?? part.graph, part.recipe, minimizing: loss,
+            on: try teaching.lessons(reader, train, layers), train, validation, workers, from: first)
+        return TrainedNetwork(trainer, as: part.graph)
+    }
+
+    /// Trains the student's layers before it learns to answer; returns its weights, and what the next stage depends on.
+    private func trainFirstStage(
+        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture, _ reader: LessonReader,
+        _ fingerprint: String
+    ) throws -> (TrainedNetwork, String) {
+        let loss = DistillationLoss(
+            stage.terms, mixture: mixture, temperature: request.temperature, softWeight: .constant(1),
+            lambda: .constant(0), places: layers.places, teacherNames: teaching.names)
+        var recipe = request.recipe
+        recipe.epochs = stage.epochs
+        (recipe.patience, recipe.keepsBest) = (nil, false)
+        let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.terms); \(fingerprint)"
+        tell(.message("loss of the first stage: \(loss.formulaInLines)"))
+        let trainer = try session("first stage", fingerprint).train(
+            layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, train, layers), train,
+            validation.selecting([], name: "validation"), workers)
+        return (TrainedNetwork(trainer), fingerprint)
+    }
+
+    // MARK: Checkpoints
+
+    /// Everything the student's weights depend on.
+    private func fingerprint(_ teaching: Teaching, _ mixture: Mixture, _ formula: String) -> String {
+        let shares = zip(teaching.keys, mixture.weights).map { "\($0):\($1)" }.joined(separator: ",")
+        let views = views.map { "; \($0.augmentation), views \($0.count.map(String.init) ?? "live")" } ?? ""
+        let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
+        let byExample = mixture.isByExample ? " by example" : ""
+        let form = request.softTargets == .float32 ? "" : "; soft targets \(request.softTargets)"
+        return "\(formula); \(request.terms); \(request.recipe); \(facts); "
+            + "\(request.combination)\(byExample); \(shares)\(views)\(others)\(form)"
+    }
+
+    /// The data and the student: its sentence says only the size, the digest its layers and options.
+    private var facts: String {
+        "data \(dataDigest); \(plan.sentence("student", budget: request.budget)); "
+            + sha256(of: "\(plan.built.architecture.layers)")
+    }
+
+    private func session(_ name: String, _ fingerprint: String, _ part: TrainingPart? = nil) -> TrainingSession {
+        TrainingSession(
+            name: part?.title(name) ?? name, key: part?.key(name) ?? name, directory: request.runDirectory,
+            fingerprint: fingerprint, isResuming: request.isResuming, isInterrupted: isInterrupted, tell: tell)
+    }
+}
