@@ -155,12 +155,27 @@ extension Compressor {
         return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values.bytes)
     }
 
-    /// How long the student's training takes for an example, without teachers.
+    /// How long the student's training takes for an example, its losses included, but not its teachers.
     private func trial(_ reader: LessonReader, _ workers: Workers) throws -> Double {
-        let graph = plan.built.graph
+        let graph = layers.student
         let trainer = Trainer(
             graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)),
             recipe: request.recipe, workers: workers)
+        let share = 1 / Double(teachers.count)
+        let loss = DistillationLoss(
+            request.terms,
+            mixture: Mixture(
+                request.combination, task, weights: teachers.map { _ in share },
+                isByExample: request.teacherWeights == .byExample),
+            temperature: request.temperature, softWeight: request.softWeight, lambda: request.lambda,
+            places: layers.places)
+        let lessons = RehearsedLessons(
+            lessons: reader, batchSize: request.recipe.batchSize, classCount: data.classCount,
+            teacherCount: teachers.count,
+            layers: layers.places.map { place in
+                guard let (graph, values) = layers.teachers[place.teacher] else { return [] }
+                return values[place.values].map { graph.shape(of: $0) }
+            })
         var seconds = 0.0, count = 0, steps = 0, last = Date()
         var run = TrainingRun(train: data.train, validation: nil)
         run.isInterrupted = { [isInterrupted] in steps == 6 || isInterrupted() }
@@ -173,7 +188,7 @@ extension Compressor {
             (steps, last) = (steps + 1, Date())
         }
         do {
-            try run.run(trainer, minimizing: LabelLoss(data.labelKind), on: reader, workers: workers)
+            try run.run(trainer, minimizing: loss, on: lessons, workers: workers)
         } catch is CancellationError {
             if isInterrupted() { throw CancellationError() }
             // Otherwise that was enough.
@@ -188,5 +203,31 @@ extension Compressor {
         }
         let first = request.firstStage.map { [formula($0.terms, .constant(1), .constant(0))] } ?? []
         return first + [formula(request.terms, request.softWeight, request.lambda)]
+    }
+}
+
+/// The batches of a training with teachers who say anything: for the time that losses take, which depends on no value.
+private struct RehearsedLessons: LessonSource {
+    let lessons: LessonReader
+    /// Each teacher's logits, B × classes, and for each term of layers what the teacher's layers give.
+    private let logits: [Tensor]
+    private let layers: [[Tensor]]
+
+    init(lessons: LessonReader, batchSize: Int, classCount: Int, teacherCount: Int, layers: [[Shape]]) {
+        self.lessons = lessons
+        func anything(_ shape: Shape) -> Tensor {
+            let tensor = Buffer(zeros: batchSize * shape.elementCount).tensor.viewed(count: batchSize, shape: shape)
+            for element in 0..<tensor.elementCount { tensor[element] = Float(element % 7) }
+            return tensor
+        }
+        logits = (0..<teacherCount).map { _ in anything([classCount]) }
+        self.layers = layers.map { $0.map(anything) }
+    }
+
+    var count: Int { lessons.count }
+    var stepsPerEpoch: Int { lessons.stepsPerEpoch }
+
+    func lesson(epoch: Int, step: Int) throws -> TaughtLesson {
+        TaughtLesson(try lessons.lesson(epoch: epoch, step: step), logits: logits, layers: layers)
     }
 }
