@@ -88,23 +88,8 @@ import Training
                 request.recipe.keepsBest = true
                 return request
             }
-            let whole = try request("whole")
-            let expected = try compress(whole)
-            var stopped = try request("stopped")
-            let told = Told()
-            var asked = 0
-            #expect(throws: CancellationError.self) {
-                try compress(stopped, told: told) {
-                    guard told.parts.last?.hasPrefix("training generation \(generation)") == true else { return false }
-                    asked += 1
-                    return asked > 7
-                }
-            }
-            #expect(!FileManager.default.fileExists(atPath: stopped.output))
-            stopped.isResuming = true
-            let report = try compress(stopped)
-            let (found, wanted) = (try weights(stopped.output), try weights(whole.output))
-            #expect(found == wanted)
+            let (expected, report, stopped) = try compressStopped(
+                during: "generation \(generation)", try request("whole"), try request("stopped"))
             #expect(report.comparisons.map { $0.test[0].value } == expected.comparisons.map { $0.test[0].value })
             // The log tells of every step of every generation once.
             for name in ["generation 1", "generation 2", "generation 3"] {

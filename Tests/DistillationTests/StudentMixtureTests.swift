@@ -233,22 +233,8 @@ import Training
                 request.recipe.keepsBest = true
                 return request
             }
-            let whole = request("whole"), expected = try compress(whole)
-            var stopped = request("stopped")
-            let told = Told()
-            var asked = 0
-            #expect(throws: CancellationError.self) {
-                try compress(stopped, told: told) {
-                    guard told.parts.last?.hasPrefix("training \(training)") == true else { return false }
-                    asked += 1
-                    return asked > 7
-                }
-            }
-            #expect(!FileManager.default.fileExists(atPath: stopped.output))
-            stopped.isResuming = true
-            let report = try compress(stopped)
-            let (found, wanted) = (try weights(stopped.output), try weights(whole.output))
-            #expect(found == wanted)
+            let (expected, report, stopped) = try compressStopped(
+                during: training, request("whole"), request("stopped"))
             #expect(report.baselineTest?.map(\.value) == expected.baselineTest?.map(\.value))
             for name in ["student wide", "student narrow", "baseline wide", "baseline narrow"] {
                 let lines = try metricsLines(stopped.runDirectory).filter { $0["training"]?.string == name }

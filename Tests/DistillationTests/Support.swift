@@ -4,6 +4,7 @@ import ModelFiles
 import Networks
 import Tensors
 import TestSupport
+import Testing
 import Training
 
 @testable import Distillation
@@ -154,6 +155,29 @@ func compress(
     _ request: CompressionRequest, told: Told = Told(), isInterrupted: @escaping () -> Bool = { false }
 ) throws -> CompressionReport {
     try Compressor(request, isInterrupted: isInterrupted, tell: told.hear).run()
+}
+
+/// Runs a job, and once more, stopped inside a training and resumed: both must write the same weights.
+///
+/// - Parameter training: As it is told: `generation 2`.
+func compressStopped(
+    during training: String, _ whole: CompressionRequest, _ request: CompressionRequest
+) throws -> (whole: CompressionReport, resumed: CompressionReport, CompressionRequest) {
+    let expected = try compress(whole), told = Told()
+    var stopped = request, asked = 0
+    #expect(throws: CancellationError.self) {
+        try compress(stopped, told: told) {
+            guard told.parts.last?.hasPrefix("training \(training)") == true else { return false }
+            asked += 1
+            return asked > 7
+        }
+    }
+    #expect(!FileManager.default.fileExists(atPath: stopped.output))
+    stopped.isResuming = true
+    let report = try compress(stopped)
+    let (found, wanted) = (try weights(stopped.output), try weights(whole.output))
+    #expect(found == wanted)
+    return (expected, report, stopped)
 }
 
 /// The bits of a written model's weights.
