@@ -69,6 +69,8 @@ struct Provenance {
     private var others: String {
         var members: [String] = []
         if let unlabeled = request.unlabeled { members.append(string("unlabeled", name(unlabeled))) }
+        if let norm = request.recipe.clipNorm { members.append("\"global_clipnorm\":\(norm)") }
+        if let momentum = request.recipe.averageDecay { members.append("\"ema_momentum\":\(momentum)") }
         if let augmentation = request.augmentation {
             members.append(string("augmentation", "\(augmentation)"))
             members.append("\"views\":\(request.views.map(String.init) ?? "\"live\"")")

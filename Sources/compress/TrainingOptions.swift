@@ -31,13 +31,26 @@ struct TrainingOptions: ParsableArguments {
     var learningRateSchedule: LearningRateSchedule?
 
     @Option(
+        help: .init(
+            "The largest norm of the gradient of all weights together, or none; a longer one is scaled down to it. "
+                + "(default: none)", valueName: "x|none"), transform: { try switchable($0, positiveNumber) })
+    var globalClipnorm: Switchable<Double>?
+
+    @Option(
+        help: .init(
+            "Keep an exponential moving average of the weights, such as 0.999 of it in each step, which is then what is "
+                + "measured and written, or none. (default: none)", valueName: "x|none"),
+        transform: { try switchable($0, momentum) })
+    var emaMomentum: Switchable<Double>?
+
+    @Option(
         help: .init("Decides first weights, order and dropout. (default: 0)", valueName: "n"), transform: seedNumber)
     var seed: Int?
 
     @Option(
         help: .init(
             "How examples are changed each time that they are seen, such as crop:4,flip, or none. (default: none)",
-            valueName: "steps"), transform: augmentationSteps)
+            valueName: "steps"), transform: { try switchable($0) { text in try Augmentation(text) } })
     var augment: Switchable<Augmentation>?
 
     @Option(
@@ -62,6 +75,8 @@ struct TrainingOptions: ParsableArguments {
         recipe.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
         recipe.learningRate = learningRate ?? Defaults.learningRate
         recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
+        recipe.clipNorm = globalClipnorm?.value
+        recipe.averageDecay = emaMomentum?.value
         recipe.seed = seed ?? 0
         recipe.patience = earlyStopping
         recipe.keepsBest = keepBest ?? false
@@ -74,6 +89,8 @@ struct TrainingOptions: ParsableArguments {
         optimizer = optimizer ?? other.optimizer
         learningRate = learningRate ?? other.learningRate
         learningRateSchedule = learningRateSchedule ?? other.learningRateSchedule
+        globalClipnorm = globalClipnorm ?? other.globalClipnorm
+        emaMomentum = emaMomentum ?? other.emaMomentum
         seed = seed ?? other.seed
         augment = augment ?? other.augment
         earlyStopping = earlyStopping ?? other.earlyStopping
@@ -88,6 +105,8 @@ extension TrainingOptions.Values {
             ("epochs", .integer(recipe.epochs)), ("batch-size", .integer(recipe.batchSize)),
             ("optimizer", .string(recipe.optimizer.kind.rawValue)), ("learning-rate", .number(recipe.learningRate)),
             ("learning-rate-schedule", .string(recipe.learningRateSchedule.description)),
+            ("global-clipnorm", recipe.clipNorm.map { .number($0) }),
+            ("ema-momentum", recipe.averageDecay.map { .number($0) }),
             ("seed", .integer(recipe.seed)), ("augment", augmentation.map { .string("\($0)") }),
             ("early-stopping", recipe.patience.map { .integer($0) }), ("keep-best", .bool(recipe.keepsBest)),
         ]
@@ -102,8 +121,16 @@ enum Switchable<Value: Sendable>: Sendable {
     var value: Value? { if case .on(let value) = self { value } else { nil } }
 }
 
-@Sendable func augmentationSteps(_ text: String) throws -> Switchable<Augmentation> {
-    text == "none" ? .off : .on(try Augmentation(text))
+/// Reads `none`, or what `read` makes of other words.
+func switchable<Value>(_ text: String, _ read: (String) throws -> Value) rethrows -> Switchable<Value> {
+    text == "none" ? .off : .on(try read(text))
+}
+
+@Sendable func momentum(_ text: String) throws -> Double {
+    guard let number = Double(text), number > 0, number < 1 else {
+        throw ValidationError("expected a number above 0 and below 1, found '\(text)'")
+    }
+    return number
 }
 
 @Sendable func optimizerKind(_ text: String) throws -> Optimizer.Kind {

@@ -135,6 +135,8 @@ import Testing
         optimizer: adamw
         learning-rate: 0.01
         learning-rate-schedule: linear:0.1
+        global-clipnorm: 2.5
+        ema-momentum: 0.999
         seed: 3
         augment: crop:4,flip
         early-stopping: 5
@@ -194,6 +196,8 @@ import Testing
             #expect(request.generations == 2)
             #expect(request.preset == .youTube8MWinners)
             #expect(request.augmentation?.description == "crop:4,flip")
+            #expect(request.recipe.clipNorm == 2.5)
+            #expect(request.recipe.averageDecay == 0.999)
             #expect(request.recipe.patience == 5)
             #expect(request.recipe.keepsBest)
             #expect(request.unlabeled == folder.path + "/more.h5")
@@ -218,7 +222,7 @@ import Testing
             let file = folder.appending(path: "run.yaml").path
             let text = """
                 {teachers: [a.h5], data: d.h5, budget: 1MB, output: s.h5, augment: flip, views: 2, unlabeled: u.h5,
-                  baseline: true}
+                  global-clipnorm: 1, ema-momentum: 0.9, baseline: true}
                 """
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             func options(_ words: String...) throws -> DistillOptions {
@@ -226,7 +230,11 @@ import Testing
             }
             let all = try options()
             #expect(all.training.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5")
-            let none = try options("--augment", "none", "--unlabeled", "none", "--no-baseline")
+            #expect(all.training.recipe.clipNorm == 1 && all.training.recipe.averageDecay == 0.9)
+            let none = try options(
+                "--augment", "none", "--unlabeled", "none", "--no-baseline", "--global-clipnorm", "none",
+                "--ema-momentum", "none")
+            #expect(none.training.recipe.clipNorm == nil && none.training.recipe.averageDecay == nil)
             #expect(none.training.augmentation == nil && none.views == nil && none.unlabeled == nil && !none.baseline)
             #expect(!none.configuration.yaml.contains("augment") && !none.configuration.yaml.contains("views"))
             #expect(throws: (any Error).self) { try options("--augment", "none", "--views", "3") }

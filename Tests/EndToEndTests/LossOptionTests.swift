@@ -121,4 +121,69 @@ import Testing
                         + "epoch \(best) kept, "), "\(run.errors)")
         }
     }
+
+    /// Steps by the whole data, and weights that are written after none, one and two of them.
+    @Test func writesTheMovingAverageOfTheWeights() throws {
+        try withData { folder in
+            func weights(_ options: String...) throws -> [Float] {
+                let run = try Program.run(
+                    [
+                        "train", "--architecture", "tiny.yaml", "--data", "d.h5", "--output", "m.h5", "--batch-size",
+                        "4096", "--optimizer", "sgd", "--learning-rate-schedule", "constant",
+                    ] + options, in: folder)
+                #expect(run.code == 0, "\(run.errors)")
+                let file = try HDF5File(opening: folder.appending(path: "m.h5").path)
+                return try file.root.dataset("model_weights/hidden/kernel").read()
+            }
+            let before = try weights("--learning-rate", "1e-30", "--epochs", "1")
+            let first = try weights("--learning-rate", "0.1", "--epochs", "1")
+            let second = try weights("--learning-rate", "0.1", "--epochs", "2")
+            let average = try weights("--learning-rate", "0.1", "--epochs", "2", "--ema-momentum", "0.75")
+            let farthest = before.indices.map { index in
+                let expected = 0.75 * (0.75 * before[index] + 0.25 * first[index]) + 0.25 * second[index]
+                return abs(average[index] - expected)
+            }.max()
+            #expect(try #require(farthest) < 1e-6)
+            #expect(zip(second, average).contains { abs($0 - $1) > 1e-4 })
+        }
+    }
+
+    /// The first step of plain descent is as long as the rate times the norm that is allowed.
+    @Test func shortensLongGradients() throws {
+        try withData { folder in
+            try """
+            name: plain
+            input: [12, 12]
+            layers:
+              - Flatten: {}
+              - Dense: {units: classes, activation: softmax, use_bias: false}
+                name: output
+            """.write(to: folder.appending(path: "plain.yaml"), atomically: true, encoding: .utf8)
+            func weights(_ options: [String]) throws -> [Float] {
+                let run = try Program.run(
+                    [
+                        "train", "--architecture", "plain.yaml", "--data", "d.h5", "--output", "m.h5", "--batch-size",
+                        "4096", "--optimizer", "sgd", "--learning-rate-schedule", "constant", "--epochs", "1",
+                    ] + options, in: folder)
+                #expect(run.code == 0, "\(run.errors)")
+                let file = try HDF5File(opening: folder.appending(path: "m.h5").path)
+                return try file.root.dataset("model_weights/output/kernel").read()
+            }
+            let before = try weights(["--learning-rate", "1e-30"])
+            func length(_ options: String...) throws -> Float {
+                let after = try weights(["--learning-rate", "0.5"] + options)
+                return zip(before, after).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
+            }
+            let free = try length()
+            let norm = free / 0.5
+            #expect(abs(try length("--global-clipnorm", "\(norm / 4)") - free / 4) < 1e-4 * free)
+            #expect(try length("--global-clipnorm", "\(norm * 4)") == free)
+            for words in [["--global-clipnorm", "0"], ["--ema-momentum", "1"], ["--ema-momentum", "no"]] {
+                let run = try Program.run(
+                    ["train", "--architecture", "plain.yaml", "--data", "d.h5", "--output", "n.h5"] + words, in: folder)
+                #expect(run.code == 64)
+                #expect(run.errors.contains("expected a number above 0"), "\(run.errors)")
+            }
+        }
+    }
 }
