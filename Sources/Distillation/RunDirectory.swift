@@ -4,16 +4,20 @@ import Foundation
 enum RunDirectory {
     /// The file from which a training goes on.
     static func checkpoint(_ directory: String, training: String) -> String {
-        "\(directory)/\(training.replacing(" ", with: "-"))-checkpoint.h5"
+        "\(directory)/\(training.replacing(" ", with: "-"))\(checkpointEnding)"
+    }
+
+    /// Whether there is a training to go on with.
+    static func hasCheckpoint(_ directory: String) -> Bool {
+        names(directory).contains { $0.hasSuffix(checkpointEnding) }
     }
 
     /// Removes what an earlier run has left, so that nobody goes on from it: checkpoints, figures, students of
     /// generations. What teachers said stays, and whatever else is there.
     static func clear(_ directory: String) {
         let files = FileManager.default
-        func names(_ folder: String) -> [String] { (try? files.contentsOfDirectory(atPath: folder)) ?? [] }
         for name in names(directory)
-        where name.hasSuffix("-checkpoint.h5") || name == "metrics.jsonl" || name.hasPrefix("generation-") {
+        where name.hasSuffix(checkpointEnding) || name == "metrics.jsonl" || name.hasPrefix("generation-") {
             try? files.removeItem(atPath: "\(directory)/\(name)")
         }
         for training in names("\(directory)/tensorboard") {
@@ -22,5 +26,19 @@ enum RunDirectory {
                 try? files.removeItem(atPath: "\(folder)/\(name)")
             }
         }
+    }
+
+    private static let checkpointEnding = "-checkpoint.h5"
+
+    private static func names(_ folder: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    }
+}
+
+/// A run directory without a training to go on with.
+public struct NoCheckpointError: Error, CustomStringConvertible {
+    public let directory: String
+    public var description: String {
+        "'\(directory)': expected the directory of a stopped run, found no checkpoint in it"
     }
 }

@@ -107,6 +107,9 @@ struct StudentPlan {
         self.members = members
     }
 
+    /// What its layers and their options are, in few letters.
+    var digest: String { sha256(of: "\(built.architecture.layers)") }
+
     /// One line for the user.
     func sentence(_ role: String, budget: ByteCount?) -> String {
         let size = export.size

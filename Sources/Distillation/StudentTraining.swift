@@ -102,8 +102,7 @@ struct StudentTraining {
 
     /// The data and the student: its sentence says only the size, the digest its layers and options.
     private var facts: String {
-        "data \(dataDigest); \(plan.sentence("student", budget: request.budget)); "
-            + sha256(of: "\(plan.built.architecture.layers)")
+        "data \(dataDigest); \(plan.sentence("student", budget: request.budget)); \(plan.digest)"
     }
 
     private func session(_ name: String, _ fingerprint: String, _ part: TrainingPart? = nil) -> TrainingSession {

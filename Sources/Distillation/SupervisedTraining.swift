@@ -18,6 +18,8 @@ public struct TrainingRequest: Sendable {
     public var augmentation: Augmentation?
     /// Where metrics and checkpoints are kept; nil keeps none.
     public var runDirectory: String?
+    /// Whether to go on from the checkpoint in the run directory.
+    public var isResuming = false
     public var threads: Int?
 
     public init(architecture: String, data: String, output: String, recipe: Recipe) {
@@ -35,7 +37,8 @@ public struct TrainedModel: Sendable {
 
 /// Trains a model on the true labels, and writes it.
 ///
-/// - Throws: What is wrong with architecture and data, before any training; `CancellationError` when interrupted.
+/// - Throws: What is wrong with architecture and data, before any training; `CheckpointError` where there is none to go
+///   on from, or one of another run; `CancellationError` when interrupted.
 public func trainModel(
     _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
     tell: @escaping (CompressionEvent) -> Void
@@ -52,14 +55,21 @@ public func trainModel(
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
     let (train, validation) = data.trainAndValidation()
+    var fingerprint = ""
     if let directory = request.runDirectory {
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        RunDirectory.clear(directory)
+        if request.isResuming {
+            guard RunDirectory.hasCheckpoint(directory) else { throw NoCheckpointError(directory: directory) }
+        } else {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            RunDirectory.clear(directory)
+        }
+        let changes = request.augmentation.map { "; \($0)" } ?? ""
+        fingerprint = "\(request.recipe); data \(try sha256(ofFile: request.data)); \(plan.digest)\(changes)"
     }
     let network = try plan.train(request.recipe) { part in
         let session = TrainingSession(
             name: part.title(plan.built.architecture.name), key: part.key("model"), directory: request.runDirectory,
-            fingerprint: "", isResuming: false, isInterrupted: isInterrupted, tell: tell)
+            fingerprint: fingerprint, isResuming: request.isResuming, isInterrupted: isInterrupted, tell: tell)
         let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
         let trainer = try session.train(
             part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),

@@ -55,6 +55,7 @@ extension Failure {
         case let error as BudgetError: self.init(.overBudget, error.description)
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
+        case let error as NoCheckpointError: self.init(.noInput, error.description)
         case let error as CheckpointError: self.init(.usage, error.description)
         case let error as LostPredictionsError: self.init(.inputOutput, error.description)
         case is CancellationError: self = Interruption.failure("stopped")

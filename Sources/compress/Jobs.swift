@@ -46,6 +46,7 @@ func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummar
     request.width = options.width
     request.augmentation = options.training.augmentation
     request.runDirectory = options.runDirectory
+    request.isResuming = options.isResuming
     request.threads = options.threads
     do {
         let model = try trainModel(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
@@ -54,6 +55,7 @@ func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummar
                 path: options.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
             seconds: model.seconds)
     } catch is CancellationError {
-        throw Interruption.failure("stopped; no model was written")
+        let way = options.runDirectory.map { "; go on with the same command, and --resume '\($0)'" }
+        throw Interruption.failure("stopped\(way ?? "; no model was written")")
     }
 }

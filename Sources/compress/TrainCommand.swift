@@ -7,12 +7,17 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Train one model on the true labels: a teacher, or a student to compare with.",
         discussion: """
+            With --run-directory a stopped run (Ctrl-C) goes on where it was, if the same command is said again with --resume \
+            in place of --run-directory.
+
             Examples:
               compress train --architecture conv.yaml --data digits.h5 --output conv.h5
               compress train --architecture conv.yaml --width 2 --epochs 30 \\
                 --data digits.h5 --output wide.h5
               compress train --architecture conv.yaml --data digits.h5 --output conv.h5 \\
                 --augment crop:4,flip --keep-best --run-directory conv.run
+              compress train --architecture conv.yaml --data digits.h5 --output conv.h5 \\
+                --augment crop:4,flip --keep-best --resume conv.run
             """)
 
     @Option(
@@ -38,14 +43,26 @@ struct TrainCommand: ParsableCommand {
         help: .init("Where the checkpoint and the metrics of every epoch go. (default: nowhere)", valueName: "dir"))
     var runDirectory: String?
 
+    @Option(
+        help: .init(
+            "Go on with the stopped run of this directory; all other options are those that it was started with.",
+            valueName: "dir"))
+    var resume: String?
+
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard resume == nil || runDirectory == nil else {
+            throw ValidationError("--resume names the run directory; leave --run-directory out")
+        }
+    }
 
     func run() throws {
         try OutputFile.check(output, inputs: [architecture, data])
         let options = TrainOptions(
             architecture: architecture, data: data, output: output, width: width, training: training.values,
-            runDirectory: runDirectory, threads: threading.threads)
+            runDirectory: resume ?? runDirectory, isResuming: resume != nil, threads: threading.threads)
         let summary = try train(options, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
@@ -59,5 +76,6 @@ struct TrainOptions {
     var width: Double?
     var training: TrainingOptions.Values
     var runDirectory: String?
+    var isResuming: Bool
     var threads: Int?
 }

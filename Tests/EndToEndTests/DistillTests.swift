@@ -124,6 +124,47 @@ import Testing
         }
     }
 
+    @Test func stopsAndGoesOnWithOneModel() throws {
+        try withTeachers(train: 200) { folder, _ in
+            func arguments(_ output: String, _ more: String...) -> [String] {
+                [
+                    "train", "--architecture", "tiny.yaml", "--data", "d.h5", "--output", output, "--batch-size", "16",
+                    "--epochs", "300", "--augment", "noise:0.1", "--ema-momentum", "0.9",
+                ] + more
+            }
+            let started = try Program.start(arguments("s.h5", "--run-directory", "s.run"), in: folder)
+            waitForFile(folder.appending(path: "s.run/model-checkpoint.h5"), from: started)
+            kill(started.process.processIdentifier, SIGINT)
+            let run = try Program.finish(started)
+            #expect(run.code == 130, "\(run.errors)")
+            #expect(
+                run.errors.hasSuffix("\nerror: stopped; go on with the same command, and --resume 's.run'\n"),
+                "\(run.errors)")
+            for more in [["--learning-rate", "0.5"], ["--augment", "none"], ["--width", "2"]] {
+                let other = try Program.run(arguments("s.h5", "--resume", "s.run") + more, in: folder)
+                #expect(other.code == 64, "\(other.errors)")
+                #expect(other.errors.contains("the checkpoint belongs to a run with other options"))
+            }
+            #expect(try !names(in: folder).contains("s.h5"))
+            let resumed = try Program.run(arguments("s.h5", "--resume", "s.run"), in: folder)
+            #expect(resumed.code == 0, "\(resumed.errors)")
+            let epochs = try String(contentsOf: folder.appending(path: "s.run/metrics.jsonl"), encoding: .utf8)
+                .matches(of: /"epoch": ?(\d+)/).compactMap { Int($0.1) }
+            #expect(epochs == Array(1...300))
+            let whole = try Program.run(arguments("whole.h5", "--threads", "1"), in: folder)
+            #expect(whole.code == 0, "\(whole.errors)")
+            let (a, b) = (folder.appending(path: "s.h5"), folder.appending(path: "whole.h5"))
+            #expect(try Data(contentsOf: a) == Data(contentsOf: b), "a resumed run gives other bytes")
+
+            let none = try Program.run(arguments("n.h5", "--resume", "none.run"), in: folder)
+            #expect(none.code == 66)
+            #expect(
+                none.errors.hasSuffix(
+                    "\nerror: 'none.run': expected the directory of a stopped run, found no checkpoint in it\n"))
+            #expect(try !names(in: folder).contains("none.run"))
+        }
+    }
+
     /// A handler on a thread that computes would destroy what oneDNN keeps below the stack pointer.
     @Test func interruptsNoThread() throws {
         try withTeachers(train: 200) { folder, arguments in
