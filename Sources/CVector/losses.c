@@ -26,7 +26,7 @@ INLINE float divergence_term(float p, float q, float r) {
     s = s * r + 1.0f / 6;
     s = s * r + 1.0f / 2;
     float near = q * r * r * s, far = p - q - q * r;
-    return fabsf(r) < 0.5f ? near : (far > 0 ? far : 0);
+    return fabsf(r) < 0.5f ? near : (far < 0 ? 0 : far);
 }
 
 // A logit of the teacher may be infinite where it is sure.

@@ -39,6 +39,7 @@ public final class Compressor {
         self.request = request
         self.tell = tell
         self.isInterrupted = isInterrupted
+        try request.refuseUnclearTeachers()
         let data = try ExampleFile(opening: request.data)
         self.data = data
         let task = Task(data.labelKind)
@@ -174,8 +175,8 @@ public final class Compressor {
         _ generation: Int, after student: TrainedNetwork, _ training: StudentTraining,
         _ teaching: ([Teacher], [String]) -> Teaching
     ) throws -> TrainedNetwork {
-        let ending = request.output.hasSuffix(".keras") ? "keras" : "h5"
-        let path = "\(request.runDirectory)/generation-\(generation - 1).\(ending)"
+        let path = RunDirectory.student(
+            request.runDirectory, ofGeneration: generation - 1, format: plan.export.format)
         // Where a student comes from is known at the end; those on the way are the run's own.
         _ = try plan.export.noting(ExportPlan.Notes(classNames: data.classNames)).write(
             student.weights, to: path)
@@ -214,7 +215,7 @@ public final class Compressor {
         let asked = try teaching.targets(test).map { Examination.Model.asked($0) }
         let marks = try Examination(
             split: test, models: asked + networks, combination: request.combination, workers: workers
-        ).marks(shares.map { $0 + none } + mixtures.map { nobody + $0 })
+        ).marks(shares.map { $0 + none } + mixtures.map { nobody + $0 }, compared: shares.count + count - 1)
         let tested = marks[shares.count...].map(\.metrics), last = count - 1
 
         var comparisons: [CompressionReport.Comparison] = []
@@ -272,17 +273,37 @@ public final class Compressor {
 }
 
 extension CompressionRequest {
+    /// Refuses losses of layers that do not say clearly whose layers they mean.
+    fileprivate func refuseUnclearTeachers() throws {
+        let names = teachers.map(Teacher.name), known = "the teachers are \(names.joined(separator: ", "))"
+        var problems: [String] = []
+        for term in terms + (firstStage?.terms ?? []) where term.kind.comparesLayers {
+            let loss = "loss '\(term.kind.rawValue)'"
+            switch term.teacher {
+            case nil where names.count > 1:
+                problems.append("\(loss) must say whose layers it means, with 'teacher' (\(known))")
+            case let name? where !names.contains(name):
+                problems.append("\(loss) names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
+            case let name? where names.count(where: { $0 == name }) > 1:
+                let paths = teachers.filter { Teacher.name($0) == name }.joined(separator: " and ")
+                problems.append("\(loss) names the teacher '\(name)', which is \(paths); rename one of them")
+            default: break
+            }
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
+    }
+
     /// Refuses losses and augmentation that the task or the data do not allow.
     fileprivate func refuseLosses(task: Task, data: ExampleFile) throws {
         var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
-            term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.measure.name)': \($0)" }
+            term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.kind.rawValue)': \($0)" }
         }
         if let refusal = preset?.refusal(task: task) { problems.append(refusal) }
-        let answers = terms.filter { $0.measure.layerPairs == nil && !$0.weight.isZero }
+        let answers = terms.filter { !$0.kind.comparesLayers && !$0.weight.isZero }
         if generations > 1, answers.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")
         }
-        if unlabeled != nil, answers.allSatisfy({ if case .dkd = $0.measure { true } else { false } }) {
+        if unlabeled != nil, answers.allSatisfy({ $0.measure.answerLoss?.needsLabels == true }) {
             problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
         }
         if let refusal = softTargets.refusal(classCount: data.classCount) { problems.append(refusal) }

@@ -26,6 +26,7 @@ public struct DistillationLoss: Objective {
     private let places: [LayerTerms.Place]
     private let labelLoss: LabelLoss
     private let answerLosses: [(any AnswerLoss)?]
+    private let layerLosses: [(any LayerLoss)?]
     private let teacherNames: [String]
 
     init(
@@ -38,6 +39,7 @@ public struct DistillationLoss: Objective {
         self.teacherNames = teacherNames
         labelLoss = LabelLoss(mixture.task == .oneClass ? .oneClass : .manyLabels)
         answerLosses = prediction.map(\.measure.answerLoss)
+        layerLosses = prediction.map(\.measure.layerLoss)
     }
 
     public var terms: [String] {
@@ -47,7 +49,7 @@ public struct DistillationLoss: Objective {
 
     /// The terms' names, numbered where there are several of a kind.
     private var names: [String] {
-        let kinds = prediction.map(\.measure.name)
+        let kinds = prediction.map(\.kind.rawValue)
         return kinds.indices.map { index in
             let number = kinds[...index].count { $0 == kinds[index] }
             return kinds.count { $0 == kinds[index] } > 1 ? "\(kinds[index]) \(number)" : kinds[index]
@@ -111,6 +113,8 @@ public struct DistillationLoss: Objective {
                     batch.readLogits(of: teacher, examples, into: rows)
                 }
                 mixture.mix(rows, labels: labels, known: known, temperature: T, into: ensemble, kernels: kernels)
+                // Not every loss shows it: correlations with what is no number are none. Infinite logits are sure ones.
+                if hasNaN(ensemble) { return terms.map { _ in .nan } }
             }
             let answers = Answers(
                 task: task, temperature: T, student: logits, teacher: ensemble, labels: labels)
@@ -119,26 +123,25 @@ public struct DistillationLoss: Objective {
                 return weights[index]
                     * loss.add(answers, scale: Float(weights[index]) * scale, to: gradient, kernels: kernels)
             }
-            for place in places where weights[place.term] != 0 {
-                values[place.term] =
-                    weights[place.term]
-                    * compare(
-                        place, taps, batch, examples, scale: Float(weights[place.term]) * scale, kernels: kernels)
+            for (place, wanted) in zip(places, batch.layers) {
+                guard let loss = layerLosses[place.term], weights[place.term] != 0 else { continue }
+                let sum = compare(
+                    taps[place.taps], wanted, by: loss, examples, scale: Float(weights[place.term]) * scale, kernels)
+                values[place.term] = weights[place.term] * sum
             }
             return values + [groundTruth]
         }
     }
 
     /// Adds the gradient of a term of layers, and returns its sum over the examples.
+    ///
+    /// - Parameter wanted: What a teacher's layers give for the whole batch.
     private func compare(
-        _ place: LayerTerms.Place, _ taps: [Tap], _ batch: TaughtLesson, _ examples: Range<Int>, scale: Float,
-        kernels: KernelContext
+        _ taps: ArraySlice<Tap>, _ wanted: [Tensor], by loss: any LayerLoss, _ examples: Range<Int>, scale: Float,
+        _ kernels: KernelContext
     ) -> Double {
-        guard let loss = prediction[place.term].measure.layerLoss, let position = places.firstIndex(of: place) else {
-            return 0
-        }
-        return zip(place.taps, batch.layers[position]).reduce(0.0) { sum, pair in
-            let (tap, wanted) = (taps[pair.0], pair.1), size = wanted.shape.elementCount
+        zip(taps, wanted).reduce(0.0) { sum, pair in
+            let (tap, wanted) = pair, size = wanted.shape.elementCount
             let target = wanted.slice(at: examples.lowerBound * size, count: examples.count * size)
                 .viewed(count: examples.count, shape: wanted.shape)
             guard let gradient = tap.gradient else { return sum }
@@ -180,11 +183,11 @@ extension LossTerm.Measure {
     func formula(_ task: Task, temperature: String, teacher: String?) -> String {
         if let answerLoss { return answerLoss.formula(task, temperature: temperature) }
         let of = teacher.map { " of \($0)" } ?? ""
-        switch self {
-        case .fsp(let pairs): return "Σ ‖FSP(student) − FSP(teacher\(of))‖² over \(pairs.count) pairs of layers"
-        case .hint(let pairs): return "½ Σ ‖adapted layer − layer\(of)‖² over \(pairs.count) layers"
-        case .attention(let pairs): return "½ Σ ‖attention − attention\(of)‖ over \(pairs.count) layers"
-        default: return name
+        func counted(_ noun: String) -> String { pairs.count == 1 ? "1 \(noun)" : "\(pairs.count) \(noun)s" }
+        return switch kind {
+        case .fsp: "Σ ‖FSP(student) − FSP(teacher\(of))‖² over \(counted("pair")) of layers"
+        case .attention: "½ Σ ‖attention − attention\(of)‖ over \(counted("layer"))"
+        default: "½ Σ ‖adapted layer − layer\(of)‖² over \(counted("layer"))"
         }
     }
 }

@@ -39,8 +39,10 @@ struct LayerTerms {
         studentName = built.architecture.name
         var opened: [Int: BuiltArchitecture] = [:]
         for (index, term) in terms.enumerated() {
-            guard let pairs = term.measure.layerPairs else { continue }
-            guard let teacher = teacher(of: term, names) else { continue }
+            let pairs = term.measure.pairs
+            guard !pairs.isEmpty else { continue }
+            // Which one is meant has been made sure of: `CompressionRequest.refuseUnclearTeachers`.
+            guard let teacher = term.teacher.map(names.firstIndex(of:)) ?? 0 else { continue }
             let architecture = try opened[teacher] ?? open(teacher)
             opened[teacher] = architecture
             var (graph, values) = teachers[teacher] ?? (architecture.graph, [])
@@ -63,26 +65,11 @@ struct LayerTerms {
         }
     }
 
-    private mutating func teacher(of term: LossTerm, _ names: [String]) -> Int? {
-        guard let name = term.teacher else {
-            if names.count == 1 { return 0 }
-            problems.append(
-                "loss '\(term.measure.name)': there are \(names.count) teachers; say whose layers are meant, "
-                    + "teacher: \(names.first ?? "")")
-            return nil
-        }
-        if let index = names.firstIndex(of: name) { return index }
-        problems.append(
-            "loss '\(term.measure.name)': there is no teacher '\(name)'\(didYouMean(name, names)); there are "
-                + names.joined(separator: ", "))
-        return nil
-    }
-
     private mutating func add(
         _ pair: [LossTerm.LayerPair], _ term: LossTerm, _ suffix: String, _ teacher: BuiltArchitecture,
         _ teacherName: String, _ graph: inout LayerGraph, _ values: inout [LayerGraph.Value]
     ) {
-        let of = "loss '\(term.measure.name)'"
+        let of = "loss '\(term.kind.rawValue)'"
         func find(_ name: String, in model: BuiltArchitecture, _ owner: String) -> LayerGraph.Value? {
             if let value = model.value(of: name) { return value }
             problems.append("\(of): \(owner) has no layer '\(name)'\(didYouMean(name, model.layerNames))")
@@ -93,7 +80,7 @@ struct LayerTerms {
         guard mine.count == pair.count, other.count == pair.count else { return }
         do {
             let (learned, given): (LayerGraph.Value, LayerGraph.Value)
-            switch term.measure {
+            switch term.kind {
             case .fsp:
                 learned = try flow(mine[0], mine[1], "fsp \(suffix)", &student)
                 given = try flow(other[0], other[1], "fsp \(suffix)", &graph)
@@ -102,7 +89,9 @@ struct LayerTerms {
                 given = try graph.add(graph.freeName("attention \(suffix)"), AttentionMap(), to: other)
             default:
                 let channels = graph.shape(of: other[0]).channels
-                learned = try student.add(student.freeName("hint \(suffix)"), Dense(units: channels), to: mine)
+                // Named by what it learns, it goes on from the first stage to the next wherever the pair stands there.
+                let name = student.freeName("hint \(teacherName) \(pair[0].student) \(pair[0].teacher)")
+                learned = try student.add(name, Dense(units: channels), to: mine)
                 given = other[0]
             }
             let (found, wanted) = (student.shape(of: learned), graph.shape(of: given))
@@ -124,7 +113,7 @@ struct LayerTerms {
     ) -> String {
         let mine = pair.map(\.student).joined(separator: " → "), other = pair.map(\.teacher).joined(separator: " → ")
         let what =
-            switch term.measure {
+            switch term.kind {
             case .fsp: "a matrix of \(found), which needs the same numbers of channels"
             case .attention: "a map of \(found), which needs the same height and width"
             default: "\(found), which needs the same height and width, or as many steps"
@@ -156,17 +145,6 @@ struct LayerTerms {
         let left = isFirstLarger ? try pooled(first, a, to: b, "first") : first
         let right = isFirstLarger ? second : try pooled(second, b, to: a, "second")
         return try graph.add(graph.freeName(name), FlowMatrix(), to: [left, right])
-    }
-}
-
-extension LossTerm.Measure {
-    /// The pairs of layers that it compares, each with one pair, or two between which values flow; nil for predictions.
-    var layerPairs: [[LossTerm.LayerPair]]? {
-        switch self {
-        case .fsp(let pairs): pairs.map { [$0.first, $0.second] }
-        case .hint(let pairs), .attention(let pairs): pairs.map { [$0] }
-        default: nil
-        }
     }
 }
 

@@ -14,16 +14,6 @@ public struct LossReader {
 
     public init() {}
 
-    /// The numbers of the losses that compare answers, each with the one of its paper.
-    private static let numbers: [String: [(key: String, value: Double)]] = [
-        "kl": [], "cross-entropy": [], "mse": [], "dkd": [("alpha", 1), ("beta", 8)],
-        "dist": [("beta", 2), ("gamma", 2)],
-        "rkd": [("distance", 25), ("angle", 50)],
-    ]
-    /// The losses that compare layers.
-    private static let layerLosses = ["fsp", "hint", "attention"]
-    private static let names = (numbers.keys + layerLosses).sorted()
-
     /// Reads the value of `losses`.
     public mutating func terms(_ value: YAMLValue) -> [LossTerm] {
         guard let elements = value.elements, !elements.isEmpty else {
@@ -40,11 +30,12 @@ public struct LossReader {
         for member in members {
             if member.key == "losses" {
                 terms = self.terms(member.value)
-                for term in terms where !term.measure.comparesLayers {
+                let kinds = LossTerm.Kind.allCases.filter(\.comparesLayers).map(\.rawValue)
+                for term in terms where !term.kind.comparesLayers {
                     fail(
                         member.value,
-                        "'first-stage' learns from layers alone (\(Self.layerLosses.joined(separator: ", "))), "
-                            + "found '\(term.measure.name)'")
+                        "'first-stage' learns from layers alone (\(kinds.joined(separator: ", "))), "
+                            + "found '\(term.kind.rawValue)'")
                 }
             } else {
                 epochs = member.value.json.integer.flatMap { $0 >= 1 ? $0 : nil }
@@ -93,54 +84,53 @@ public struct LossReader {
             fail(value, "expected one loss, such as kl or dkd: {beta: 8}, found \(Self.words(value))")
             return nil
         }
-        guard Self.names.contains(name) else {
+        guard let kind = LossTerm.Kind(rawValue: name) else {
+            let names = LossTerm.Kind.allCases.map(\.rawValue).sorted()
             fail(
                 value,
-                "there is no loss '\(name)'\(didYouMean(name, Self.names)) (losses are "
-                    + "\(Self.names.joined(separator: ", ")))")
+                "there is no loss '\(name)'\(didYouMean(name, names)) (losses are \(names.joined(separator: ", ")))")
             return nil
         }
-        let comparesLayers = Self.layerLosses.contains(name), numbers = Self.numbers[name] ?? []
-        let keys = comparesLayers ? ["pairs", "teacher"] : numbers.map(\.key)
         var options: [YAMLValue.Member] = []
         if let given = member?.value, !given.isNull {
-            guard let members = members(given, of: name, among: keys + ["weight"]) else { return nil }
+            guard let members = members(given, of: name, among: Self.keys(kind)) else { return nil }
             options = members
         }
         func option(_ key: String) -> YAMLValue? { options.first { $0.key == key }?.value }
 
         let weight = option("weight").map { self.weight($0, of: name) } ?? .constant(1)
-        if comparesLayers {
-            guard let pairs = option("pairs") else {
-                fail(value, "'\(name)' needs 'pairs', such as \(Self.example(name))")
-                return nil
-            }
-            guard let measure = measure(name, pairs), let weight else { return nil }
-            var term = LossTerm(measure, weight: weight)
-            if let teacher = option("teacher") { term.teacher = self.name(teacher, "'\(name)': 'teacher'") }
-            return term
-        }
-        let values = numbers.map { number in
-            option(number.key).map { self.number($0, "'\(name)': '\(number.key)'") } ?? number.value
-        }
-        let known = values.compactMap(\.self)
-        guard known.count == values.count, let weight else { return nil }
-        guard known.isEmpty || known.contains(where: { $0 > 0 }) else {
-            fail(value, "'\(name)': \(numbers.map(\.key).joined(separator: " and ")) are both 0; leave the loss out")
-            return nil
-        }
-        return LossTerm(Self.measure(name, known), weight: weight)
+        let numbers = readNumbers(of: kind, option, value)
+        let pairs = kind.layersOfPair.map { readPairs($0, of: name, option, value) } ?? []
+        guard let weight, let numbers, let pairs else { return nil }
+        var term = LossTerm(LossTerm.Measure(kind, numbers: numbers, pairs: pairs), weight: weight)
+        if let teacher = option("teacher") { term.teacher = self.name(teacher, "'\(name)': 'teacher'") }
+        return term
     }
 
-    private static func measure(_ name: String, _ values: [Double]) -> LossTerm.Measure {
-        switch name {
-        case "cross-entropy": .crossEntropy
-        case "mse": .mse
-        case "dkd": .dkd(alpha: values[0], beta: values[1])
-        case "dist": .dist(beta: values[0], gamma: values[1])
-        case "rkd": .rkd(distance: values[0], angle: values[1])
-        default: .kl
+    /// What may stand behind a loss's name.
+    private static func keys(_ kind: LossTerm.Kind) -> [String] {
+        (kind.comparesLayers ? ["pairs", "teacher"] : kind.numbers.map(\.key)) + ["weight"]
+    }
+
+    /// Reads the numbers of a loss; those that are not said are its paper's.
+    private mutating func readNumbers(
+        of kind: LossTerm.Kind, _ option: (String) -> YAMLValue?, _ loss: YAMLValue
+    ) -> [Double]? {
+        var values: [Double] = []
+        for number in kind.numbers {
+            guard let given = option(number.key) else {
+                values.append(number.value)
+                continue
+            }
+            if let value = self.number(given, "'\(kind.rawValue)': '\(number.key)'") { values.append(value) }
         }
+        guard values.count == kind.numbers.count else { return nil }
+        guard values.isEmpty || values.contains(where: { $0 > 0 }) else {
+            let keys = kind.numbers.map(\.key).joined(separator: " and ")
+            fail(loss, "'\(kind.rawValue)': \(keys) are both 0; leave the loss out")
+            return nil
+        }
+        return values
     }
 
     private mutating func weight(_ value: YAMLValue, of name: String) -> Schedule? {
@@ -177,24 +167,25 @@ public struct LossReader {
 
     // MARK: - Pairs of layers
 
-    private static func example(_ name: String) -> String {
-        name == "fsp"
-            ? "[{student: [stem, block1], teacher: [stem, stage1]}]" : "[{student: block2, teacher: stage2}]"
+    private static func example(_ count: Int) -> String {
+        count == 2 ? "[{student: [stem, block1], teacher: [stem, stage1]}]" : "[{student: block2, teacher: stage2}]"
     }
 
-    private mutating func measure(_ name: String, _ value: YAMLValue) -> LossTerm.Measure? {
-        guard let elements = value.elements, !elements.isEmpty else {
-            fail(value, "'\(name)': 'pairs': expected a list such as \(Self.example(name)), found \(Self.words(value))")
+    /// Reads `pairs`, each of `count` layers of the student and as many of a teacher.
+    private mutating func readPairs(
+        _ count: Int, of name: String, _ option: (String) -> YAMLValue?, _ loss: YAMLValue
+    ) -> [[LossTerm.LayerPair]]? {
+        guard let value = option("pairs") else {
+            fail(loss, "'\(name)' needs 'pairs', such as \(Self.example(count))")
             return nil
         }
-        let count = name == "fsp" ? 2 : 1, before = problems.count
-        let pairs = elements.map { pair($0, of: name, count: count) }
-        guard problems.count == before else { return nil }
-        switch name {
-        case "fsp": return .fsp(pairs.map { LossTerm.FlowPair(first: $0[0], second: $0[1]) })
-        case "hint": return .hint(pairs.map { $0[0] })
-        default: return .attention(pairs.map { $0[0] })
+        guard let elements = value.elements, !elements.isEmpty else {
+            fail(
+                value, "'\(name)': 'pairs': expected a list such as \(Self.example(count)), found \(Self.words(value))")
+            return nil
         }
+        let before = problems.count, pairs = elements.map { pair($0, of: name, count: count) }
+        return problems.count == before ? pairs : nil
     }
 
     /// Reads `{student: block2, teacher: stage2}`: of each a layer, or as many as are asked for.
@@ -202,7 +193,7 @@ public struct LossReader {
         guard let members = members(value, of: "\(name)/pairs", among: ["student", "teacher"]) else { return [] }
         let layers = ["student", "teacher"].map { side -> [String] in
             guard let layers = members.first(where: { $0.key == side })?.value else {
-                fail(value, "'\(name)': a pair needs '\(side)', such as \(Self.example(name))")
+                fail(value, "'\(name)': a pair needs '\(side)', such as \(Self.example(count))")
                 return []
             }
             return self.layers(layers, "'\(name)': '\(side)'", count: count)
@@ -218,67 +209,4 @@ public struct LossReader {
         }
         return elements.compactMap { name($0, place) }
     }
-}
-
-// MARK: - Writing
-
-extension LossTerm.Measure {
-    /// As a configuration file calls it.
-    public var name: String {
-        switch self {
-        case .kl: "kl"
-        case .crossEntropy: "cross-entropy"
-        case .mse: "mse"
-        case .dkd: "dkd"
-        case .dist: "dist"
-        case .rkd: "rkd"
-        case .fsp: "fsp"
-        case .hint: "hint"
-        case .attention: "attention"
-        }
-    }
-
-    /// Whether it compares layers, rather than answers.
-    public var comparesLayers: Bool {
-        switch self {
-        case .fsp, .hint, .attention: true
-        case .kl, .crossEntropy, .mse, .dkd, .dist, .rkd: false
-        }
-    }
-
-    fileprivate var options: JSON.Object {
-        switch self {
-        case .kl, .crossEntropy, .mse: [:]
-        case .dkd(let alpha, let beta): ["alpha": .number(alpha), "beta": .number(beta)]
-        case .dist(let beta, let gamma): ["beta": .number(beta), "gamma": .number(gamma)]
-        case .rkd(let distance, let angle): ["distance": .number(distance), "angle": .number(angle)]
-        case .hint(let pairs), .attention(let pairs):
-            ["pairs": .array(pairs.map { ["student": .string($0.student), "teacher": .string($0.teacher)] })]
-        case .fsp(let pairs):
-            [
-                "pairs": .array(
-                    pairs.map { pair in
-                        [
-                            "student": [.string(pair.first.student), .string(pair.second.student)],
-                            "teacher": [.string(pair.first.teacher), .string(pair.second.teacher)],
-                        ]
-                    })
-            ]
-        }
-    }
-}
-
-extension LossTerm {
-    /// As a configuration file says it, with all its settings.
-    public var json: JSON {
-        var options = measure.options
-        if let teacher { options["teacher"] = .string(teacher) }
-        options["weight"] = weight.json
-        return .object([measure.name: .object(options)])
-    }
-}
-
-extension FirstStage {
-    /// As a configuration file says it.
-    public var json: JSON { ["epochs": .integer(epochs), "losses": .array(terms.map(\.json))] }
 }

@@ -49,7 +49,7 @@ extension StudentPlan {
 
     /// Refuses losses that look at layers of the student, whose members are no one network while they learn.
     func refuse(_ terms: [LossTerm]) throws {
-        let names = Set(terms.filter(\.measure.comparesLayers).map(\.measure.name)).sorted()
+        let names = Set(terms.filter(\.kind.comparesLayers).map(\.kind.rawValue)).sorted()
         guard !members.isEmpty, !names.isEmpty else { return }
         throw LossError(
             problems: names.map {

@@ -22,6 +22,8 @@ final class MetricsLog {
         var sums: [Double] = []
         var examples = 0
         var steps = 0
+        /// Of the gradients' norms before clipping, where they are measured.
+        var norms: Double?
         /// Of its last step: its number, learning rate and what else is scheduled.
         var step = 0
         var settings: [(name: String, value: Double)] = []
@@ -77,6 +79,7 @@ final class MetricsLog {
         for (index, term) in report.terms.enumerated() { stretch.sums[index] += term * Double(report.examples) }
         stretch.examples += report.examples
         stretch.steps += 1
+        if let norm = report.gradientNorm { stretch.norms = (stretch.norms ?? 0) + norm }
         stretch.step = report.step
         stretch.settings = [("learning_rate", report.learningRate)] + settings
         if stretch.steps >= (total + Self.mostLines - 1) / Self.mostLines || report.step == total { try flush() }
@@ -89,7 +92,10 @@ final class MetricsLog {
         let rate = Double(stretch.examples) / max(Date().timeIntervalSince(stretch.start), 1e-9)
         try write(
             losses(means, stretch.terms) + stretch.settings.map { Scalar($0.name, "schedule", $0.name, $0.value) }
-                + [Scalar("examples_per_second", "speed", "examples_per_second", rate)], step: stretch.step)
+                + (stretch.norms.map {
+                    [Scalar("gradient_norm", "gradient", "norm", $0 / Double(stretch.steps))]
+                } ?? []) + [Scalar("examples_per_second", "speed", "examples_per_second", rate)],
+            step: stretch.step)
         stretch = Stretch()
     }
 

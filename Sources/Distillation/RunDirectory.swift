@@ -1,4 +1,7 @@
 import Foundation
+import HDF5
+import ModelFiles
+import Training
 
 /// What trainings leave in a run directory beside the teachers' answers.
 enum RunDirectory {
@@ -13,19 +16,28 @@ enum RunDirectory {
     }
 
     /// Removes what an earlier run has left, so that nobody goes on from it: checkpoints, figures, students of
-    /// generations. What teachers said stays, and whatever else is there.
+    /// generations. What teachers said stays, and whatever else is there: a user may have named any folder.
     static func clear(_ directory: String) {
-        let files = FileManager.default
-        for name in names(directory)
-        where name.hasSuffix(checkpointEnding) || name == "metrics.jsonl" || name.hasPrefix("generation-") {
-            try? files.removeItem(atPath: "\(directory)/\(name)")
+        for name in names(directory) where isLeft(name, in: directory) {
+            WholeFile.remove("\(directory)/\(name)")
         }
         for training in names("\(directory)/tensorboard") {
             let folder = "\(directory)/tensorboard/\(training)"
             for name in names(folder) where name.hasPrefix("events.out.tfevents.") {
-                try? files.removeItem(atPath: "\(folder)/\(name)")
+                WholeFile.remove("\(folder)/\(name)")
             }
         }
+    }
+
+    /// Whether an earlier run has left a file, rather than somebody who likes the same names.
+    private static func isLeft(_ name: String, in directory: String) -> Bool {
+        if name.hasSuffix(checkpointEnding) { return Checkpoint.isCheckpoint("\(directory)/\(name)") }
+        return name == "metrics.jsonl" || name.wholeMatch(of: /generation-[0-9]+\.(h5|keras)/) != nil
+    }
+
+    /// The student that teaches the next generation.
+    static func student(_ directory: String, ofGeneration generation: Int, format: ExportPlan.Format) -> String {
+        "\(directory)/generation-\(generation).\(format == .keras ? "keras" : "h5")"
     }
 
     private static let checkpointEnding = "-checkpoint.h5"

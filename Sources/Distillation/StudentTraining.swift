@@ -51,7 +51,7 @@ struct StudentTraining {
         let name = request.generations == 1 ? "student" : "generation \(generation)"
         // The layers of the first teachers are not those of a generation, nor the student's those of a member.
         let layers = generation == 1 && part.member == nil ? layers : nil
-        let terms = generation == 1 ? request.terms : request.terms.filter { $0.measure.layerPairs == nil }
+        let terms = generation == 1 ? request.terms : request.terms.filter { !$0.kind.comparesLayers }
         let loss = DistillationLoss(
             terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
             lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
@@ -79,7 +79,7 @@ struct StudentTraining {
         var recipe = request.recipe
         recipe.epochs = stage.epochs
         (recipe.patience, recipe.keepsBest) = (nil, false)
-        let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.terms); \(fingerprint)"
+        let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.json); \(fingerprint)"
         tell(.message("loss of the first stage: \(loss.formulaInLines)"))
         let trainer = try session("first stage", fingerprint).train(
             layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, train, layers), train,
@@ -89,14 +89,14 @@ struct StudentTraining {
 
     // MARK: Checkpoints
 
-    /// Everything the student's weights depend on.
+    /// Everything the student's weights depend on, and the budget, which is told with them.
     private func fingerprint(_ teaching: Teaching, _ mixture: Mixture, _ formula: String) -> String {
         let shares = zip(teaching.keys, mixture.weights).map { "\($0):\($1)" }.joined(separator: ",")
         let views = views.map { "; \($0.augmentation), views \($0.count.map(String.init) ?? "live")" } ?? ""
         let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
         let byExample = mixture.isByExample ? " by example" : ""
         let form = request.softTargets == .float32 ? "" : "; soft targets \(request.softTargets)"
-        return "\(formula); \(request.terms); \(request.recipe); \(facts); "
+        return "\(formula); \(JSON.array(request.terms.map(\.json))); \(request.recipe); \(facts); "
             + "\(request.combination)\(byExample); \(shares)\(views)\(others)\(form)"
     }
 

@@ -94,6 +94,15 @@ public func sumOfSquares(_ x: Tensor) -> Double { unsafe cv_sum_of_squares(x.ele
 /// Whether no element is infinite or not a number.
 public func isFinite(_ x: Tensor) -> Bool { unsafe cv_all_finite(x.elementCount, x.base) != 0 }
 
+/// Whether an element is no number, which infinity is.
+public func hasNaN(_ x: Tensor) -> Bool {
+    x.withSpan { x in
+        var found: UInt32 = 0
+        for index in x.indices { found |= x[index].isNaN ? 1 : 0 }
+        return found != 0
+    }
+}
+
 /// y = x / (1 − rate), or 0 with probability `rate`, as `key` decides.
 ///
 /// With `group` > 1 the elements (group, channels) of an example's positions share their fate channel by channel, as in

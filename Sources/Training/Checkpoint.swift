@@ -7,12 +7,13 @@ import Tensors
 /// the number of steps made.
 ///
 /// Nothing else is needed to go on bit for bit: order of examples, dropout and schedules are functions of the step.
-struct Checkpoint {
+public struct Checkpoint {
     let path: String
     /// What the run depends on; another run's checkpoint is refused.
     let fingerprint: String
 
-    func save(_ trainer: Trainer) throws {
+    /// - Parameter epoch: What is known of the epoch so far.
+    func save(_ trainer: Trainer, epoch: EpochSums) throws {
         try HDF5File.writeWhole(to: path) { file in
             try file.root.attributes.write(fingerprint, to: "fingerprint")
             try file.root.attributes.write(trainer.step, to: "step")
@@ -20,6 +21,7 @@ struct Checkpoint {
                 try file.root.attributes.write(best.value, to: "best score")
                 try file.root.attributes.write(best.epoch, to: "best epoch")
             }
+            try file.root.createDataset("epoch", epoch.terms + [Double(epoch.examples)], shape: [epoch.terms.count + 1])
             for (name, tensor) in vectors(of: trainer) {
                 let dataset = try file.root.createDataset(name, .float32, shape: [tensor.elementCount])
                 try tensor.withSpan { span throws(HDF5Error) in try dataset.write(span) }
@@ -27,17 +29,19 @@ struct Checkpoint {
         }
     }
 
-    /// Restores the trainer's state if there is a checkpoint, and says whether there was.
+    /// Restores the trainer's state, and returns what was known of the epoch; nil if there is no checkpoint.
     ///
     /// - Throws: `CheckpointError` for one of another run.
-    func restore(_ trainer: Trainer, totalSteps: Int) throws -> Bool {
-        guard FileManager.default.fileExists(atPath: path) else { return false }
+    func restore(_ trainer: Trainer, totalSteps: Int, termCount: Int) throws -> EpochSums? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
         let file = try HDF5File(opening: path)
         guard try file.root.attributes.string("fingerprint") == fingerprint else {
             throw CheckpointError(path: path)
         }
         let step = try file.root.attributes.integer("step")
         guard (0...totalSteps).contains(step) else { throw CheckpointError(path: path) }
+        let epoch = try file.root.dataset("epoch").read(as: Double.self)
+        guard epoch.count == termCount + 1 else { throw CheckpointError(path: path) }
         for (name, tensor) in vectors(of: trainer) {
             let dataset = try file.root.dataset(name)
             guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
@@ -48,7 +52,13 @@ struct Checkpoint {
             at: step,
             bestScore: hasBest
                 ? (try file.root.attributes.double("best score"), try file.root.attributes.integer("best epoch")) : nil)
-        return true
+        return EpochSums(terms: Array(epoch.dropLast()), examples: Int(exactly: epoch[termCount]) ?? 0)
+    }
+
+    /// Whether a file is a checkpoint of some run.
+    public static func isCheckpoint(_ path: String) -> Bool {
+        guard let file = try? HDF5File(opening: path) else { return false }
+        return (try? file.root.attributes.contains("fingerprint")) == true
     }
 
     private func vectors(of trainer: Trainer) -> [(String, Tensor)] {
@@ -56,6 +66,24 @@ struct Checkpoint {
             + (trainer.best.map { [("best", $0.vector.tensor)] } ?? [])
             + trainer.moments.enumerated().map { ("moment\($0)", $1.vector.tensor) }
     }
+}
+
+/// What the examples of an epoch came to so far.
+struct EpochSums {
+    /// The sum of each of the objective's terms.
+    var terms: [Double]
+    var examples = 0
+
+    init(terms: [Double], examples: Int = 0) { (self.terms, self.examples) = (terms, examples) }
+
+    init(termCount: Int) { self.init(terms: Array(repeating: 0, count: termCount)) }
+
+    mutating func add(_ means: [Double], of count: Int) {
+        for (index, mean) in means.enumerated() { terms[index] += mean * Double(count) }
+        examples += count
+    }
+
+    var means: [Double] { terms.map { $0 / Double(max(examples, 1)) } }
 }
 
 /// A checkpoint that belongs to another run.

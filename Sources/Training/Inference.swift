@@ -43,7 +43,7 @@ public final class LogitsPredictor {
     var shardSize: Int { predictor.shardSize }
 
     /// - Parameters:
-    ///   - weights: A run of floats with the graph's layout, which must live as long as this.
+    ///   - weights: A run of floats with the graph's layout.
     ///   - split: Examples like those that it is asked about.
     ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
     public init(

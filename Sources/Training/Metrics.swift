@@ -85,10 +85,18 @@ public struct RunningMetrics {
         precision += Double(right) / Double(max(labelCount, 1))
     }
 
+    /// The metrics' names, as `--json` has them.
+    public static func names(_ kind: LabelKind) -> [String] {
+        kind == .oneClass ? ["accuracy"] : ["gap_at_20", "map", "hit_at_1", "perr"]
+    }
+
     /// What the metrics of the examples so far are.
     public mutating func values() -> [(name: String, value: Double)] {
         let first = Double(hits) / Double(max(count, 1))
-        guard kind == .manyLabels else { return [("accuracy", first)] }
+        func named(_ values: Double...) -> [(name: String, value: Double)] {
+            zip(Self.names(kind), values).map { ($0, $1) }
+        }
+        guard kind == .manyLabels else { return named(first) }
         // The sort is stable, so that the order of those that are equal is the one in which they came.
         pairs.sort { $0.order < $1.order }
         var found = 0, gap = 0.0
@@ -105,10 +113,9 @@ public struct RunningMetrics {
         }
         let present = positives.indices.filter { positives[$0] > 0 }
         let sum = present.reduce(0) { $0 + sumOf[$1] / Double(positives[$1]) }
-        return [
-            ("gap_at_20", gap / Double(max(positives.reduce(0, +), 1))), ("map", sum / Double(max(present.count, 1))),
-            ("hit_at_1", first), ("perr", precision / Double(max(count, 1))),
-        ]
+        return named(
+            gap / Double(max(positives.reduce(0, +), 1)), sum / Double(max(present.count, 1)), first,
+            precision / Double(max(count, 1)))
     }
 }
 

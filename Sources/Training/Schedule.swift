@@ -46,6 +46,9 @@ public enum Schedule: Hashable, Sendable {
     /// The smallest value it takes; where a part ends just before, the value that it nears.
     public var minimum: Double { range().lowest }
 
+    /// The largest value it takes, or nears.
+    public var maximum: Double { range().highest }
+
     /// Whether it is 0 throughout.
     public var isZero: Bool { range() == (0, 0) }
 

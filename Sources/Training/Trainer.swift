@@ -163,15 +163,15 @@ public final class Trainer {
         let progress = progress(of: totalSteps)
         let rate = recipe.learningRate * recipe.learningRateSchedule(step: step, of: totalSteps)
         let terms = computeGradient(batch, objective, progress: progress)
-        let norm = recipe.clipNorm.map { _ in sumOfSquares().squareRoot() }
-        let factor = zip(norm, recipe.clipNorm).map { $0 > $1 ? Float($1 / $0) : 1 } ?? 1
+        var norm: Double?, factor: Float = 1
+        if let limit = recipe.clipNorm {
+            let length = sumOfSquares().squareRoot()
+            norm = length
+            if length > limit { factor = Float(limit / length) }
+        }
         update(learningRate: Float(rate), gradientFactor: factor)
         step += 1
         return StepReport(terms: terms, learningRate: rate, gradientNorm: norm)
-    }
-
-    private func zip(_ a: Double?, _ b: Double?) -> (Double, Double)? {
-        if let a, let b { (a, b) } else { nil }
     }
 
     /// Leaves the sum of the shards' gradients in the first gradient, and returns the terms' means.
@@ -205,8 +205,7 @@ public final class Trainer {
                 let terms = objective.evaluate(
                     logits, taps: taps, batch, examples, progress: progress, scale: 1 / Float(total),
                     gradient: logitsGradient, kernels: workspace.kernels)
-                // Divergences are held at 0 or more, and that is what they would make of NaN.
-                let areNumbers = isFinite(logits)
+                let areNumbers = isFinite(logits) && isFinite(logitsGradient)
                 sums.withLock { $0[shard] = areNumbers ? terms : terms.map { _ in .nan } }
                 workspace.backward(weights: weights, gradient: gradient, count: count, key: key[shard])
                 for entry in statistics {

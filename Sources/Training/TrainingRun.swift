@@ -28,6 +28,8 @@ public struct TrainingRun {
         /// The mean of each of the objective's terms.
         public let terms: [Double]
         public let learningRate: Double
+        /// The norm of the gradient before clipping; nil unless clipping measures it.
+        public let gradientNorm: Double?
     }
 
     /// What an epoch came to.
@@ -35,7 +37,7 @@ public struct TrainingRun {
         /// Counted from 1.
         public let epoch: Int
         public let step: Int
-        /// The mean of each of the objective's terms over the epoch's examples, or what was seen of them.
+        /// The mean of each of the objective's terms over the epoch's examples.
         public let terms: [Double]
         public let learningRate: Double
         /// How good the network is on the validation examples, the deciding figure first; empty without them.
@@ -80,16 +82,22 @@ public struct TrainingRun {
     ) throws {
         let stepsPerEpoch = source.stepsPerEpoch, epochs = trainer.recipe.epochs, total = stepsPerEpoch * epochs
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
-        if let file, try file.restore(trainer, totalSteps: total), trainer.step > 0 {
+        let none = EpochSums(termCount: objective.terms.count)
+        var sums = none
+        if let file, let known = try file.restore(trainer, totalSteps: total, termCount: objective.terms.count),
+            trainer.step > 0
+        {
+            sums = known
             let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
             advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
         }
         while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
             let epoch = trainer.step / stepsPerEpoch, start = Date()
-            var sums = [Double](repeating: 0, count: objective.terms.count), seen = 0, rate = 0.0
+            let before = sums.examples
+            var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
                 if isInterrupted() {
-                    try file?.save(trainer)
+                    try file?.save(trainer, epoch: sums)
                     throw CancellationError()
                 }
                 let batch = try source.lesson(epoch: epoch, step: step)
@@ -101,13 +109,12 @@ public struct TrainingRun {
                         largestGradient: trainer.largestGradient(), remark: objective.remark(on: batch),
                         checkpoint: lastCheckpoint(file))
                 }
-                for (index, term) in report.terms.enumerated() { sums[index] += term * Double(batch.count) }
-                seen += batch.count
+                sums.add(report.terms, of: batch.count)
                 rate = report.learningRate
                 try stepEnded(
                     StepReport(
                         step: trainer.step, progress: progress, examples: batch.count, terms: report.terms,
-                        learningRate: rate))
+                        learningRate: rate, gradientNorm: report.gradientNorm))
                 advance(batch.count, report.loss)
             }
             // The step after the last loss may have been too long.
@@ -122,13 +129,14 @@ public struct TrainingRun {
                     try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: workers)
                 } ?? []
             if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
-            try file?.save(trainer)
+            try file?.save(trainer, epoch: none)
             try epochEnded(
                 EpochReport(
-                    epoch: epoch + 1, step: trainer.step, terms: sums.map { $0 / Double(max(seen, 1)) },
+                    epoch: epoch + 1, step: trainer.step, terms: sums.means,
                     learningRate: rate, validation: scores, seconds: seconds,
-                    examplesPerSecond: Double(seen) / max(seconds, 1e-9),
+                    examplesPerSecond: Double(sums.examples - before) / max(seconds, 1e-9),
                     isLast: trainer.step == total || trainer.hasStalled(epoch: epoch + 1)))
+            sums = none
         }
     }
 
@@ -153,7 +161,7 @@ public struct NotFiniteError: Error, CustomStringConvertible {
             "; the largest gradient is \($0.value.isNaN ? .nan : $0.value) at \($0.parameter)"
         }
         return "the loss is not finite after step \(step) (\(values)\(slope ?? "")). \(remark.map { "\($0). " } ?? "")"
-            + "Lower --learning-rate, or look for extreme values in the data"
+            + "Begin anew with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data"
             + (checkpoint.map { "; '\($0)' has the state of the last good epoch" } ?? "")
     }
 }

@@ -170,7 +170,7 @@ import Training
             let trained = ParameterVector(zeros: graph.layout)
             trained.tensor.copy(from: try checkpoint.root.dataset("average").read(as: Float.self))
             #expect(graph.layout.extent > compressor.plan.built.graph.layout.extent)
-            let adapter = try #require(graph.layout.entry("hint 2 0", "kernel"))
+            let adapter = try #require(graph.layout.entry("hint teacher late middle", "kernel"))
             let first = ParameterVector(initializing: graph.layout, key: RandomKey(seed: request.recipe.seed)[-1])
             #expect(trained[adapter].values != first[adapter].values, "the adapter learns")
             let workers = Workers(2)
@@ -184,15 +184,18 @@ import Training
 
     /// Layers that are called what adapters, pooling and maps would be called by themselves.
     @Test func layersMayHaveTheNamesOfAdapters() throws {
-        let names = ["drop": "hint 2 0", "normalization": "fsp 1 0", "pool": "attention 3 1", "flat": "fsp 1 0 first"]
+        let hint = "hint teacher late middle"
+        let names = ["drop": hint, "normalization": "fsp 1 0", "pool": "attention 3 1", "flat": "fsp 1 0 first"]
         let student = names.reduce(Pictures.student) { $0.replacing("name: \($1.key)", with: "name: \($1.value)") }
         try Pictures.withScene(student: student) { scene in
             var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
             request.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
             let compressor = try Compressor(request) { _ in }
-            #expect(compressor.layers.student.layout.entry("hint 2 0_", "kernel") != nil)
+            #expect(compressor.layers.student.layout.entry("\(hint)_", "kernel") != nil)
             _ = try compressor.run()
-            #expect(try KerasFile(opening: request.output).architecture.layers.map(\.name).contains("hint_2_0"))
+            #expect(
+                try KerasFile(opening: request.output).architecture.layers.map(\.name).contains(
+                    hint.replacing(" ", with: "_")))
         }
     }
 
@@ -216,6 +219,23 @@ import Training
             #expect(plain == tapped)
             let pulled = try student("pulled", Pictures.layerTerms(weight: 1, teacher: "teacher1"))
             #expect(plain != pulled)
+        }
+    }
+
+    /// What an adapter has learned in the first stage belongs to its pair, wherever that stands afterwards.
+    @Test func adaptersAreNamedByTheirPairs() throws {
+        try Pictures.withScene { scene in
+            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
+            let pairs = [Pictures.pair("late", "middle"), Pictures.pair("early", "first")]
+            request.firstStage = FirstStage(epochs: 1, terms: [LossTerm(.hint(pairs))])
+            request.terms = [LossTerm(.kl), LossTerm(.hint([pairs[1]]))]
+            let compressor = try Compressor(request) { _ in }
+            let first = try #require(compressor.firstLayers).student.layout, then = compressor.layers.student.layout
+            func adapters(_ layout: ParameterLayout) -> Set<String> {
+                Set(layout.entries.map(\.layer).filter { $0.hasPrefix("hint ") })
+            }
+            #expect(adapters(first) == ["hint teacher late middle", "hint teacher early first"])
+            #expect(adapters(then) == ["hint teacher early first"])
         }
     }
 

@@ -55,12 +55,14 @@ import Training
                 LossTerm(.crossEntropy, weight: .constant(2)), LossTerm(.dkd(alpha: 1, beta: 8)),
                 LossTerm(
                     .fsp([
-                        .init(
-                            first: .init(student: "stem", teacher: "stem"),
-                            second: .init(student: "block1", teacher: "stage1")),
-                        .init(
-                            first: .init(student: "block1", teacher: "stage1"),
-                            second: .init(student: "7", teacher: "stage2")),
+                        (
+                            .init(student: "stem", teacher: "stem"),
+                            .init(student: "block1", teacher: "stage1")
+                        ),
+                        (
+                            .init(student: "block1", teacher: "stage1"),
+                            .init(student: "7", teacher: "stage2")
+                        ),
                     ]), teacher: "resnet26"),
                 LossTerm(.hint([Self.pair]), weight: .constant(0.5)),
                 LossTerm(
@@ -78,7 +80,7 @@ import Training
     @Test func readsWhatItWrites() throws {
         let all = try terms(Self.losses).terms
         #expect(try terms(JSON.array(all.map(\.json)).yaml).terms == all)
-        let first = FirstStage(epochs: 3, terms: all.filter(\.measure.comparesLayers))
+        let first = FirstStage(epochs: 3, terms: all.filter(\.kind.comparesLayers))
         #expect(try stage(first.json.yaml).stage == first)
     }
 

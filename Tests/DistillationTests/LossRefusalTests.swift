@@ -19,7 +19,7 @@ import Training
     private static let pair = Pictures.pair
 
     private static func flow(_ a: (String, String), _ b: (String, String)) -> LossTerm.Measure {
-        .fsp([LossTerm.FlowPair(first: pair(a.0, b.0), second: pair(a.1, b.1))])
+        .fsp([(pair(a.0, b.0), pair(a.1, b.1))])
     }
 
     static let layers: [(LossTerm.Measure, String)] = [
@@ -76,8 +76,8 @@ import Training
             request.terms = [LossTerm(.hint(pairs)), LossTerm(.attention(pairs), teacher: "cnv")]
             #expect(
                 try refusal(scene, request)
-                    == "loss 'hint': there are 2 teachers; say whose layers are meant, teacher: conv\n"
-                    + "loss 'attention': there is no teacher 'cnv'; did you mean 'conv'?; there are conv, net")
+                    == "loss 'hint' must say whose layers it means, with 'teacher' (the teachers are conv, net)\n"
+                    + "loss 'attention' names the teacher 'cnv', but the teachers are conv, net; did you mean 'conv'?")
         }
     }
 
@@ -204,7 +204,7 @@ import Training
                 found.description
                     == "the loss is not finite after step \(found.step) (\(terms.joined(separator: ", ")); the largest "
                     + "gradient is \(gradient.value.isNaN ? "nan" : "\(gradient.value)") at \(gradient.parameter)). "
-                    + "Lower --learning-rate, or look for extreme values in the data; '\(path)' has the state of the "
+                    + "Begin anew with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data; '\(path)' has the state of the "
                     + "last good epoch")
             let file = try HDF5File(opening: path)
             let step = try file.root.attributes.integer("step")

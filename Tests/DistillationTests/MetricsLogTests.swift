@@ -10,7 +10,8 @@ import Testing
 @Suite struct MetricsLogTests {
     private func report(_ step: Int, examples: Int = 10) -> TrainingRun.StepReport {
         TrainingRun.StepReport(
-            step: step, progress: 0, examples: examples, terms: [Double(step), 0.5], learningRate: Double(step) / 100)
+            step: step, progress: 0, examples: examples, terms: [Double(step), 0.5], learningRate: Double(step) / 100,
+            gradientNorm: nil)
     }
 
     /// Tells of some steps, as a run does that has `total` of them.

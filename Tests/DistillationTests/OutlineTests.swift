@@ -36,6 +36,20 @@ import Training
         }
     }
 
+    /// A batch is never larger than the data, whatever was asked for.
+    @Test func countsBatchesAsTheyWillBe() throws {
+        try Pictures.withScene { scene in
+            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
+            request.terms += Pictures.layerTerms(weight: 0.1)
+            request.augmentation = try Augmentation("mixup:0.2")
+            func memory(_ batchSize: Int) throws -> ByteCount {
+                request.recipe.batchSize = batchSize
+                return try Compressor(request) { _ in }.outline().trainingMemory
+            }
+            #expect(try memory(1_000_000_000).bytes < memory(80).bytes + 1 << 20)
+        }
+    }
+
     /// Soft targets to the byte, but for what HDF5 adds to each file; the student's file and all steps exactly.
     @Test(arguments: Kind.allCases)
     func saysWhatTheRunThenDoes(kind: Kind) throws {

@@ -55,7 +55,7 @@ enum Pictures {
     static func layerTerms(weight: Double, teacher: String? = nil) -> [LossTerm] {
         [
             LossTerm(
-                .fsp([LossTerm.FlowPair(first: pair("early", "first"), second: pair("late", "second"))]),
+                .fsp([(pair("early", "first"), pair("late", "second"))]),
                 weight: .constant(weight), teacher: teacher),
             LossTerm(
                 .hint([pair("late", "middle"), pair("early", "first")]), weight: .constant(weight), teacher: teacher),

@@ -11,42 +11,34 @@ protocol AnswerLoss: Sendable {
     func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double
     /// The formula at a temperature, as told before training: "4² · KL(ensemble ‖ student) at T = 4".
     func formula(_ task: Task, temperature: String) -> String
+    /// Why a task does not allow it; nil where it does.
+    func refusal(task: Task, classCount: Int) -> String?
+    /// Whether it compares nothing where no class of an example is known.
+    var needsLabels: Bool { get }
+}
+
+extension AnswerLoss {
+    func refusal(task: Task, classCount: Int) -> String? { nil }
+    var needsLabels: Bool { false }
 }
 
 extension LossTerm.Measure {
     /// The loss, where the measure is one of predictions; nil for those of layers.
     var answerLoss: (any AnswerLoss)? {
-        switch self {
+        switch kind {
         case .kl: DivergenceLoss()
         case .crossEntropy: CrossEntropyLoss()
         case .mse: LogitLoss()
-        case .dkd(let alpha, let beta): DecoupledLoss(alpha: alpha, beta: beta)
-        case .dist(let beta, let gamma): CorrelationLoss(beta: beta, gamma: gamma)
-        case .rkd(let distance, let angle): RelationalLoss(distance: distance, angle: angle)
+        case .dkd: DecoupledLoss(alpha: numbers[0], beta: numbers[1])
+        case .dist: CorrelationLoss(beta: numbers[0], gamma: numbers[1])
+        case .rkd: RelationalLoss(distance: numbers[0], angle: numbers[1])
         case .fsp, .hint, .attention: nil
         }
     }
 
     /// Why a task does not allow it; nil where it does.
     func refusal(task: Task, classCount: Int) -> String? {
-        switch self {
-        case .dkd where task == .manyLabels:
-            """
-            decoupled KD divides the classes of each example into the true one and the others, and needs one class for \
-            each example; here an example may have several labels: use kl
-            """
-        case .dkd where classCount < 3:
-            """
-            decoupled KD compares the classes that are not the true one with each other, and of \(classCount) classes \
-            there are not enough of these: use kl
-            """
-        case .dist(let beta, _) where beta != 0 && classCount < 3:
-            """
-            DIST correlates the classes of each example, and with \(classCount) classes a correlation is always 1, −1 \
-            or none: set beta to 0, or use kl
-            """
-        case .kl, .crossEntropy, .mse, .dkd, .dist, .rkd, .fsp, .hint, .attention: nil
-        }
+        answerLoss?.refusal(task: task, classCount: classCount)
     }
 }
 

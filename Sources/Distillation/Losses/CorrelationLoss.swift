@@ -47,4 +47,12 @@ struct CorrelationLoss: AnswerLoss {
             (\(trimmed(beta)) · (1 − ρ over classes) + \(trimmed(gamma)) · (1 − ρ over examples))(ensemble, student)
             """, temperature: temperature)
     }
+
+    func refusal(task: Task, classCount: Int) -> String? {
+        guard beta != 0, classCount < 3 else { return nil }
+        return """
+            DIST correlates the classes of each example, and with \(classCount) classes a correlation is always 1, −1 \
+            or none: set beta to 0, or use kl
+            """
+    }
 }

@@ -44,6 +44,22 @@ struct DecoupledLoss: AnswerLoss {
             "(\(trimmed(alpha)) · TCKD + \(trimmed(beta)) · NCKD)(ensemble ‖ student)", temperature: temperature)
     }
 
+    func refusal(task: Task, classCount: Int) -> String? {
+        if task == .manyLabels {
+            return """
+                decoupled KD divides the classes of each example into the true one and the others, and needs one class \
+                for each example; here an example may have several labels: use kl
+                """
+        }
+        guard classCount < 3 else { return nil }
+        return """
+            decoupled KD compares the classes that are not the true one with each other, and of \(classCount) classes \
+            there are not enough of these: use kl
+            """
+    }
+
+    var needsLabels: Bool { true }
+
     /// The true class of an example.
     private typealias Target = (row: Int, index: Int)
 

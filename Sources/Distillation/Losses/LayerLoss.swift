@@ -13,7 +13,7 @@ extension LossTerm.Measure {
     ///
     /// It is one of the values that the paper compares: `FlowMatrix` makes them for fsp, `AttentionMap` for attention.
     var layerLoss: (any LayerLoss)? {
-        switch self {
+        switch kind {
         case .fsp: SquaredDistance(factor: 1)
         case .hint: SquaredDistance(factor: 0.5)
         case .attention: AttentionDistance()
