@@ -64,7 +64,7 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib"]),
-        library("Records", ["Gzip"]),
+        library("Records", ["Gzip", "CVector"]),
         library("Datasets", ["HDF5", "Gzip", "Zip", "Records", "Isolation"]),
         library(
             "ModelFiles",

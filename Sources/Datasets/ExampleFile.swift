@@ -45,9 +45,10 @@ public struct ExampleFile: Sendable {
     /// Labels beyond this are taken for damage, unless the file names its classes.
     private static let mostClasses = 1 << 20
 
-    public init(opening path: String) throws {
-        try Rehearsal.run(path)
-        let file = try HDF5File(opening: path)
+    /// - Parameter isOurs: Whether this program has just written it.
+    public init(opening path: String, isOurs: Bool = false) throws {
+        if !isOurs { try Rehearsal.run(path) }
+        let file = try HDF5File(opening: path, isOurs: isOurs)
         let names = try Self.classNames(file, path)
         let train = try SplitSource(file.root, "train", path)
         let test = try SplitSource(file.root, "test", path)

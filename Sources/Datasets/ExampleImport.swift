@@ -41,7 +41,7 @@ extension ExampleImport {
             }
             try writeExamples(to: file.root, progress: progress)
         } check: { _ in
-            data = try ExampleFile(opening: output + ".partial")
+            data = try ExampleFile(opening: output + ".partial", isOurs: true)
         }
         guard let data else { preconditionFailure("a file was written without a check") }
         return ImportReport(

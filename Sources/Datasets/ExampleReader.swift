@@ -62,6 +62,8 @@ public final class ExampleReader: Sendable {
     /// Some of the examples of an epoch, in its order.
     public func examples(_ positions: Range<Int>, epoch: Int) throws -> ExampleBatch {
         precondition(positions.lowerBound >= 0 && positions.upperBound <= split.count, "\(positions) of \(split.count)")
+        // What asks for nothing leaves alone what others have read.
+        guard !positions.isEmpty else { return ExampleBatch(windows: [], positions: positions, split: split) }
         let windows = try state.withLock { state in try load(positions, epoch, &state) }
         return ExampleBatch(windows: windows, positions: positions, split: split)
     }

@@ -7,6 +7,8 @@ public struct IDXFile: ~Copyable {
     public let path: String
     public let shape: [Int]
     private var reader: GzipReader
+    /// The most bytes of one example, which is read as a whole.
+    private static let rowLimit = 1 << 28
 
     public init(opening path: String) throws {
         var reader = try GzipReader(opening: path)
@@ -35,10 +37,11 @@ public struct IDXFile: ~Copyable {
             guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
             return overflow ? nil : value
         }
-        guard let count, count > 0, count < 1 << 40 else {
+        guard let count, count > 0, count < 1 << 40, count / shape[0] <= Self.rowLimit else {
             throw ExampleFileError(
-                path, expected: "a shape of at least one byte and less than a tebibyte", found: "\(shape)",
-                "The file is damaged; fetch it again.")
+                path,
+                expected: "a shape of at least one byte, less than a tebibyte, and at most \(Self.rowLimit) an example",
+                found: "\(shape)", "The file is damaged; fetch it again.")
         }
         self.path = path
         self.shape = shape

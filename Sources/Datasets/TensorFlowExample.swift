@@ -42,6 +42,7 @@ struct TensorFlowExample {
 
     private static func entries(_ range: Range<Int>, _ record: [UInt8]) throws(UnusableRecord) -> [Entry] {
         var map = ProtobufMessage(range), entries: [Entry] = []
+        entries.reserveCapacity(8)
         while let range = try map.next(1, record) {
             var entry = ProtobufMessage(range), name = 0..<0, value = 0..<0
             while let field = try entry.next(record) {
@@ -64,7 +65,23 @@ struct TensorFlowExample {
 
     /// Where the value of a feature lies; of several with its name, the last one counts.
     private func value(_ name: String, _ entries: [Entry]) -> Range<Int>? {
-        entries.last { record[$0.name].elementsEqual(name.utf8) }?.value
+        entries.last { isCalled($0, name) }?.value
+    }
+
+    private func isCalled(_ entry: Entry, _ name: String) -> Bool {
+        guard entry.name.count == name.utf8.count else { return false }
+        var place = entry.name.lowerBound
+        for byte in name.utf8 {
+            if record[place] != byte { return false }
+            place += 1
+        }
+        return true
+    }
+
+    /// The first feature, or list of frames, that is not among these.
+    func feature(ofFrames: Bool, besides names: [String]) -> String? {
+        let other = (ofFrames ? lists : features).first { entry in !names.contains { isCalled(entry, $0) } }
+        return other.map { String(decoding: record[$0.name], as: UTF8.self) }
     }
 
     /// The kind of a feature, and where the message with its values lies; nil if it has none.
@@ -89,9 +106,13 @@ struct TensorFlowExample {
         return try values.next(1, record)
     }
 
-    /// The whole numbers of a feature, negative ones included; nil if there are none.
+    /// The whole numbers of a feature, negative ones included; nil if it is not there.
     func integers(_ name: String) throws(UnusableRecord) -> [Int]? {
-        guard let range = try values(name, .integers) else { return nil }
+        guard let value = value(name, features), let list = try list(value) else { return nil }
+        guard list.kind == .integers else {
+            throw UnusableRecord("its '\(name)' are \(list.kind), expected whole numbers (int64)")
+        }
+        let range = list.values
         var values = ProtobufMessage(range), numbers: [Int] = []
         while let field = try values.next(record) {
             guard field.number == 1 else { continue }
@@ -127,6 +148,7 @@ struct TensorFlowExample {
     func frames(_ name: String) throws(UnusableRecord) -> [Range<Int>]? {
         guard let range = value(name, lists) else { return nil }
         var message = ProtobufMessage(range), frames: [Range<Int>] = []
+        frames.reserveCapacity(16)
         while let feature = try message.next(1, record) {
             guard let list = try list(feature), list.kind == .bytes else {
                 frames.append(0..<0)

@@ -7,6 +7,8 @@ struct YouTube8MForm {
     /// Frames behind these are left out.
     let frameCount: Int
     let classCount: Int
+    /// What the first record has, if nobody said which features to take: there are no others.
+    private let names: [String]?
 
     /// How many numbers a frame has, or a video.
     var width: Int { features.reduce(0) { $0 + $1.size } }
@@ -64,6 +66,7 @@ extension YouTube8MForm {
             throw UnusableRecord("expected an example of at most \(Self.mostNumbers) numbers, found more")
         }
         self.isFrameLevel = isFrameLevel
+        self.names = wanted == nil ? names : nil
         self.features = features
         self.frameCount = frameCount
         self.classCount = classCount
@@ -85,6 +88,7 @@ extension YouTube8MForm {
     /// The example that a record holds.
     func example(_ record: [UInt8]) throws(UnusableRecord) -> YouTube8MExample {
         let example = try TensorFlowExample(record)
+        try refuseOthers(example)
         var id = try example.string("id") ?? 0..<0
         if id.isEmpty { id = try example.string("video_id") ?? id }
         guard id.count <= Self.idByteCount else {
@@ -93,6 +97,14 @@ extension YouTube8MForm {
         return YouTube8MExample(
             record: record, id: id, labels: try labels(example), frames: isFrameLevel ? try frames(example) : [],
             floats: isFrameLevel ? [] : try floats(example))
+    }
+
+    /// Refuses features of frames that the first record does not have, and of videos if they are more than one number.
+    private func refuseOthers(_ example: TensorFlowExample) throws(UnusableRecord) {
+        guard let names, let other = example.feature(ofFrames: isFrameLevel, besides: names) else { return }
+        if !isFrameLevel, try example.floats(other)?.count ?? 0 <= 1 { return }
+        throw UnusableRecord(
+            "it has a feature '\(other)', which the first record has not; say with --features which to take")
     }
 
     private func labels(_ example: TensorFlowExample) throws(UnusableRecord) -> [Int] {

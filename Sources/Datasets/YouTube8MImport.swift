@@ -23,6 +23,8 @@ public struct YouTube8MImport: ExampleImport {
     /// What is worth knowing, but does not stop the import.
     public enum Remark: Sendable {
         case skipped(RecordError)
+        /// Bytes of a file in which no record could be found.
+        case lost(path: String, bytes: Int)
         case cut(examples: Int, frames: Int)
         case short(longest: Int, frames: Int)
         case unlabeled(split: String)
@@ -54,13 +56,17 @@ extension YouTube8MImport.Remark: CustomStringConvertible {
     public var description: String {
         switch self {
         case .skipped(let error): "skipped \(error)"
+        case .lost(let path, let bytes):
+            "passed over \(bytes) bytes of '\(path)', where no record could be found behind a damaged one"
         case .cut(let examples, let frames):
             "\(examples) examples are longer than \(frames) frames, and were cut; --frames says how many there may be"
         case .short(let longest, let frames):
             "no example has more than \(longest) of \(frames) frames; --frames \(longest) would make a smaller file"
         case .unlabeled(let split):
-            "no example of \(split) has labels, so that its figures mean nothing; those of the challenge's test files "
-                + "are not published"
+            split == "train"
+                ? "no example of train has labels, so that only what teachers say of them can be learned (--unlabeled)"
+                : "no example of \(split) has labels, so that its figures mean nothing; those of the challenge's test "
+                    + "files are not published"
         }
     }
 }
@@ -150,6 +156,7 @@ extension YouTube8MImport {
             count += 1
             if count.isMultiple(of: Self.recordsPerReport) { try progress(reader.bytesRead) }
         }
+        if reader.lostByteCount > 0 { remark(.lost(path: path, bytes: reader.lostByteCount)) }
         if count == 0 { try skip(reader.damagedFile("it has no records; fetch it again")) }
     }
 

@@ -89,5 +89,11 @@ private func reasonOfFailure() -> String {
         return "no reason given"
     }
     if inner == "file signature not found" { return "it is no HDF5 file" }
+    // The library tells of the system's reasons with pointers and dates around them.
+    if let reason = ["No space left on device", "File too large", "Disk quota exceeded", "Input/output error"].first(
+        where: inner.contains)
+    {
+        return reason.prefix(1).lowercased() + reason.dropFirst()
+    }
     return reasons.count == 1 ? inner : "\(outer) (\(inner))"
 }

@@ -1,10 +1,23 @@
-/// The cyclic redundancy check CRC-32C (Castagnoli, RFC 3720, appendix B.4), eight bytes at a time.
+import CVector
+
+/// The cyclic redundancy check CRC-32C (Castagnoli, RFC 3720, appendix B.4), by the processor where it can, else eight
+/// bytes at a time.
 ///
 /// Eight tables say what each of eight bytes adds to the remainder (Kounavis and Berry, A Systematic Approach to Building
 /// High Performance Software-based CRC Generators, 2005).
 public enum CRC32C {
     /// The checksum of some bytes.
     public static func checksum(_ bytes: Span<UInt8>) -> UInt32 {
+        var remainder: UInt32 = 0xFFFF_FFFF
+        let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return true }
+            return unsafe cv_crc32c(&remainder, base, bytes.count) != 0
+        }
+        return isDone ? ~remainder : checksumByTables(bytes)
+    }
+
+    /// The same without the help of the processor.
+    static func checksumByTables(_ bytes: Span<UInt8>) -> UInt32 {
         let tables = tables
         let table = tables.span
         func entry(_ distance: Int, _ byte: UInt64) -> UInt32 { table[distance << 8 | Int(byte & 0xFF)] }

@@ -10,8 +10,12 @@ public struct RecordReader: ~Copyable {
     /// Where the record is that was read last, or that could not be read.
     public private(set) var place = RecordError.Place()
     private var following = RecordError.Place()
-    /// Whether nothing says where the next record begins.
-    private var isLost = false
+    /// Where nothing says where the next record begins: the bytes that were read last, among which it may begin.
+    private var rest: [UInt8]?
+    /// Whether nothing more can be read.
+    private var isBroken = false
+    /// How many bytes were passed over because no record could be found in them.
+    public private(set) var lostByteCount = 0
     private var file: GzipReader
     /// The bytes of the file; nil if it is compressed, so that nobody knows before the end.
     private let byteCount: Int?
@@ -20,6 +24,7 @@ public struct RecordReader: ~Copyable {
     private var unused = 0..<0
 
     private static let bufferByteCount = 1 << 20
+    private static let searchByteCount = 1 << 16
     private static let headByteCount = 12
     private static let tailByteCount = 4
     /// A small compressed file could claim to hold any number of bytes.
@@ -41,33 +46,77 @@ public struct RecordReader: ~Copyable {
 
     /// The bytes of the next record; nil at the end of the file.
     ///
-    /// After an error, what follows is the record behind the damaged one; or the end, where nobody can say where that is.
+    /// After an error, what follows is the record behind the damaged one. Where nobody can say where that is, it is the
+    /// next place that looks like the head of a record: a length that fits, with its checksum.
     public mutating func next() throws(RecordError) -> [UInt8]? {
-        guard !isLost else { return nil }
+        let head: [UInt8]
+        if let rest { head = try findHead(rest) } else { head = try take(Self.headByteCount) }
         place = following
-        isLost = true
-        let head = try take(Self.headByteCount)
         guard !head.isEmpty else { return nil }
+        rest = Array(head.dropFirst())
         guard head.count == Self.headByteCount else {
+            rest = []
             throw damaged(
                 "expected \(Self.headByteCount) bytes with its length, found \(head.count); the file is cut off")
         }
         let length = Self.number(head[..<8])
-        guard Self.number(head[8...]) == UInt64(CRC32C.masked(head.span.extracting(0..<8))) else {
+        guard Self.isHead(head) else {
             throw damaged("the checksum of its length is wrong; the file is damaged, or does not hold TFRecords")
         }
         try refuseLength(length)
         let record = try take(Int(length)), tail = try take(Self.tailByteCount)
         guard record.count == length, tail.count == Self.tailByteCount else {
+            rest = []
             throw tooShort(length, record.count + tail.count)
         }
         following.index += 1
         following.offset += Self.headByteCount + record.count + Self.tailByteCount
-        isLost = false
+        rest = nil
         guard Self.number(tail[...]) == UInt64(CRC32C.masked(record.span)) else {
             throw damaged("the checksum of its \(length) bytes is wrong; the file is damaged")
         }
         return record
+    }
+
+    private static func isHead(_ bytes: [UInt8]) -> Bool {
+        number(bytes[8...]) == UInt64(CRC32C.masked(bytes.span.extracting(0..<8)))
+    }
+
+    /// The next bytes that may be the head of a record, nothing if there are none.
+    ///
+    /// - Parameter bytes: The first that were read already.
+    private mutating func findHead(_ bytes: [UInt8]) throws(RecordError) -> [UInt8] {
+        var bytes = bytes, offset = place.offset + Self.headByteCount - bytes.count
+        while true {
+            let more = try take(Self.searchByteCount)
+            bytes += more
+            for start in 0..<max(bytes.count - Self.headByteCount + 1, 0) {
+                // A length of less than 2²⁸ ends in zeros; so most places need no checksum.
+                guard bytes[start + 4] | bytes[start + 5] | bytes[start + 6] | bytes[start + 7] == 0 else { continue }
+                let head = Array(bytes[start..<(start + Self.headByteCount)])
+                guard Self.isHead(head), Self.number(head[..<8]) <= UInt64(Self.mostBytes) else { continue }
+                giveBack(bytes[(start + Self.headByteCount)...])
+                lostByteCount += offset + start - place.offset
+                following = RecordError.Place(index: place.index + 1, offset: offset + start)
+                return head
+            }
+            guard !more.isEmpty else {
+                lostByteCount += (byteCount ?? offset + bytes.count) - place.offset
+                return []
+            }
+            let kept = min(bytes.count, Self.headByteCount - 1)
+            offset += bytes.count - kept
+            bytes.removeFirst(bytes.count - kept)
+        }
+    }
+
+    /// Lets the last bytes that were taken be read again.
+    private mutating func giveBack(_ bytes: ArraySlice<UInt8>) {
+        buffer = Array(bytes) + buffer[unused]
+        unused = buffer.indices
+        if buffer.count < Self.bufferByteCount {
+            buffer += repeatElement(0, count: Self.bufferByteCount - buffer.count)
+        }
     }
 
     /// The error that what the record last read holds cannot be used.
@@ -89,7 +138,9 @@ public struct RecordReader: ~Copyable {
     }
 
     private func tooShort(_ length: UInt64, _ rest: Int) -> RecordError {
-        damaged("it is \(length) bytes long, but \(rest) bytes follow; the file is cut off")
+        damaged(
+            "it is \(length) bytes and \(Self.tailByteCount) of their checksum long, but \(rest) bytes follow; "
+                + "the file is cut off")
     }
 
     /// That many bytes, or those that are left.
@@ -107,6 +158,7 @@ public struct RecordReader: ~Copyable {
     }
 
     private mutating func refill() throws(RecordError) {
+        guard !isBroken else { return }
         var bytes: [UInt8] = []
         swap(&bytes, &buffer)
         defer { swap(&bytes, &buffer) }
@@ -114,7 +166,12 @@ public struct RecordReader: ~Copyable {
             var span = bytes.mutableSpan
             unused = 0..<(try file.readSome(into: &span))
         } catch {
-            throw RecordError(error.kind == .damaged ? .damaged : .unreadable, path, at: place, error.reason)
+            // Asked again, zlib says the same again.
+            isBroken = true
+            guard error.kind == .damaged else { throw RecordError(.unreadable, path, at: place, error.reason) }
+            throw RecordError(
+                .damaged, path, at: place,
+                "the gzip file cannot be unpacked there or a little behind it (\(error.reason)); fetch it again")
         }
     }
 

@@ -114,7 +114,11 @@ struct ImportCommand: ParsableCommand {
         try OutputFile.check(output, inputs: sources)
         let progress = common.progress
         let files = try files { remark in
-            if case .skipped = remark { skipped.count.add(1, ordering: .relaxed) }
+            switch remark {
+            case .skipped: skipped.count.add(1, ordering: .relaxed)
+            case .lost(_, let bytes): skipped.byteCount.add(bytes, ordering: .relaxed)
+            default: break
+            }
             progress.message(remark.description)
         }
         progress.begin("importing", total: try files.amount(), unit: files.unit)
@@ -123,8 +127,7 @@ struct ImportCommand: ParsableCommand {
             try Interruption.check()
         }
         progress.end()
-        let count = isRecords ? skipped.count.load(ordering: .relaxed) : nil
-        try common.print(text(report), json: json(report, skipped: count))
+        try common.print(text(report), json: json(report, isRecords ? skipped : nil))
     }
 
     private func files(remark: @escaping @Sendable (YouTube8MImport.Remark) -> Void) throws -> any ExampleImport {
@@ -177,18 +180,24 @@ struct ImportCommand: ParsableCommand {
         return "\(report.path): \(counts) examples, \(report.classCount) classes, \(ByteCount(report.byteCount))\n"
     }
 
-    private func json(_ report: ImportReport, skipped: Int?) -> JSON {
+    private func json(_ report: ImportReport, _ skipped: SkippedRecords?) -> JSON {
         let splits = splits(report).map { JSON.Object.Member($0.name, ["examples": .integer($0.count)]) }
         var members: [JSON.Object.Member] = [
             .init("path", .string(report.path)), .init("splits", .object(JSON.Object(splits))),
             .init("classes", .integer(report.classCount)), .init("bytes", .integer(report.byteCount)),
         ]
-        if let skipped { members.append(.init("skipped", .integer(skipped))) }
+        if let skipped {
+            members.append(.init("skipped", .integer(skipped.count.load(ordering: .relaxed))))
+            members.append(.init("skipped_bytes", .integer(skipped.byteCount.load(ordering: .relaxed))))
+        }
         return .object(JSON.Object(members))
     }
 }
 
-/// How many records were left out.
+/// What was left out.
 private final class SkippedRecords: Sendable {
+    /// Damaged records.
     let count = Atomic(0)
+    /// Bytes behind them in which no record could be found.
+    let byteCount = Atomic(0)
 }

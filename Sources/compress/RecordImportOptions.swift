@@ -48,6 +48,9 @@ extension RecordImportOptions {
         ].filter(\.1).map(\.0)
     }
 
+    /// A row of labels is written as one number for each class.
+    private static let mostClasses = 1 << 20
+
     /// Throws unless there are files to train and to test with, and as many classes as names.
     func refuse(_ files: [String], validation: [String], names: [String]) throws {
         let all = try splits(files, validation: validation)
@@ -56,6 +59,9 @@ extension RecordImportOptions {
                 "youtube8m takes files for training and for test, found none for "
                     + "\(all.train.isEmpty ? "training" : "test"); name them train… and validate… or test…, "
                     + "or say --train and --test")
+        }
+        if let classes, classes > Self.mostClasses {
+            throw ValidationError("--classes: expected at most \(Self.mostClasses), found \(classes)")
         }
         if let classes, !names.isEmpty, names.count != classes {
             throw ValidationError("--classes says \(classes), but --class-names names \(names.count)")

@@ -74,8 +74,14 @@ import Testing
                 ),
                 (
                     [0, 0, 8, 2] + [UInt8](repeating: 255, count: 8),
-                    "a shape of at least one byte and less than a tebibyte, found [4294967295, 4294967295]. "
-                        + "The file is damaged; fetch it again."
+                    "a shape of at least one byte, less than a tebibyte, and at most 268435456 an example, "
+                        + "found [4294967295, 4294967295]. The file is damaged; fetch it again."
+                ),
+                (
+                    // One example of half a tebibyte.
+                    [0, 0, 8, 3, 0, 0, 0, 1, 128, 0, 0, 0, 0, 0, 1, 0],
+                    "a shape of at least one byte, less than a tebibyte, and at most 268435456 an example, "
+                        + "found [1, 2147483648, 256]. The file is damaged; fetch it again."
                 ),
             ]
             for (bytes, text) in cases {

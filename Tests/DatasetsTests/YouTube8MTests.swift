@@ -134,6 +134,18 @@ import Testing
             frames(["rgb": [6], "audio": [2]], labels: [-1]), "its label -1 is none of the 5 classes, from 0 to 4"
         ),
         (
+            frames(["rgb": [6], "audio": [2], "depth": [3]]),
+            "it has a feature 'depth', which the first record has not; say with --features which to take"
+        ),
+        (
+            field(1, entry("labels", field(2, field(1, [0, 0, 128, 63]))))
+                + field(
+                    2,
+                    entry("rgb", field(1, field(1, field(1, [1, 2, 3, 4, 5, 6]))))
+                        + entry("audio", field(1, field(1, field(1, [1, 2]))))),
+            "its 'labels' are floats, expected whole numbers (int64)"
+        ),
+        (
             frames(["rgb": [6], "audio": [2]], id: 33), "its id has 33 bytes, expected at most 32"
         ),
     ]
@@ -211,9 +223,10 @@ import Testing
             changed[second + 16] ^= 1
             try check(
                 changed, "the checksum of its length is wrong; the file is damaged, or does not hold TFRecords",
-                leaves: 1, offset: second + 16)
+                leaves: 3, offset: second + 16)
             try check(
-                bytes.prefix(second + 16 + 40), "it is \(length) bytes long, but 28 bytes follow; the file is cut off",
+                bytes.prefix(second + 16 + 40),
+                "it is \(length) bytes and 4 of their checksum long, but 28 bytes follow; the file is cut off",
                 leaves: 1, offset: second + 16)
             try check(
                 Data("\u{89}PNG, and more of it".utf8),
@@ -221,7 +234,26 @@ import Testing
                 offset: 0)
             try check(Data(), "it has no records; fetch it again", leaves: nil, offset: nil)
             let packed = try Data(contentsOf: URL(filePath: Self.fixture("frame.tfrecord.gz")))
-            try check(packed.prefix(packed.count / 2), "unexpected end of file", leaves: 1, offset: second + 16)
+            try check(
+                packed.prefix(packed.count / 2),
+                "the gzip file cannot be unpacked there or a little behind it (unexpected end of file); fetch it again",
+                leaves: 1, offset: second + 16)
+        }
+    }
+
+    @Test func saysWhatItPassedOver() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "f.tfrecord").path, remarks = Remarks()
+            var bytes = try Data(contentsOf: URL(filePath: Self.fixture("frame.tfrecord")))
+            let first = Int(bytes[0]) | Int(bytes[1]) << 8
+            bytes[8] ^= 1
+            try bytes.write(to: URL(filePath: path))
+            var files = YouTube8MImport(trainFiles: [path], testFiles: [Self.fixture("frame.tfrecord")])
+            (files.classCount, files.frameCount, files.skipsDamaged, files.remark) = (5, 5, true, remarks.note)
+            #expect(try files.write(to: folder.appending(path: "d.h5").path).trainCount == 3)
+            #expect(
+                remarks.all[1] == "passed over \(first + 16) bytes of '\(path)', where no record could be found "
+                    + "behind a damaged one")
         }
     }
 

@@ -1,6 +1,7 @@
 import Foundation
-import Records
 import Testing
+
+@testable import Records
 
 @Suite struct CRC32CTests {
     private static let ascending: [UInt8] = Array(0..<32)
@@ -97,7 +98,46 @@ import Testing
             var reader = try RecordReader(opening: path)
             _ = try reader.next()
             for _ in 0..<2 { #expect(throws: RecordError.self) { try reader.next() } }
-            #expect(try reader.next() == nil)
+            #expect(try reader.next() == records[3])
+        }
+    }
+
+    /// A damaged length says nothing of where the next record begins.
+    @Test func findsTheNextRecordBehindADamagedLength() throws {
+        let count = 200
+        let records = (0..<count).map { number in
+            (0..<(number * 997 % 3000)).map { UInt8(truncatingIfNeeded: $0 &* number) }
+        }
+        try withFile { path in
+            var writer = try RecordWriter(creating: path)
+            for record in records { try writer.write(record) }
+            try writer.close()
+            var bytes = try Data(contentsOf: URL(filePath: path)), offset = 0
+            for number in 0..<count {
+                if number % 50 == 7 { bytes[offset + number % 12] ^= 4 }
+                offset += records[number].count + 16
+            }
+            try bytes.write(to: URL(filePath: path))
+            var reader = try RecordReader(opening: path), found: [[UInt8]] = [], errors = 0
+            while true {
+                do {
+                    guard let record = try reader.next() else { break }
+                    found.append(record)
+                } catch {
+                    errors += 1
+                }
+            }
+            let whole = records.enumerated().filter { $0.offset % 50 != 7 }.map(\.element)
+            #expect(found == whole)
+            #expect(errors == 4)
+            #expect(reader.lostByteCount == [7, 57, 107, 157].reduce(0) { $0 + records[$1].count + 16 })
+        }
+    }
+
+    @Test func theProcessorsChecksumIsThatOfTheTables() {
+        for count in [0, 1, 7, 8, 9, 63, 64, 1000] {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* $0 &+ 3) }
+            #expect(CRC32C.checksum(bytes.span) == CRC32C.checksumByTables(bytes.span), "\(count) bytes")
         }
     }
 
@@ -150,8 +190,8 @@ import Testing
             let error = #expect(throws: RecordError.self) { try readAll(path) }
             #expect(
                 error?.description == """
-                    '\(path)', record 0 at byte 0: it is 9223372036854775808 bytes long, but 5 bytes follow; \
-                    the file is cut off
+                    '\(path)', record 0 at byte 0: it is 9223372036854775808 bytes and 4 of their checksum long, but \
+                    5 bytes follow; the file is cut off
                     """)
         }
     }

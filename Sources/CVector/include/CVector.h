@@ -238,3 +238,7 @@ void cv_adam(ptrdiff_t count, float rate, float beta1, float beta2, float epsilo
              float *w, float *m, float *v);
 // average = decay·average + (1 - decay)·w
 void cv_average(ptrdiff_t count, float decay, const float *w, float *average);
+
+// The processor's own CRC-32C (Castagnoli) of bytes behind those of which `remainder` is left; 0 if it has none, and
+// nothing was computed.
+int32_t cv_crc32c(uint32_t *remainder, const uint8_t *bytes, ptrdiff_t count);
