@@ -40,39 +40,58 @@ struct Ensemble {
         let examination = Examination(
             split: validation, models: targets.map { .asked($0) }, combination: combination, workers: workers)
         let marks = try examination.marks(
-            [weights, uniform] + names.indices.map { Examination.only($0, of: count) } + without)
+            [weights, uniform] + names.indices.map { Examination.only($0, of: count) } + without,
+            hasLoss: true)
         let all = marks[0]
         teacherValidation = marks[2..<(2 + count)].map(\.metrics)
         self.validation = all.metrics
         uniformValidation = weights == uniform ? nil : marks[1].metrics
 
-        var messages: [CompressionEvent] = []
-        let name = all.metrics.first?.name.replacing("_", with: " ") ?? ""
-        if let best = teacherValidation.compactMap({ $0.first?.value }).max(), let value = all.metrics.first?.value,
-            names.count > 1
-        {
-            let parts = zip(names, teacherValidation).map { "\($0) \(fixed($1.first?.value ?? 0, digits: 4))" }
-            let shares = zip(names, weights).map { "\($0) \(fixed($1, digits: 2))" }.joined(separator: ", ")
-            let equal = uniformValidation?.first.map { ", with equal weights \(fixed($0.value, digits: 4))" } ?? ""
-            messages.append(
-                .message(
-                    "held-out \(name): \(parts.joined(separator: ", ")); ensemble \(fixed(value, digits: 4)) (\(combination == .mean ? "mean" : "geometric mean"), weights \(shares))\(equal)"
-                ))
-            if value < best {
-                messages.append(
-                    .warning(
-                        "on held-out rows the ensemble (\(fixed(value, digits: 4))) is worse than its best teacher (\(fixed(best, digits: 4))). Leave weak teachers out, or use --teacher-weights learned"
-                    ))
-            }
-            for (index, rest) in zip(doubtful, marks[(2 + count)...]) {
-                guard let score = rest.metrics.first?.value, score > value, rest.loss < all.loss else { continue }
-                messages.append(
-                    .warning(
-                        "teacher '\(paths[index])' makes the ensemble worse on held-out rows: \(fixed(value, digits: 4)) with it, \(fixed(score, digits: 4)) without. Leave it out, or use --teacher-weights learned"
-                    ))
-            }
+        messages = Self.messages(
+            paths, choice, combination, weights, marks, teachers: teacherValidation,
+            without: Array(zip(doubtful, marks[(2 + count)...])))
+    }
+
+    /// How good teachers and ensemble are on held-out examples, and what may be wrong with it.
+    ///
+    /// - Parameters:
+    ///   - marks: Of the ensemble, and of the one with equal shares.
+    ///   - others: Of the ensemble without one teacher, for some of them.
+    private static func messages(
+        _ paths: [String], _ choice: TeacherWeights, _ combination: Combination, _ weights: [Double],
+        _ marks: [Examination.Marks], teachers: [CompressionReport.Metrics], without others: [(Int, Examination.Marks)]
+    ) -> [CompressionEvent] {
+        guard paths.count > 1, let first = marks[0].metrics.first,
+            let best = teachers.compactMap({ $0.first?.value }).max()
+        else { return [] }
+        func four(_ value: Double) -> String { fixed(value, digits: 4) }
+        let names = paths.map(Teacher.name), all = marks[0], equal = marks[1]
+        let parts = zip(names, teachers).map { "\($0) \(four($1.first?.value ?? 0))" }.joined(separator: ", ")
+        let shares = zip(names, weights).map { "\($0) \(fixed($1, digits: 2))" }.joined(separator: ", ")
+        let way = combination == .mean ? "mean" : "geometric mean"
+        var text = "held-out \(first.name.replacing("_", with: " ")): \(parts); "
+        text += "ensemble \(four(first.value)) (\(way), weights \(shares))"
+        if weights != Examination.equal(0..<paths.count, of: paths.count) {
+            text += ", with equal weights \(four(equal.metrics.first?.value ?? 0))"
         }
-        self.messages = messages
+        // What learned weights minimise may be at odds with the figure above.
+        if choice == .learned { text += "; cross-entropy \(four(all.loss)), with equal weights \(four(equal.loss))" }
+        var messages = [CompressionEvent.message(text)]
+        let advice = choice == .learned ? "" : ", or use --teacher-weights learned"
+        if first.value < best {
+            messages.append(
+                .warning(
+                    "on held-out rows the ensemble (\(four(first.value))) is worse than its best teacher (\(four(best))). "
+                        + "Leave weak teachers out\(advice)"))
+        }
+        for (index, rest) in others {
+            guard let score = rest.metrics.first?.value, score > first.value, rest.loss < all.loss else { continue }
+            messages.append(
+                .warning(
+                    "teacher '\(paths[index])' makes the ensemble worse on held-out rows: \(four(first.value)) with it, "
+                        + "\(four(score)) without. Leave it out\(advice)"))
+        }
+        return messages
     }
 
     /// How many numbers of each teacher shares are learned from, at most.

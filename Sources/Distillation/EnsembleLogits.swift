@@ -38,7 +38,7 @@ public struct Mixture: Hashable, Sendable {
         kernels.withScratch(2 * count + rows * weights.count) { memory in
             let part = memory.slice(at: 0, count: count).viewed(count: result.count, shape: result.shape)
             let other = memory.slice(at: count, count: count).viewed(count: result.count, shape: result.shape)
-            let shares = isByExample ? memory.slice(at: 2 * count, count: rows * weights.count) : nil
+            let shares = isByExample && labels != nil ? memory.slice(at: 2 * count, count: rows * weights.count) : nil
             if let shares, let labels { fill(shares, logits, labels, known: known, part) }
             func add(_ teacher: Int, to sum: Tensor) {
                 if let shares {
@@ -73,6 +73,17 @@ public struct Mixture: Hashable, Sendable {
         }
     }
 
+    /// Σ y (z − log Σ exp z) of an example's classes.
+    private static func likelihood(_ logits: Tensor, _ labels: Tensor, logSum: Double) -> Double {
+        logits.withSpan { z in
+            labels.withSpan { y in
+                var sum = 0.0
+                for index in y.indices where y[index] > 0 { sum += Double(y[index]) * (Double(z[index]) - logSum) }
+                return sum
+            }
+        }
+    }
+
     /// Writes each teacher's shares of the examples, one teacher after another.
     private func fill(_ shares: Tensor, _ logits: [Tensor], _ labels: Tensor, known: Int, _ scratch: Tensor) {
         let rows = scratch.rowCount, classes = scratch.shape.channels
@@ -80,15 +91,15 @@ public struct Mixture: Hashable, Sendable {
         for (teacher, logits) in logits.enumerated() where weights[teacher] > 0 {
             if task == .oneClass { logSumExp(logits, into: scratch.slice(at: 0, count: rows)) }
             for row in 0..<known {
-                var sum = 0.0
-                for column in (row * classes)..<((row + 1) * classes) {
-                    let y = Double(labels[column]), z = Double(logits[column])
+                func part(_ tensor: Tensor) -> Tensor { tensor.slice(at: row * classes, count: classes) }
+                likelihoods[teacher][row] =
                     switch task {
-                    case .oneClass: if y > 0 { sum += y * (z - Double(scratch[row])) }
-                    case .manyLabels: sum += y * z - (log1p(exp(-abs(z))) + max(z, 0))
+                    case .oneClass: Self.likelihood(part(logits), part(labels), logSum: Double(scratch[row]))
+                    case .manyLabels:
+                        // What the gradient is added to, times 0, is nobody's.
+                        -binaryCrossEntropy(
+                            part(logits), targets: part(labels), temperature: 1, scale: 0, to: part(scratch))
                     }
-                }
-                likelihoods[teacher][row] = sum
             }
         }
         for row in 0..<rows {

@@ -25,16 +25,19 @@ struct Examination {
     struct Marks {
         /// Empty where there are no examples.
         var metrics: CompressionReport.Metrics = []
-        /// The mean cross-entropy.
+        /// The mean cross-entropy, if it was asked for.
         var loss = 0.0
-        /// How often the first class is that of the first mixture.
+        /// How often the first class is that of the first mixture, if it was asked for.
         var agreement = 0.0
     }
 
     /// Asks all models about the examples, and measures mixtures of their answers.
     ///
-    /// - Parameter mixtures: For each of them the models' shares, which add up to 1.
-    func marks(_ mixtures: [[Double]]) throws -> [Marks] {
+    /// - Parameters:
+    ///   - mixtures: For each of them the models' shares, which add up to 1.
+    ///   - hasLoss: Whether their cross-entropy is wanted.
+    ///   - compared: The mixture whose agreement with the first one is wanted.
+    func marks(_ mixtures: [[Double]], hasLoss: Bool = false, compared: Int? = nil) throws -> [Marks] {
         let split = split, task = task, classes = split.classCount, shape: Shape = [classes]
         guard split.count > 0 else { return mixtures.map { _ in Marks() } }
         let networks = models.map { model -> LogitsPredictor? in
@@ -66,8 +69,8 @@ struct Examination {
                     logits, labels: nil, known: 0, temperature: 1, into: scores, kernels: kernels)
                 probabilities(scores, task: task, temperature: 1, into: scores)
                 running[index].add(scores, labels: labels)
-                losses[index] += crossEntropy(scores, labels: labels, task: task) * Double(count)
-                agreed[index] += agreements(scores, first)
+                if hasLoss { losses[index] += crossEntropy(scores, labels: labels, task: task) * Double(count) }
+                if index == compared { agreed[index] += agreements(scores, first) }
             }
             start += count
         }

@@ -10,7 +10,7 @@ public final class Predictor {
     private let workers: Workers
     private let workspaces: [Workspace]
 
-    /// - Parameter weights: A run of floats with the graph's layout, which must live as long as the predictor.
+    /// - Parameter weights: A run of floats with the graph's layout.
     public init(_ graph: LayerGraph, weights: Tensor, workers: Workers, shardSize: Int? = nil) {
         self.graph = graph
         self.weights = weights

@@ -1,18 +1,21 @@
 /// The extent of each axis of a tensor, slowest-varying first. The axis of examples is never part of a shape.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
     public let axes: [Int]
+    /// The number of elements; 1 for a scalar, and the largest number where no memory could hold them.
+    public let elementCount: Int
 
     public init(_ axes: [Int]) {
         precondition(axes.allSatisfy { $0 >= 0 }, "a shape cannot have a negative extent: \(axes)")
         self.axes = axes
+        elementCount = axes.reduce(1) { product, extent in
+            let (value, isTooLarge) = product.multipliedReportingOverflow(by: extent)
+            return isTooLarge ? .max : value
+        }
     }
 
     public init(arrayLiteral axes: Int...) { self.init(axes) }
 
     public var rank: Int { axes.count }
-
-    /// The number of elements; 1 for a scalar.
-    public var elementCount: Int { axes.reduce(1, *) }
 
     public subscript(axis: Int) -> Int { axes[axis] }
 

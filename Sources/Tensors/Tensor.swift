@@ -70,6 +70,13 @@
 
     public func fill(with value: Float) { unsafe base.update(repeating: value, count: elementCount) }
 
+    public func copy(from values: Span<Float>) {
+        precondition(values.count == elementCount, "\(values.count) values do not fill \(elementCount)")
+        unsafe values.withUnsafeBufferPointer { values in
+            if let source = values.baseAddress { unsafe base.update(from: source, count: values.count) }
+        }
+    }
+
     public func copy(from values: some Collection<Float>) {
         precondition(values.count == elementCount, "\(values.count) values do not fill \(elementCount)")
         for (index, value) in values.enumerated() { unsafe base[index] = value }

@@ -47,7 +47,7 @@ struct PredictCommand: ParsableCommand {
 
     func run() throws {
         let rules = try TeacherOptions.values(teacherInput, of: [model], "--teacher-input")[model]
-        try OutputFile.check(output, inputs: [model] + inputs.map(\.file))
+        try OutputFile.check(output, inputs: [model] + models.named(among: [model]).map(\.value) + inputs.map(\.file))
         let file = try models.open(model, among: [model])
         let examples = try inputs.map { try InputDataset(opening: $0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
@@ -146,7 +146,7 @@ private struct Prediction {
         predictor.run(rows.count) { range, targets in
             feeds.fill(targets) { position, target in
                 let values = inputs[position], size = values.count / rows.count
-                target.copy(from: values[(range.lowerBound * size)..<(range.upperBound * size)])
+                target.copy(from: values.span.extracting((range.lowerBound * size)..<(range.upperBound * size)))
             }
         } take: { range, workspace in
             for (block, output) in zip(buffers, graph.outputs) {

@@ -22,30 +22,47 @@ public struct ExpertMixture: Layer {
     }
 
     public func forward(_ pass: ForwardPass) {
-        let gates = pass.input(0), opinions = pass.input(1), p = pass.output
-        for unit in 0..<p.elementCount {
-            var sum: Float = 0
-            for expert in 0..<experts {
-                sum += gates[unit * (experts + 1) + expert] * opinions[unit * experts + expert]
+        let experts = experts
+        pass.input(0).withSpan { gates in
+            pass.input(1).withSpan { opinions in
+                pass.output.withMutableSpan { p in
+                    for unit in p.indices {
+                        var sum: Float = 0
+                        for expert in 0..<experts {
+                            sum += gates[unit * (experts + 1) + expert] * opinions[unit * experts + expert]
+                        }
+                        p[unit] = sum
+                    }
+                }
             }
-            p[unit] = sum
         }
     }
 
     public func backward(_ pass: BackwardPass) {
-        let gates = pass.input(0), opinions = pass.input(1), dp = pass.outputGradient
+        let dp = pass.outputGradient
         if let dg = pass.inputGradient(0) {
-            for unit in 0..<dp.elementCount {
-                for expert in 0..<experts {
-                    dg[unit * (experts + 1) + expert] = opinions[unit * experts + expert] * dp[unit]
-                }
-                dg[unit * (experts + 1) + experts] = 0
-            }
+            scale(pass.input(1), each: experts, by: dp, into: dg, each: experts + 1)
         }
         if let de = pass.inputGradient(1) {
-            for unit in 0..<dp.elementCount {
-                for expert in 0..<experts {
-                    de[unit * experts + expert] = gates[unit * (experts + 1) + expert] * dp[unit]
+            scale(pass.input(0), each: experts + 1, by: dp, into: de, each: experts)
+        }
+    }
+}
+
+/// Writes a unit's values times its factor, and 0 where it has more places than values.
+///
+/// - Parameters:
+///   - width: How many values a unit has in `x`.
+///   - places: How many it has in `result`.
+private func scale(_ x: Tensor, each width: Int, by factors: Tensor, into result: Tensor, each places: Int) {
+    x.withSpan { x in
+        factors.withSpan { factors in
+            result.withMutableSpan { result in
+                for unit in factors.indices {
+                    for place in 0..<min(width, places) {
+                        result[unit * places + place] = x[unit * width + place] * factors[unit]
+                    }
+                    for place in min(width, places)..<places { result[unit * places + place] = 0 }
                 }
             }
         }
@@ -65,19 +82,27 @@ public struct LogOdds: Layer {
     }
 
     public func forward(_ pass: ForwardPass) {
-        let x = pass.input(), z = pass.output
-        for element in 0..<x.elementCount {
-            let p = min(max(x[element], Self.range.lowerBound), Self.range.upperBound)
-            z[element] = Float(logarithm(Double(p)) - logarithm(Double(1 - p)))
+        pass.input().withSpan { x in
+            pass.output.withMutableSpan { z in
+                for element in x.indices {
+                    let p = min(max(x[element], Self.range.lowerBound), Self.range.upperBound)
+                    z[element] = Float(logarithm(Double(p) / Double(1 - p)))
+                }
+            }
         }
     }
 
     public func backward(_ pass: BackwardPass) {
         guard let dx = pass.inputGradient() else { return }
-        let x = pass.input(), dz = pass.outputGradient
-        for element in 0..<x.elementCount {
-            let p = x[element]
-            dx[element] = Self.range.contains(p) ? dz[element] / (p * (1 - p)) : 0
+        pass.input().withSpan { x in
+            pass.outputGradient.withSpan { dz in
+                dx.withMutableSpan { dx in
+                    for element in x.indices {
+                        let p = x[element]
+                        dx[element] = Self.range.contains(p) ? dz[element] / (p * (1 - p)) : 0
+                    }
+                }
+            }
         }
     }
 }
