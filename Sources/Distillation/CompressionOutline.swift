@@ -115,11 +115,12 @@ extension Compressor {
     /// What the student takes while it learns: of members that learn one after another the largest, beside the weights
     /// of all. Examples that are mixed are those of a whole batch, at hand at once.
     private func studentMemory(_ recipe: Recipe, threads: Int) -> Int {
+        let batch = min(recipe.batchSize, data.train.count + (unlabeled?.count ?? 0))
         func memory(_ graph: LayerGraph) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
             let isMixed = views?.augmentation.mixes ?? false
             return Trainer.memory(graph, recipe, threads: threads).bytes
-                + (isMixed ? recipe.batchSize * example * MemoryLayout<Float>.stride : 0)
+                + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
         }
         guard !plan.members.isEmpty else { return memory(layers.student) }
         let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride
@@ -170,7 +171,7 @@ extension Compressor {
             temperature: request.temperature, softWeight: request.softWeight, lambda: request.lambda,
             places: layers.places)
         let lessons = RehearsedLessons(
-            lessons: reader, batchSize: request.recipe.batchSize, classCount: data.classCount,
+            lessons: reader, batchSize: min(request.recipe.batchSize, reader.count), classCount: data.classCount,
             teacherCount: teachers.count,
             layers: layers.places.map { place in
                 guard let (graph, values) = layers.teachers[place.teacher] else { return [] }

@@ -69,7 +69,6 @@ struct FeedSearch {
     }
 
     /// The shapes of an example before the first step and after each; nil if one of them cannot be done.
-
     static func shapes(_ shape: Shape, _ steps: [InputStep]) -> [Shape]? {
         var shapes = [shape]
         for step in steps {

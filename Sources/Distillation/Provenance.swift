@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import ModelFiles
 import Training
@@ -6,9 +7,9 @@ import Training
 ///
 /// The file's size is known before training and the scores are not, so every number that is measured has one width: six
 /// digits behind the point, or as many spaces.
-struct Provenance {
+public struct Provenance {
     /// The program's version.
-    static let version = "0.1.0"
+    public static let version = "0.1.0"
 
     /// What is known at the end.
     struct Results {
@@ -30,7 +31,7 @@ struct Provenance {
     /// The text that holds the place of the one to come.
     var placeholder: String {
         let digest = String(repeating: "0", count: 64), count = request.teachers.count
-        let names = task == .oneClass ? ["accuracy"] : ["gap_at_20", "map", "hit_at_1", "perr"]
+        let names = RunningMetrics.names(task == .oneClass ? .oneClass : .manyLabels)
         let metrics = names.map { (name: $0, value: 0.0) }
         return text(
             Results(

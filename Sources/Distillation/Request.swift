@@ -129,9 +129,10 @@ public struct CompressionReport: Sendable {
     /// The first metric decides: accuracy, or GAP.
     private func first(_ metrics: Metrics) -> Double { metrics.first?.value ?? 0 }
 
-    /// The share of the ensemble's gain over the label-only student that the student keeps (Buciluă et al., 2006).
+    /// The share of the ensemble's gain over the label-only student that the student keeps (Buciluă et al., 2006); nil
+    /// where the ensemble has none.
     public var gainKept: Double? {
-        guard let baselineTest, first(ensembleTest) != first(baselineTest) else { return nil }
+        guard let baselineTest, first(ensembleTest) > first(baselineTest) else { return nil }
         return (first(student.test) - first(baselineTest)) / (first(ensembleTest) - first(baselineTest))
     }
 }

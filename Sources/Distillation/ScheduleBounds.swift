@@ -14,13 +14,19 @@ extension Schedule {
         }
     }
 
-    /// Reads a temperature, which is above 0 throughout.
+    /// The temperatures at which float32 still tells logits from one another.
+    private static let temperatures = 0.01...1000.0
+
+    /// Reads a temperature, from 0.01 to 1000 throughout.
     ///
     /// - Throws: `ScheduleError`, with the schedule that was probably meant.
     public init(temperature text: String) throws(ScheduleError) {
         self = try Self.suggesting(text)
         guard minimum > 0 else {
             throw ScheduleError("a temperature must be above 0 throughout, found '\(text)'")
+        }
+        guard Self.temperatures.contains(minimum), Self.temperatures.contains(maximum) else {
+            throw ScheduleError("a temperature must be from 0.01 to 1000 throughout, found '\(text)'")
         }
     }
 

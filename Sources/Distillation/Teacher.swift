@@ -276,20 +276,43 @@ extension Teacher {
     public static func all(
         _ paths: [String], data: ExampleFile, rules: [String: TeacherRules] = [:]
     ) throws -> [Teacher] {
-        var teachers: [Teacher] = [], errors: [any Error] = []
-        for path in paths {
+        var teachers: [Teacher] = []
+        try tellAll(paths) { path in
+            teachers.append(try Teacher(path, data: data, rules: rules[path] ?? TeacherRules()))
+        } and: {
+            conflict(teachers, data)
+        }
+        return teachers
+    }
+
+    /// Reads the weights of teachers, one after another, and finds all that are damaged.
+    ///
+    /// - Throws: The error of the only one, or `TeachersError`.
+    static func check(_ teachers: [Teacher]) throws {
+        try tellAll(teachers) {
+            _ = try $0.network()
+        } and: {
+            nil
+        }
+    }
+
+    /// Does something to each, and what else there is to find; tells of everything that is wrong together.
+    private static func tellAll<Element>(
+        _ elements: [Element], _ body: (Element) throws -> Void, and last: () -> (any Error)?
+    ) throws {
+        var errors: [any Error] = []
+        for element in elements {
             do {
-                teachers.append(try Teacher(path, data: data, rules: rules[path] ?? TeacherRules()))
+                try body(element)
             } catch let error as ModelFileError {
                 errors.append(error)
             } catch let error as HDF5Error {
                 errors.append(error)
             }
         }
-        if let conflict = conflict(teachers, data) { errors.append(conflict) }
+        if let error = last() { errors.append(error) }
         if errors.count > 1 { throw TeachersError(errors: errors) }
         if let error = errors.first { throw error }
-        return teachers
     }
 
     /// Teachers that name the classes in different orders, of which data without names says nothing.

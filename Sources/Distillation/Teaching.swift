@@ -42,17 +42,27 @@ struct Teaching {
 
     /// Makes sure that each teacher's logits are kept for what a student with these layer terms needs of them: those of
     /// the training examples unless the teacher runs beside it, and those of the held-out ones.
+    ///
+    /// - Throws: `TeachersError` with all teachers whose weights are damaged, before any of them runs.
     func prepare(_ train: ExampleSplit, _ validation: ExampleSplit, live: Set<Int>) throws {
-        for index in teachers.indices {
-            var wanted: [(split: ExampleSplit, store: TeacherStore, view: Int?)] = [(validation, store, nil)]
-            if !live.contains(index) {
-                for view in keptViews {
-                    wanted.append((train, store, view))
-                    if let unlabeled { wanted.append((unlabeled.split, unlabeled.store, view)) }
+        func wanted(_ index: Int) -> [Wanted] {
+            guard !live.contains(index) else { return [(validation, store, nil)] }
+            return [(validation, store, nil)]
+                + keptViews.flatMap { view in
+                    [(train, store, view)] + (unlabeled.map { [($0.split, $0.store, view)] } ?? [])
                 }
-            }
-            try keep(index, wanted, phase: "teaching by")
         }
+        let unasked = teachers.indices.filter { live.contains($0) || !missing($0, wanted($0)).isEmpty }
+        if unasked.count > 1 { try Teacher.check(unasked.map { teachers[$0] }) }
+        for index in teachers.indices { try keep(index, wanted(index), phase: "teaching by") }
+    }
+
+    /// Examples to ask a teacher about, where its answers are kept, and the view of them.
+    private typealias Wanted = (split: ExampleSplit, store: TeacherStore, view: Int?)
+
+    /// Those of which a teacher's answers are not kept yet.
+    private func missing(_ index: Int, _ wanted: [Wanted]) -> [Wanted] {
+        wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
     }
 
     /// Makes sure that each teacher's logits are kept for a split.
@@ -60,11 +70,8 @@ struct Teaching {
         for index in teachers.indices { try keep(index, [(split, store, nil)], phase: phase) }
     }
 
-    private func keep(
-        _ index: Int, _ wanted: [(split: ExampleSplit, store: TeacherStore, view: Int?)], phase: String
-    ) throws {
-        let teacher = teachers[index]
-        let missing = wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
+    private func keep(_ index: Int, _ wanted: [Wanted], phase: String) throws {
+        let teacher = teachers[index], missing = missing(index, wanted)
         guard !missing.isEmpty else {
             return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
         }

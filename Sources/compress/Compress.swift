@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Distillation
 import Foundation
 import Isolation
 import ModelFiles
@@ -26,7 +27,7 @@ struct Compress: ParsableCommand {
             unsupported; 66 an input is missing or unreadable; 73 the output cannot be created; 74 reading or writing \
             failed midway; 130, 143 stopped.
             """,
-        version: "0.1.0",
+        version: Provenance.version,
         subcommands: [
             DistillCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, InspectCommand.self,
             ConvertCommand.self, LayersCommand.self, ImportCommand.self,
@@ -37,6 +38,10 @@ struct Compress: ParsableCommand {
 @main
 enum Program {
     static func main() {
+        // Where a standard descriptor is closed, the next file that is opened would take its place.
+        for standard in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(standard, F_GETFD) < 0 {
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
         // First of all, while there is one thread and nothing is open.
         Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
         Interruption.install()

@@ -100,30 +100,6 @@ extension ConfigurationFile {
         Each loss may have a 'weight', a number or a schedule; those that compare layers name the 'teacher' where there \
         are several. The run directory has the file 'configuration.yaml' with everything in force.
         """
-
-    /// Refuses losses of layers that do not say clearly whose layers they mean.
-    ///
-    /// - Throws: `ModelFileError` with all of them.
-    func checkTeachers(of options: DistillOptions) throws(ModelFileError) {
-        let names = options.teachers.map(Teacher.name)
-        let known = "the teachers are \(names.joined(separator: ", "))"
-        var problems: [String] = []
-        for term in options.losses + (options.firstStage?.terms ?? []) where term.measure.comparesLayers {
-            switch term.teacher {
-            case nil where names.count > 1:
-                problems.append("'\(term.measure.name)' must say whose layers it means, with 'teacher' (\(known))")
-            case let name? where !names.contains(name):
-                problems.append(
-                    "'\(term.measure.name)' names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
-            case let name? where names.count(where: { $0 == name }) > 1:
-                let paths = options.teachers.filter { Teacher.name($0) == name }.joined(separator: " and ")
-                problems.append(
-                    "'\(term.measure.name)' names the teacher '\(name)', which is \(paths); rename one of them")
-            default: break
-            }
-        }
-        guard problems.isEmpty else { throw ModelFileError(.refused, path, problems) }
-    }
 }
 
 // MARK: - Keys
@@ -169,7 +145,10 @@ extension ConfigurationFile {
             throw Problem(member, "'\(key)' belongs on the command line, as --\(key)")
         }
         guard let form = Self.forms[key] else {
-            throw Problem(member, "there is no key '\(key)'\(didYouMean(key, Self.keys))")
+            let isLoss = LossTerm.Kind(rawValue: key) != nil
+            throw Problem(
+                member,
+                "there is no key '\(key)'\(isLoss ? "; losses stand under 'losses'" : didYouMean(key, Self.keys))")
         }
         var texts: [String] = []
         switch form {

@@ -30,7 +30,7 @@ struct ConvertCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        try OutputFile.check(output, inputs: [model])
+        try OutputFile.check(output, inputs: [model] + models.named(among: [model]).map(\.value))
         let file = try models.open(model, among: [model])
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)

@@ -11,6 +11,4 @@ enum Defaults {
     static let temperature = Schedule.constant(4)
     static let lambda = Schedule.linear(from: 0, to: 1)
     static let softWeight = Schedule.constant(1)
-    static let generations = 1
-    static let softTargets = SoftTargetForm.float32
 }

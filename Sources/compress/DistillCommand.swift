@@ -51,8 +51,8 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "More examples to learn from what the teachers say of them: an HDF5 file with train/x, or none. (default: "
                 + "none)",
-            valueName: "path|none"))
-    var unlabeled: String?
+            valueName: "path|none"), transform: { try switchable($0) { $0 } })
+    var unlabeled: Switchable<String>?
 
     @Option(
         help: .init(
@@ -70,37 +70,39 @@ struct DistillCommand: ParsableCommand {
     var student: String?
 
     @Option(
-        help: .init("The multiplier of the architecture's widths. (default: fitted to the budget)", valueName: "x"),
-        transform: positiveNumber)
-    var width: Double?
+        help: .init(
+            "The multiplier of the architecture's widths, or auto: fitted to the budget. (default: auto)",
+            valueName: "x|auto"), transform: { try switchable($0, off: "auto", positiveNumber) })
+    var width: Switchable<Double>?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
         help: .init(
-            "The views of each example, varied by --augment, that teachers see beforehand. (default: teachers see what "
-                + "the student sees)", valueName: "n"), transform: wholeNumber)
-    var views: Int?
+            "The views of each example, varied by --augment, that teachers see beforehand, or none: they see what the "
+                + "student sees. (default: none)", valueName: "n|none"),
+        transform: { try switchable($0, wholeNumber) })
+    var views: Switchable<Int>?
 
     @Option(
         help: .init(
             "How what teachers say of each example is kept: all logits, or the K largest as float16 and what the others "
-                + "amount to. (default: \(Defaults.softTargets))", valueName: "float32|float16|top:K"),
+                + "amount to. (default: float32)", valueName: "float32|float16|top:K"),
         transform: softTargetForm)
     var softTargets: SoftTargetForm?
 
     @Option(
         help: .init(
-            "Train so many students one after another, each taught by the one before. (default: \(Defaults.generations))",
+            "Train so many students one after another, each taught by the one before. (default: 1)",
             valueName: "n"), transform: wholeNumber)
     var generations: Int?
 
     @Option(
         help: .init(
             "A loss under a name; what is said of it one by one goes before. youtube8m-winners, for several labels each: "
-                + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)", valueName: "youtube8m-winners"),
-        transform: presetName)
-    var preset: Preset?
+                + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)",
+            valueName: "youtube8m-winners|none"), transform: { try switchable($0, presetName) })
+    var preset: Switchable<Preset>?
 
     @Option(
         help: .init(
@@ -166,7 +168,7 @@ struct DistillCommand: ParsableCommand {
 
     func run() throws {
         let options = try options()
-        try OutputFile.check(options.output, inputs: options.inputs)
+        try OutputFile.check(options.request.output, inputs: options.inputs + (configuration.map { [$0] } ?? []))
         if dryRun {
             let outline = try outline(options)
             return try common.print(outline.text(width: Terminal.output.limit), json: outline.json)
@@ -187,24 +189,31 @@ struct DistillCommand: ParsableCommand {
 
     private func options(with file: ConfigurationFile?) throws -> DistillOptions {
         guard !teachers.isEmpty, let data, let budget, let output else { throw ValidationError("missing \(missing)") }
-        let options = DistillOptions(
-            teachers: teachers, teacherOptions: teacherOptions, rules: try teacherOptions.rules(of: teachers),
-            data: data,
-            unlabeled: unlabeled == "none" ? nil : unlabeled, budget: budget, output: output,
-            student: student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic, width: width,
-            training: training.values, views: views, softTargets: softTargets ?? Defaults.softTargets,
-            generations: generations ?? Defaults.generations,
-            preset: preset, temperature: temperature ?? preset?.temperature ?? Defaults.temperature,
+        let preset = preset?.value
+        var request = CompressionRequest(
+            teachers: teachers, data: data, budget: budget, output: output, recipe: training.values.recipe,
+            temperature: temperature ?? preset?.temperature ?? Defaults.temperature,
             lambda: lambda ?? preset?.lambda ?? Defaults.lambda,
             softWeight: softWeight ?? preset?.softWeight ?? Defaults.softWeight,
-            losses: file?.losses ?? preset?.terms ?? [LossTerm(.kl)],
-            firstStage: file?.firstStage, combine: combine ?? .mean, teacherWeights: teacherWeights ?? .uniform,
-            baseline: baseline ?? false,
-            runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output),
-            isResuming: resume != nil, threads: threading.threads)
-        try options.check()
-        try file?.checkTeachers(of: options)
-        return options
+            runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output))
+        request.teacherRules = try teacherOptions.rules(of: teachers)
+        request.student = student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic
+        request.width = width?.value
+        request.preset = preset
+        request.terms = file?.losses ?? preset?.terms ?? request.terms
+        request.firstStage = file?.firstStage
+        request.combination = combine ?? request.combination
+        request.teacherWeights = teacherWeights ?? request.teacherWeights
+        request.augmentation = training.values.augmentation
+        request.views = views?.value
+        request.unlabeled = unlabeled?.value
+        request.softTargets = softTargets ?? request.softTargets
+        request.generations = generations ?? request.generations
+        request.baseline = baseline ?? request.baseline
+        request.isResuming = resume != nil
+        request.threads = threading.threads
+        try request.check()
+        return DistillOptions(request: request, teacherOptions: teacherOptions)
     }
 
     /// The options without which there is no job, as far as nobody said them.
@@ -241,7 +250,7 @@ struct DistillCommand: ParsableCommand {
     }
 }
 
-extension DistillOptions {
+extension CompressionRequest {
     /// Refuses what does not go together.
     fileprivate func check() throws(ValidationError) {
         if case .given(let shares) = teacherWeights, shares.count != teachers.count {
@@ -250,10 +259,10 @@ extension DistillOptions {
         if lambda.isZero && softWeight.isZero {
             throw ValidationError("--lambda and --soft-weight are both 0: there would be nothing to learn from")
         }
-        if lambda.isZero && losses.allSatisfy(\.weight.isZero) {
+        if lambda.isZero && terms.allSatisfy(\.weight.isZero) {
             throw ValidationError("--lambda and the weights of all losses are 0: there would be nothing to learn from")
         }
-        if views != nil && training.augmentation == nil {
+        if views != nil && augmentation == nil {
             throw ValidationError("--views counts what --augment makes of each example; say --augment, too")
         }
     }

@@ -6,65 +6,23 @@ import Training
 
 /// The main job as it will be done: what the user said, in a configuration file and in words, and else our choices.
 struct DistillOptions {
-    var teachers: [String]
-    /// What the user said of teachers, and the same by path.
+    var request: CompressionRequest
+    /// What the user said of teachers, by their names; the request has it by path.
     var teacherOptions: TeacherOptions
-    var rules: [String: TeacherRules]
-    var data: String
-    var unlabeled: String?
-    var budget: ByteCount
-    var output: String
-    var student: CompressionRequest.Student
-    /// Nil where it is fitted to the budget.
-    var width: Double?
-    var training: TrainingOptions.Values
-    var views: Int?
-    var softTargets: SoftTargetForm
-    var generations: Int
-    var preset: Preset?
-    var temperature: Schedule
-    var lambda: Schedule
-    var softWeight: Schedule
-    var losses: [LossTerm]
-    var firstStage: FirstStage?
-    var combine: Combination
-    var teacherWeights: TeacherWeights
-    var baseline: Bool
-    var runDirectory: String
-    var isResuming: Bool
-    var threads: Int?
 
     /// The files that are read.
-    var inputs: [String] { teachers + [data] + (unlabeled.map { [$0] } ?? []) }
+    var inputs: [String] {
+        var files = request.teachers + teacherOptions.files(of: request.teachers) + [request.data]
+        if let unlabeled = request.unlabeled { files.append(unlabeled) }
+        if case .file(let student) = request.student { files.append(student) }
+        return files
+    }
 
     /// `student.run` for `student.h5`.
     static func runDirectory(for output: String) -> String {
         let dot = output.lastIndex(of: "."), slash = output.lastIndex(of: "/") ?? output.startIndex
         guard let dot, dot > slash else { return output + ".run" }
         return output[..<dot] + ".run"
-    }
-
-    var request: CompressionRequest {
-        var request = CompressionRequest(
-            teachers: teachers, data: data, budget: budget, output: output, recipe: training.recipe,
-            temperature: temperature, lambda: lambda, softWeight: softWeight, runDirectory: runDirectory)
-        request.teacherRules = rules
-        request.student = student
-        request.width = width
-        request.preset = preset
-        request.terms = losses
-        request.firstStage = firstStage
-        request.combination = combine
-        request.teacherWeights = teacherWeights
-        request.augmentation = training.augmentation
-        request.views = views
-        request.softTargets = softTargets
-        request.unlabeled = unlabeled
-        request.generations = generations
-        request.baseline = baseline
-        request.isResuming = isResuming
-        request.threads = threads
-        return request
     }
 }
 
@@ -75,13 +33,13 @@ extension DistillOptions {
 
     /// Keeps everything that is in force as a configuration file, which `--resume` reads again.
     func save() throws {
-        guard !isResuming else { return }
+        guard !request.isResuming else { return }
         do {
-            try FileManager.default.createDirectory(atPath: runDirectory, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
             try configuration.yaml.write(
-                toFile: "\(runDirectory)/\(Self.fileName)", atomically: true, encoding: .utf8)
+                toFile: "\(request.runDirectory)/\(Self.fileName)", atomically: true, encoding: .utf8)
         } catch {
-            throw Failure(.cannotCreate, "cannot write to the run directory '\(runDirectory)'")
+            throw Failure(.cannotCreate, "cannot write to the run directory '\(request.runDirectory)'")
         }
     }
 
@@ -100,35 +58,36 @@ extension DistillOptions {
     ///
     /// The run directory is not among them: it is the one of the file, and that of another run is another one.
     var configuration: JSON {
-        let student: String = if case .file(let path) = student { Self.absolute(path) } else { "auto" }
+        let student: String = if case .file(let path) = request.student { Self.absolute(path) } else { "auto" }
+        let teachers = request.teachers
         var members: [JSON.Object.Member] = [.init("teachers", .array(teachers.map { .string(Self.absolute($0)) }))]
         members += teacherOptions.members(teachers, absolute: Self.absolute)
         func add(_ key: String, _ value: JSON?) { if let value { members.append(.init(key, value)) } }
-        add("data", .string(Self.absolute(data)))
-        add("unlabeled", unlabeled.map { .string(Self.absolute($0)) })
-        add("budget", .integer(budget.bytes))
-        add("output", .string(Self.absolute(output)))
+        add("data", .string(Self.absolute(request.data)))
+        add("unlabeled", request.unlabeled.map { .string(Self.absolute($0)) })
+        add("budget", .integer(request.budget.bytes))
+        add("output", .string(Self.absolute(request.output)))
         add("student", .string(student))
-        add("width", width.map { .number($0) })
-        members += training.members
-        add("views", views.map { .integer($0) })
-        add("soft-targets", .string("\(softTargets)"))
-        add("generations", .integer(generations))
-        add("preset", preset.map { .string($0.rawValue) })
-        add("temperature", temperature.json)
-        add("lambda", lambda.json)
-        add("soft-weight", softWeight.json)
-        add("losses", .array(losses.map(\.json)))
-        add("first-stage", firstStage?.json)
-        add("combine", .string(combine.rawValue))
+        add("width", request.width.map { .number($0) })
+        members += TrainingOptions.Values(recipe: request.recipe, augmentation: request.augmentation).members
+        add("views", request.views.map { .integer($0) })
+        add("soft-targets", .string("\(request.softTargets)"))
+        add("generations", .integer(request.generations))
+        add("preset", request.preset.map { .string($0.rawValue) })
+        add("temperature", request.temperature.json)
+        add("lambda", request.lambda.json)
+        add("soft-weight", request.softWeight.json)
+        add("losses", .array(request.terms.map(\.json)))
+        add("first-stage", request.firstStage?.json)
+        add("combine", .string(request.combination.rawValue))
         add("teacher-weights", .string(weightsWord))
-        add("baseline", .bool(baseline))
-        add("threads", threads.map { .integer($0) })
+        add("baseline", .bool(request.baseline))
+        add("threads", request.threads.map { .integer($0) })
         return .object(JSON.Object(members))
     }
 
     private var weightsWord: String {
-        switch teacherWeights {
+        switch request.teacherWeights {
         case .uniform: "uniform"
         case .learned: "learned"
         case .byExample: "by-example"

@@ -11,7 +11,7 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
         try options.save()
         return try compressor.run()
     } catch is CancellationError {
-        throw Interruption.failure("stopped; go on with: compress --resume '\(options.runDirectory)'")
+        throw Interruption.failure("stopped; go on with: compress --resume '\(options.request.runDirectory)'")
     }
 }
 
@@ -39,23 +39,15 @@ extension Progress {
 }
 
 /// Trains one model on the true labels.
-func train(_ options: TrainOptions, progress: Progress) throws -> TrainingSummary {
-    var request = TrainingRequest(
-        architecture: options.architecture, data: options.data, output: options.output,
-        recipe: options.training.recipe)
-    request.width = options.width
-    request.augmentation = options.training.augmentation
-    request.runDirectory = options.runDirectory
-    request.isResuming = options.isResuming
-    request.threads = options.threads
+func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSummary {
     do {
         let model = try trainModel(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
         return TrainingSummary(
             model: EvaluationReport.Model(
-                path: options.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
+                path: request.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
             seconds: model.seconds)
     } catch is CancellationError {
-        let way = options.runDirectory.map { "; go on with the same command, and --resume '\($0)'" }
+        let way = request.runDirectory.map { "; go on with the same command, and --resume '\($0)'" }
         throw Interruption.failure("stopped\(way ?? "; no model was written")")
     }
 }

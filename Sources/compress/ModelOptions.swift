@@ -1,5 +1,6 @@
 import ArgumentParser
 import Distillation
+import Foundation
 import ModelFiles
 
 /// Where the architectures are of files that hold weights alone.
@@ -17,11 +18,20 @@ struct ModelOptions: ParsableArguments {
         try KerasFile(opening: path, architecture: sources(of: paths)[path])
     }
 
+    /// What was named, split where the names of the models end; a file of that whole name is for all.
+    func named(among paths: [String]) -> [TeacherOptions.Named<String>] {
+        architectures.map { given in
+            let text = "\(given.name)=\(given.value)", split = given.split(among: paths)
+            let isFile = split == given && given.name != "*" && FileManager.default.fileExists(atPath: text)
+            return isFile ? TeacherOptions.Named(name: "*", value: text) : split
+        }
+    }
+
     /// The architecture of each model for which one was named, by its path.
     ///
     /// - Throws: A `ValidationError` for a name that means no model or several.
     func sources(of paths: [String]) throws -> [String: KerasFile.ArchitectureSource] {
-        let forAll = Set(architectures.filter { $0.name == "*" }.map(\.value))
+        let architectures = named(among: paths), forAll = Set(architectures.filter { $0.name == "*" }.map(\.value))
         return try TeacherOptions.values(architectures, of: paths, "--architecture").mapValues { path in
             KerasFile.ArchitectureSource(path, isForAll: forAll.contains(path))
         }

@@ -6,6 +6,7 @@ enum OutputFile {
     ///
     /// A regular file there is no obstacle: it will be replaced once the new one is whole.
     static func check(_ path: String, inputs: [String] = []) throws(Failure) {
+        guard !path.isEmpty else { throw Failure(.usage, "--output is empty; name the file to write") }
         var status = stat()
         if unsafe stat(path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFREG else {

@@ -47,7 +47,7 @@ struct TeacherOptions: ParsableArguments {
     /// What is said of the model that a name means.
     struct Named<Value: Hashable & Sendable>: Hashable, Sendable {
         var name: String
-        let value: Value
+        var value: Value
     }
 
     @OptionGroup var models: ModelOptions
@@ -65,7 +65,7 @@ struct TeacherOptions: ParsableArguments {
     func rules(of paths: [String]) throws -> [String: TeacherRules] {
         let inputs = try Self.values(teacherInput, of: paths, "--teacher-input")
         let outputs = try Self.values(teacherOutput, of: paths, "--teacher-output")
-        let files = try Self.values(teacherClasses, of: paths, "--teacher-classes")
+        let files = try Self.values(teacherClasses.map { $0.split(among: paths) }, of: paths, "--teacher-classes")
         let architectures = try models.sources(of: paths)
         var rules: [String: TeacherRules] = [:]
         for path in paths {
@@ -77,6 +77,11 @@ struct TeacherOptions: ParsableArguments {
             if own != TeacherRules() { rules[path] = own }
         }
         return rules
+    }
+
+    /// The files that are read beside the models themselves.
+    func files(of paths: [String]) -> [String] {
+        teacherClasses.map { $0.split(among: paths).value } + models.named(among: paths).map(\.value)
     }
 
     /// Which model has which value: what is said of a path goes before what is said of a name, and that before '*'.
@@ -134,8 +139,18 @@ struct TeacherOptions: ParsableArguments {
             return values.isEmpty ? [] : [.init(key, .object(object))]
         }
         return member("teacher-input", teacherInput) { "\($0)" } + member("teacher-output", teacherOutput, \.rawValue)
-            + member("teacher-classes", teacherClasses, absolute)
-            + member("architecture", models.architectures, absolute)
+            + member("teacher-classes", teacherClasses.map { $0.split(among: paths) }, absolute)
+            + member("architecture", models.named(among: paths), absolute)
+    }
+}
+
+extension TeacherOptions.Named<String> {
+    /// The same, split behind the name of a model, where there is one: both its path and the file may hold the sign.
+    func split(among paths: [String]) -> Self {
+        let text = "\(name)=\(value)"
+        let known = (paths + paths.map(Teacher.name)).filter { text.hasPrefix("\($0)=") }
+        guard let name = known.max(by: { $0.count < $1.count }) else { return self }
+        return Self(name: name, value: String(text.dropFirst(name.count + 1)))
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Distillation
 import Reports
 import Training
 
@@ -60,22 +61,15 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         try OutputFile.check(output, inputs: [architecture, data])
-        let options = TrainOptions(
-            architecture: architecture, data: data, output: output, width: width, training: training.values,
-            runDirectory: resume ?? runDirectory, isResuming: resume != nil, threads: threading.threads)
-        let summary = try train(options, progress: common.progress)
+        let values = training.values
+        var request = TrainingRequest(
+            architecture: architecture, data: data, output: output, recipe: values.recipe)
+        request.width = width
+        request.augmentation = values.augmentation
+        request.runDirectory = resume ?? runDirectory
+        request.isResuming = resume != nil
+        request.threads = threading.threads
+        let summary = try train(request, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
-}
-
-/// What the user said of training one model: nil where the choice is the program's.
-struct TrainOptions {
-    var architecture: String
-    var data: String
-    var output: String
-    var width: Double?
-    var training: TrainingOptions.Values
-    var runDirectory: String?
-    var isResuming: Bool
-    var threads: Int?
 }

@@ -55,9 +55,9 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "Stop after so many epochs without a better score on held-out examples. (default: never)", valueName: "n"),
-        transform: wholeNumber)
-    var earlyStopping: Int?
+            "Stop after so many epochs without a better score on held-out examples, or none. (default: none)",
+            valueName: "n|none"), transform: { try switchable($0, wholeNumber) })
+    var earlyStopping: Switchable<Int>?
 
     @Flag(
         inversion: .prefixedNo,
@@ -78,7 +78,7 @@ struct TrainingOptions: ParsableArguments {
         recipe.clipNorm = globalClipnorm?.value
         recipe.averageDecay = emaMomentum?.value
         recipe.seed = seed ?? 0
-        recipe.patience = earlyStopping
+        recipe.patience = earlyStopping?.value
         recipe.keepsBest = keepBest ?? false
         return Values(recipe: recipe, augmentation: augment?.value)
     }
@@ -121,9 +121,11 @@ enum Switchable<Value: Sendable>: Sendable {
     var value: Value? { if case .on(let value) = self { value } else { nil } }
 }
 
-/// Reads `none`, or what `read` makes of other words.
-func switchable<Value>(_ text: String, _ read: (String) throws -> Value) rethrows -> Switchable<Value> {
-    text == "none" ? .off : .on(try read(text))
+/// Reads `none`, or another word for it, or what `read` makes of other words.
+func switchable<Value>(
+    _ text: String, off: String = "none", _ read: (String) throws -> Value
+) rethrows -> Switchable<Value> {
+    text == off ? .off : .on(try read(text))
 }
 
 @Sendable func momentum(_ text: String) throws -> Double {

@@ -228,15 +228,16 @@ import Testing
             func options(_ words: String...) throws -> DistillOptions {
                 try DistillCommand.parse(["--configuration", file] + words).options()
             }
-            let all = try options()
-            #expect(all.training.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5")
-            #expect(all.training.recipe.clipNorm == 1 && all.training.recipe.averageDecay == 0.9)
-            let none = try options(
+            let all = try options().request
+            #expect(all.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5")
+            #expect(all.recipe.clipNorm == 1 && all.recipe.averageDecay == 0.9)
+            let off = try options(
                 "--augment", "none", "--unlabeled", "none", "--no-baseline", "--global-clipnorm", "none",
                 "--ema-momentum", "none")
-            #expect(none.training.recipe.clipNorm == nil && none.training.recipe.averageDecay == nil)
-            #expect(none.training.augmentation == nil && none.views == nil && none.unlabeled == nil && !none.baseline)
-            #expect(!none.configuration.yaml.contains("augment") && !none.configuration.yaml.contains("views"))
+            let none = off.request
+            #expect(none.recipe.clipNorm == nil && none.recipe.averageDecay == nil)
+            #expect(none.augmentation == nil && none.views == nil && none.unlabeled == nil && !none.baseline)
+            #expect(!off.configuration.yaml.contains("augment") && !off.configuration.yaml.contains("views"))
             #expect(throws: (any Error).self) { try options("--augment", "none", "--views", "3") }
         }
     }
@@ -250,11 +251,11 @@ import Testing
                  augment: [crop:4, flip], teacher-weights: [0.7, 0.3], teacher-input: {a: [scale:2, resize:8x8]}}
                 """
             try text.write(toFile: file, atomically: true, encoding: .utf8)
-            let options = try DistillCommand.parse(["--configuration", file]).options()
+            let options = try DistillCommand.parse(["--configuration", file]).options().request
             #expect(options.lambda.description == "linear:0:1@0.5,1")
-            #expect(options.training.augmentation?.description == "crop:4,flip")
+            #expect(options.augmentation?.description == "crop:4,flip")
             #expect(options.teacherWeights == .given([0.7, 0.3]))
-            #expect(options.rules["a.h5"]?.input?.description == "scale:2,resize:8x8")
+            #expect(options.teacherRules["a.h5"]?.input?.description == "scale:2,resize:8x8")
             try "output: [a.h5, b.h5]".write(toFile: file, atomically: true, encoding: .utf8)
             #expect(throws: ModelFileError.self) { try DistillCommand.parse(["--configuration", file]).options() }
         }
@@ -267,9 +268,9 @@ import Testing
         try withFolder { folder in
             let file = folder.appending(path: "run.yaml").path
             try text.write(toFile: file, atomically: true, encoding: .utf8)
-            let options = try DistillCommand.parse(["--configuration", file]).options()
-            #expect(options.losses.map(\.measure.name) == ["kl", "dkd", "dist", "rkd", "mse"])
-            #expect(options.firstStage?.terms.map(\.measure.name) == ["fsp", "hint", "attention"])
+            let options = try DistillCommand.parse(["--configuration", file]).options().request
+            #expect(options.terms.map(\.kind.rawValue) == ["kl", "dkd", "dist", "rkd", "mse"])
+            #expect(options.firstStage?.terms.map(\.kind.rawValue) == ["fsp", "hint", "attention"])
         }
     }
 
@@ -281,11 +282,11 @@ import Testing
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             let options = try DistillCommand.parse([
                 "--configuration", file, "--teachers", "b.h5", "c.h5", "--epochs", "8",
-            ]).options()
+            ]).options().request
             #expect(options.teachers == ["b.h5", "c.h5"])
-            #expect(options.training.recipe.epochs == 8)
-            #expect(options.training.recipe.seed == 7)
-            #expect(options.training.recipe.batchSize == 128)
+            #expect(options.recipe.epochs == 8)
+            #expect(options.recipe.seed == 7)
+            #expect(options.recipe.batchSize == 128)
             #expect(options.runDirectory == "r")
             #expect(options.student == .automatic)
         }
@@ -350,16 +351,16 @@ import Testing
         ("seed: 1\nseed: 2\n", "'run.yaml': line 1: says 'seed' twice"),
         (
             run + "losses: [hint: {pairs: [{student: a, teacher: b}]}]",
-            "'run.yaml': 'hint' must say whose layers it means, with 'teacher' (the teachers are digits, digits-k2)"
+            "loss 'hint' must say whose layers it means, with 'teacher' (the teachers are digits, digits-k2)"
         ),
         (
             run + "losses: [hint: {pairs: [{student: a, teacher: b}], teacher: digit}]",
-            "'run.yaml': 'hint' names the teacher 'digit', but the teachers are digits, digits-k2; did you mean 'digits'?"
+            "loss 'hint' names the teacher 'digit', but the teachers are digits, digits-k2; did you mean 'digits'?"
         ),
         (
             "teachers: [a/x.h5, b/x.h5]\ndata: d\nbudget: 1MB\noutput: s.h5\n"
                 + "losses: [hint: {pairs: [{student: a, teacher: b}], teacher: x}]",
-            "'run.yaml': 'hint' names the teacher 'x', which is a/x.h5 and b/x.h5; rename one of them"
+            "loss 'hint' names the teacher 'x', which is a/x.h5 and b/x.h5; rename one of them"
         ),
         // A value is never another option.
         (
@@ -431,6 +432,29 @@ import Testing
             #expect(try run.json()["teachers"]?.array?.map { $0["path"]?.string } == ["007", "--json", "no"])
             let again = try Program.run("--resume", "s.run", in: folder)
             #expect(again.code == 0, "\(again.errors)")
+        }
+    }
+}
+
+/// Sweeps are wont to name their folders `lr=0.1`.
+@Suite struct EqualSignTests {
+    @Test func pathsMayHaveEqualSigns() throws {
+        try withFolder { folder in
+            let sweep = folder.appending(path: "lr=0.1")
+            try FileManager.default.createDirectory(at: sweep, withIntermediateDirectories: false)
+            try copyFixture("digits.h5", to: sweep)
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            try (0..<10).map { "\($0)\n" }.joined().write(
+                to: sweep.appending(path: "labels=all.txt"), atomically: true, encoding: .utf8)
+            for name in ["digits", "lr=0.1/digits.h5"] {
+                let run = try Program.run(
+                    "--teachers", "lr=0.1/digits.h5", "--teacher-classes", "\(name)=lr=0.1/labels=all.txt", "--data",
+                    "d.h5", "--budget", "1MB", "--student", "lr=0.1/digits.h5", "--output", "s.h5", "--epochs", "1",
+                    "--quiet", in: folder)
+                #expect(run.code == 0, "\(run.errors)")
+                let again = try Program.run("--resume", "s.run", "--quiet", in: folder)
+                #expect(again.code == 0, "\(again.errors)")
+            }
         }
     }
 }

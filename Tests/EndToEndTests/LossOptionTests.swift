@@ -97,7 +97,7 @@ import Testing
             #expect(run.code == 65)
             let pattern = #/error: the loss is not finite after step \d+ \(prediction nan, ground truth nan; the /#
             #expect(run.errors.contains(pattern), "\(run.errors)")
-            #expect(run.errors.contains("Lower --learning-rate, or look for extreme values in the data"))
+            #expect(run.errors.contains("Begin anew with a lower --learning-rate or with --global-clipnorm"))
             #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "s.h5").path))
             let lower = try Program.run(Self.arguments + ["--learning-rate", "0.01", "--quiet"], in: folder)
             #expect(lower.code == 0, "\(lower.errors)")
@@ -178,6 +178,10 @@ import Testing
             let norm = free / 0.5
             #expect(abs(try length("--global-clipnorm", "\(norm / 4)") - free / 4) < 1e-4 * free)
             #expect(try length("--global-clipnorm", "\(norm * 4)") == free)
+            _ = try length("--global-clipnorm", "\(norm / 4)", "--run-directory", "m.run")
+            let lines = try String(contentsOf: folder.appending(path: "m.run/metrics.jsonl"), encoding: .utf8)
+            let said = try JSON(parsing: String(try #require(lines.split(separator: "\n").first)))
+            #expect(abs(Float(said["gradient_norm"]?.number ?? 0) - norm) < 1e-4 * norm, "before it is shortened")
             for words in [["--global-clipnorm", "0"], ["--ema-momentum", "1"], ["--ema-momentum", "no"]] {
                 let run = try Program.run(
                     ["train", "--architecture", "plain.yaml", "--data", "d.h5", "--output", "n.h5"] + words, in: folder)

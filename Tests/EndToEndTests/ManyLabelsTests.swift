@@ -83,7 +83,7 @@ import Testing
             #expect(unknown.code == 64)
             #expect(
                 unknown.errors.hasPrefix(
-                    "error: the value 'winners' is invalid for '--preset <youtube8m-winners>': expected youtube8m-winners, "
+                    "error: the value 'winners' is invalid for '--preset <youtube8m-winners|none>': expected youtube8m-winners, "
                         + "found 'winners'\n"), "\(unknown.errors)")
         }
     }
