@@ -57,7 +57,7 @@ extension YouTube8MImport.Remark: CustomStringConvertible {
         switch self {
         case .skipped(let error): "skipped \(error)"
         case .lost(let path, let bytes):
-            "passed over \(bytes) bytes of '\(path)', where no record could be found behind a damaged one"
+            "passed over \(bytes) bytes of '\(path)', from a damaged record to the next that could be found"
         case .cut(let examples, let frames):
             "\(examples) examples are longer than \(frames) frames, and were cut; --frames says how many there may be"
         case .short(let longest, let frames):

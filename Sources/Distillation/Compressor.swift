@@ -193,6 +193,23 @@ public final class Compressor {
 
     // MARK: - Evaluation and export
 
+    /// Whose answers are measured at the end.
+    private enum Entrant: Hashable {
+        /// The teachers together, with their weights or with equal ones, and one by itself.
+        case ensemble, equalTeachers
+        case teacher(Int)
+        /// A student or the baseline, and the students together.
+        case network(Int)
+        case students
+    }
+
+    /// What each of them came to on a split.
+    private struct Standing {
+        let marks: [Entrant: Examination.Marks]
+
+        subscript(entrant: Entrant) -> CompressionReport.Metrics { marks[entrant]?.metrics ?? [] }
+    }
+
     /// Reads the test split, for the first and only time, and writes the student with what was found.
     private func finish(
         _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork], baseline: TrainedNetwork?,
@@ -200,68 +217,76 @@ public final class Compressor {
     ) throws -> CompressionReport {
         let evaluating = Date(), test = data.test
         try teaching.prepare(test, phase: "testing")
-        let (teacherCount, count) = (teachers.count, students.count)
         let networks = (students + (baseline.map { [$0] } ?? [])).map { Examination.Model.network($0) }
-        func only(_ index: Int) -> [Double] { Examination.only(index, of: networks.count) }
-        // Each network by itself, and the students together.
-        let mixtures = networks.indices.map(only) + [Examination.equal(0..<count, of: networks.count)]
-        let validated = try Examination(
-            split: validation, models: networks, combination: request.combination, workers: workers
-        ).marks(mixtures).map(\.metrics)
-        // The ensemble, its teachers with equal shares and each by itself; then the networks as above.
-        let nobody = [Double](repeating: 0, count: teacherCount), none = [Double](repeating: 0, count: networks.count)
-        var shares = [ensemble.weights, Examination.equal(0..<teacherCount, of: teacherCount)]
-        shares += teachers.indices.map { Examination.only($0, of: teacherCount) }
-        let asked = try teaching.targets(test).map { Examination.Model.asked($0) }
-        let marks = try Examination(
-            split: test, models: asked + networks, combination: request.combination, workers: workers
-        ).marks(shares.map { $0 + none } + mixtures.map { nobody + $0 }, compared: shares.count + count - 1)
-        let tested = marks[shares.count...].map(\.metrics), last = count - 1
-
-        var comparisons: [CompressionReport.Comparison] = []
-        if let uniform = ensemble.uniformValidation {
-            comparisons.append(
-                CompressionReport.Comparison(
-                    name: "ensemble, equal weights", validation: uniform, test: marks[1].metrics))
-        }
-        if count > 1 {
-            comparisons += (0..<count).map {
-                CompressionReport.Comparison(name: "generation \($0 + 1)", validation: validated[$0], test: tested[$0])
+        func shares(_ entrant: Entrant, besides count: Int) -> [Double] {
+            let all = count + networks.count
+            switch entrant {
+            case .ensemble: return ensemble.weights + Array(repeating: 0, count: networks.count)
+            case .equalTeachers: return Examination.equal(0..<count, of: all)
+            case .teacher(let index): return Examination.only(index, of: all)
+            case .network(let index): return Examination.only(count + index, of: all)
+            case .students: return Examination.equal(count..<(count + students.count), of: all)
             }
-            comparisons.append(
-                CompressionReport.Comparison(
-                    name: "generations 1 to \(count) together", validation: validated[networks.count],
-                    test: tested[networks.count]))
         }
-        let likeness = marks[shares.count + last].agreement
+        /// - Parameter teachers: Those that were asked, in front of the networks.
+        func standing(_ split: ExampleSplit, _ entrants: [Entrant], teachers: [SoftTargets] = []) throws -> Standing {
+            let examination = Examination(
+                split: split, models: teachers.map { .asked($0) } + networks, combination: request.combination,
+                workers: workers)
+            let marks = try examination.marks(
+                entrants.map { shares($0, besides: teachers.count) },
+                compared: entrants.firstIndex(of: .network(students.count - 1)))
+            return Standing(marks: Dictionary(uniqueKeysWithValues: zip(entrants, marks)))
+        }
+        let ours = networks.indices.map(Entrant.network) + [.students]
+        // The first one is whom the student's classes are compared with.
+        let all = [.ensemble, .equalTeachers] + teachers.indices.map(Entrant.teacher) + ours
+        let validated = try standing(validation, ours)
+        let tested = try standing(test, all, teachers: try teaching.targets(test))
+        let last = Entrant.network(students.count - 1), likeness = tested.marks[last]?.agreement ?? 0
         seconds.evaluate += Date().timeIntervalSince(evaluating)
         let bytes = try measuring(\.export) {
-            try export(
-                students[last],
+            let scores = [validated[last], tested[last], ensemble.validation, tested[.ensemble]]
+            return try export(
+                students[students.count - 1],
                 Provenance.Results(
                     digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
-                    scores: Array(
-                        zip(
-                            Provenance.scoreNames,
-                            [validated[last], tested[last], ensemble.validation, marks[0].metrics])),
-                    agreement: likeness))
+                    scores: Array(zip(Provenance.scoreNames, scores)), agreement: likeness))
         }
         seconds.total = Date().timeIntervalSince(start)
+        let baselineEntrant = Entrant.network(students.count)
         return CompressionReport(
             teachers: teachers.enumerated().map { index, teacher in
                 CompressionReport.Teacher(
                     path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
                     weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
-                    test: marks[2 + index].metrics)
+                    test: tested[.teacher(index)])
             }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
-            ensembleValidation: ensemble.validation, ensembleTest: marks[0].metrics, comparisons: comparisons,
+            ensembleValidation: ensemble.validation, ensembleTest: tested[.ensemble],
+            comparisons: comparisons(ensemble, students.count, validated, tested),
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 validation: validated[last], test: tested[last], agreement: likeness),
-            baselineValidation: baseline == nil ? [] : validated[count],
-            baselineTest: baseline.map { _ in tested[count] },
+            baselineValidation: baseline == nil ? [] : validated[baselineEntrant],
+            baselineTest: baseline.map { _ in tested[baselineEntrant] },
             budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+    }
+
+    /// The teachers with equal weights, if they have others, and the generations, if there are several.
+    private func comparisons(
+        _ ensemble: Ensemble, _ count: Int, _ validated: Standing, _ tested: Standing
+    ) -> [CompressionReport.Comparison] {
+        func comparison(_ name: String, _ entrant: Entrant) -> CompressionReport.Comparison {
+            CompressionReport.Comparison(name: name, validation: validated[entrant], test: tested[entrant])
+        }
+        let equal = ensemble.uniformValidation.map {
+            CompressionReport.Comparison(
+                name: "ensemble, equal weights", validation: $0, test: tested[.equalTeachers])
+        }
+        guard count > 1 else { return equal.map { [$0] } ?? [] }
+        return (equal.map { [$0] } ?? []) + (0..<count).map { comparison("generation \($0 + 1)", .network($0)) }
+            + [comparison("generations 1 to \(count) together", .students)]
     }
 
     /// Writes the student, which says where it comes from.

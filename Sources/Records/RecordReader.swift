@@ -53,21 +53,22 @@ public struct RecordReader: ~Copyable {
         if let rest { head = try findHead(rest) } else { head = try take(Self.headByteCount) }
         place = following
         guard !head.isEmpty else { return nil }
-        rest = Array(head.dropFirst())
         guard head.count == Self.headByteCount else {
-            rest = []
-            throw damaged(
-                "expected \(Self.headByteCount) bytes with its length, found \(head.count); the file is cut off")
+            throw lost(
+                behind: [],
+                damaged(
+                    "expected \(Self.headByteCount) bytes with its length, found \(head.count); the file is cut off"))
         }
         let length = Self.number(head[..<8])
         guard Self.isHead(head) else {
-            throw damaged("the checksum of its length is wrong; the file is damaged, or does not hold TFRecords")
+            throw lost(
+                behind: head,
+                damaged("the checksum of its length is wrong; the file is damaged, or does not hold TFRecords"))
         }
-        try refuseLength(length)
+        if let error = refusal(ofLength: length) { throw lost(behind: head, error) }
         let record = try take(Int(length)), tail = try take(Self.tailByteCount)
         guard record.count == length, tail.count == Self.tailByteCount else {
-            rest = []
-            throw tooShort(length, record.count + tail.count)
+            throw lost(behind: [], tooShort(length, record.count + tail.count))
         }
         following.index += 1
         following.offset += Self.headByteCount + record.count + Self.tailByteCount
@@ -76,6 +77,12 @@ public struct RecordReader: ~Copyable {
             throw damaged("the checksum of its \(length) bytes is wrong; the file is damaged")
         }
         return record
+    }
+
+    /// Notes that nothing says where the next record begins; it may be among the bytes behind the first of a head.
+    private mutating func lost(behind head: [UInt8], _ error: RecordError) -> RecordError {
+        rest = Array(head.dropFirst())
+        return error
     }
 
     private static func isHead(_ bytes: [UInt8]) -> Bool {
@@ -125,16 +132,15 @@ public struct RecordReader: ~Copyable {
     /// The error that the file as a whole cannot be used.
     public func damagedFile(_ reason: String) -> RecordError { RecordError(.damaged, path, reason) }
 
-    private func refuseLength(_ length: UInt64) throws(RecordError) {
+    private func refusal(ofLength length: UInt64) -> RecordError? {
         if let byteCount {
             let rest = byteCount - place.offset - Self.headByteCount
             guard rest >= Self.tailByteCount, length <= UInt64(rest - Self.tailByteCount) else {
-                throw tooShort(length, rest)
+                return tooShort(length, rest)
             }
         }
-        guard length <= UInt64(Self.mostBytes) else {
-            throw damaged("it is \(length) bytes long; only records of at most \(Self.mostBytes) bytes are read")
-        }
+        guard length > UInt64(Self.mostBytes) else { return nil }
+        return damaged("it is \(length) bytes long; only records of at most \(Self.mostBytes) bytes are read")
     }
 
     private func tooShort(_ length: UInt64, _ rest: Int) -> RecordError {

@@ -252,8 +252,8 @@ import Testing
             (files.classCount, files.frameCount, files.skipsDamaged, files.remark) = (5, 5, true, remarks.note)
             #expect(try files.write(to: folder.appending(path: "d.h5").path).trainCount == 3)
             #expect(
-                remarks.all[1] == "passed over \(first + 16) bytes of '\(path)', where no record could be found "
-                    + "behind a damaged one")
+                remarks.all[1] == "passed over \(first + 16) bytes of '\(path)', from a damaged record to the "
+                    + "next that could be found")
         }
     }
 

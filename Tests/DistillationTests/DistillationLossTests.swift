@@ -239,6 +239,22 @@ import Training
 
     // MARK: - Help
 
+    /// No loss makes a number of an answer that is none.
+    @Test(arguments: [
+        LossTerm.Measure.kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 2),
+        .rkd(distance: 25, angle: 50),
+    ])
+    func showsAnswersThatAreNoNumbers(measure: LossTerm.Measure) throws {
+        let logits = (0..<4).map { row in (0..<3).map { Double(row * $0) } }
+        var teacher = (0..<4).map { _ in [0.2, 0.3, 0.5] }
+        teacher[2][1] = .nan
+        let terms = try evaluate(
+            logits, teacher: teacher, temperature: 2, task: .oneClass, weight: .constant(1), lambda: .constant(1),
+            terms: [LossTerm(measure)]
+        ).terms
+        #expect(terms.contains { $0.isNaN })
+    }
+
     private func evaluate(
         _ logits: [[Double]], teacher: [[Double]], temperature: Double, task: Distillation.Task = .oneClass,
         weight: Double = 1, lambda: Double = 0

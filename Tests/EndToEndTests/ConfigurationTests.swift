@@ -436,6 +436,45 @@ import Testing
     }
 }
 
+@Suite struct OwnFilesTests {
+    /// Whatever the main job reads, it does not write over.
+    @Test func outputsAreNoInputs() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try FileManager.default.copyItem(
+                at: folder.appending(path: "digits.h5"), to: folder.appending(path: "student.h5"))
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            try (0..<10).map { "\($0)\n" }.joined().write(
+                to: folder.appending(path: "labels.txt"), atomically: true, encoding: .utf8)
+            try "teachers: [digits.h5]\ndata: d.h5\nbudget: 1MB\n".write(
+                to: folder.appending(path: "run.yaml"), atomically: true, encoding: .utf8)
+            for name in ["digits.h5", "d.h5", "student.h5", "labels.txt", "run.yaml"] {
+                let before = try Data(contentsOf: folder.appending(path: name))
+                let run = try Program.run(
+                    "--configuration", "run.yaml", "--student", "student.h5", "--teacher-classes", "digits=labels.txt",
+                    "--output", name, in: folder)
+                #expect(run.code == 64)
+                #expect(
+                    run.errors == "error: '\(name)' is both an input and the output; choose another name for --output\n"
+                )
+                #expect(try Data(contentsOf: folder.appending(path: name)) == before)
+            }
+        }
+    }
+
+    /// Some programs run others without a standard output or error.
+    @Test func runsWithoutStandardDescriptors() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let run = try Program.shell(
+                "\"$compress\" predict digits.h5 --inputs d.h5:test/x --output p.h5 <&- >&- 2>&-", in: folder)
+            #expect(run.code == 0)
+            #expect(FileManager.default.fileExists(atPath: folder.appending(path: "p.h5").path))
+        }
+    }
+}
+
 /// Sweeps are wont to name their folders `lr=0.1`.
 @Suite struct EqualSignTests {
     @Test func pathsMayHaveEqualSigns() throws {

@@ -104,6 +104,7 @@ import Testing
                 (".", 73, "cannot create '.': it is a folder"),
                 ("/dev/full", 73, "cannot create '/dev/full': it is no regular file"),
                 ("/proc/p.h5", 73, "cannot create '/proc/p.h5': there is no such folder"),
+                ("", 64, "--output is empty; name the file to write"),
                 ("d.h5", 64, "'d.h5' is both an input and the output; choose another name for --output"),
             ]
             for (output, code, message) in cases {

@@ -13,13 +13,14 @@ import Training
     @discardableResult
     private func train(
         _ file: ExampleFile, _ recipe: Recipe, checkpoint: String?, fingerprint: String = "this run", stop: Int? = nil,
-        threads: Int = 2
+        threads: Int = 2, epochEnded: @escaping (TrainingRun.EpochReport) -> Void = { _ in }
     ) throws -> Trainer {
         let workers = Workers(threads)
         defer { workers.close() }
         let trainer = makeTrainer(try build(everything).graph, recipe, workers)
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.checkpoint = checkpoint.map { ($0, fingerprint) }
+        run.epochEnded = epochEnded
         run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
         try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
         return trainer
@@ -50,6 +51,22 @@ import Training
             #expect(resumed.step == 9)
             #expect(resumed.stateBits == whole.stateBits)
             #expect(bits(resumed.result) == bits(whole.result))
+        }
+    }
+
+    /// The loss of an epoch is the mean over all of its examples, whenever they were seen.
+    @Test func tellsTheLossOfTheWholeEpoch() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            var whole: [[Double]] = [], parts: [[Double]] = []
+            try train(file, recipe, checkpoint: nil) { whole.append($0.terms) }
+            for step in [2, 4] {
+                #expect(throws: CancellationError.self) {
+                    try train(file, recipe, checkpoint: path, stop: step) { parts.append($0.terms) }
+                }
+            }
+            try train(file, recipe, checkpoint: path) { parts.append($0.terms) }
+            #expect(parts == whole)
         }
     }
 
