@@ -51,7 +51,7 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "More examples to learn from what the teachers say of them: an HDF5 file with train/x, or none. (default: "
                 + "none)",
-            valueName: "path|none"), transform: { try switchable($0) { $0 } })
+            valueName: "path|none"), transform: { switchable($0) { $0 } })
     var unlabeled: Switchable<String>?
 
     @Option(
