@@ -104,7 +104,7 @@ let package = Package(
         tests("Zip"),
         tests("Records", hasFixtures: true),
         tests("Isolation", ["IsolationProbe"]),
-        tests("Datasets", ["HDF5", "Zip", "Records"], hasFixtures: true),
+        tests("Datasets", ["CZlib", "HDF5", "Zip", "Records"], hasFixtures: true),
         tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
             "Training", ["HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],

@@ -8,11 +8,10 @@ final class GrowingColumn<Element: HDF5Element> {
     var elements: [Element] = []
 
     init(
-        _ path: String, in root: borrowing HDF5Group, rowShape: [Int] = [], rowsPerChunk: Int,
-        compressionLevel: Int? = nil
+        _ path: String, in root: borrowing HDF5Group, rowShape: [Int] = [], rowsPerChunk: Int
     ) throws(HDF5Error) {
         dataset = try root.createGrowingDataset(
-            path, Element.hdf5Type, rowShape: rowShape, rowsPerChunk: rowsPerChunk, compressionLevel: compressionLevel)
+            path, Element.hdf5Type, rowShape: rowShape, rowsPerChunk: rowsPerChunk)
         elementsPerWrite = rowsPerChunk * rowShape.reduce(1, *)
         elements.reserveCapacity(elementsPerWrite)
     }

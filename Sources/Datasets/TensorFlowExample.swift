@@ -12,14 +12,15 @@
 struct TensorFlowExample {
     /// The bytes of the record.
     let record: [UInt8]
-    /// The features of the example, or the context of its frames.
-    private var features: [Entry] = []
-    /// Those that change from frame to frame.
-    private var lists: [Entry] = []
+    private var entries: [Entry] = []
+    /// Whether it has frames: a `SequenceExample`.
+    private(set) var hasFrames = false
 
+    /// A feature of the example, or of the context of its frames, or a list of what changes from frame to frame.
     private struct Entry {
-        let name: Range<Int>
-        let value: Range<Int>
+        let isOfFrames: Bool
+        var name = 0..<0
+        var value = 0..<0
     }
 
     /// The three kinds of a feature, by the numbers of their fields.
@@ -29,59 +30,45 @@ struct TensorFlowExample {
 
     init(_ record: [UInt8]) throws(UnusableRecord) {
         self.record = record
+        entries.reserveCapacity(8)
         var message = ProtobufMessage(record.indices)
         while let field = try message.next(record) {
-            guard case .bytes(let range) = field.value else { continue }
-            switch field.number {
-            case 1: features += try Self.entries(range, record)
-            case 2: lists += try Self.entries(range, record)
-            default: continue
-            }
+            guard case .bytes(let range) = field.value, (1...2).contains(field.number) else { continue }
+            try read(range, isOfFrames: field.number == 2)
         }
     }
 
-    private static func entries(_ range: Range<Int>, _ record: [UInt8]) throws(UnusableRecord) -> [Entry] {
-        var map = ProtobufMessage(range), entries: [Entry] = []
-        entries.reserveCapacity(8)
+    private mutating func read(_ range: Range<Int>, isOfFrames: Bool) throws(UnusableRecord) {
+        var map = ProtobufMessage(range)
         while let range = try map.next(1, record) {
-            var entry = ProtobufMessage(range), name = 0..<0, value = 0..<0
-            while let field = try entry.next(record) {
+            var message = ProtobufMessage(range), entry = Entry(isOfFrames: isOfFrames)
+            while let field = try message.next(record) {
                 guard case .bytes(let range) = field.value else { continue }
-                if field.number == 1 { name = range }
-                if field.number == 2 { value = range }
+                if field.number == 1 { entry.name = range }
+                if field.number == 2 { entry.value = range }
             }
-            entries.append(Entry(name: name, value: value))
+            entries.append(entry)
+            if isOfFrames { hasFrames = true }
         }
-        return entries
     }
 
-    /// Whether it has frames: a `SequenceExample`.
-    var hasFrames: Bool { !lists.isEmpty }
-
-    /// The names of its features, or of those that change from frame to frame.
-    func names(ofFrames: Bool) -> [String] {
-        (ofFrames ? lists : features).map { String(decoding: record[$0.name], as: UTF8.self) }
+    /// The names of its features, or of those that change from frame to frame, but for some.
+    func names(ofFrames: Bool, besides known: [String] = []) -> [String] {
+        var names: [String] = []
+        for entry in entries where entry.isOfFrames == ofFrames && !known.contains(where: { isCalled(entry, $0) }) {
+            names.append(String(decoding: record[entry.name], as: UTF8.self))
+        }
+        return names
     }
 
     /// Where the value of a feature lies; of several with its name, the last one counts.
-    private func value(_ name: String, _ entries: [Entry]) -> Range<Int>? {
-        entries.last { isCalled($0, name) }?.value
+    private func value(_ name: String, ofFrames: Bool = false) -> Range<Int>? {
+        entries.last { $0.isOfFrames == ofFrames && isCalled($0, name) }?.value
     }
 
     private func isCalled(_ entry: Entry, _ name: String) -> Bool {
-        guard entry.name.count == name.utf8.count else { return false }
-        var place = entry.name.lowerBound
-        for byte in name.utf8 {
-            if record[place] != byte { return false }
-            place += 1
-        }
-        return true
-    }
-
-    /// The first feature, or list of frames, that is not among these.
-    func feature(ofFrames: Bool, besides names: [String]) -> String? {
-        let other = (ofFrames ? lists : features).first { entry in !names.contains { isCalled(entry, $0) } }
-        return other.map { String(decoding: record[$0.name], as: UTF8.self) }
+        let wanted = name.utf8.span, found = record.span.extracting(entry.name)
+        return wanted.count == found.count && wanted.indices.allSatisfy { wanted[$0] == found[$0] }
     }
 
     /// The kind of a feature, and where the message with its values lies; nil if it has none.
@@ -95,7 +82,7 @@ struct TensorFlowExample {
 
     /// The values of a feature; nil if it is not there, or of another kind.
     private func values(_ name: String, _ kind: Kind) throws(UnusableRecord) -> Range<Int>? {
-        guard let value = value(name, features), let list = try list(value), list.kind == kind else { return nil }
+        guard let value = value(name), let list = try list(value), list.kind == kind else { return nil }
         return list.values
     }
 
@@ -108,7 +95,7 @@ struct TensorFlowExample {
 
     /// The whole numbers of a feature, negative ones included; nil if it is not there.
     func integers(_ name: String) throws(UnusableRecord) -> [Int]? {
-        guard let value = value(name, features), let list = try list(value) else { return nil }
+        guard let value = value(name), let list = try list(value) else { return nil }
         guard list.kind == .integers else {
             throw UnusableRecord("its '\(name)' are \(list.kind), expected whole numbers (int64)")
         }
@@ -142,22 +129,24 @@ struct TensorFlowExample {
         return numbers
     }
 
-    /// Where the one string of each frame lies; nil if there is no such list of frames.
+    /// Adds where the one string of each frame lies, and says how many frames there are; nil if there is no such list.
     ///
     /// A frame without exactly one string is an empty range.
-    func frames(_ name: String) throws(UnusableRecord) -> [Range<Int>]? {
-        guard let range = value(name, lists) else { return nil }
-        var message = ProtobufMessage(range), frames: [Range<Int>] = []
-        frames.reserveCapacity(16)
+    func addFrames(_ name: String, to frames: inout [Range<Int>]) throws(UnusableRecord) -> Int? {
+        guard let range = value(name, ofFrames: true) else { return nil }
+        var message = ProtobufMessage(range), count = 0
         while let feature = try message.next(1, record) {
-            guard let list = try list(feature), list.kind == .bytes else {
-                frames.append(0..<0)
-                continue
-            }
-            var strings = ProtobufMessage(list.values)
-            let first = try strings.next(1, record), second = try strings.next(1, record)
-            frames.append(second == nil ? first ?? 0..<0 : 0..<0)
+            frames.append(try string(feature) ?? 0..<0)
+            count += 1
         }
-        return frames
+        return count
+    }
+
+    /// Where the string of a feature lies; nil if it has none, or several, or other values.
+    private func string(_ feature: Range<Int>) throws(UnusableRecord) -> Range<Int>? {
+        guard let list = try list(feature), list.kind == .bytes else { return nil }
+        var strings = ProtobufMessage(list.values)
+        let first = try strings.next(1, record)
+        return try strings.next(1, record) == nil ? first : nil
     }
 }

@@ -27,14 +27,14 @@ struct YouTube8MForm {
 struct YouTube8MExample {
     let record: [UInt8]
     let id: Range<Int>
+    /// In ascending order.
     let labels: [Int]
-    /// Where the bytes of each frame lie, of each feature.
-    let frames: [[Range<Int>]]
+    /// How many frames there are.
+    let length: Int
+    /// Where the bytes of frame `t` of feature `f` lie, at `f · length + t`.
+    let frames: [Range<Int>]
     /// The features of a whole video, joined.
     let floats: [Float]
-
-    /// How many frames there are.
-    var length: Int { frames.first?.count ?? 0 }
 }
 
 // MARK: - Deciding
@@ -52,7 +52,7 @@ extension YouTube8MForm {
         for feature in wanted ?? Self.sorted(names).map({ YouTube8MImport.Feature(name: $0) }) {
             let size =
                 isFrameLevel
-                ? try example.frames(feature.name)?.first?.count ?? 0 : try example.floats(feature.name)?.count ?? 0
+                ? try Self.frameSize(feature.name, example) : try example.floats(feature.name)?.count ?? 0
             // Single numbers are times and the like.
             if wanted != nil || size > (isFrameLevel ? 0 : 1) { features.append((feature.name, feature.size ?? size)) }
         }
@@ -70,6 +70,13 @@ extension YouTube8MForm {
         self.features = features
         self.frameCount = frameCount
         self.classCount = classCount
+    }
+
+    /// How many bytes the first frame has; 0 if there is none.
+    private static func frameSize(_ name: String, _ example: TensorFlowExample) throws(UnusableRecord) -> Int {
+        var frames: [Range<Int>] = []
+        _ = try example.addFrames(name, to: &frames)
+        return frames.first?.count ?? 0
     }
 
     private static func sorted(_ names: [String]) -> [String] {
@@ -94,43 +101,57 @@ extension YouTube8MForm {
         guard id.count <= Self.idByteCount else {
             throw UnusableRecord("its id has \(id.count) bytes, expected at most \(Self.idByteCount)")
         }
-        return YouTube8MExample(
-            record: record, id: id, labels: try labels(example), frames: isFrameLevel ? try frames(example) : [],
-            floats: isFrameLevel ? [] : try floats(example))
+        let labels = try labels(example)
+        guard isFrameLevel else {
+            return YouTube8MExample(
+                record: record, id: id, labels: labels, length: 0, frames: [], floats: try floats(example))
+        }
+        let frames = try frames(example), length = frames.count / features.count
+        return YouTube8MExample(record: record, id: id, labels: labels, length: length, frames: frames, floats: [])
     }
 
     /// Refuses features of frames that the first record does not have, and of videos if they are more than one number.
     private func refuseOthers(_ example: TensorFlowExample) throws(UnusableRecord) {
-        guard let names, let other = example.feature(ofFrames: isFrameLevel, besides: names) else { return }
-        if !isFrameLevel, try example.floats(other)?.count ?? 0 <= 1 { return }
-        throw UnusableRecord(
-            "it has a feature '\(other)', which the first record has not; say with --features which to take")
+        guard let names else { return }
+        for other in example.names(ofFrames: isFrameLevel, besides: names) {
+            if !isFrameLevel, try example.floats(other)?.count ?? 0 <= 1 { continue }
+            throw UnusableRecord(
+                "it has a feature '\(other)', which the first record has not; say with --features which to take")
+        }
     }
 
     private func labels(_ example: TensorFlowExample) throws(UnusableRecord) -> [Int] {
-        let labels = try example.integers("labels") ?? []
+        var labels = try example.integers("labels") ?? []
         if let label = labels.first(where: { !(0..<classCount).contains($0) }) {
             throw UnusableRecord("its label \(label) is none of the \(classCount) classes, from 0 to \(classCount - 1)")
         }
+        labels.sort()
         return labels
     }
 
-    private func frames(_ example: TensorFlowExample) throws(UnusableRecord) -> [[Range<Int>]] {
-        var all: [[Range<Int>]] = []
-        for (name, size) in features {
-            guard let frames = try example.frames(name) else { throw absent(name, example) }
-            if let index = frames.firstIndex(where: { $0.count != size }) {
-                throw UnusableRecord(
-                    "frame \(index) of '\(name)' has \(frames[index].count) bytes, expected \(size) in one string")
+    private func frames(_ example: TensorFlowExample) throws(UnusableRecord) -> [Range<Int>] {
+        var frames: [Range<Int>] = []
+        frames.reserveCapacity(min(frameCount, example.record.count / width) * features.count)
+        for (index, (name, size)) in features.enumerated() {
+            let start = frames.count
+            guard let length = try example.addFrames(name, to: &frames) else { throw absent(name, example) }
+            for t in 0..<length where frames[start + t].count != size {
+                let count = frames[start + t].count
+                throw UnusableRecord("frame \(t) of '\(name)' has \(count) bytes, expected \(size) in one string")
             }
-            all.append(frames)
+            guard length * index == start else { throw try unequal(example) }
         }
-        guard let length = all.first?.count, length > 0 else { throw UnusableRecord("it has no frames") }
-        guard all.allSatisfy({ $0.count == length }) else {
-            let words = zip(features, all).map { "\($1.count) frames of '\($0.name)'" }
-            throw UnusableRecord("its features are of unequal length: \(words.joined(separator: ", "))")
+        guard !frames.isEmpty else { throw UnusableRecord("it has no frames") }
+        return frames
+    }
+
+    private func unequal(_ example: TensorFlowExample) throws(UnusableRecord) -> UnusableRecord {
+        var words: [String] = []
+        for (name, _) in features {
+            var frames: [Range<Int>] = []
+            words.append("\(try example.addFrames(name, to: &frames) ?? 0) frames of '\(name)'")
         }
-        return all
+        return UnusableRecord("its features are of unequal length: \(words.joined(separator: ", "))")
     }
 
     private func floats(_ example: TensorFlowExample) throws(UnusableRecord) -> [Float] {

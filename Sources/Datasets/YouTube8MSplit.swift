@@ -3,7 +3,7 @@ import HDF5
 /// The datasets of a split as its examples come, of which nobody knows how many there are.
 ///
 ///     x        (examples, frames, features) uint8, with `scale` and `offset`; or (examples, features) float32
-///     y        (examples, classes) uint8, zeros and ones, compressed: three labels of 3,862 classes take 30 bytes
+///     y        (examples, classes) uint8, zeros and ones, compressed: three labels of 3,862 classes take 35 bytes
 ///     length   (examples) int32: how many frames are real; those behind them are zeros
 ///     id       (examples) strings
 final class YouTube8MSplit {
@@ -11,9 +11,9 @@ final class YouTube8MSplit {
     private let bytes: GrowingColumn<UInt8>?
     private let floats: GrowingColumn<Float>?
     private let lengths: GrowingColumn<Int32>?
-    private let labels: GrowingColumn<UInt8>
+    private let labels: LabelColumn
     private let ids: GrowingStrings
-    /// As many zeros as a row has at most.
+    /// As many zeros as the frames of an example have numbers.
     private let zeros: [UInt8]
 
     /// How many examples there are.
@@ -43,12 +43,11 @@ final class YouTube8MSplit {
         }
         self.form = form
         (self.bytes, self.floats, self.lengths) = (bytes, floats, lengths)
-        labels = try GrowingColumn(
-            "\(name)/y", in: root, rowShape: [form.classCount], rowsPerChunk: rows, compressionLevel: 1)
+        labels = try LabelColumn("\(name)/y", in: root, classCount: form.classCount, rowsPerChunk: rows)
         ids = try GrowingStrings(
             "\(name)/id", in: root, byteCount: YouTube8MForm.idByteCount,
             rowsPerChunk: Self.smallChunkByteCount / YouTube8MForm.idByteCount)
-        zeros = [UInt8](repeating: 0, count: max(size, form.classCount))
+        zeros = [UInt8](repeating: 0, count: form.isFrameLevel ? size : 0)
     }
 
     func append(_ example: YouTube8MExample) throws(HDF5Error) {
@@ -65,10 +64,7 @@ final class YouTube8MSplit {
             floats.elements += example.floats
             try floats.writeIfFull()
         }
-        let start = labels.elements.count
-        labels.elements += zeros.prefix(form.classCount)
-        for label in example.labels { labels.elements[start + label] = 1 }
-        try labels.writeIfFull()
+        try labels.append(example.labels)
         try ids.append(example.record[example.id])
         labelCount += example.labels.count
         count += 1
@@ -76,8 +72,12 @@ final class YouTube8MSplit {
 
     /// Joins the features of each frame, and fills up with zeros.
     private func append(_ example: YouTube8MExample, _ length: Int, to row: inout [UInt8]) {
-        for frame in 0..<length {
-            for feature in example.frames { row += example.record[feature[frame]] }
+        unsafe example.record.withUnsafeBufferPointer { record in
+            for t in 0..<length {
+                for first in stride(from: 0, to: example.frames.count, by: example.length) {
+                    unsafe row.append(contentsOf: UnsafeBufferPointer(rebasing: record[example.frames[first + t]]))
+                }
+            }
         }
         row += zeros.prefix((form.frameCount - length) * form.width)
     }

@@ -6,13 +6,13 @@ extension HDF5Group {
     ///
     /// - Parameters:
     ///   - rowShape: The extents of one row.
-    ///   - rowsPerChunk: How many rows lie, and are compressed, together. Appending as many at a time is fastest.
-    ///   - compressionLevel: From 1, fast, to 9, small; nil for none.
+    ///   - rowsPerChunk: How many rows lie together. Appending as many at a time is fastest.
+    ///   - isCompressed: Whether a chunk is a zlib stream; see `appendChunk`.
     public func createGrowingDataset(
-        _ path: String, _ type: HDF5Type, rowShape: [Int], rowsPerChunk: Int, compressionLevel: Int? = nil
+        _ path: String, _ type: HDF5Type, rowShape: [Int], rowsPerChunk: Int, isCompressed: Bool = false
     ) throws(HDF5Error) -> HDF5Dataset {
         let place = place.appending(path)
-        return try createGrowing(path, type.makeHandle(place), rowShape, rowsPerChunk, compressionLevel)
+        return try createGrowing(path, type.makeHandle(place), rowShape, rowsPerChunk, isCompressed)
     }
 
     /// Creates a dataset of strings of up to `byteCount` bytes, to which they will be appended.
@@ -20,11 +20,11 @@ extension HDF5Group {
         _ path: String, byteCount: Int, rowsPerChunk: Int
     ) throws(HDF5Error) -> HDF5Dataset {
         let place = place.appending(path)
-        return try createGrowing(path, makeStringType(byteCount: byteCount, place), [], rowsPerChunk, nil)
+        return try createGrowing(path, makeStringType(byteCount: byteCount, place), [], rowsPerChunk, false)
     }
 
     private func createGrowing(
-        _ path: String, _ type: borrowing Handle, _ rowShape: [Int], _ rowsPerChunk: Int, _ level: Int?
+        _ path: String, _ type: borrowing Handle, _ rowShape: [Int], _ rowsPerChunk: Int, _ isCompressed: Bool
     ) throws(HDF5Error) -> HDF5Dataset {
         precondition(rowsPerChunk > 0, "a chunk needs at least one row")
         let place = place.appending(path)
@@ -35,8 +35,8 @@ extension HDF5Group {
         try attempt("create", place, .write) { H5Pset_obj_track_times(id, false) }
         try attempt("create", place, .write) { H5Pset_attr_phase_change(id, 65_535, 0) }
         try attempt("create", place, .write) { unsafe H5Pset_chunk(id, Int32(chunk.count), chunk) }
-        if let level {
-            try attempt("create", place, .write) { H5Pset_deflate(id, UInt32(level)) }
+        if isCompressed {
+            try attempt("create", place, .write) { H5Pset_deflate(id, 1) }
         }
         return try create(path, type, space, properties)
     }
@@ -62,6 +62,21 @@ extension HDF5Dataset {
         try attempt("write", place, .write) {
             unsafe strings.withUnsafeBytes {
                 unsafe H5Dwrite(id, typeID, memoryID, fileID, chdf5_default(), $0.baseAddress)
+            }
+        }
+    }
+
+    /// Writes the rows of one chunk, compressed already, behind those that are there, which must fill their chunks.
+    ///
+    /// - Parameters:
+    ///   - chunk: The zlib stream of a whole chunk, where it has fewer rows, too.
+    ///   - rowCount: How many of its rows there are: less than a chunk has only in the last one.
+    public mutating func appendChunk(_ chunk: Span<UInt8>, rowCount: Int) throws(HDF5Error) {
+        let rows = try grow(by: rowCount)
+        let id = id, offset = [hsize_t(rows.lowerBound)] + shape.dropFirst().map { _ in 0 }
+        try attempt("write", place, .write) {
+            unsafe chunk.withUnsafeBytes {
+                unsafe H5Dwrite_chunk(id, chdf5_default(), 0, offset, $0.count, $0.baseAddress)
             }
         }
     }

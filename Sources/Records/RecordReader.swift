@@ -59,21 +59,23 @@ public struct RecordReader: ~Copyable {
                 damaged(
                     "expected \(Self.headByteCount) bytes with its length, found \(head.count); the file is cut off"))
         }
-        let length = Self.number(head[..<8])
+        let length = Self.length(head)
         guard Self.isHead(head) else {
             throw lost(
                 behind: head,
                 damaged("the checksum of its length is wrong; the file is damaged, or does not hold TFRecords"))
         }
         if let error = refusal(ofLength: length) { throw lost(behind: head, error) }
-        let record = try take(Int(length)), tail = try take(Self.tailByteCount)
-        guard record.count == length, tail.count == Self.tailByteCount else {
-            throw lost(behind: [], tooShort(length, record.count + tail.count))
+        var record = try take(Int(length) + Self.tailByteCount)
+        guard record.count == Int(length) + Self.tailByteCount else {
+            throw lost(behind: [], tooShort(length, record.count))
         }
         following.index += 1
-        following.offset += Self.headByteCount + record.count + Self.tailByteCount
+        following.offset += Self.headByteCount + record.count
         rest = nil
-        guard Self.number(tail[...]) == UInt64(CRC32C.masked(record.span)) else {
+        let checksum = Self.number(record.span.extracting(last: Self.tailByteCount))
+        record.removeLast(Self.tailByteCount)
+        guard checksum == UInt64(CRC32C.masked(record.span)) else {
             throw damaged("the checksum of its \(length) bytes is wrong; the file is damaged")
         }
         return record
@@ -85,8 +87,11 @@ public struct RecordReader: ~Copyable {
         return error
     }
 
+    private static func length(_ head: [UInt8]) -> UInt64 { number(head.span.extracting(first: 8)) }
+
     private static func isHead(_ bytes: [UInt8]) -> Bool {
-        number(bytes[8...]) == UInt64(CRC32C.masked(bytes.span.extracting(0..<8)))
+        let checksum = number(bytes.span.extracting(droppingFirst: 8))
+        return checksum == UInt64(CRC32C.masked(bytes.span.extracting(first: 8)))
     }
 
     /// The next bytes that may be the head of a record, nothing if there are none.
@@ -101,7 +106,7 @@ public struct RecordReader: ~Copyable {
                 // A length of less than 2²⁸ ends in zeros; so most places need no checksum.
                 guard bytes[start + 4] | bytes[start + 5] | bytes[start + 6] | bytes[start + 7] == 0 else { continue }
                 let head = Array(bytes[start..<(start + Self.headByteCount)])
-                guard Self.isHead(head), Self.number(head[..<8]) <= UInt64(Self.mostBytes) else { continue }
+                guard Self.isHead(head), Self.length(head) <= UInt64(Self.mostBytes) else { continue }
                 giveBack(bytes[(start + Self.headByteCount)...])
                 lostByteCount += offset + start - place.offset
                 following = RecordError.Place(index: place.index + 1, offset: offset + start)
@@ -181,7 +186,8 @@ public struct RecordReader: ~Copyable {
         }
     }
 
-    private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    /// The number that some bytes are, the lowest first.
+    private static func number(_ bytes: Span<UInt8>) -> UInt64 {
+        bytes.indices.reduce(0) { $0 | UInt64(bytes[$1]) << UInt64(8 * $1) }
     }
 }

@@ -174,6 +174,14 @@ import Testing
         (floats(["mean_rgb": [1, .nan]]), "number 1 of 'mean_rgb' is nan, expected a finite one"),
         (floats(["mean_rgb": [1]]), "'mean_rgb' has 1 numbers, expected 2"),
         (floats([:]), "expected a feature 'mean_rgb' of floats, found 'labels'"),
+        (
+            floats(["mean_rgb": [1, 2], "depth": [1, 2]]),
+            "it has a feature 'depth', which the first record has not; say with --features which to take"
+        ),
+        (
+            floats(["mean_rgb": [1, 2], "start": [1], "depth": [1, 2]]),
+            "it has a feature 'depth', which the first record has not; say with --features which to take"
+        ),
     ]
 
     @Test(arguments: refusedVideos)
@@ -348,7 +356,7 @@ import Testing
     }
 
     /// An Example.
-    private static func floats(_ features: [String: [Float]], labels: [Int] = [1]) -> [UInt8] {
+    private static func floats(_ features: KeyValuePairs<String, [Float]>, labels: [Int] = [1]) -> [UInt8] {
         let values = features.flatMap { name, values in
             entry(
                 name,
