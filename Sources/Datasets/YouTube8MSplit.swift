@@ -1,4 +1,5 @@
 import HDF5
+import Records
 
 /// The datasets of a split as its examples come, of which nobody knows how many there are.
 ///
@@ -72,11 +73,9 @@ final class YouTube8MSplit {
 
     /// Joins the features of each frame, and fills up with zeros.
     private func append(_ example: YouTube8MExample, _ length: Int, to row: inout [UInt8]) {
-        unsafe example.record.withUnsafeBufferPointer { record in
-            for t in 0..<length {
-                for first in stride(from: 0, to: example.frames.count, by: example.length) {
-                    unsafe row.append(contentsOf: UnsafeBufferPointer(rebasing: record[example.frames[first + t]]))
-                }
+        for t in 0..<length {
+            for first in stride(from: 0, to: example.frames.count, by: example.length) {
+                row.append(contentsOf: example.record.span.extracting(example.frames[first + t]))
             }
         }
         row += zeros.prefix((form.frameCount - length) * form.width)

@@ -162,7 +162,7 @@ public struct RecordReader: ~Copyable {
             if unused.isEmpty { try refill() }
             guard !unused.isEmpty else { break }
             let part = unused.prefix(count - bytes.count)
-            bytes += buffer[part]
+            bytes.append(contentsOf: buffer.span.extracting(part))
             unused = part.upperBound..<unused.upperBound
         }
         return bytes
