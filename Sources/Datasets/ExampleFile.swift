@@ -1,10 +1,10 @@
 import HDF5
 
-/// How examples are labeled.
+/// How examples are labeled, and so what logits say of them.
 public enum LabelKind: Hashable, Sendable {
-    /// Each example belongs to exactly one class.
+    /// Each example belongs to exactly one class: softmax.
     case oneClass
-    /// Each example has any number of labels.
+    /// Each example has any number of labels, each with a probability of its own: sigmoid.
     case manyLabels
 }
 

@@ -1,8 +1,9 @@
+public import Datasets
 public import Tensors
 
 /// What the student and the ensemble say of some examples, and what is true of them.
 public struct Answers {
-    public let task: Task
+    public let labelKind: LabelKind
     public let temperature: Float
     /// The student's logits z, examples × classes; not divided by the temperature.
     public let student: Tensor
@@ -12,8 +13,8 @@ public struct Answers {
     /// Examples × classes: the share of each class in an example's truth, mostly 0 or 1; zeros where nothing is known.
     public let labels: Tensor
 
-    public init(task: Task, temperature: Float, student: Tensor, teacher: Tensor, labels: Tensor) {
-        (self.task, self.temperature, self.student, self.teacher) = (task, temperature, student, teacher)
+    public init(labelKind: LabelKind, temperature: Float, student: Tensor, teacher: Tensor, labels: Tensor) {
+        (self.labelKind, self.temperature, self.student, self.teacher) = (labelKind, temperature, student, teacher)
         self.labels = labels
     }
 }

@@ -1,3 +1,4 @@
+public import Datasets
 import Foundation
 import Kernels
 public import Tensors
@@ -10,14 +11,9 @@ public enum Combination: String, Hashable, Sendable, CaseIterable {
     case geometric
 }
 
-/// What a row of logits says: one class of several, or a probability for each label.
-public enum Task: String, Hashable, Sendable {
-    case oneClass, manyLabels
-}
-
 /// Probabilities of a row of logits at a temperature: softmax(z / T), or sigmoid(z / T).
-public func probabilities(_ logits: Tensor, task: Task, temperature: Float, into result: Tensor) {
-    switch task {
+public func probabilities(_ logits: Tensor, labelKind: LabelKind, temperature: Float, into result: Tensor) {
+    switch labelKind {
     case .oneClass: softmax(logits, temperature: temperature, into: result)
     case .manyLabels:
         scale(logits, by: 1 / temperature, into: result)

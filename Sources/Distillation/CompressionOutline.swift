@@ -166,7 +166,7 @@ extension Compressor {
         let loss = DistillationLoss(
             request.terms,
             mixture: Mixture(
-                request.combination, task, weights: teachers.map { _ in share },
+                request.combination, labelKind, weights: teachers.map { _ in share },
                 isByExample: request.teacherWeights == .byExample),
             temperature: request.temperature, softWeight: request.softWeight, lambda: request.lambda,
             places: layers.places)
@@ -200,7 +200,7 @@ extension Compressor {
     private var formulas: [String] {
         func formula(_ terms: [LossTerm], _ softWeight: Schedule, _ lambda: Schedule) -> String {
             DistillationLoss.formula(
-                task, terms, temperature: request.temperature, softWeight: softWeight, lambda: lambda)
+                labelKind, terms, temperature: request.temperature, softWeight: softWeight, lambda: lambda)
         }
         let first = request.firstStage.map { [formula($0.terms, .constant(1), .constant(0))] } ?? []
         return first + [formula(request.terms, request.softWeight, request.lambda)]

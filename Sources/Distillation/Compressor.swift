@@ -17,7 +17,7 @@ public final class Compressor {
     let data: ExampleFile
     let plan: StudentPlan
     let teachers: [Teacher]
-    let task: Task
+    let labelKind: LabelKind
     let unlabeled: ExampleSplit?
     /// The terms of layers of the student's loss, and of the first stage's.
     let layers: LayerTerms
@@ -31,7 +31,7 @@ public final class Compressor {
     /// Nothing is written.
     ///
     /// - Throws: `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
-    ///   `LossError` for a loss that task, student or teachers do not allow.
+    ///   `LossError` for a loss that labels, student or teachers do not allow.
     public init(
         _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
         tell: @escaping (CompressionEvent) -> Void
@@ -42,12 +42,13 @@ public final class Compressor {
         try request.refuseUnclearTeachers()
         let data = try ExampleFile(opening: request.data)
         self.data = data
-        let task = Task(data.labelKind)
-        self.task = task
-        try request.refuseLosses(task: task, data: data)
+        let labelKind = data.labelKind
+        self.labelKind = labelKind
+        try request.refuseLosses(labelKind: labelKind, data: data)
         plan = try StudentPlan(
-            request.student, width: request.width, budget: request.budget, data: data, task: task,
-            format: ExportPlan.Format(of: request.output), provenance: Provenance(request, task: task).placeholder)
+            request.student, width: request.width, budget: request.budget, data: data, labelKind: labelKind,
+            format: ExportPlan.Format(of: request.output),
+            provenance: Provenance(request, labelKind: labelKind).placeholder)
         unlabeled = try request.unlabeled.map(data.unlabeled)
         let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
         self.teachers = teachers
@@ -187,7 +188,7 @@ public final class Compressor {
         }
         return try measuring(\.train) {
             try training.student(
-                next, Mixture(request.combination, task, weights: [1]), generation: generation)
+                next, Mixture(request.combination, labelKind, weights: [1]), generation: generation)
         }
     }
 
@@ -291,7 +292,7 @@ public final class Compressor {
 
     /// Writes the student, which says where it comes from.
     private func export(_ student: TrainedNetwork, _ results: Provenance.Results) throws -> ByteCount {
-        let provenance = Provenance(request, task: task).text(results)
+        let provenance = Provenance(request, labelKind: labelKind).text(results)
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
         return try plan.export.noting(notes).write(student.weights, to: request.output, limit: request.budget)
     }
@@ -318,12 +319,14 @@ extension CompressionRequest {
         if !problems.isEmpty { throw LossError(problems: problems) }
     }
 
-    /// Refuses losses and augmentation that the task or the data do not allow.
-    fileprivate func refuseLosses(task: Task, data: ExampleFile) throws {
+    /// Refuses losses and augmentation that the data do not allow.
+    fileprivate func refuseLosses(labelKind: LabelKind, data: ExampleFile) throws {
         var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
-            term.measure.refusal(task: task, classCount: data.classCount).map { "loss '\(term.kind.rawValue)': \($0)" }
+            term.measure.refusal(labelKind: labelKind, classCount: data.classCount).map {
+                "loss '\(term.kind.rawValue)': \($0)"
+            }
         }
-        if let refusal = preset?.refusal(task: task) { problems.append(refusal) }
+        if let refusal = preset?.refusal(labelKind: labelKind) { problems.append(refusal) }
         let answers = terms.filter { !$0.kind.comparesLayers && !$0.weight.isZero }
         if generations > 1, answers.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")

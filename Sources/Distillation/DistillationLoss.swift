@@ -1,4 +1,4 @@
-import Datasets
+public import Datasets
 import Foundation
 public import Kernels
 public import Tensors
@@ -15,7 +15,7 @@ func logarithmTerm(_ x: Double) -> Double { x > 0 ? x * log(x) : 0 }
 /// a teacher; each is a mean over examples. Several labels have binary cross-entropy, summed over classes. w, aᵢ, λ and
 /// the temperature may change over training.
 public struct DistillationLoss: Objective {
-    public let task: Task
+    public let labelKind: LabelKind
     public let mixture: Mixture
     /// What is minimised, the weights aᵢ included.
     public let prediction: [LossTerm]
@@ -33,11 +33,11 @@ public struct DistillationLoss: Objective {
         _ prediction: [LossTerm], mixture: Mixture, temperature: Schedule, softWeight: Schedule, lambda: Schedule,
         places: [LayerTerms.Place] = [], teacherNames: [String] = []
     ) {
-        task = mixture.task
+        labelKind = mixture.labelKind
         (self.prediction, self.mixture, self.temperature) = (prediction, mixture, temperature)
         (self.softWeight, self.lambda, self.places) = (softWeight, lambda, places)
         self.teacherNames = teacherNames
-        labelLoss = LabelLoss(mixture.task == .oneClass ? .oneClass : .manyLabels)
+        labelLoss = LabelLoss(mixture.labelKind)
         answerLosses = prediction.map(\.measure.answerLoss)
         layerLosses = prediction.map(\.measure.layerLoss)
     }
@@ -117,7 +117,7 @@ public struct DistillationLoss: Objective {
                 if hasNaN(ensemble) { return terms.map { _ in .nan } }
             }
             let answers = Answers(
-                task: task, temperature: T, student: logits, teacher: ensemble, labels: labels)
+                labelKind: labelKind, temperature: T, student: logits, teacher: ensemble, labels: labels)
             var values = prediction.indices.map { index in
                 guard let loss = answerLosses[index], weights[index] != 0 else { return 0.0 }
                 return weights[index]
@@ -155,33 +155,33 @@ public struct DistillationLoss: Objective {
 extension DistillationLoss {
     /// The formula in force, as it is told before training.
     public var formula: String {
-        Self.formula(task, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda)
+        Self.formula(labelKind, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda)
     }
 
     /// The same, a line for each term where there are several.
     var formulaInLines: String {
         Self.formula(
-            task, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda,
+            labelKind, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda,
             plus: prediction.count > 1 ? "\n+ " : " + ")
     }
 
     static func formula(
-        _ task: Task, _ prediction: [LossTerm], temperature: Schedule, softWeight: Schedule, lambda: Schedule,
+        _ labelKind: LabelKind, _ prediction: [LossTerm], temperature: Schedule, softWeight: Schedule, lambda: Schedule,
         plus: String = " + "
     ) -> String {
         let terms = prediction.map { term in
-            let text = term.measure.formula(task, temperature: "\(temperature)", teacher: term.teacher)
+            let text = term.measure.formula(labelKind, temperature: "\(temperature)", teacher: term.teacher)
             return term.weight == .constant(1) ? text : "\(term.weight) · \(text)"
         }
         let soft = terms.count == 1 ? terms[0] : "(\(terms.joined(separator: plus)))"
-        let hard = task == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
+        let hard = labelKind == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
         return "\(softWeight) · \(soft)\(plus)\(lambda) · \(hard)"
     }
 }
 
 extension LossTerm.Measure {
-    func formula(_ task: Task, temperature: String, teacher: String?) -> String {
-        if let answerLoss { return answerLoss.formula(task, temperature: temperature) }
+    func formula(_ labelKind: LabelKind, temperature: String, teacher: String?) -> String {
+        if let answerLoss { return answerLoss.formula(labelKind, temperature: temperature) }
         let of = teacher.map { " of \($0)" } ?? ""
         func counted(_ noun: String) -> String { pairs.count == 1 ? "1 \(noun)" : "\(pairs.count) \(noun)s" }
         return switch kind {

@@ -22,7 +22,7 @@ struct Ensemble {
         _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
         weights choice: TeacherWeights, workers: Workers
     ) throws {
-        let names = paths.map(Teacher.name), task = Task(validation.labelKind), count = names.count
+        let names = paths.map(Teacher.name), labelKind = validation.labelKind, count = names.count
         let uniform = Examination.equal(0..<count, of: count)
         let weights =
             switch choice {
@@ -30,7 +30,7 @@ struct Ensemble {
             case .given(let shares): shares.map { $0 / shares.reduce(0, +) }
             case .learned: try Self.learned(targets, of: validation, combination: combination, else: uniform)
             }
-        mixture = Mixture(combination, task, weights: weights, isByExample: choice == .byExample)
+        mixture = Mixture(combination, labelKind, weights: weights, isByExample: choice == .byExample)
         // Teachers whose ensemble may be better without them.
         let doubtful = names.indices.filter { count > 2 && weights[$0] > 0.01 && weights[$0] < 1 }
         let without = doubtful.map { index in
@@ -117,6 +117,6 @@ struct Ensemble {
         }
         return learnWeights(
             logits, labels: labels.tensor(count: count, shape: shape), combination: combination,
-            task: Task(validation.labelKind))
+            labelKind: validation.labelKind)
     }
 }

@@ -1,3 +1,4 @@
+public import Datasets
 import Foundation
 public import Kernels
 public import Tensors
@@ -5,14 +6,16 @@ public import Tensors
 /// How the predictions of several teachers become those of the ensemble.
 public struct Mixture: Hashable, Sendable {
     public let combination: Combination
-    public let task: Task
+    public let labelKind: LabelKind
     /// Each teacher's share; they add up to 1.
     public let weights: [Double]
     /// Whether a teacher's share of an example is larger, the better it knows the example's label.
     public let isByExample: Bool
 
-    public init(_ combination: Combination, _ task: Task, weights: [Double], isByExample: Bool = false) {
-        (self.combination, self.task, self.weights, self.isByExample) = (combination, task, weights, isByExample)
+    public init(_ combination: Combination, _ labelKind: LabelKind, weights: [Double], isByExample: Bool = false) {
+        (self.combination, self.labelKind, self.weights, self.isByExample) = (
+            combination, labelKind, weights, isByExample
+        )
     }
 
     /// Writes the ensemble's logits at a temperature: softmax or sigmoid of them are its softened predictions q.
@@ -49,9 +52,9 @@ public struct Mixture: Hashable, Sendable {
                 }
             }
             result.fill(with: 0)
-            if combination == .mean, task == .manyLabels { other.fill(with: 0) }
+            if combination == .mean, labelKind == .manyLabels { other.fill(with: 0) }
             for teacher in active {
-                switch (combination, task) {
+                switch (combination, labelKind) {
                 case (.geometric, _): scale(logits[teacher], by: 1 / temperature, into: part)
                 case (.mean, .oneClass): softmax(logits[teacher], temperature: temperature, into: part)
                 case (.mean, .manyLabels):
@@ -66,7 +69,7 @@ public struct Mixture: Hashable, Sendable {
             }
             guard combination == .mean else { return }
             takeLogarithms(result)
-            if task == .manyLabels {
+            if labelKind == .manyLabels {
                 takeLogarithms(other)
                 addScaled(other, by: -1, to: result)
             }
@@ -89,11 +92,11 @@ public struct Mixture: Hashable, Sendable {
         let rows = scratch.rowCount, classes = scratch.shape.channels
         var likelihoods = [[Double]](repeating: [Double](repeating: 0, count: rows), count: weights.count)
         for (teacher, logits) in logits.enumerated() where weights[teacher] > 0 {
-            if task == .oneClass { logSumExp(logits, into: scratch.slice(at: 0, count: rows)) }
+            if labelKind == .oneClass { logSumExp(logits, into: scratch.slice(at: 0, count: rows)) }
             for row in 0..<known {
                 func part(_ tensor: Tensor) -> Tensor { tensor.slice(at: row * classes, count: classes) }
                 likelihoods[teacher][row] =
-                    switch task {
+                    switch labelKind {
                     case .oneClass: Self.likelihood(part(logits), part(labels), logSum: Double(scratch[row]))
                     case .manyLabels:
                         // What the gradient is added to, times 0, is nobody's.

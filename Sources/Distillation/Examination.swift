@@ -19,7 +19,7 @@ struct Examination {
     let combination: Combination
     let workers: Workers
 
-    private var task: Task { Task(split.labelKind) }
+    private var labelKind: LabelKind { split.labelKind }
 
     /// How good an answer of several models is.
     struct Marks {
@@ -38,7 +38,7 @@ struct Examination {
     ///   - hasLoss: Whether their cross-entropy is wanted.
     ///   - compared: The mixture whose agreement with the first one is wanted.
     func marks(_ mixtures: [[Double]], hasLoss: Bool = false, compared: Int? = nil) throws -> [Marks] {
-        let split = split, task = task, classes = split.classCount, shape: Shape = [classes]
+        let split = split, labelKind = labelKind, classes = split.classCount, shape: Shape = [classes]
         guard split.count > 0 else { return mixtures.map { _ in Marks() } }
         let networks = models.map { model -> LogitsPredictor? in
             guard case .network(let network) = model else { return nil }
@@ -65,11 +65,13 @@ struct Examination {
             }
             for (index, weights) in mixtures.enumerated() {
                 let scores = index == 0 ? first : part(memory.other)
-                Mixture(combination, task, weights: weights).mix(
+                Mixture(combination, labelKind, weights: weights).mix(
                     logits, labels: nil, known: 0, temperature: 1, into: scores, kernels: kernels)
-                probabilities(scores, task: task, temperature: 1, into: scores)
+                probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
                 running[index].add(scores, labels: labels)
-                if hasLoss { losses[index] += crossEntropy(scores, labels: labels, task: task) * Double(count) }
+                if hasLoss {
+                    losses[index] += crossEntropy(scores, labels: labels, labelKind: labelKind) * Double(count)
+                }
                 if index == compared { agreed[index] += agreements(scores, first) }
             }
             start += count

@@ -148,7 +148,7 @@ struct LayerTerms {
     }
 }
 
-/// A loss that the task, the student or a teacher does not allow.
+/// A loss that the labels, the student or a teacher does not allow.
 public struct LossError: Error, CustomStringConvertible {
     public let problems: [String]
     public var description: String { problems.joined(separator: "\n") }

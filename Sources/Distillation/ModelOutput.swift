@@ -1,3 +1,4 @@
+public import Datasets
 import Foundation
 import Kernels
 public import Tensors
@@ -31,7 +32,7 @@ public struct ModelOutput: Hashable, Sendable {
     /// Whether one unit tells two classes apart.
     public let isOneUnit: Bool
     let classCount: Int
-    let task: Task
+    let labelKind: LabelKind
     /// For each of the data's classes, the place that it has in the answer; nil where they are the same.
     public let order: [Int]?
 
@@ -43,8 +44,12 @@ public struct ModelOutput: Hashable, Sendable {
     /// - Parameter reading: What the answers are, of a model that does not say.
     func takeLogits(_ rows: Tensor, as reading: OutputReading) {
         if head == nil {
-            if isOneUnit { takeOneUnit(rows, reading) } else { Distillation.takeLogits(rows, as: reading, task: task) }
-        } else if head == .softmax, task == .manyLabels {
+            if isOneUnit {
+                takeOneUnit(rows, reading)
+            } else {
+                Distillation.takeLogits(rows, as: reading, labelKind: labelKind)
+            }
+        } else if head == .softmax, labelKind == .manyLabels {
             takeLogOdds(ofSoftmax: rows)
         }
         if let order { permute(rows, order) }
@@ -52,7 +57,7 @@ public struct ModelOutput: Hashable, Sendable {
 
     /// What answers of a model seem to be that does not say.
     func reading(of rows: Tensor) -> OutputReading {
-        guard isOneUnit else { return Distillation.reading(of: rows, task: task) }
+        guard isOneUnit else { return Distillation.reading(of: rows, labelKind: labelKind) }
         return (0..<rows.rowCount).allSatisfy { isProbability(rows[$0 * 2 + 1]) } ? .sigmoid : .logits
     }
 
@@ -86,7 +91,7 @@ extension ModelOutput: CustomStringConvertible {
 
     /// What should be known of the way in which it is read.
     var note: String? {
-        switch (reading, task) {
+        switch (reading, labelKind) {
         case (nil, _):
             "logits?: the model ends in neither softmax nor sigmoid; its answers to the first training examples tell "
                 + "whether they are probabilities, unless --teacher-output says what they are"
@@ -103,27 +108,27 @@ extension ModelOutput: CustomStringConvertible {
 /// probabilities already, and a softmax of those would be another prediction.
 ///
 /// Outputs are taken for probabilities when all lie in 0 … 1 and, for one class, every row adds up to 1.
-public func takeLogits(_ outputs: Tensor, task: Task) {
-    takeLogits(outputs, as: reading(of: outputs, task: task), task: task)
+public func takeLogits(_ outputs: Tensor, labelKind: LabelKind) {
+    takeLogits(outputs, as: reading(of: outputs, labelKind: labelKind), labelKind: labelKind)
 }
 
 /// What outputs seem to be.
-func reading(of outputs: Tensor, task: Task) -> OutputReading {
+func reading(of outputs: Tensor, labelKind: LabelKind) -> OutputReading {
     let classes = outputs.shape.channels
     for row in 0..<outputs.rowCount {
         let values = outputs.slice(at: row * classes, count: classes).values
         guard values.allSatisfy(isProbability) else { return .logits }
-        guard task == .manyLabels || abs(values.reduce(0, +) - 1) < 1e-3 else { return .logits }
+        guard labelKind == .manyLabels || abs(values.reduce(0, +) - 1) < 1e-3 else { return .logits }
     }
-    return task == .oneClass ? .softmax : .sigmoid
+    return labelKind == .oneClass ? .softmax : .sigmoid
 }
 
 /// log p for one class of several; log p − log(1 − p) for labels by themselves, and for one class that sigmoids tell.
-func takeLogits(_ outputs: Tensor, as reading: OutputReading, task: Task) {
+func takeLogits(_ outputs: Tensor, as reading: OutputReading, labelKind: LabelKind) {
     guard reading != .logits else { return }
     for place in 0..<outputs.elementCount {
         let p = outputs[place]
-        outputs[place] = reading == .softmax && task == .oneClass ? log(min(max(p, 1e-12), 1)) : logOdds(p)
+        outputs[place] = reading == .softmax && labelKind == .oneClass ? log(min(max(p, 1e-12), 1)) : logOdds(p)
     }
 }
 

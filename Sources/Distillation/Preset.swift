@@ -1,3 +1,4 @@
+import Datasets
 public import Training
 
 /// Settings of the loss that go together, under a name.
@@ -15,9 +16,9 @@ public enum Preset: String, Hashable, Sendable, CaseIterable {
     public var softWeight: Schedule { .constant(0.5) }
     public var lambda: Schedule { .constant(0.5) }
 
-    /// Why it is not for a task; nil where it is.
-    func refusal(task: Task) -> String? {
-        guard task == .oneClass else { return nil }
+    /// Why it is not for such labels; nil where it is.
+    func refusal(labelKind: LabelKind) -> String? {
+        guard labelKind == .oneClass else { return nil }
         return "preset '\(rawValue)' is for examples with several labels each, and here each has one class: leave "
             + "--preset out"
     }

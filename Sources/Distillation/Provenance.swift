@@ -21,17 +21,17 @@ public struct Provenance {
     }
 
     private let request: CompressionRequest
-    private let task: Task
+    private let labelKind: LabelKind
 
-    init(_ request: CompressionRequest, task: Task) {
+    init(_ request: CompressionRequest, labelKind: LabelKind) {
         self.request = request
-        self.task = task
+        self.labelKind = labelKind
     }
 
     /// The text that holds the place of the one to come.
     var placeholder: String {
         let digest = String(repeating: "0", count: 64), count = request.teachers.count
-        let names = RunningMetrics.names(task == .oneClass ? .oneClass : .manyLabels)
+        let names = RunningMetrics.names(labelKind)
         let metrics = names.map { (name: $0, value: 0.0) }
         return text(
             Results(
@@ -53,7 +53,7 @@ public struct Provenance {
             return "\"\(score.name)\":{\(members.joined(separator: ","))}"
         }
         let formula = DistillationLoss.formula(
-            task, request.terms, temperature: request.temperature, softWeight: request.softWeight,
+            labelKind, request.terms, temperature: request.temperature, softWeight: request.softWeight,
             lambda: request.lambda)
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\

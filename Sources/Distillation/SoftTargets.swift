@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import HDF5
 import Tensors
@@ -61,7 +62,7 @@ struct TopLogits {
     /// The logit of every class that is not among them.
     var rest = Float16.zero
 
-    init(_ logits: Span<Float>, k: Int, task: Task) {
+    init(_ logits: Span<Float>, k: Int, labelKind: LabelKind) {
         var order: [Int] = []
         order.reserveCapacity(k + 1)
         for index in logits.indices where order.count < k || logits[index] > logits[order[order.count - 1]] {
@@ -75,13 +76,13 @@ struct TopLogits {
         var isLeft = [Bool](repeating: true, count: logits.count)
         for index in order { isLeft[index] = false }
         let left = logits.indices.filter { isLeft[$0] }.map { Double(logits[$0]) }
-        rest = half(Float(Self.shared(left, task)))
+        rest = half(Float(Self.shared(left, labelKind)))
     }
 
     /// The logit that leaves the probability of some classes as it is when all of them have it.
-    static func shared(_ logits: [Double], _ task: Task) -> Double {
+    static func shared(_ logits: [Double], _ labelKind: LabelKind) -> Double {
         let count = Double(logits.count)
-        switch task {
+        switch labelKind {
         case .oneClass:
             let largest = logits.max() ?? 0
             return largest + log(logits.reduce(0) { $0 + exp($1 - largest) } / count)
@@ -94,7 +95,7 @@ struct TopLogits {
 
 /// Writes soft targets row by row into a new file.
 final class SoftTargetWriter {
-    private let task: Task
+    private let labelKind: LabelKind
     private let logits: HDF5Dataset
     private let top: Top?
 
@@ -111,8 +112,8 @@ final class SoftTargetWriter {
         }
     }
 
-    init(_ form: SoftTargetForm, task: Task, rows: Int, classCount: Int, in file: borrowing HDF5File) throws {
-        self.task = task
+    init(_ form: SoftTargetForm, labelKind: LabelKind, rows: Int, classCount: Int, in file: borrowing HDF5File) throws {
+        self.labelKind = labelKind
         let type: HDF5Type = form == .float32 ? .float32 : .float16
         if case .top(let k) = form {
             logits = try file.root.createDataset("logits", type, shape: [rows, k])
@@ -126,9 +127,9 @@ final class SoftTargetWriter {
     /// - Parameter block: The logits of these rows, rows × classes.
     func write(_ rows: Range<Int>, _ block: Tensor) throws {
         if let top {
-            let size = block.elementCount / max(rows.count, 1), task = task
+            let size = block.elementCount / max(rows.count, 1), labelKind = labelKind
             let tops = (0..<rows.count).map { row in
-                block.slice(at: row * size, count: size).withSpan { TopLogits($0, k: top.k, task: task) }
+                block.slice(at: row * size, count: size).withSpan { TopLogits($0, k: top.k, labelKind: labelKind) }
             }
             let values = tops.flatMap(\.logits), classes = tops.flatMap(\.classes), rest = tops.map(\.rest)
             try logits.write(rows: rows, values.span)

@@ -21,7 +21,8 @@ struct StudentPlan {
     ///   - format: The kind of file it will be.
     ///   - provenance: A text as long as the one that the file will say.
     init(
-        _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile, task: Task,
+        _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile,
+        labelKind: LabelKind,
         format: ExportPlan.Format, provenance: String? = nil
     ) throws {
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
@@ -29,24 +30,28 @@ struct StudentPlan {
         switch choice {
         case .automatic:
             try self.init(
-                try Self.suitable(for: shape), width: width, budget: budget, shape: shape, data: data, task: task,
+                try Self.suitable(for: shape), width: width, budget: budget, shape: shape, data: data,
+                labelKind: labelKind,
                 format, notes)
         case .file(let path) where ArchitectureFile.isNamed(path):
             try self.init(
-                try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data, task: task,
+                try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data,
+                labelKind: labelKind,
                 format, notes)
         case .file(let path):
             let file = try KerasFile(opening: path)
             try file.architecture.refuseUntrainable()
             let inputs = file.architecture.inputs.map { Architecture.fit(data.exampleShape, to: $0) ?? shape }
             try self.init(
-                try file.graph(inputs: inputs), width: nil, budget: budget, data: data, task: task, format, notes
+                try file.graph(inputs: inputs), width: nil, budget: budget, data: data, labelKind: labelKind, format,
+                notes
             ) { nil }
         }
     }
 
     private init(
-        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, shape: Shape, data: ExampleFile, task: Task,
+        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, shape: Shape, data: ExampleFile,
+        labelKind: LabelKind,
         _ format: ExportPlan.Format, _ notes: ExportPlan.Notes
     ) throws {
         let classes = data.classCount
@@ -57,17 +62,17 @@ struct StudentPlan {
         }
         let fitted = try width ?? widest()
         let built = try Self.withHead(
-            file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), task
+            file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), labelKind
         ).graph()
         try self.init(
             built, width: file.usesWidth ? fitted : nil, training: file.training, budget: budget, data: data,
-            task: task,
+            labelKind: labelKind,
             format, notes, widest)
     }
 
     private init(
         _ built: BuiltArchitecture, width: Double?, training: ArchitectureFile.Training = .jointly, budget: ByteCount?,
-        data: ExampleFile, task: Task, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
+        data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
@@ -80,16 +85,16 @@ struct StudentPlan {
         }
         // One sigmoid unit p tells two classes apart: (1 − p, p).
         let output = graph.outputs.count == 1 ? graph.shape(of: graph.outputs[0]) : nil
-        let isOneUnit = output == [1] && data.classCount == 2 && task == .oneClass && graph.head == .sigmoid
+        let isOneUnit = output == [1] && data.classCount == 2 && labelKind == .oneClass && graph.head == .sigmoid
         guard output == [data.classCount] || isOneUnit else {
             let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
                 .refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
         }
-        let wanted: LayerGraph.Head = task == .oneClass && !isOneUnit ? .softmax : .sigmoid
+        let wanted: LayerGraph.Head = labelKind == .oneClass && !isOneUnit ? .softmax : .sigmoid
         guard graph.head == wanted else {
             let rule =
-                "must end in \(wanted.rawValue), since the labels are \(task == .oneClass ? "one class each" : "several each")"
+                "must end in \(wanted.rawValue), since the labels are \(labelKind == .oneClass ? "one class each" : "several each")"
             let members = try built.members().filter { $0.graph.head != wanted }.map(\.name)
             throw ModelFileError(.refused, path, members.isEmpty ? [rule] : members.map { "member '\($0)' \(rule)" })
         }
@@ -153,9 +158,9 @@ struct StudentPlan {
         return folders.map { $0 + "/students" }.first { FileManager.default.fileExists(atPath: $0) }
     }
 
-    /// The architecture with the activations at its end that the task needs: students are written with softmax.
-    private static func withHead(_ architecture: Architecture, _ task: Task) -> Architecture {
-        guard task == .manyLabels else { return architecture }
+    /// The architecture with the activations at its end that the labels need: students are written with softmax.
+    private static func withHead(_ architecture: Architecture, _ labelKind: LabelKind) -> Architecture {
+        guard labelKind == .manyLabels else { return architecture }
         var changed = architecture
         let ends = Set(architecture.ends.map(\.layer))
         for index in architecture.layers.indices

@@ -45,9 +45,8 @@ public func trainModel(
 ) throws -> TrainedModel {
     let start = Date()
     let data = try ExampleFile(opening: request.data)
-    let task = Task(data.labelKind)
     let plan = try StudentPlan(
-        .file(request.architecture), width: request.width, budget: nil, data: data, task: task,
+        .file(request.architecture), width: request.width, budget: nil, data: data, labelKind: data.labelKind,
         format: ExportPlan.Format(of: request.output))
     let problems = request.augmentation?.refusals(of: data) ?? []
     if !problems.isEmpty { throw LossError(problems: problems) }

@@ -120,9 +120,9 @@ public struct Teacher: Sendable {
         guard graph.outputs.count == 1 else {
             throw ModelFileError(.refused, path, ["has \(graph.outputs.count) outputs, expected one"])
         }
-        let task = Task(data.labelKind), shape = graph.shape(of: graph.outputs[0])
+        let labelKind = data.labelKind, shape = graph.shape(of: graph.outputs[0])
         let isOneUnit =
-            shape.elementCount == 1 && data.classCount == 2 && task == .oneClass && graph.head != .softmax
+            shape.elementCount == 1 && data.classCount == 2 && labelKind == .oneClass && graph.head != .softmax
         // Axes of size 1 before the classes change nothing.
         let hasClasses = shape.channels == data.classCount && shape.elementCount == data.classCount
         guard hasClasses || isOneUnit else {
@@ -145,7 +145,7 @@ public struct Teacher: Sendable {
         }
         return ModelOutput(
             head: head, given: rules.output, isDense: isDense, isOneUnit: isOneUnit, classCount: data.classCount,
-            task: task, order: order)
+            labelKind: labelKind, order: order)
     }
 
     /// Reads the weights.
@@ -259,12 +259,6 @@ extension KerasFile {
         guard architecture.outputs.count == 1 else { return false }
         return architecture.layers.contains { $0.name == architecture.outputs[0].layer && $0.className == "Dense" }
     }
-}
-
-extension Task {
-    public init(_ kind: LabelKind) { self = kind == .oneClass ? .oneClass : .manyLabels }
-    /// What data for it says of each example.
-    var labelKind: LabelKind { self == .oneClass ? .oneClass : .manyLabels }
 }
 
 // MARK: - All of them

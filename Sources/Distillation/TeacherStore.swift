@@ -47,7 +47,7 @@ struct TeacherStore: Sendable {
             try file.root.attributes.write(dataDigest, to: "data")
             try file.root.attributes.write(format, to: "format")
             let writer = try SoftTargetWriter(
-                form, task: Task(split.labelKind), rows: split.count, classCount: split.classCount, in: file)
+                form, labelKind: split.labelKind, rows: split.count, classCount: split.classCount, in: file)
             try ask { rows, logits in try writer.write(rows, logits) }
         }
     }

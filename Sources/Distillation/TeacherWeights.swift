@@ -1,3 +1,4 @@
+public import Datasets
 import Foundation
 import Kernels
 public import Tensors
@@ -21,12 +22,13 @@ public enum TeacherWeights: Hashable, Sendable {
 /// - Parameters:
 ///   - logits: Each teacher's logits, rows × classes.
 ///   - labels: Rows × classes, 1 for each of a row's labels.
-public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combination, task: Task) -> [Double] {
+public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combination, labelKind: LabelKind) -> [Double]
+{
     let count = logits.count, rows = Double(max(labels.rowCount, 1))
     let values = logits.map { tensor in
         let value = Buffer(zeros: tensor.elementCount).tensor.viewed(count: tensor.count, shape: tensor.shape)
         switch combination {
-        case .mean: probabilities(tensor, task: task, temperature: 1, into: value)
+        case .mean: probabilities(tensor, labelKind: labelKind, temperature: 1, into: value)
         case .geometric: value.copy(from: tensor)
         }
         return value
@@ -38,14 +40,14 @@ public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combin
     func evaluate(_ weights: [Double]) -> (loss: Double, gradient: [Double]) {
         mixture.fill(with: 0)
         for (value, weight) in zip(values, weights) { addScaled(value, by: Float(weight), to: mixture) }
-        if combination == .geometric { probabilities(mixture, task: task, temperature: 1, into: mixture) }
+        if combination == .geometric { probabilities(mixture, labelKind: labelKind, temperature: 1, into: mixture) }
         var loss = 0.0
         for index in 0..<size {
             let y = labels[index], p = min(max(mixture[index], 1e-12), 1 - 1e-7)
             if y > 0 { loss -= Double(log(p)) }
-            if task == .manyLabels, y == 0 { loss -= Double(log1p(-p)) }
+            if labelKind == .manyLabels, y == 0 { loss -= Double(log1p(-p)) }
             // From here on `mixture` is the gradient by the mixed value: of probabilities, or of logits.
-            switch (combination, task) {
+            switch (combination, labelKind) {
             case (.geometric, _): mixture[index] -= y
             case (.mean, .oneClass): mixture[index] = y > 0 ? -1 / p : 0
             case (.mean, .manyLabels): mixture[index] = y > 0 ? -1 / p : 1 / (1 - p)

@@ -122,13 +122,13 @@ private struct Evaluation {
     private mutating func add(
         _ index: Int, _ examples: ExampleSplit, to sum: Tensor?, _ workers: Workers, _ progress: Progress
     ) throws {
-        let model = models[index], count = models.count, task = Task(split.labelKind)
+        let model = models[index], count = models.count, labelKind = split.labelKind
         var first = 0
         try model.answer(
             model.network(), examples, workers: workers, isInterrupted: { Interruption.requested }
         ) { batch, scores in
             progress.advance(by: batch.count)
-            probabilities(scores, task: task, temperature: 1, into: scores)
+            probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
             each[index].add(scores, of: batch)
             guard let sum else { return }
             let rows = sum.slice(at: first, count: scores.elementCount)

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import HDF5
 import Kernels
@@ -12,16 +13,16 @@ import Testing
     static let measures: [LossTerm.Measure] = [
         .kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 3), .rkd(distance: 25, angle: 50),
     ]
-    /// Every measure with every task that it is for.
+    /// Every measure with the labels that it is for.
     static let uses: [Use] = measures.flatMap { measure in
-        [Distillation.Task.oneClass, .manyLabels].filter { measure.refusal(task: $0, classCount: 10) == nil }
-            .map { Use(measure: measure, task: $0) }
+        [LabelKind.oneClass, .manyLabels].filter { measure.refusal(labelKind: $0, classCount: 10) == nil }
+            .map { Use(measure: measure, labelKind: $0) }
     }
 
     struct Use: Sendable, CustomTestStringConvertible {
         let measure: LossTerm.Measure
-        let task: Distillation.Task
-        var testDescription: String { "\(measure), \(task)" }
+        let labelKind: LabelKind
+        var testDescription: String { "\(measure), \(labelKind)" }
     }
 
     // MARK: - By hand
@@ -33,7 +34,7 @@ import Testing
             let one = try evaluate(.kl, [[0, 0]], [v], T: T)
             expectClose(one.value, T * T * KL)
             expectClose(one.gradient, [-0.25 * T, 0.25 * T])
-            let several = try evaluate(.kl, [[0, 0]], [v], task: .manyLabels, T: T)
+            let several = try evaluate(.kl, [[0, 0]], [v], labelKind: .manyLabels, T: T)
             expectClose(several.value, T * T * KL)
             expectClose(several.gradient, [-0.25 * T, 0])
         }
@@ -42,7 +43,7 @@ import Testing
     /// With centered logits (−1, 0, 1) and 2 · (½, −½, 0): ½ (4 + 1 + 1) = 3; as they are ½ (1 + 4 + 4) = 4.5.
     @Test func squaredErrorIsThatOfCenteredLogits() throws {
         let z = [[1.0, 2, 3]], v = [[1, 0, 0.5]]
-        let one = try evaluate(.mse, z, v, T: 2), several = try evaluate(.mse, z, v, task: .manyLabels, T: 2)
+        let one = try evaluate(.mse, z, v, T: 2), several = try evaluate(.mse, z, v, labelKind: .manyLabels, T: 2)
         expectClose(one.value, 3)
         expectClose(one.gradient, [-2, 1, 1])
         expectClose(several.value, 4.5)
@@ -79,9 +80,9 @@ import Testing
         let sides = [(3 / 4.0, 1 / mean), (4 / 4.0, 1 / mean), (5 / 4.0, 2.0.squareRoot() / mean)]
         let cosines = [(0, 0), (0.6, 0.5.squareRoot()), (0.8, 0.5.squareRoot())]
         func sum(_ pairs: [(Double, Double)]) -> Double { pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) / 2 } }
-        let distance = try evaluate(.rkd(distance: 25, angle: 0), z, v, task: .manyLabels, T: 2)
+        let distance = try evaluate(.rkd(distance: 25, angle: 0), z, v, labelKind: .manyLabels, T: 2)
         expectClose(distance.value, 25 * sum(sides))
-        let angle = try evaluate(.rkd(distance: 0, angle: 50), z, v, task: .manyLabels, T: 2)
+        let angle = try evaluate(.rkd(distance: 0, angle: 50), z, v, labelKind: .manyLabels, T: 2)
         expectClose(angle.value, 50 * sum(cosines))
     }
 
@@ -89,7 +90,7 @@ import Testing
     @Test func largeDifferencesCountLinearly() throws {
         let z = [[0.0, 0], [1, 0], [2, 0]], v = [[0.0, 0], [1, 0], [-1, 0]]
         // At the first point 1 and −1, at the second −1 and 1, at the third 1 and 1.
-        let angle = try evaluate(.rkd(distance: 0, angle: 1), z, v, task: .manyLabels)
+        let angle = try evaluate(.rkd(distance: 0, angle: 1), z, v, labelKind: .manyLabels)
         expectClose(angle.value, 1.5 + 1.5)
     }
 
@@ -122,11 +123,11 @@ import Testing
                         distance: try group.attributes.double("distance"),
                         angle: try group.attributes.double("angle"))
                 }
-            let task = try #require(Distillation.Task(rawValue: try group.attributes.string("task")))
+            let labelKind: LabelKind = try group.attributes.string("task") == "oneClass" ? .oneClass : .manyLabels
             let expected: [Double] = try group.dataset("gradient").read()
             let value: [Double] = try group.dataset("value").read()
             let found = try evaluate(
-                measure, try rows("student"), try rows("teacher"), labels: try rows("labels"), task: task,
+                measure, try rows("student"), try rows("teacher"), labels: try rows("labels"), labelKind: labelKind,
                 T: try group.attributes.double("temperature"))
             let largest = expected.map(abs).max() ?? 0
             let distance = zip(found.gradient, expected).map { abs($0 - $1) }.max() ?? .infinity
@@ -141,9 +142,9 @@ import Testing
     func hasTheGradientOfItsValue(use: Use) throws {
         let z = random(6, 4, 1), v = random(6, 4, 2), labels = onehot(6, 4), step = 1e-2
         func value(_ z: [[Double]]) throws -> Double {
-            try evaluate(use.measure, z, v, labels: labels, task: use.task, T: 3).value
+            try evaluate(use.measure, z, v, labels: labels, labelKind: use.labelKind, T: 3).value
         }
-        let gradient = try evaluate(use.measure, z, v, labels: labels, task: use.task, T: 3).gradient
+        let gradient = try evaluate(use.measure, z, v, labels: labels, labelKind: use.labelKind, T: 3).gradient
         let largest = gradient.map(abs).max() ?? 0
         for row in z.indices {
             for column in z[row].indices {
@@ -162,7 +163,7 @@ import Testing
         let z = random(6, 5, 1)
         for T in [1.0, 3, 20] {
             let found = try evaluate(
-                use.measure, z, z.map { $0.map { $0 / T } }, labels: onehot(6, 5), task: use.task, T: T)
+                use.measure, z, z.map { $0.map { $0 / T } }, labels: onehot(6, 5), labelKind: use.labelKind, T: T)
             #expect(found.value >= 0 && found.value <= 1e-8, "\(found.value) at \(T)")
             // A distance of relations is divided by what it is of, and so is its rounding.
             #expect(found.gradient.allSatisfy { abs($0) <= 1e-3 }, "\(T)")
@@ -184,8 +185,8 @@ import Testing
     @Test(arguments: uses)
     func addsToTheGradientInProportion(use: Use) throws {
         let z = random(6, 5, 1), v = random(6, 5, 2), labels = onehot(6, 5)
-        let once = try evaluate(use.measure, z, v, labels: labels, task: use.task)
-        let more = try evaluate(use.measure, z, v, labels: labels, task: use.task, scale: 0.25, start: 3)
+        let once = try evaluate(use.measure, z, v, labels: labels, labelKind: use.labelKind)
+        let more = try evaluate(use.measure, z, v, labels: labels, labelKind: use.labelKind, scale: 0.25, start: 3)
         expectClose(more.value, once.value, tolerance: 0)
         expectClose(more.gradient, once.gradient.map { 3 + 0.25 * $0 }, tolerance: 1e-5)
     }
@@ -195,7 +196,7 @@ import Testing
         for size in [100.0, 1e4] {
             let z = [[size, -size, 0], [-size, -size, size], [size, size, 0], [0, 0, 0]]
             for v in [z, z.reversed(), z.map { $0.map { -$0 } }, [[Double]](repeating: [size, 0, 0], count: 4)] {
-                let found = try evaluate(use.measure, z, v, labels: onehot(4, 3), task: use.task, T: T)
+                let found = try evaluate(use.measure, z, v, labels: onehot(4, 3), labelKind: use.labelKind, T: T)
                 #expect(found.value.isFinite && found.value >= 0)
                 #expect(found.gradient.allSatisfy { $0.isFinite })
             }
@@ -206,7 +207,8 @@ import Testing
     func takesAnyNumberOfExamples(use: Use) throws {
         for count in 1...3 {
             let found = try evaluate(
-                use.measure, random(count, 5, 1), random(count, 5, 2), labels: onehot(count, 5), task: use.task)
+                use.measure, random(count, 5, 1), random(count, 5, 2), labels: onehot(count, 5),
+                labelKind: use.labelKind)
             #expect(found.value.isFinite && found.value >= 0)
             #expect(found.gradient.allSatisfy { $0.isFinite })
         }
@@ -220,7 +222,7 @@ import Testing
         let one = try evaluate(.kl, [z], [sure])
         expectClose(one.value, -log(softmax(z)[1]))
         expectClose(one.gradient, zip(softmax(z), [0, 1, 0]).map { $0 - $1 })
-        let several = try evaluate(.kl, [z], [[-.infinity, .infinity, 0]], task: .manyLabels)
+        let several = try evaluate(.kl, [z], [[-.infinity, .infinity, 0]], labelKind: .manyLabels)
         let half = 0.5 * log(0.5 / sigmoid(1.7)) + 0.5 * log(0.5 / sigmoid(-1.7))
         expectClose(several.value, -log(sigmoid(-0.3)) - log(sigmoid(-2)) + half)
         expectClose(several.gradient, zip(z.map(sigmoid), [0, 1, 0.5]).map { $0 - $1 })
@@ -229,14 +231,14 @@ import Testing
     // MARK: - Cross-entropy
 
     /// Its gradient is that of KL, and its value is larger by T² times the ensemble's entropy, which depends on no student.
-    @Test(arguments: [Distillation.Task.oneClass, .manyLabels], [1.0, 4])
-    func crossEntropyIsTheDivergenceAndTheEntropy(task: Distillation.Task, T: Double) throws {
+    @Test(arguments: [LabelKind.oneClass, .manyLabels], [1.0, 4])
+    func crossEntropyIsTheDivergenceAndTheEntropy(labelKind: LabelKind, T: Double) throws {
         let z = random(6, 5, 1), v = random(6, 5, 2)
-        let found = try evaluate(.crossEntropy, z, v, task: task, T: T)
-        let divergence = try evaluate(.kl, z, v, task: task, T: T)
+        let found = try evaluate(.crossEntropy, z, v, labelKind: labelKind, T: T)
+        let divergence = try evaluate(.kl, z, v, labelKind: labelKind, T: T)
         var entropy = 0.0
         for row in v {
-            switch task {
+            switch labelKind {
             case .oneClass: for q in softmax(row) { entropy -= q * log(q) }
             case .manyLabels: for q in row.map(sigmoid) { entropy -= q * log(q) + (1 - q) * log(1 - q) }
             }
@@ -291,9 +293,9 @@ import Testing
     /// One that says the same of everything has no relations: each correlation is 0, and has no direction to improve
     /// in.
     @Test func correlationOfTheUndecidedIsZero() throws {
-        for task in [Distillation.Task.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.oneClass, .manyLabels] {
             let same = [[Double]](repeating: [0.7, 0.7, 0.7], count: 4)
-            let found = try evaluate(.dist(beta: 1, gamma: 2), same, random(4, 3, 1), task: task)
+            let found = try evaluate(.dist(beta: 1, gamma: 2), same, random(4, 3, 1), labelKind: labelKind)
             expectClose(found.value, 4 * (1 + 2))
             #expect(found.gradient.allSatisfy { $0 == 0 })
         }
@@ -305,9 +307,9 @@ import Testing
     @Test func relationsAreBlindToRotationAndScale() throws {
         let v = random(7, 3, 1), c = cos(0.7), s = sin(0.7)
         let z = v.map { [3 * (c * $0[0] - s * $0[1]) + 1, 3 * (s * $0[0] + c * $0[1]) - 2, 3 * $0[2]] }
-        let found = try evaluate(.rkd(distance: 25, angle: 50), z, v, task: .manyLabels)
+        let found = try evaluate(.rkd(distance: 25, angle: 50), z, v, labelKind: .manyLabels)
         #expect(abs(found.value) <= 1e-9)
-        let other = try evaluate(.rkd(distance: 25, angle: 50), random(7, 3, 2), v, task: .manyLabels)
+        let other = try evaluate(.rkd(distance: 25, angle: 50), random(7, 3, 2), v, labelKind: .manyLabels)
         #expect(other.value > 1)
     }
 
@@ -315,11 +317,11 @@ import Testing
     @Test func equalExamplesHaveNoAngle() throws {
         let z = [[1.0, 2, 0], [1, 2, 0], [0, 1, 3], [1, 2, 0]]
         for other in [z, random(4, 3, 1)] {
-            for task in [Distillation.Task.oneClass, .manyLabels] {
-                let found = try evaluate(.rkd(distance: 25, angle: 50), z, other, task: task)
+            for labelKind in [LabelKind.oneClass, .manyLabels] {
+                let found = try evaluate(.rkd(distance: 25, angle: 50), z, other, labelKind: labelKind)
                 #expect(found.value.isFinite && found.gradient.allSatisfy { $0.isFinite })
                 let same = [[Double]](repeating: z[0], count: 4)
-                let still = try evaluate(.rkd(distance: 25, angle: 50), same, other, task: task)
+                let still = try evaluate(.rkd(distance: 25, angle: 50), same, other, labelKind: labelKind)
                 #expect(still.value.isFinite && still.gradient.allSatisfy { $0 == 0 })
             }
         }
@@ -328,8 +330,8 @@ import Testing
     // MARK: - Words
 
     @Test func saysItsFormula() throws {
-        func formula(_ measure: LossTerm.Measure, _ task: Distillation.Task, _ temperature: String) -> String? {
-            measure.answerLoss?.formula(task, temperature: temperature)
+        func formula(_ measure: LossTerm.Measure, _ labelKind: LabelKind, _ temperature: String) -> String? {
+            measure.answerLoss?.formula(labelKind, temperature: temperature)
         }
         #expect(formula(.kl, .oneClass, "4") == "4² · KL(ensemble ‖ student) at T = 4")
         #expect(formula(.kl, .manyLabels, "1") == "Σ Bernoulli KL(ensemble ‖ student)")
@@ -352,23 +354,23 @@ import Testing
     @Test func refusesTasksItIsNotFor() {
         let dkd = LossTerm.Measure.dkd(alpha: 1, beta: 8)
         #expect(
-            dkd.refusal(task: .manyLabels, classCount: 10) == """
+            dkd.refusal(labelKind: .manyLabels, classCount: 10) == """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
                 for each example; here an example may have several labels: use kl
                 """)
         #expect(
-            dkd.refusal(task: .oneClass, classCount: 2) == """
+            dkd.refusal(labelKind: .oneClass, classCount: 2) == """
                 decoupled KD compares the classes that are not the true one with each other, and of 2 classes there \
                 are not enough of these: use kl
                 """)
-        #expect(dkd.refusal(task: .oneClass, classCount: 3) == nil)
+        #expect(dkd.refusal(labelKind: .oneClass, classCount: 3) == nil)
         #expect(
-            LossTerm.Measure.dist(beta: 1, gamma: 1).refusal(task: .oneClass, classCount: 2) == """
+            LossTerm.Measure.dist(beta: 1, gamma: 1).refusal(labelKind: .oneClass, classCount: 2) == """
                 DIST correlates the classes of each example, and with 2 classes a correlation is always 1, −1 or none: \
                 set beta to 0, or use kl
                 """)
-        #expect(LossTerm.Measure.dist(beta: 0, gamma: 1).refusal(task: .oneClass, classCount: 2) == nil)
-        #expect(LossTerm.Measure.kl.refusal(task: .manyLabels, classCount: 2) == nil)
+        #expect(LossTerm.Measure.dist(beta: 0, gamma: 1).refusal(labelKind: .oneClass, classCount: 2) == nil)
+        #expect(LossTerm.Measure.kl.refusal(labelKind: .manyLabels, classCount: 2) == nil)
     }
 
     // MARK: - Help
@@ -387,7 +389,7 @@ import Testing
     ///   - start: What the gradient was before.
     private func evaluate(
         _ measure: LossTerm.Measure, _ z: [[Double]], _ v: [[Double]], labels: [[Double]]? = nil,
-        task: Distillation.Task = .oneClass, T: Double = 1, scale: Float = 1, start: Float = 0
+        labelKind: LabelKind = .oneClass, T: Double = 1, scale: Float = 1, start: Float = 0
     ) throws -> (value: Double, gradient: [Double]) {
         func tensor(_ rows: [[Double]]) -> Tensor {
             let buffer = Buffer(zeros: z.count * z[0].count)
@@ -395,7 +397,7 @@ import Testing
             return buffer.tensor(count: z.count, shape: [z[0].count])
         }
         let answers = Answers(
-            task: task, temperature: Float(T), student: tensor(z), teacher: tensor(v),
+            labelKind: labelKind, temperature: Float(T), student: tensor(z), teacher: tensor(v),
             labels: tensor(labels ?? z.map { $0.map { _ in 0 } }))
         let gradient = tensor(z)
         gradient.fill(with: start)

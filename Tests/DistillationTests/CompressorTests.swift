@@ -271,7 +271,7 @@ import Training
                         network.graph, weights: network.weights.tensor, of: validation, workers: workers))
             }
             let weights = learnWeights(
-                logits, labels: tensor(try validation.allLabels()), combination: combination, task: .oneClass)
+                logits, labels: tensor(try validation.allLabels()), combination: combination, labelKind: .oneClass)
             #expect(report.teachers.map(\.weight) == weights)
         }
     }

@@ -55,7 +55,7 @@ import Training
     @Test(arguments: bernoulli)
     func isTheDivergenceOfIndependentLabels(item: Case) throws {
         let (terms, gradient) = try evaluate(
-            item.logits, teacher: item.teacher, temperature: item.temperature, task: .manyLabels)
+            item.logits, teacher: item.teacher, temperature: item.temperature, labelKind: .manyLabels)
         let classes = Double(item.logits[0].count)
         expectClose(terms[0], classes * item.loss)
         expectClose(gradient, item.gradient.map { $0.map { $0 * classes } })
@@ -85,7 +85,7 @@ import Training
         #expect(gradient.joined().allSatisfy { abs($0) <= 1e-6 * temperature })
         let several = try evaluate(
             logits, teacher: logits.map { $0.map { sigmoid($0 / temperature) } }, temperature: temperature,
-            task: .manyLabels)
+            labelKind: .manyLabels)
         #expect(abs(several.terms[0]) <= 1e-6 * temperature * temperature)
     }
 
@@ -96,19 +96,20 @@ import Training
             let student = logits(0), teacher = logits(1)
             #expect(try evaluate([student], teacher: [softmax(teacher)], temperature: 1).terms[0] >= 0)
             #expect(
-                try evaluate([student], teacher: [teacher.map(sigmoid)], temperature: 1, task: .manyLabels).terms[0]
+                try evaluate([student], teacher: [teacher.map(sigmoid)], temperature: 1, labelKind: .manyLabels).terms[
+                    0]
                     >= 0)
         }
     }
 
     /// A mean over classes as well would be too small by the number of classes.
     @Test func isTheSameForAnyNumberOfEqualRows() throws {
-        for task in [Task.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.oneClass, .manyLabels] {
             let row = [0.5, -1, 2.5], teacher = [0.2, 0.5, 0.3]
-            let one = try evaluate([row], teacher: [teacher], temperature: 2, task: task)
+            let one = try evaluate([row], teacher: [teacher], temperature: 2, labelKind: labelKind)
             let seven = try evaluate(
                 Array(repeating: row, count: 7), teacher: Array(repeating: teacher, count: 7), temperature: 2,
-                task: task)
+                labelKind: labelKind)
             expectClose(seven.terms, one.terms)
             expectClose(seven.gradient[3].map { $0 * 7 }, one.gradient[0])
         }
@@ -126,10 +127,11 @@ import Training
     @Test(arguments: [100.0, 1e4], [1.0, 4.0])
     func staysFinite(size: Double, temperature: Double) throws {
         let logits = [[size, -size, 0], [-size, -size, size], [size, size, 0]]
-        for task in [Task.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.oneClass, .manyLabels] {
             for teacher in [[0.0, 1, 0], [1, 0, 0], [0.3, 0.3, 0.4]] {
                 let (terms, gradient) = try evaluate(
-                    logits, teacher: logits.map { _ in teacher }, temperature: temperature, task: task, lambda: 0.5)
+                    logits, teacher: logits.map { _ in teacher }, temperature: temperature, labelKind: labelKind,
+                    lambda: 0.5)
                 #expect(terms.allSatisfy { $0.isFinite && $0 >= 0 })
                 #expect(gradient.joined().allSatisfy { $0.isFinite && abs($0) <= temperature + 0.5 })
             }
@@ -137,15 +139,17 @@ import Training
     }
 
     /// Central differences of the whole loss, both terms.
-    @Test(arguments: [Task.oneClass, .manyLabels])
-    func hasTheGradientOfItsValue(task: Distillation.Task) throws {
+    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    func hasTheGradientOfItsValue(labelKind: LabelKind) throws {
         let logits = [[0.3, -2, 1.7], [2, 0.1, -1]], teacher = [[0.7, 0.1, 0.2], [0.3, 0.3, 0.4]], step = 1e-2
         func loss(_ logits: [[Double]]) throws -> Double {
-            try evaluate(logits, teacher: teacher, temperature: 3, task: task, weight: 0.7, lambda: 0.4).terms
+            try evaluate(logits, teacher: teacher, temperature: 3, labelKind: labelKind, weight: 0.7, lambda: 0.4).terms
                 .reduce(0, +)
         }
-        let gradient = try evaluate(logits, teacher: teacher, temperature: 3, task: task, weight: 0.7, lambda: 0.4)
-            .gradient
+        let gradient = try evaluate(
+            logits, teacher: teacher, temperature: 3, labelKind: labelKind, weight: 0.7, lambda: 0.4
+        )
+        .gradient
         for row in 0..<2 {
             for column in 0..<3 {
                 var above = logits, below = logits
@@ -158,14 +162,15 @@ import Training
     }
 
     /// What is reported is what is minimised: each term once, times its own weight at that moment.
-    @Test(arguments: [Task.oneClass, .manyLabels])
-    func isTheSumOfItsTermsTimesTheirWeights(task: Distillation.Task) throws {
+    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    func isTheSumOfItsTermsTimesTheirWeights(labelKind: LabelKind) throws {
         let logits = [[0.3, -2, 1.7], [2, 0.1, -1]], teacher = [[0.7, 0.1, 0.2], [0.3, 0.3, 0.4]]
         func at(_ progress: Double, _ weight: Schedule, _ lambda: Schedule) throws -> (
             terms: [Double], gradient: [[Double]]
         ) {
             try evaluate(
-                logits, teacher: teacher, temperature: 2, task: task, weight: weight, lambda: lambda, progress: progress
+                logits, teacher: teacher, temperature: 2, labelKind: labelKind, weight: weight, lambda: lambda,
+                progress: progress
             )
         }
         let soft = try at(0, .constant(1), .constant(0)), hard = try at(0, .constant(0), .constant(1))
@@ -181,9 +186,9 @@ import Training
     }
 
     @Test func saysItsFormula() {
-        func formula(_ task: Distillation.Task, _ temperature: Double) -> String {
+        func formula(_ labelKind: LabelKind, _ temperature: Double) -> String {
             DistillationLoss(
-                [LossTerm(.kl)], mixture: Mixture(.mean, task, weights: [1]), temperature: .constant(temperature),
+                [LossTerm(.kl)], mixture: Mixture(.mean, labelKind, weights: [1]), temperature: .constant(temperature),
                 softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)
             ).formula
         }
@@ -201,7 +206,8 @@ import Training
     @Test func theWinnersMixIsHalfOfEachCrossEntropy() throws {
         let preset = Preset.youTube8MWinners
         let found = try evaluate(
-            [[0, log(3), -log(3)]], teacher: [[0.5, 0.5, 0.25]], temperature: preset.temperature(0), task: .manyLabels,
+            [[0, log(3), -log(3)]], teacher: [[0.5, 0.5, 0.25]], temperature: preset.temperature(0),
+            labelKind: .manyLabels,
             weight: preset.softWeight, lambda: preset.lambda, terms: preset.terms)
         let teachers = log(2) - (0.5 * log(0.75) + 0.5 * log(0.25)) - (0.25 * log(0.25) + 0.75 * log(0.75))
         let labels = log(2) - log(0.75) - log(0.75)
@@ -214,11 +220,11 @@ import Training
         let preset = Preset.youTube8MWinners, logits = [[0.3, -2, 1.7, 4], [2, 0.1, -1, -6]]
         let teacher = [[0.7, 0.1, 0.2, 0.9], [0.3, 0.35, 0.4, 0.05]], labels = [[0.0, 1, 0, 1], [1, 0, 1, 0]]
         let both = try evaluate(
-            logits, teacher: teacher, temperature: 1, task: .manyLabels, weight: preset.softWeight,
+            logits, teacher: teacher, temperature: 1, labelKind: .manyLabels, weight: preset.softWeight,
             lambda: preset.lambda, terms: preset.terms)
         let mean = zip(teacher, labels).map { zip($0, $1).map { ($0 + $1) / 2 } }
         let one = try evaluate(
-            logits, teacher: mean, temperature: 1, task: .manyLabels, weight: .constant(1), lambda: .constant(0),
+            logits, teacher: mean, temperature: 1, labelKind: .manyLabels, weight: .constant(1), lambda: .constant(0),
             terms: preset.terms)
         expectClose([both.terms[0] + both.terms[1]], [one.terms[0]], tolerance: 1e-5)
         for (row, expected) in zip(both.gradient, one.gradient) { expectClose(row, expected) }
@@ -231,9 +237,10 @@ import Training
                 .manyLabels, preset.terms, temperature: preset.temperature, softWeight: preset.softWeight,
                 lambda: preset.lambda)
                 == "0.5 · Σ binary cross-entropy(ensemble) + 0.5 · Σ binary cross-entropy(labels)")
-        #expect(preset.refusal(task: .manyLabels) == nil)
+        #expect(preset.refusal(labelKind: .manyLabels) == nil)
         #expect(
-            preset.refusal(task: .oneClass) == "preset 'youtube8m-winners' is for examples with several labels each, "
+            preset.refusal(labelKind: .oneClass)
+                == "preset 'youtube8m-winners' is for examples with several labels each, "
                 + "and here each has one class: leave --preset out")
     }
 
@@ -249,30 +256,30 @@ import Training
         var teacher = (0..<4).map { _ in [0.2, 0.3, 0.5] }
         teacher[2][1] = .nan
         let terms = try evaluate(
-            logits, teacher: teacher, temperature: 2, task: .oneClass, weight: .constant(1), lambda: .constant(1),
+            logits, teacher: teacher, temperature: 2, labelKind: .oneClass, weight: .constant(1), lambda: .constant(1),
             terms: [LossTerm(measure)]
         ).terms
         #expect(terms.contains { $0.isNaN })
     }
 
     private func evaluate(
-        _ logits: [[Double]], teacher: [[Double]], temperature: Double, task: Distillation.Task = .oneClass,
+        _ logits: [[Double]], teacher: [[Double]], temperature: Double, labelKind: LabelKind = .oneClass,
         weight: Double = 1, lambda: Double = 0
     ) throws -> (terms: [Double], gradient: [[Double]]) {
         try evaluate(
-            logits, teacher: teacher, temperature: temperature, task: task, weight: .constant(weight),
+            logits, teacher: teacher, temperature: temperature, labelKind: labelKind, weight: .constant(weight),
             lambda: .constant(lambda))
     }
 
     /// The loss on a data file of which row r has the class r mod C, or every second label.
     private func evaluate(
-        _ logits: [[Double]], teacher: [[Double]], temperature: Double, task: Distillation.Task, weight: Schedule,
+        _ logits: [[Double]], teacher: [[Double]], temperature: Double, labelKind: LabelKind, weight: Schedule,
         lambda: Schedule, progress: Double = 0, terms: [LossTerm] = [LossTerm(.kl)]
     ) throws -> (terms: [Double], gradient: [[Double]]) {
         let count = logits.count, classes = logits[0].count
         return try withTemporaryFolder { folder in
             let path = folder.appending(path: "data.h5").path, x = logits.map { _ in [Float(0)] }
-            switch task {
+            switch labelKind {
             case .oneClass:
                 try writeExamples(x, shape: [1], classes: (0..<count).map { $0 % classes }, names: classes, to: path)
             case .manyLabels:
@@ -283,12 +290,12 @@ import Training
             let answers = Buffer(zeros: count * classes).tensor(count: count, shape: [classes])
             answers.copy(
                 from: teacher.joined().map { q in
-                    Float(temperature * (task == .oneClass ? log(max(q, 1e-37)) : log(q) - log1p(-q)))
+                    Float(temperature * (labelKind == .oneClass ? log(max(q, 1e-37)) : log(q) - log1p(-q)))
                 })
             let reader = ExampleReader(try ExampleFile(opening: path).train, batchSize: count, order: .sequential)
             let lesson = TaughtLesson(Lesson(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
             let loss = DistillationLoss(
-                terms, mixture: Mixture(.mean, task, weights: [1]), temperature: .constant(temperature),
+                terms, mixture: Mixture(.mean, labelKind, weights: [1]), temperature: .constant(temperature),
                 softWeight: weight, lambda: lambda)
             return evaluateObjective(loss, logits, on: lesson, progress: progress)
         }

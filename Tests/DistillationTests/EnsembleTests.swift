@@ -1,3 +1,4 @@
+import Datasets
 import Distillation
 import Foundation
 import Kernels
@@ -11,7 +12,7 @@ import Testing
     private static let first = [0, ln(2), ln(5)], second = [ln(6), ln(3), 0]
 
     private func combine(
-        _ teachers: [[Double]], weights: [Double], _ combination: Combination, _ task: Distillation.Task = .oneClass,
+        _ teachers: [[Double]], weights: [Double], _ combination: Combination, _ labelKind: LabelKind = .oneClass,
         temperature: Float = 1
     ) -> [Double] {
         let shape: Shape = [teachers[0].count]
@@ -21,9 +22,9 @@ import Testing
             return row
         }
         let result = Buffer(zeros: shape.elementCount).tensor(shape: shape)
-        Mixture(combination, task, weights: weights).mix(
+        Mixture(combination, labelKind, weights: weights).mix(
             teachers.map(row), labels: nil, known: 0, temperature: temperature, into: result, kernels: KernelContext())
-        probabilities(result, task: task, temperature: 1, into: result)
+        probabilities(result, labelKind: labelKind, temperature: 1, into: result)
         return result.values.map { Double($0) }
     }
 
@@ -74,18 +75,18 @@ import Testing
             softmax(zip(teachers[0], teachers[1]).map { ($0 + $1) / 2 / T }))
     }
 
-    @Test(arguments: Combination.allCases, [Distillation.Task.oneClass, .manyLabels])
-    func oneTeacherIsItself(combination: Combination, task: Distillation.Task) {
+    @Test(arguments: Combination.allCases, [LabelKind.oneClass, .manyLabels])
+    func oneTeacherIsItself(combination: Combination, labelKind: LabelKind) {
         let z = [0.4, -1.5, 2]
         expectClose(
-            combine([z], weights: [1], combination, task, temperature: 2),
-            task == .oneClass ? softmax(z.map { $0 / 2 }) : z.map { sigmoid($0 / 2) })
+            combine([z], weights: [1], combination, labelKind, temperature: 2),
+            labelKind == .oneClass ? softmax(z.map { $0 / 2 }) : z.map { sigmoid($0 / 2) })
     }
 
     @Test(arguments: Combination.allCases)
     func sureTeachersStayFinite(combination: Combination) {
-        for task in [Distillation.Task.oneClass, .manyLabels] {
-            let found = combine([[1e4, -1e4, 0], [-1e4, 1e4, 0]], weights: [0.5, 0.5], combination, task)
+        for labelKind in [LabelKind.oneClass, .manyLabels] {
+            let found = combine([[1e4, -1e4, 0], [-1e4, 1e4, 0]], weights: [0.5, 0.5], combination, labelKind)
             #expect(found.allSatisfy { $0.isFinite && $0 >= 0 && $0 <= 1 })
         }
     }

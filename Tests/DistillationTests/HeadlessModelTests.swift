@@ -1,24 +1,25 @@
+import Datasets
 import Distillation
 import Tensors
 import Testing
 
 /// Models that end in neither softmax nor sigmoid.
 @Suite struct HeadlessModelTests {
-    private func taken(_ outputs: [Float], _ task: Distillation.Task) -> (logits: [Float], probabilities: [Float]) {
+    private func taken(_ outputs: [Float], _ labelKind: LabelKind) -> (logits: [Float], probabilities: [Float]) {
         let buffer = Buffer(zeros: outputs.count), rows = buffer.tensor(count: outputs.count / 2, shape: [2])
         rows.copy(from: outputs)
-        takeLogits(rows, task: task)
+        takeLogits(rows, labelKind: labelKind)
         let logits = rows.values
-        probabilities(rows, task: task, temperature: 1, into: rows)
+        probabilities(rows, labelKind: labelKind, temperature: 1, into: rows)
         return (logits, rows.values)
     }
 
     @Test func probabilitiesStayWhatTheyAre() {
-        let cases: [([Float], Distillation.Task)] = [
+        let cases: [([Float], LabelKind)] = [
             ([0.25, 0.75, 1, 0], .oneClass), ([0.25, 0.5, 0.75, 0.125], .manyLabels),
         ]
-        for (outputs, task) in cases {
-            for (found, expected) in zip(taken(outputs, task).probabilities, outputs) {
+        for (outputs, labelKind) in cases {
+            for (found, expected) in zip(taken(outputs, labelKind).probabilities, outputs) {
                 #expect(abs(found - expected) < 1e-6)
             }
         }

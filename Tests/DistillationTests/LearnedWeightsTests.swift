@@ -1,3 +1,4 @@
+import Datasets
 import Distillation
 import Foundation
 import Tensors
@@ -9,17 +10,17 @@ import Testing
     /// Labels, and teachers that know them more or less.
     private struct Rows {
         let classes: Int
-        let task: Distillation.Task
+        let labelKind: LabelKind
         let labels: [[Double]]
         private let key = RandomKey(seed: 5)
 
-        init(_ count: Int, classes: Int = 4, task: Distillation.Task = .oneClass) {
+        init(_ count: Int, classes: Int = 4, labelKind: LabelKind = .oneClass) {
             self.classes = classes
-            self.task = task
+            self.labelKind = labelKind
             let key = RandomKey(seed: 9)
             labels = (0..<count).map { row in
                 (0..<classes).map { name in
-                    task == .oneClass
+                    labelKind == .oneClass
                         ? key[row].integer(0, below: classes) == name ? 1 : 0 : key[row].uniform(name) < 0.3 ? 1 : 0
                 }
             }
@@ -41,12 +42,12 @@ import Testing
         }
 
         func learn(_ teachers: [[[Double]]], _ combination: Combination) -> [Double] {
-            learnWeights(teachers.map(tensor), labels: tensor(labels), combination: combination, task: task)
+            learnWeights(teachers.map(tensor), labels: tensor(labels), combination: combination, labelKind: labelKind)
         }
 
         /// The ensemble's loss in double precision.
         func loss(_ teachers: [[[Double]]], _ weights: [Double], _ combination: Combination) -> Double {
-            func probabilities(_ z: [Double]) -> [Double] { task == .oneClass ? softmax(z) : z.map(sigmoid) }
+            func probabilities(_ z: [Double]) -> [Double] { labelKind == .oneClass ? softmax(z) : z.map(sigmoid) }
             var sum = 0.0
             for (row, labels) in labels.enumerated() {
                 var mixed = [Double](repeating: 0, count: classes)
@@ -56,19 +57,23 @@ import Testing
                 }
                 let p = combination == .mean ? mixed : probabilities(mixed)
                 for name in 0..<classes {
-                    if labels[name] > 0 { sum -= log(p[name]) } else if task == .manyLabels { sum -= log1p(-p[name]) }
+                    if labels[name] > 0 {
+                        sum -= log(p[name])
+                    } else if labelKind == .manyLabels {
+                        sum -= log1p(-p[name])
+                    }
                 }
             }
             return sum / Double(labels.count)
         }
     }
 
-    private static let tasks: [Distillation.Task] = [.oneClass, .manyLabels]
+    private static let labelKinds: [LabelKind] = [.oneClass, .manyLabels]
 
     /// Every weighting in steps of 1/200 (two teachers) or 1/50 (three).
-    @Test(arguments: Combination.allCases, tasks)
-    func areTheBestOnAGrid(combination: Combination, task: Distillation.Task) {
-        let rows = Rows(150, task: task)
+    @Test(arguments: Combination.allCases, labelKinds)
+    func areTheBestOnAGrid(combination: Combination, labelKind: LabelKind) {
+        let rows = Rows(150, labelKind: labelKind)
         for strengths in [[3.0, 1], [2, 2], [0.5, 4], [-2, 3], [3, 2, 1], [1, 0, 4], [-3, 1, 1]] {
             let teachers = strengths.enumerated().map { rows.teacher($0, strength: $1) }
             let weights = rows.learn(teachers, combination)
@@ -90,16 +95,16 @@ import Testing
         }
     }
 
-    @Test(arguments: Combination.allCases, tasks)
-    func preferTheBetterTeacher(combination: Combination, task: Distillation.Task) {
-        let rows = Rows(200, task: task)
+    @Test(arguments: Combination.allCases, labelKinds)
+    func preferTheBetterTeacher(combination: Combination, labelKind: LabelKind) {
+        let rows = Rows(200, labelKind: labelKind)
         let weights = rows.learn([rows.teacher(0, strength: 1), rows.teacher(1, strength: 4)], combination)
         #expect(weights[1] > 0.7)
     }
 
-    @Test(arguments: Combination.allCases, tasks)
-    func leaveOutATeacherThatIsAlwaysWrong(combination: Combination, task: Distillation.Task) {
-        let rows = Rows(200, task: task)
+    @Test(arguments: Combination.allCases, labelKinds)
+    func leaveOutATeacherThatIsAlwaysWrong(combination: Combination, labelKind: LabelKind) {
+        let rows = Rows(200, labelKind: labelKind)
         let weights = rows.learn(
             [rows.teacher(0, strength: 4), rows.teacher(1, strength: -6, noise: 1), rows.teacher(2, strength: 3)],
             combination)
@@ -115,9 +120,9 @@ import Testing
         #expect(rows.learn([teacher], combination) == [1])
     }
 
-    @Test(arguments: Combination.allCases, tasks)
-    func stayFiniteForSureTeachers(combination: Combination, task: Distillation.Task) {
-        let rows = Rows(40, task: task)
+    @Test(arguments: Combination.allCases, labelKinds)
+    func stayFiniteForSureTeachers(combination: Combination, labelKind: LabelKind) {
+        let rows = Rows(40, labelKind: labelKind)
         let weights = rows.learn(
             [rows.teacher(0, strength: 1e4), rows.teacher(1, strength: -1e4), rows.teacher(2, strength: 1)], combination
         )

@@ -232,7 +232,7 @@ import Training
         ])
     func noLossHidesIt(measure: LossTerm.Measure) throws {
         for hasManyLabels in [false, true] {
-            if hasManyLabels, measure.refusal(task: .manyLabels, classCount: 3) != nil { continue }
+            if hasManyLabels, measure.refusal(labelKind: .manyLabels, classCount: 3) != nil { continue }
             var data = DataFile(train: 80, test: 30)
             data.hasManyLabels = hasManyLabels
             try withScene(data) { scene in

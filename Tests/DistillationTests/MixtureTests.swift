@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Kernels
 import Tensors
@@ -70,24 +71,24 @@ import Training
     }
 
     /// A teacher that is quite sure of the wrong class has no share, one that is alone has all of it; nothing is NaN.
-    @Test(arguments: [Distillation.Task.oneClass, .manyLabels])
-    func sureTeachersHaveAllOrNothing(task: Distillation.Task) {
+    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    func sureTeachersHaveAllOrNothing(labelKind: LabelKind) {
         let right = [300.0, -300, -300], wrong = [-300.0, 300, -300]
-        let mixture = Mixture(.mean, task, weights: [0.5, 0.5], isByExample: true)
+        let mixture = Mixture(.mean, labelKind, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(mixture, [[right], [wrong]], labels: [[1, 0, 0]], temperature: 1)[0]
         #expect(found.allSatisfy { $0.isFinite })
-        expectClose(task == .oneClass ? softmax(found) : found.map(sigmoid), [1, 0, 0])
+        expectClose(labelKind == .oneClass ? softmax(found) : found.map(sigmoid), [1, 0, 0])
         // Both are wrong alike.
         let lost = mixed(mixture, [[wrong], [wrong]], labels: [[1, 0, 0]], temperature: 1)[0]
-        expectClose(task == .oneClass ? softmax(lost) : lost.map(sigmoid), [0, 1, 0])
+        expectClose(labelKind == .oneClass ? softmax(lost) : lost.map(sigmoid), [0, 1, 0])
     }
 
     /// softmax or sigmoid of what is mixed are Σ wₖ qₖ, however sure a teacher is.
     @Test(arguments: [0.5, 1, 2, 4, 7.3, 20])
     func theMeanIsThatOfProbabilities(temperature: Double) {
         let key = RandomKey(seed: 4), weights = [0.5, 0.2, 0.3]
-        for task in [Distillation.Task.oneClass, .manyLabels] {
-            let mixture = Mixture(.mean, task, weights: weights)
+        for labelKind in [LabelKind.oneClass, .manyLabels] {
+            let mixture = Mixture(.mean, labelKind, weights: weights)
             for (sample, size) in [3.0, 30, 80, 80, 80].enumerated() {
                 // The last ones are of ±80 alone.
                 let logits = (0..<3).map { teacher in
@@ -102,17 +103,18 @@ import Training
                 #expect(found.allSatisfy { $0.isFinite })
                 func soft(_ z: [Double]) -> [Double] {
                     let z = z.map { $0 / temperature }
-                    return task == .oneClass ? softmax(z) : z.map(sigmoid)
+                    return labelKind == .oneClass ? softmax(z) : z.map(sigmoid)
                 }
                 let wanted = logits.map { soft($0[0]) }
                 let mean = (0..<5).map { column in (0..<3).reduce(0) { $0 + weights[$1] * wanted[$1][column] } }
-                let q = task == .oneClass ? softmax(found) : found.map(sigmoid)
+                let q = labelKind == .oneClass ? softmax(found) : found.map(sigmoid)
                 expectClose(q, mean, tolerance: 3e-6)
                 // Small probabilities keep their digits, too: what they are told from is their logarithm.
                 for (found, expected) in zip(q, mean) where expected > 1e-30 {
                     #expect(abs(log(found) - log(expected)) <= 1e-4 * max(1, abs(log(expected))))
                 }
-                let geometric = mixed(Mixture(.geometric, task, weights: weights), logits, temperature: temperature)[0]
+                let geometric = mixed(
+                    Mixture(.geometric, labelKind, weights: weights), logits, temperature: temperature)[0]
                 let sum = (0..<5).map { column in
                     (0..<3).reduce(0) { $0 + weights[$1] * logits[$1][0][column] } / temperature
                 }

@@ -160,7 +160,7 @@ import Testing
         defer { workers.close() }
         let logits = try teacher.logits(try teacher.network(), of: file.test, workers: workers)
         let rows = logits.tensor(count: file.test.count, shape: [file.classCount])
-        probabilities(rows, task: Distillation.Task(file.labelKind), temperature: 1, into: rows)
+        probabilities(rows, labelKind: file.labelKind, temperature: 1, into: rows)
         return (rows.values, try HDF5File(opening: path).root.dataset("expected").read())
     }
 

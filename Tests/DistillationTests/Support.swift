@@ -48,7 +48,7 @@ struct Scene {
     /// the length is known before.
     func notes(_ request: CompressionRequest) -> ExportPlan.Notes {
         ExportPlan.Notes(
-            ["provenance": Provenance(request, task: data.hasManyLabels ? .manyLabels : .oneClass).placeholder],
+            ["provenance": Provenance(request, labelKind: data.hasManyLabels ? .manyLabels : .oneClass).placeholder],
             classNames: classNames)
     }
 

@@ -19,7 +19,7 @@ import Testing
         defer { workers.close() }
         let logits = try teacher.logits(network, of: data.train, workers: workers)
         let rows = logits.tensor(count: data.train.count, shape: [data.classCount])
-        probabilities(rows, task: Distillation.Task(data.labelKind), temperature: 1, into: rows)
+        probabilities(rows, labelKind: data.labelKind, temperature: 1, into: rows)
         let x = try HDF5File(opening: data.path).root.dataset("train/x").read(as: Float.self)
         func cut(_ values: [Float]) -> [[Double]] {
             let width = values.count / data.train.count

@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -10,15 +11,15 @@ protocol AnswerLoss: Sendable {
     /// that sum.
     func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double
     /// The formula at a temperature, as told before training: "4² · KL(ensemble ‖ student) at T = 4".
-    func formula(_ task: Task, temperature: String) -> String
-    /// Why a task does not allow it; nil where it does.
-    func refusal(task: Task, classCount: Int) -> String?
+    func formula(_ labelKind: LabelKind, temperature: String) -> String
+    /// Why such labels do not allow it; nil where they do.
+    func refusal(labelKind: LabelKind, classCount: Int) -> String?
     /// Whether it compares nothing where no class of an example is known.
     var needsLabels: Bool { get }
 }
 
 extension AnswerLoss {
-    func refusal(task: Task, classCount: Int) -> String? { nil }
+    func refusal(labelKind: LabelKind, classCount: Int) -> String? { nil }
     var needsLabels: Bool { false }
 }
 
@@ -36,9 +37,9 @@ extension LossTerm.Measure {
         }
     }
 
-    /// Why a task does not allow it; nil where it does.
-    func refusal(task: Task, classCount: Int) -> String? {
-        answerLoss?.refusal(task: task, classCount: classCount)
+    /// Why such labels do not allow it; nil where they do.
+    func refusal(labelKind: LabelKind, classCount: Int) -> String? {
+        answerLoss?.refusal(labelKind: labelKind, classCount: classCount)
     }
 }
 
@@ -73,7 +74,7 @@ extension KernelContext {
         return withBlocks(2, count: z.count, columns: z.shape.channels) { points in
             points[0].copy(from: z)
             scale(answers.teacher, by: answers.temperature, into: points[1])
-            if answers.task == .oneClass { for point in points { centerRows(point, into: point) } }
+            if answers.labelKind == .oneClass { for point in points { centerRows(point, into: point) } }
             return body(points[0], points[1])
         }
     }

@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -22,8 +23,8 @@ struct CorrelationLoss: AnswerLoss {
         return kernels.withBlocks(3, count: count, columns: classes) { rows in
             kernels.withBlocks(3, count: classes, columns: count) { columns in
                 let (p, q, dp) = (rows[0], rows[1], rows[2])
-                probabilities(z, task: answers.task, temperature: T, into: p)
-                probabilities(answers.teacher, task: answers.task, temperature: 1, into: q)
+                probabilities(z, labelKind: answers.labelKind, temperature: T, into: p)
+                probabilities(answers.teacher, labelKind: answers.labelKind, temperature: 1, into: q)
                 for (row, column) in zip([p, q], columns) {
                     swapAxes(row, outer: 1, a: count, b: classes, inner: 1, into: column)
                 }
@@ -31,7 +32,7 @@ struct CorrelationLoss: AnswerLoss {
                 let intra = correlationDistance(columns[0], columns[1], scale: Float(share), to: columns[2])
                 swapAxes(columns[2], outer: 1, a: classes, b: count, inner: 1, into: dp)
                 let inter = correlationDistance(p, q, scale: Float(beta), to: dp)
-                switch answers.task {
+                switch answers.labelKind {
                 case .oneClass: softmaxGradient(p, outputGradient: dp, into: dp)
                 case .manyLabels: activateGradient(Activation(.sigmoid), value: p, outputGradient: dp, into: dp)
                 }
@@ -41,14 +42,14 @@ struct CorrelationLoss: AnswerLoss {
         }
     }
 
-    func formula(_ task: Task, temperature: String) -> String {
+    func formula(_ labelKind: LabelKind, temperature: String) -> String {
         softened(
             """
             (\(trimmed(beta)) · (1 − ρ over classes) + \(trimmed(gamma)) · (1 − ρ over examples))(ensemble, student)
             """, temperature: temperature)
     }
 
-    func refusal(task: Task, classCount: Int) -> String? {
+    func refusal(labelKind: LabelKind, classCount: Int) -> String? {
         guard beta != 0, classCount < 3 else { return nil }
         return """
             DIST correlates the classes of each example, and with \(classCount) classes a correlation is always 1, −1 \

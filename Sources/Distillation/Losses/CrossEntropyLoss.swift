@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -15,7 +16,7 @@ struct CrossEntropyLoss: AnswerLoss {
         return kernels.withBlocks(2, count: z.count, columns: z.shape.channels) { blocks in
             let q = blocks[0], p = blocks[1]
             var sum = 0.0
-            switch answers.task {
+            switch answers.labelKind {
             case .oneClass:
                 softmax(answers.teacher, temperature: 1, into: q)
                 sum = -softCrossEntropy(z, targets: q, temperature: T, probabilities: p)
@@ -29,9 +30,10 @@ struct CrossEntropyLoss: AnswerLoss {
         }
     }
 
-    func formula(_ task: Task, temperature: String) -> String {
+    func formula(_ labelKind: LabelKind, temperature: String) -> String {
         softened(
-            task == .oneClass ? "cross-entropy(ensemble)" : "Σ binary cross-entropy(ensemble)", temperature: temperature
+            labelKind == .oneClass ? "cross-entropy(ensemble)" : "Σ binary cross-entropy(ensemble)",
+            temperature: temperature
         )
     }
 }

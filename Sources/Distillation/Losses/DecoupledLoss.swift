@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -39,13 +40,13 @@ struct DecoupledLoss: AnswerLoss {
         }
     }
 
-    func formula(_ task: Task, temperature: String) -> String {
+    func formula(_ labelKind: LabelKind, temperature: String) -> String {
         softened(
             "(\(trimmed(alpha)) · TCKD + \(trimmed(beta)) · NCKD)(ensemble ‖ student)", temperature: temperature)
     }
 
-    func refusal(task: Task, classCount: Int) -> String? {
-        if task == .manyLabels {
+    func refusal(labelKind: LabelKind, classCount: Int) -> String? {
+        if labelKind == .manyLabels {
             return """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
                 for each example; here an example may have several labels: use kl

@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -12,7 +13,7 @@ struct DivergenceLoss: AnswerLoss {
     func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
         let T = answers.temperature
         let sum =
-            switch answers.task {
+            switch answers.labelKind {
             case .oneClass:
                 divergence(answers.student, from: answers.teacher, temperature: T, scale: T * scale, to: gradient)
             case .manyLabels:
@@ -22,9 +23,9 @@ struct DivergenceLoss: AnswerLoss {
         return Double(T * T) * sum
     }
 
-    func formula(_ task: Task, temperature: String) -> String {
+    func formula(_ labelKind: LabelKind, temperature: String) -> String {
         softened(
-            task == .oneClass ? "KL(ensemble ‖ student)" : "Σ Bernoulli KL(ensemble ‖ student)",
+            labelKind == .oneClass ? "KL(ensemble ‖ student)" : "Σ Bernoulli KL(ensemble ‖ student)",
             temperature: temperature)
     }
 }

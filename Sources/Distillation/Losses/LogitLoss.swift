@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -16,7 +17,7 @@ struct LogitLoss: AnswerLoss {
         }
     }
 
-    func formula(_ task: Task, temperature: String) -> String {
+    func formula(_ labelKind: LabelKind, temperature: String) -> String {
         "½ Σ (logits(student) − logits(ensemble))²\(atTemperature(temperature))"
     }
 }

@@ -1,3 +1,4 @@
+import Datasets
 import Kernels
 import Tensors
 
@@ -39,7 +40,7 @@ struct RelationalLoss: AnswerLoss {
         }
     }
 
-    func formula(_ task: Task, temperature: String) -> String {
+    func formula(_ labelKind: LabelKind, temperature: String) -> String {
         let terms = "\(trimmed(distance)) · RKD-D + \(trimmed(angle)) · RKD-A"
         return "(\(terms))(logits(ensemble), logits(student))\(atTemperature(temperature))"
     }
