@@ -89,6 +89,9 @@ private func reasonOfFailure() -> String {
         return "no reason given"
     }
     if inner == "file signature not found" { return "it is no HDF5 file" }
+    if let numbers = inner.wholeMatch(of: /truncated file: eof = (\d+), .*stored_eof = (\d+)/) {
+        return "it is cut off: of \(numbers.2) bytes \(numbers.1) are there. Copy or download it again"
+    }
     // The library tells of the system's reasons with pointers and dates around them.
     if let reason = ["No space left on device", "File too large", "Disk quota exceeded", "Input/output error"].first(
         where: inner.contains)

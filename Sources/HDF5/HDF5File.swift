@@ -28,9 +28,15 @@ extension HDF5File {
     ///
     /// - Parameter name: What errors call it, if that is not its path.
     /// - Parameter isOurs: Whether this program has just written it, so that nothing in it can be meant to do harm.
-    public init(opening path: String, as name: String? = nil, isOurs: Bool = false) throws(HDF5Error) {
+    /// - Parameter use: What it is opened as, for the advice about a file that is something else.
+    public init(
+        opening path: String, as name: String? = nil, isOurs: Bool = false, use: FileKind.Use = .data
+    ) throws(HDF5Error) {
         let place = HDF5Place(file: name ?? path)
-        try Self.refuseUnreadable(path, place)
+        try Self.refuseUnreadable(path, place, use)
+        if let kind = FileKind(of: path), kind != .hdf5 {
+            throw HDF5Error(.damaged, "open", place, kind.refusal(for: use))
+        }
         if !isOurs { try Self.refuseLoops(path, place) }
         let access = try Self.makeAccess(place)
         let accessID = access.id
@@ -51,7 +57,9 @@ extension HDF5File {
     }
 
     /// Whether there is a regular file at the path that we may read; the library's words for this are obscure.
-    private static func refuseUnreadable(_ path: String, _ place: HDF5Place) throws(HDF5Error) {
+    private static func refuseUnreadable(
+        _ path: String, _ place: HDF5Place, _ use: FileKind.Use
+    ) throws(HDF5Error) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else {
             let isMissing = errno == ENOENT || errno == ENOTDIR
@@ -60,7 +68,10 @@ extension HDF5File {
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: break
-        case S_IFDIR: throw HDF5Error(.unreadable, "open", place, "it is a directory")
+        case S_IFDIR:
+            let kind = FileKind(of: path) ?? .folder
+            let reason = kind == .folder ? "it is a directory" : kind.refusal(for: use)
+            throw HDF5Error(.unreadable, "open", place, reason)
         default: throw HDF5Error(.unreadable, "open", place, "it is not a regular file")
         }
         guard unsafe access(path, R_OK) == 0 else {

@@ -30,6 +30,10 @@ struct ModelArchive: ~Copyable {
 
     func outline() throws -> ModelOutline {
         guard let configuration = try text("config.json") else {
+            if let kind = FileKind(of: path), kind != .zip, kind != .kerasArchive {
+                throw ModelFileError(
+                    .refused, path, ["is \(kind.name), no .keras file"], advice: kind.cure(for: .model))
+            }
             throw ModelFileError(
                 .refused, path,
                 ["is a zip archive without 'config.json' (it has \(list(zip.members.map(\.name)))), so no .keras file"],

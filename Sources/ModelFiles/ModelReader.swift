@@ -11,7 +11,7 @@ enum ModelReader {
     /// - Throws: `HDF5Error`, or `ModelFileError` for what is no model.
     static func outline(of path: String) throws -> ModelOutline {
         if ModelArchive.isArchive(path) { return try ModelArchive(opening: path).outline() }
-        let file = try HDF5File(opening: path)
+        let file = try HDF5File(opening: path, use: .model)
         Isolation.closeDoors()
         return try outline(file, byteCount: size(path))
     }

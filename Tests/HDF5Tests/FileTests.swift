@@ -44,8 +44,8 @@ import Testing
             let error = failure { () throws(HDF5Error) in _ = try HDF5File(opening: path) }
             #expect(
                 error?.description == """
-                    could not open '\(path)': unable to open file (truncated file: eof = 5000, \
-                    sblock->base_addr = 0, stored_eof = \(bytes.count))
+                    could not open '\(path)': it is cut off: of \(bytes.count) bytes 5000 are there. \
+                    Copy or download it again
                     """)
             #expect(error?.kind == .damaged)
         }
@@ -56,7 +56,9 @@ import Testing
             let path = folder.appending(path: "empty.h5").path
             try Data().write(to: URL(filePath: path))
             let error = failure { () throws(HDF5Error) in _ = try HDF5File(opening: path) }
-            #expect(error?.description == "could not open '\(path)': it is no HDF5 file")
+            #expect(
+                error?.description
+                    == "could not open '\(path)': it is empty, not HDF5. Copy or download it again")
         }
     }
 

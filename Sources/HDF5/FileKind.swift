@@ -1,0 +1,240 @@
+import Foundation
+
+/// What a file is, by its first bytes and not by its name: for the message about a file that is something else than
+/// was expected.
+public enum FileKind: Hashable, Sendable, CaseIterable {
+    case hdf5, kerasArchive
+    case empty, zeros, lfsPointer, annexPointer, webPage, json, text
+    case gzip, bzip2, xz, zstd, lz4, sevenZip, rar, tar, zip
+    case npy, npz, matlab, idx, parquet, arrow, netCDF, sqlite, pickle, picture, pdf
+    case pyTorch, onnx, tensorFlowLite, safetensors, gguf, savedModel, savedModelFolder, tensorFlowCheckpoint
+    case unzippedKeras, folder, unknown
+
+    /// What the file was to be.
+    public enum Use: Sendable { case model, data }
+
+    /// - Returns: nil where there is no such file, where it may not be read, or where it is no file: a pipe or a device.
+    public init?(of path: String) {
+        let target = URL(filePath: path).resolvingSymlinksInPath()
+        let values = try? target.resourceValues(forKeys: [.isRegularFileKey, .isDirectoryKey])
+        if values?.isDirectory == true {
+            self = Self.folder(target)
+            return
+        }
+        // Opening a pipe would wait for someone to write into it.
+        guard values?.isRegularFile == true, let file = FileHandle(forReadingAtPath: target.path) else { return nil }
+        defer { try? file.close() }
+        guard let start = try? file.read(upToCount: Self.startLimit) ?? Data() else { return nil }
+        let end = (try? file.seekToEnd()) ?? 0
+        var tail = Data()
+        if end >= 8, (try? file.seek(toOffset: end - 8)) != nil { tail = (try? file.read(upToCount: 8)) ?? Data() }
+        self.init(start: Array(start), tail: Array(tail))
+    }
+
+    private static let startLimit = 4096
+
+    /// - Parameters:
+    ///   - start: The first bytes of a file, up to 4,096 of them.
+    ///   - tail: Its last eight.
+    init(start: [UInt8], tail: [UInt8] = []) {
+        if start.isEmpty {
+            self = .empty
+        } else if let magic = Self.magics.first(where: { Self.has($0.bytes, start, at: $0.offset) }) {
+            self = magic.kind
+        } else if Self.has([0x50, 0x4B, 0x03, 0x04], start) {
+            self = Self.archive(start)
+        } else if tail == [0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB] {
+            self = .tensorFlowCheckpoint
+        } else if start.allSatisfy({ $0 == 0 }) {
+            self = .zeros
+        } else if let kind = Self.text(start) ?? Self.message(start) {
+            self = kind
+        } else {
+            self = .unknown
+        }
+    }
+
+    private static func has(_ bytes: [UInt8], _ start: [UInt8], at offset: Int = 0) -> Bool {
+        start.dropFirst(offset).starts(with: bytes)
+    }
+
+    private struct Magic {
+        let kind: FileKind
+        let bytes: [UInt8]
+        var offset = 0
+    }
+
+    private static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+
+    private static let magics: [Magic] =
+        [0, 512, 1024, 2048].map { Magic(kind: .hdf5, bytes: signature, offset: $0) } + [
+            Magic(kind: .gzip, bytes: [0x1F, 0x8B]),
+            Magic(kind: .bzip2, bytes: Array("BZh".utf8)),
+            Magic(kind: .xz, bytes: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]),
+            Magic(kind: .zstd, bytes: [0x28, 0xB5, 0x2F, 0xFD]),
+            Magic(kind: .lz4, bytes: [0x04, 0x22, 0x4D, 0x18]),
+            Magic(kind: .sevenZip, bytes: [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]),
+            Magic(kind: .rar, bytes: Array("Rar!".utf8)),
+            Magic(kind: .tar, bytes: Array("ustar".utf8), offset: 257),
+            Magic(kind: .npy, bytes: [0x93] + Array("NUMPY".utf8)),
+            Magic(kind: .matlab, bytes: Array("MATLAB 5.0".utf8)),
+            Magic(kind: .parquet, bytes: Array("PAR1".utf8)),
+            Magic(kind: .arrow, bytes: Array("ARROW1".utf8)),
+            Magic(kind: .netCDF, bytes: Array("CDF".utf8)),
+            Magic(kind: .sqlite, bytes: Array("SQLite format 3".utf8)),
+            Magic(kind: .tensorFlowLite, bytes: Array("TFL3".utf8), offset: 4),
+            Magic(kind: .gguf, bytes: Array("GGUF".utf8)),
+            Magic(kind: .safetensors, bytes: Array("{\"".utf8), offset: 8),
+            // The number with which PyTorch's older files begin, pickled.
+            Magic(kind: .pyTorch, bytes: [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9]),
+            Magic(kind: .pickle, bytes: [0x80, 0x02]), Magic(kind: .pickle, bytes: [0x80, 0x03]),
+            Magic(kind: .pickle, bytes: [0x80, 0x04, 0x95]), Magic(kind: .pickle, bytes: [0x80, 0x05, 0x95]),
+            Magic(kind: .picture, bytes: [0x89, 0x50, 0x4E, 0x47]), Magic(kind: .picture, bytes: [0xFF, 0xD8, 0xFF]),
+            Magic(kind: .picture, bytes: Array("GIF8".utf8)),
+            Magic(kind: .picture, bytes: Array("WEBP".utf8), offset: 8),
+            Magic(kind: .pdf, bytes: Array("%PDF".utf8)),
+            Magic(kind: .idx, bytes: [0x00, 0x00, 0x08, 0x01]), Magic(kind: .idx, bytes: [0x00, 0x00, 0x08, 0x03]),
+        ]
+
+    /// What a zip archive holds, by the name of its first member.
+    private static func archive(_ start: [UInt8]) -> FileKind {
+        guard start.count > 30 else { return .zip }
+        let length = Int(start[26]) | Int(start[27]) << 8
+        let name = String(decoding: start.dropFirst(30).prefix(length), as: UTF8.self)
+        if ["metadata.json", "config.json", "model.weights.h5", "_self_check_"].contains(name) { return .kerasArchive }
+        if name.hasSuffix(".npy") { return .npz }
+        return name.hasSuffix("/data.pkl") || name.hasSuffix("/version") ? .pyTorch : .zip
+    }
+
+    private static func text(_ start: [UInt8]) -> FileKind? {
+        let isPlain = start.allSatisfy { $0 >= 0x20 && $0 != 0x7F || [0x09, 0x0A, 0x0C, 0x0D].contains($0) }
+        // The last character may be cut.
+        let isUnicode = (0..<4).contains { String(validating: start.dropLast($0), as: UTF8.self) != nil }
+        guard isPlain, isUnicode else { return nil }
+        var text = String(decoding: start, as: UTF8.self)[...]
+        if text.first == "\u{FEFF}" { text = text.dropFirst() }
+        text = text.drop { $0.isWhitespace }
+        if text.hasPrefix("version https://git-lfs") { return .lfsPointer }
+        if text.hasPrefix("/annex/objects/") || text.contains(".git/annex/objects/") { return .annexPointer }
+        if text.hasPrefix("model_checkpoint_path") { return .tensorFlowCheckpoint }
+        let head = text.prefix(500).lowercased()
+        if head.hasPrefix("<!doctype html") || head.contains("<html") || head.hasPrefix("<?xml") { return .webPage }
+        return text.hasPrefix("{") || text.hasPrefix("[") ? .json : .text
+    }
+
+    /// Messages of protocol buffers: their version, and then who made the model, or what is in it.
+    private static func message(_ start: [UInt8]) -> FileKind? {
+        guard start.count > 4, start[0] == 0x08, (1...30).contains(start[1]) else { return nil }
+        if start[2] == 0x12 {
+            let value = start.dropFirst(3).drop { $0 >= 0x80 }.dropFirst()
+            if value.first == 0x0A || value.first == 0x12 { return start[1] == 1 ? .savedModel : nil }
+            return value.first.map { $0 >= 0x20 && $0 < 0x7F } == true ? .onnx : nil
+        }
+        return start[2] == 0x3A || start[2] == 0x42 ? .onnx : nil
+    }
+
+    private static func folder(_ url: URL) -> FileKind {
+        func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: name).path) }
+        if has("saved_model.pb") || has("keras_metadata.pb") { return .savedModelFolder }
+        return has("config.json") && has("model.weights.h5") ? .unzippedKeras : .folder
+    }
+}
+
+// MARK: - Words
+
+extension FileKind {
+    /// With its article: "a Git LFS pointer".
+    public var name: String {
+        switch self {
+        case .hdf5: "an HDF5 file"
+        case .kerasArchive: "a .keras file"
+        case .empty: "empty"
+        case .zeros: "nothing but zeros"
+        case .lfsPointer: "a Git LFS pointer"
+        case .annexPointer: "a git-annex pointer"
+        case .webPage: "a web page"
+        case .json: "JSON"
+        case .text: "text"
+        case .gzip: "compressed with gzip"
+        case .bzip2: "compressed with bzip2"
+        case .xz: "compressed with xz"
+        case .zstd: "compressed with zstd"
+        case .lz4: "compressed with lz4"
+        case .sevenZip: "a 7z archive"
+        case .rar: "a RAR archive"
+        case .tar: "a tar archive"
+        case .zip: "a zip archive"
+        case .npy: "an array of NumPy's (.npy)"
+        case .npz: "an archive of NumPy's arrays (.npz)"
+        case .matlab: "a MATLAB file (version 5)"
+        case .idx: "an IDX file, as MNIST has them"
+        case .parquet: "a Parquet file"
+        case .arrow: "an Arrow file"
+        case .netCDF: "a classic NetCDF file"
+        case .sqlite: "an SQLite database"
+        case .pickle: "a Python pickle"
+        case .picture: "a picture"
+        case .pdf: "a PDF document"
+        case .pyTorch: "a PyTorch file"
+        case .onnx: "an ONNX model"
+        case .tensorFlowLite: "a TensorFlow Lite model"
+        case .safetensors: "a safetensors file"
+        case .gguf: "a GGUF file"
+        case .savedModel, .savedModelFolder: "a TensorFlow SavedModel"
+        case .tensorFlowCheckpoint: "a TensorFlow checkpoint"
+        case .unzippedKeras: "a folder with the members of a .keras file"
+        case .folder: "a folder"
+        case .unknown: "of no kind that is known here"
+        }
+    }
+
+    /// What to do with it, if anything can be done; a sentence without its full stop.
+    public func cure(for use: Use) -> String? {
+        switch self {
+        case .empty, .zeros: "Copy or download it again"
+        case .lfsPointer: "Fetch the file itself with 'git lfs pull'"
+        case .annexPointer: "Fetch the file itself with 'git annex get'"
+        case .webPage: "Download it again: what came is a page, such as a login, a warning or an error"
+        case .gzip: "Decompress it first, with 'gunzip'"
+        case .bzip2: "Decompress it first, with 'bunzip2'"
+        case .xz: "Decompress it first, with 'unxz'"
+        case .zstd: "Decompress it first, with 'unzstd'"
+        case .lz4: "Decompress it first, with 'unlz4'"
+        case .sevenZip, .rar, .tar: "Unpack it first"
+        case .unzippedKeras where use == .model:
+            "Put them into an archive again: (cd FOLDER && zip -0 ../model.keras *)"
+        case .savedModel, .savedModelFolder, .tensorFlowCheckpoint:
+            use == .model
+                ? "Load the model in Python with the Keras that wrote it, and save it with model.save('model.h5')" : nil
+        default: use == .model ? modelCure : dataCure
+        }
+    }
+
+    private var modelCure: String? {
+        switch self {
+        case .json:
+            "The architecture alone has no weights. Give it with --architecture, beside a file of weights (.weights.h5)"
+        case .npy, .npz:
+            "It holds arrays and no architecture. In Keras, set them as the model's weights and save with model.save('model.h5')"
+        case .pyTorch, .onnx, .tensorFlowLite, .safetensors, .gguf, .pickle:
+            "Only models of Keras are read (.h5, .keras). Save the model from Keras with model.save('model.h5')"
+        default: nil
+        }
+    }
+
+    private var dataCure: String? {
+        switch self {
+        case .npy: "Put the arrays into an .npz (numpy.savez) and import that: compress import npz"
+        case .npz: "Import it first: compress import npz"
+        case .idx: "Import it first: compress import idx"
+        case .kerasArchive: "It is a model; models are given as teachers"
+        default: nil
+        }
+    }
+
+    /// The file in a sentence: "it is a Git LFS pointer, not HDF5. Fetch …".
+    public func refusal(for use: Use, insteadOf wanted: String = "HDF5") -> String {
+        let what = self == .unknown ? "it is no \(wanted) file" : "it is \(name), not \(wanted)"
+        return what + (cure(for: use).map { ". \($0)" } ?? "")
+    }
+}
