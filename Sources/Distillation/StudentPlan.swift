@@ -29,8 +29,10 @@ struct StudentPlan {
         let shape = Shape(data.exampleShape)
         switch choice {
         case .automatic:
+            let file = try Self.suitable(for: shape)
             try self.init(
-                try Self.suitable(for: shape), width: width, budget: budget, shape: shape, data: data,
+                data.train.hasFrameCounts ? file.masking() : file, width: width, budget: budget, shape: shape,
+                data: data,
                 labelKind: labelKind,
                 format, notes)
         case .file(let path) where ArchitectureFile.isNamed(path):
@@ -97,6 +99,14 @@ struct StudentPlan {
                 "must end in \(wanted.rawValue), since the labels are \(labelKind == .oneClass ? "one class each" : "several each")"
             let members = try built.members().filter { $0.graph.head != wanted }.map(\.name)
             throw ModelFileError(.refused, path, members.isEmpty ? [rule] : members.map { "member '\($0)' \(rule)" })
+        }
+        if let other = graph.inputNormalizations.first(where: { !$0.readsInput }) {
+            throw ModelFileError(
+                .refused, path,
+                [
+                    "layer '\(other.layer)' (Normalization) has no 'mean' and 'variance', and they are computed from the "
+                        + "data for a layer that reads the input; give them, or use BatchNormalization"
+                ])
         }
         guard graph.layout.trainableExtent > 0 else { throw ModelFileError(.refused, path, ["has nothing to train"]) }
         let members = try training == .jointly ? [] : built.members()

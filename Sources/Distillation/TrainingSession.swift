@@ -26,6 +26,7 @@ struct TrainingSession {
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])
         first?.copy(to: weights)
+        try weights.adaptNormalizations(of: graph, to: train)
         let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
@@ -106,6 +107,24 @@ struct TrainedNetwork {
                 continue
             }
             vector[entry].copy(from: weights.slice(at: source.offset, count: source.spec.shape.elementCount))
+        }
+    }
+}
+
+extension ParameterVector {
+    /// Gives each layer that normalizes the input the moments of the training examples, as Keras's `adapt` does.
+    ///
+    /// - Throws: What reading the examples throws.
+    borrowing func adaptNormalizations(of graph: LayerGraph, to train: ExampleSplit) throws {
+        let normalizations = graph.inputNormalizations
+        guard !normalizations.isEmpty else { return }
+        let moments = try InputMoments(of: train)
+        for normalization in normalizations {
+            for (name, values) in [(normalization.mean, moments.mean), (normalization.variance, moments.variance)] {
+                guard let entry = layout.entry(normalization.layer, name) else { continue }
+                let parameter = self[entry]
+                for (index, value) in values.enumerated() { parameter[index] = value }
+            }
         }
     }
 }

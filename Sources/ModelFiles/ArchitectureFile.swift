@@ -95,6 +95,21 @@ public struct ArchitectureFile: Sendable {
             ? [Network(inputs: inputs.map(\.name), entries: reader.entries)] : reader.members
     }
 
+    /// The same networks behind a Masking layer, for sequences that end in frames of zeros.
+    public func masking() -> ArchitectureFile {
+        let masking = Entry(line: 1, className: "Masking", options: [:], name: nil, from: nil, call: [:])
+        return ArchitectureFile(
+            self,
+            networks: networks.map { network in
+                Network(inputs: network.inputs, entries: [masking] + network.entries, member: network.member)
+            })
+    }
+
+    private init(_ other: ArchitectureFile, networks: [Network]) {
+        (path, name, training, inputs) = (other.path, other.name, other.training, other.inputs)
+        self.networks = networks
+    }
+
     /// The file's entries, if it is no mixture.
     var entries: [Entry] { networks[0].entries }
 }

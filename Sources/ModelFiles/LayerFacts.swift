@@ -162,7 +162,7 @@ extension LayerFacts {
         "MixtureOfExperts": "`probability_gating: true` as in Miech et al. (2017)",
         "NetVLAD": "`use_centers: false` is NetRVLAD",
         "NeXtVLAD": "reads features that a Dense layer has expanded",
-        "Normalization": "with its means and variances, or adapted",
+        "Normalization": "with its means and variances, or adapted to the data",
         "RMSNormalization": "last axes only",
         "RNN": "over SimpleRNNCell, LSTMCell, GRUCell and StackedRNNCells",
         "Resizing": "margins are constant",

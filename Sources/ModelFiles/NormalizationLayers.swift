@@ -147,16 +147,18 @@ extension LayerCatalog {
         return along(axes, ChannelScaling(scale: scale, offset: offset, shape: Shape(mean.shape)))
     }
 
-    /// Adapted along one axis, it is a batch normalisation whose 1e-14 under the root has the effect of that maximum, and
-    /// it is written down as one; a student learns its numbers.
+    /// Keras computes with copies of an adapted layer's weights, which loading an .h5 file does not renew. So along one axis
+    /// it is written as a frozen batch normalization, whose 1e-14 under the root has the effect of that maximum: every
+    /// version loads that, and it passes masks on. Before a student is trained, its numbers are those of the data.
     private static func adapted(_ settings: inout LayerSettings, _ axes: [Int], isInverse: Bool) -> [LayerPart] {
         guard axes.count != 1 || isInverse else {
             if axes != [-1] { settings.write(.integer(axes[0]), to: "axis") } else { settings.remove("axis") }
             settings.write(asClass: "BatchNormalization")
-            for (option, value) in [("epsilon", 1e-14), ("center", false), ("scale", false)] as [(String, JSON)] {
-                settings.write(value, to: option)
-            }
-            return along(axes, BatchNormalization(epsilon: 1e-14, center: false, scale: false))
+            let options: [(String, JSON)] = [
+                ("epsilon", 1e-14), ("center", false), ("scale", false), ("trainable", false),
+            ]
+            for (option, value) in options { settings.write(value, to: option) }
+            return along(axes, AdaptedNormalization(isBatchNormalization: true))
         }
         if settings.isStrict { settings.fail("has 'invert', but no 'mean' and 'variance'") }
         return along(axes, AdaptedNormalization(axisCount: axes.count, isInverse: isInverse))

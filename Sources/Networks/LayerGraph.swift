@@ -226,6 +226,23 @@ public struct LayerGraph: Sendable {
         return nodes[node].maskAxes
     }
 
+    /// The layers that normalize the first input by its mean and variance: what is in between leaves its values alone.
+    ///
+    /// - Returns: The names of the layers, with the names of the two parameters; nil for the name of a layer that
+    ///   normalizes something else, whose mean and variance nobody knows before training.
+    public var inputNormalizations: [(layer: String, mean: String, variance: String, readsInput: Bool)] {
+        nodes.compactMap { node in
+            guard let layer = entries[node.entry].layer as? AdaptedNormalization, !layer.isInverse,
+                let specs = entries[node.entry].specs
+            else { return nil }
+            var value = node.inputs[0]
+            while let source = nodes.first(where: { $0.output == value }), entries[source.entry].layer is Masking {
+                value = source.inputs[0]
+            }
+            return (entries[node.entry].name, specs[0].name, specs[1].name, value == inputs[0] && layer.axisCount == 1)
+        }
+    }
+
     /// Where each parameter lives.
     public var layout: ParameterLayout { ParameterLayout(entries.map { ($0.name, $0.specs ?? []) }) }
 

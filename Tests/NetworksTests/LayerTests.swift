@@ -171,6 +171,7 @@ import Testing
     @Test func adaptedNormalizationKeepsTheContract() throws {
         try expectLayerContract(AdaptedNormalization(axisCount: 2), inputs: [[2, 3, 2]])
         try expectLayerContract(AdaptedNormalization(axisCount: 0, isInverse: true), inputs: [[2, 3]])
+        try expectLayerContract(AdaptedNormalization(isBatchNormalization: true), inputs: [[3, 2]])
         try expectLayerContract(SpectralNormalization(Dense(units: 3)), inputs: [[4]])
     }
 

@@ -228,20 +228,25 @@ public struct AdaptedNormalization: Layer {
     /// How many axes have numbers of their own; 0 for one mean and one variance.
     public let axisCount: Int
     public let isInverse: Bool
+    /// Whether its parameters have the names of a batch normalization's statistics, as which it is then written.
+    public let isBatchNormalization: Bool
 
-    public init(axisCount: Int = 1, isInverse: Bool = false) {
+    public init(axisCount: Int = 1, isInverse: Bool = false, isBatchNormalization: Bool = false) {
         (self.axisCount, self.isInverse) = (axisCount, isInverse)
+        self.isBatchNormalization = isBatchNormalization
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         var plan = try elementwisePlan(inputs)
         let shape = axisCount == 0 ? Shape([]) : try lastAxes(axisCount, of: inputs[0])
         plan.parameters = [
-            ParameterSpec("mean", shape, .zeros, role: .statistic(momentum: 1)),
-            ParameterSpec("variance", shape, .ones, role: .statistic(momentum: 1)),
+            ParameterSpec("\(prefix)mean", shape, .zeros, role: .statistic(momentum: 1)),
+            ParameterSpec("\(prefix)variance", shape, .ones, role: .statistic(momentum: 1)),
         ]
         return plan
     }
+
+    private var prefix: String { isBatchNormalization ? "moving_" : "" }
 
     public func forward(_ pass: ForwardPass) {
         withFactors(pass.kernels, pass.parameter(0), pass.parameter(1), pass.input()) { factor, offset, x in
