@@ -32,7 +32,7 @@ let package = Package(
         .library(
             name: "Compression",
             targets: [
-                "HDF5", "Records", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
+                "Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
                 "Distillation", "Reports",
             ]),
     ],
@@ -61,30 +61,32 @@ let package = Package(
                 "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
             ]),
         library("Networks", ["Tensors", "Kernels"]),
-        library("HDF5", ["CHDF5"]),
+        library("Storage"),
+        library("HDF5", ["CHDF5", "Storage"]),
         library("Gzip", ["CZlib"]),
-        library("Zip", ["CZlib"]),
-        library("Records", ["Gzip", "CVector"]),
-        library("Datasets", ["HDF5", "Gzip", "Zip", "Records", "Isolation"]),
+        library("Zip", ["CZlib", "Storage"]),
+        library("Records", ["Gzip", "CVector", "Storage"]),
+        library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation"]),
         library(
             "ModelFiles",
             [
-                "HDF5", "Zip", "Isolation", "Tensors", "Kernels", "Networks", .product(name: "Yams", package: "Yams"),
+                "Storage", "HDF5", "Zip", "Isolation", "Tensors", "Kernels", "Networks",
+                .product(name: "Yams", package: "Yams"),
             ]),
-        library("Training", ["Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
+        library("Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
 
         library(
             "Distillation",
             [
-                "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
+                "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .executableTarget(
             name: "compress",
             dependencies: [
-                "HDF5", "Gzip", "Zip", "Records", "Isolation", "Tensors", "Kernels", "Networks", "ModelFiles",
-                "Datasets", "Training", "Distillation", "Reports",
+                "Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Tensors", "Kernels", "Networks",
+                "ModelFiles", "Datasets", "Training", "Distillation", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -99,15 +101,17 @@ let package = Package(
         tests("Tensors"),
         tests("Kernels", ["Tensors"]),
         tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
+        tests("Storage"),
         tests("HDF5", hasFixtures: true),
         tests("Gzip"),
         tests("Zip"),
-        tests("Records", hasFixtures: true),
+        tests("Records", ["Storage"], hasFixtures: true),
         tests("Isolation", ["IsolationProbe"]),
         tests("Datasets", ["CZlib", "HDF5", "Zip", "Records"], hasFixtures: true),
-        tests("ModelFiles", ["HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
+        tests("ModelFiles", ["Storage", "HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
-            "Training", ["HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
+            "Training",
+            ["Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
             hasFixtures: true),
         tests(
             "Distillation",

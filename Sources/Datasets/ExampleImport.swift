@@ -40,8 +40,8 @@ extension ExampleImport {
                 try file.root.attributes.write(classNames, to: "classes")
             }
             try writeExamples(to: file.root, progress: progress)
-        } check: { _ in
-            data = try ExampleFile(opening: output + ".partial", isOurs: true)
+        } check: { partial, _ in
+            data = try ExampleFile(opening: partial, isOurs: true)
         }
         guard let data else { preconditionFailure("a file was written without a check") }
         return ImportReport(

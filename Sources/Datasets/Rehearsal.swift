@@ -1,6 +1,7 @@
 import Foundation
 public import HDF5
 public import Isolation
+import Storage
 
 /// Opens a file from elsewhere in a process of its own before it is opened in ours.
 ///

@@ -1,9 +1,9 @@
 import Datasets
 import Foundation
-import HDF5
 import Kernels
 import ModelFiles
 import Networks
+import Storage
 import Tensors
 import Training
 
@@ -86,7 +86,7 @@ public final class Compressor {
     var views: Views? { request.augmentation.map { Views($0, count: request.views, seed: request.recipe.seed) } }
 
     public func run() throws -> CompressionReport {
-        try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
+        try RunDirectory.prepare(request.runDirectory)
         if !request.isResuming { RunDirectory.clear(request.runDirectory) }
         let workers = Workers(request.threads)
         defer { workers.close() }
@@ -165,8 +165,7 @@ public final class Compressor {
             "combination": .string(request.combination.rawValue),
             "temperature": Double("\(request.temperature)").map { .number($0) } ?? .string("\(request.temperature)"),
         ]
-        try manifest.indented.write(
-            toFile: "\(request.runDirectory)/manifest.json", atomically: true, encoding: .utf8)
+        try WholeFile.write(manifest.indented, to: "\(request.runDirectory)/manifest.json")
     }
 
     // MARK: - Training

@@ -1,5 +1,6 @@
 import Foundation
 import ModelFiles
+import Storage
 import Training
 
 /// What a run measures while it trains: lines of JSON in `metrics.jsonl`, appended as training goes on, and the same
@@ -8,7 +9,8 @@ import Training
 /// Some lines are means over a stretch of steps, at most 400 in a training; one for each epoch has what was found on
 /// held-out examples.
 final class MetricsLog {
-    private let file: FileHandle
+    private let path: String
+    private var file: FileWriter?
     private let events: EventFile
     private let training: String
     private var stretch = Stretch()
@@ -50,7 +52,7 @@ final class MetricsLog {
     ///     otherwise what an earlier run told of this training is removed.
     init(_ directory: String, training: String, isAppending: Bool) throws {
         self.training = training
-        let path = "\(directory)/metrics.jsonl"
+        path = "\(directory)/metrics.jsonl"
         var kept = ""
         for line in ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n") {
             // A run that was killed may have left half a line.
@@ -65,9 +67,8 @@ final class MetricsLog {
             }
             kept += line + "\n"
         }
-        try Data(kept.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-        file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        try file.seekToEnd()
+        try WholeFile.write(kept, to: path)
+        file = try FileWriter(appendingTo: path)
         events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))")
     }
 
@@ -106,8 +107,20 @@ final class MetricsLog {
         try write(
             means + validation + [Scalar("seconds", "speed", "seconds", report.seconds)], step: report.step,
             report.epoch)
+        // A checkpoint of this epoch may follow, and whoever goes on from that does not report the epoch again.
+        try file?.sync()
         // What comes next begins now, after the look at held-out examples.
         if stretch.steps == 0 { stretch = Stretch() }
+    }
+
+    /// Writes what is left, and closes both files.
+    func close() throws {
+        try flush()
+        if let file = file.take() {
+            try file.sync()
+            try file.close()
+        }
+        try events.close()
     }
 
     private func losses(_ values: [Double], _ terms: [String]) -> [Scalar] {
@@ -119,7 +132,8 @@ final class MetricsLog {
         var line = JSON.Object([.init("training", .string(training)), .init("step", .integer(step))])
         if let epoch { line["epoch"] = .integer(epoch) }
         for scalar in scalars { line[scalar.key] = .number(scalar.value) }
-        try file.write(contentsOf: Data((JSON.object(line).compact + "\n").utf8))
+        guard file != nil else { preconditionFailure("'\(path)' was closed before its last line") }
+        try file?.write(Array((JSON.object(line).compact + "\n").utf8))
         try events.write(
             scalars.map { ("\($0.group)/\($0.name)", $0.value) }, step: step, wallTime: Date().timeIntervalSince1970)
     }

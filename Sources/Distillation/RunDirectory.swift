@@ -1,6 +1,6 @@
 import Foundation
-import HDF5
 import ModelFiles
+import Storage
 import Training
 
 /// What trainings leave in a run directory beside the teachers' answers.
@@ -13,6 +13,14 @@ enum RunDirectory {
     /// Whether there is a training to go on with.
     static func hasCheckpoint(_ directory: String) -> Bool {
         names(directory).contains { $0.hasSuffix(checkpointEnding) }
+    }
+
+    /// Creates the directory, and removes the files in it that a killed run had not finished.
+    static func prepare(_ directory: String) throws {
+        try WholeFile.createFolder(directory)
+        for folder in ["", "/soft-targets", "/soft-targets-unlabeled"] {
+            WholeFile.clearLeftovers(in: directory + folder)
+        }
     }
 
     /// Removes what an earlier run has left, so that nobody goes on from it: checkpoints, figures, students of

@@ -58,10 +58,9 @@ public func trainModel(
     if let directory = request.runDirectory {
         if request.isResuming {
             guard RunDirectory.hasCheckpoint(directory) else { throw NoCheckpointError(directory: directory) }
-        } else {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            RunDirectory.clear(directory)
         }
+        try RunDirectory.prepare(directory)
+        if !request.isResuming { RunDirectory.clear(directory) }
         let changes = request.augmentation.map { "; \($0)" } ?? ""
         fingerprint = "\(request.recipe); data \(try sha256(ofFile: request.data)); \(plan.digest)\(changes)"
     }

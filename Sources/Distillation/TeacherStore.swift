@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import HDF5
+import Storage
 import Tensors
 
 /// What teachers said of a data set, kept in the run directory so that no teacher runs twice.
@@ -15,7 +16,7 @@ struct TeacherStore: Sendable {
 
     init(_ directory: String, dataDigest: String, form: SoftTargetForm) throws {
         (self.directory, self.dataDigest, self.form) = (directory, dataDigest, form)
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try WholeFile.createFolder(directory)
     }
 
     private func path(_ teacher: String, _ split: String) -> String { "\(directory)/\(teacher.prefix(16))-\(split).h5" }

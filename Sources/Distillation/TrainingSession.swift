@@ -58,10 +58,10 @@ struct TrainingSession {
             try run.run(trainer, minimizing: objective, on: source, workers: workers)
         } catch {
             // What was measured until then is worth keeping; the error is what matters.
-            try? log?.flush()
+            try? log?.close()
             throw error
         }
-        try log?.flush()
+        try log?.close()
         tell(.ended)
         if let best = trainer.bestScore, recipe.keepsBest || trainer.step < total {
             let end =

@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import Storage
 
 /// The one door to the C library: every call goes through here, one at a time.
 private let library = Library()
@@ -9,6 +10,8 @@ private final class Library: Sendable {
     let lock = NSRecursiveLock()
 
     init() {
+        // Locks fail on network file systems, and would meet our own; the library asks the environment first.
+        unsafe setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1)
         // Every handle closes itself. What could not be closed is a damaged file, and trying again at exit crashes.
         H5dont_atexit()
         H5Eset_auto2(hid_t(H5E_DEFAULT), nil, nil)
@@ -46,29 +49,33 @@ func attempt<Result: SignedInteger>(
 /// An open thing of the library (file, group, dataset, type, property list), closed when it goes.
 struct Handle: ~Copyable, Sendable {
     let id: hid_t
+    /// Where it is noted that closing it failed: closing writes what is left. Nil where nothing is written.
+    let failures: WriteFailures?
 
-    init(_ id: hid_t) {
-        self.id = id
-    }
-
-    /// Closes now and says whether that worked, which matters for a file that was written.
-    consuming func close(_ place: HDF5Place) throws(HDF5Error) {
-        let id = id
-        discard self
-        try attempt("close", place, .write) { H5Idec_ref(id) }
+    init(_ id: hid_t, _ failures: WriteFailures? = nil) {
+        (self.id, self.failures) = (id, failures)
     }
 
     deinit {
         let id = id
-        _ = withLibrary { H5Idec_ref(id) }
+        guard let failures else {
+            _ = withLibrary { H5Idec_ref(id) }
+            return
+        }
+        do throws(HDF5Error) {
+            try attempt("write", failures.place, .write) { H5Idec_ref(id) }
+        } catch {
+            failures.note(error)
+        }
     }
 }
 
 /// Calls the library for a new handle.
 func attemptHandle(
-    _ action: @autoclosure () -> String, _ place: HDF5Place, _ kind: HDF5Error.Kind = .damaged, _ call: () -> hid_t
+    _ action: @autoclosure () -> String, _ place: HDF5Place, _ kind: HDF5Error.Kind = .damaged,
+    _ failures: WriteFailures? = nil, _ call: () -> hid_t
 ) throws(HDF5Error) -> Handle {
-    Handle(try attempt(action(), place, kind, call))
+    Handle(try attempt(action(), place, kind, call), failures)
 }
 
 /// The reasons on the error stack, as "outermost (innermost)".
@@ -93,10 +100,12 @@ private func reasonOfFailure() -> String {
         return "it is cut off: of \(numbers.2) bytes \(numbers.1) are there. Copy or download it again"
     }
     // The library tells of the system's reasons with pointers and dates around them.
-    if let reason = ["No space left on device", "File too large", "Disk quota exceeded", "Input/output error"].first(
-        where: inner.contains)
-    {
-        return reason.prefix(1).lowercased() + reason.dropFirst()
-    }
+    if let reason = reasons.lazy.compactMap(systemReason).first { return reason }
     return reasons.count == 1 ? inner : "\(outer) (\(inner))"
+}
+
+/// The words for the system's error number in a reason, such as "file write failed: …, errno = 28, …".
+private func systemReason(_ reason: String) -> String? {
+    guard let found = reason.firstMatch(of: /errno = ([0-9]+)/), let code = Int32(found.1), code > 0 else { return nil }
+    return SystemReason.words(code)
 }

@@ -248,7 +248,7 @@ extension HDF5Attributes {
     ) throws(HDF5Error) {
         let ownerID = handle.id, typeID = type.id, spaceID = space.id
         let action = "write attribute '\(name)' of"
-        let attribute = try attemptHandle(action, place, .write) {
+        let attribute = try attemptHandle(action, place, .write, handle.failures) {
             unsafe H5Acreate2(ownerID, name, typeID, spaceID, chdf5_default(), chdf5_default())
         }
         let id = attribute.id

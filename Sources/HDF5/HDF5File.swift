@@ -14,7 +14,9 @@ public struct HDF5File: ~Copyable, Sendable {
         let place = HDF5Place(file: path)
         let id = handle.id
         let limit = if let fileByteCount { fileByteCount } else { try Self.allocatedByteCount(id, place) }
-        let root = try attemptHandle("open", place) { unsafe H5Gopen2(id, "/", chdf5_default()) }
+        let root = try attemptHandle("open", place, .damaged, handle.failures) {
+            unsafe H5Gopen2(id, "/", chdf5_default())
+        }
         self.root = HDF5Group(HDF5Attributes(handle: root, place: place, fileByteCount: limit))
         self.handle = handle
         self.path = path
@@ -110,18 +112,33 @@ extension HDF5File {
         if unsafe lstat(path, &status) == 0 {
             throw HDF5Error(.write, "create", place, "it exists already")
         }
+        try self.init(onDisk: path, place, chdf5_exclusive, isMappable)
+    }
+
+    /// Creates a file in the place of an empty one.
+    ///
+    /// - Parameter name: What errors call it.
+    init(filling path: String, as name: String, isMappable: Bool) throws(HDF5Error) {
+        try self.init(onDisk: path, HDF5Place(file: name), chdf5_truncate, isMappable)
+    }
+
+    private init(
+        onDisk path: String, _ place: HDF5Place, _ flags: () -> UInt32, _ isMappable: Bool
+    ) throws(HDF5Error) {
         let access = try Self.makeAccess(place)
+        let id = access.id
+        // What is written goes to the system at once, so that it is known at once whether that worked.
+        try attempt("create", place, .write) { H5Pset_sieve_buf_size(id, 0) }
         if isMappable {
-            let id = access.id
             try attempt("create", place, .write) { H5Pset_alignment(id, 1, 64) }
         }
-        try self.init(creating: path, as: path, chdf5_exclusive(), access)
+        try self.init(creating: place.file, as: path, flags, access)
     }
 
     /// Creates a file that exists only in memory, for instance to see how large it would be.
     public static func inMemory(name: String = "memory") throws(HDF5Error) -> HDF5File {
         let access = try makeMemoryAccess(HDF5Place(file: name))
-        return try HDF5File(creating: name, as: unique(name), chdf5_truncate(), access)
+        return try HDF5File(creating: name, as: unique(name), chdf5_truncate, access)
     }
 
     /// The library takes two files in memory for one if they have the same name.
@@ -129,17 +146,30 @@ extension HDF5File {
         "\(name) \(UUID().uuidString)"
     }
 
+    /// - Parameter flags: Asked for when the library is ready: it would get ready by itself, and not as we want it.
     private init(
-        creating path: String, as libraryName: String, _ flags: UInt32, _ access: borrowing Handle
+        creating path: String, as libraryName: String, _ flags: () -> UInt32, _ access: borrowing Handle
     ) throws(HDF5Error) {
         let place = HDF5Place(file: path)
         let properties = try attemptHandle("create", place, .write) { H5Pcreate(chdf5_class_file_create()) }
         try configureForSmallGroups(properties, place)
         let accessID = access.id, propertiesID = properties.id
-        let handle = try attemptHandle("create", place, .write) {
-            unsafe H5Fcreate(libraryName, flags, propertiesID, accessID)
+        let handle = try attemptHandle("create", place, .write, WriteFailures(place)) {
+            unsafe H5Fcreate(libraryName, flags(), propertiesID, accessID)
         }
         try self.init(handle, path, fileByteCount: .max)
+    }
+
+    /// Throws what went wrong while something was closed.
+    ///
+    /// The library keeps what it could not close in its lists, but has freed it: it must not go through them any more.
+    func checkSoFar() throws(HDF5Error) { try handle.failures?.check() }
+
+    /// The groups, datasets and attributes that are open, without the root.
+    func openCount() throws(HDF5Error) -> Int {
+        let id = handle.id
+        let kinds = UInt32(H5F_OBJ_DATASET | H5F_OBJ_GROUP | H5F_OBJ_DATATYPE | H5F_OBJ_ATTR)
+        return Int(try attempt("close", HDF5Place(file: path), .write) { H5Fget_obj_count(id, kinds) }) - 1
     }
 
     /// Writes everything that was not written yet.
@@ -148,14 +178,22 @@ extension HDF5File {
         try attempt("write", HDF5Place(file: path), .write) { H5Fflush(id, H5F_SCOPE_LOCAL) }
     }
 
-    /// Closes the file and says whether that worked.
+    /// Closes the file.
     ///
     /// Groups and datasets that are still open keep it open.
+    /// - Throws: What went wrong now or, where nothing could be thrown, before: nothing that was written can be trusted
+    ///   until this has returned.
     public consuming func close() throws(HDF5Error) {
+        let failures = handle.failures
+        try checkSoFar()
         try flush()
-        let place = HDF5Place(file: path)
+        // The file is the last to go, or it would stay open.
+        let root = root
         let handle = handle
-        try handle.close(place)
+        _ = consume root
+        try failures?.check()
+        _ = consume handle
+        try failures?.check()
     }
 
     /// The options that make files small, their sizes predictable, and reading safe.

@@ -11,6 +11,7 @@ public struct HDF5Group: ~Copyable, Sendable {
     public var place: HDF5Place { attributes.place }
 
     private var id: hid_t { attributes.handle.id }
+    private var failures: WriteFailures? { attributes.handle.failures }
 
     init(_ attributes: consuming HDF5Attributes) {
         self.attributes = attributes
@@ -99,7 +100,7 @@ extension HDF5Group {
     private func openChild(_ path: String) throws(HDF5Error) -> OpenChild {
         let id = id
         let place = place.appending(path)
-        let handle = try attemptHandle("open", place) { unsafe H5Oopen(id, path, chdf5_default()) }
+        let handle = try attemptHandle("open", place, .damaged, failures) { unsafe H5Oopen(id, path, chdf5_default()) }
         let childID = handle.id
         let kind: ChildKind =
             switch withLibrary({ H5Iget_type(childID) }) {
@@ -183,7 +184,7 @@ extension HDF5Group {
         let place = place.appending(path)
         let links = try makeLinkProperties(place)
         let (typeID, spaceID, propertiesID, linksID) = (type.id, space.id, properties.id, links.id)
-        let handle = try attemptHandle("create", place, .write) {
+        let handle = try attemptHandle("create", place, .write, failures) {
             unsafe H5Dcreate2(id, path, typeID, spaceID, linksID, propertiesID, chdf5_default())
         }
         return try .checked(HDF5Attributes(handle: handle, place: place, fileByteCount: .max))
@@ -206,7 +207,7 @@ extension HDF5Group {
         try configureForSmallGroups(properties, place)
         let links = try makeLinkProperties(place)
         let propertiesID = properties.id, linksID = links.id
-        let handle = try attemptHandle("create", place, .write) {
+        let handle = try attemptHandle("create", place, .write, failures) {
             unsafe H5Gcreate2(id, path, linksID, propertiesID, chdf5_default())
         }
         return HDF5Group(HDF5Attributes(handle: handle, place: place, fileByteCount: .max))

@@ -1,7 +1,7 @@
 import HDF5
 public import Networks
+import Storage
 public import Tensors
-import Zip
 
 /// What will be written to a model file, to the byte, known before there are any weights.
 public struct ExportPlan: Sendable {
@@ -85,18 +85,15 @@ public struct ExportPlan: Sendable {
         try refuse(size.file, over: limit, path)
         let byteCount = try WholeFile.write(to: path) { partial in
             switch format {
-            case .hdf5: try writeHDF5(weights, to: partial)
+            case .hdf5: try writeHDF5(weights, of: path, at: partial)
             case .keras:
-                let member = partial + ".weights"
-                defer { WholeFile.remove(member) }
-                try writeHDF5(weights, to: member)
-                do throws(ZipError) {
-                    try file.writeArchive(to: partial, weights: member)
-                } catch {
-                    throw ModelFileError(.write, path, [error.reason])
+                try WholeFile.withScratch(for: path) { scratch in
+                    try writeHDF5(weights, of: path, at: scratch)
+                } read: { scratch in
+                    try file.writeArchive(to: partial, as: path, weights: scratch)
                 }
             }
-        } check: { byteCount in
+        } check: { _, byteCount in
             guard abs(byteCount - size.file.bytes) <= Self.tolerance else {
                 throw ModelFileError(
                     .write, path, ["takes \(ByteCount(byteCount)), but \(size.file) were predicted"],
@@ -107,11 +104,8 @@ public struct ExportPlan: Sendable {
         return ByteCount(byteCount)
     }
 
-    private func writeHDF5(_ weights: Tensor, to path: String) throws {
-        WholeFile.remove(path)
-        let target = try HDF5File(creating: path)
-        try file.write(weights, to: target.root)
-        try target.close()
+    private func writeHDF5(_ weights: Tensor, of path: String, at partial: String) throws {
+        try HDF5File.writeContent(of: path, at: partial) { try file.write(weights, to: $0.root) }
     }
 
     /// The prediction is exact; anything else within a page is a matter of another version of the HDF5 library.

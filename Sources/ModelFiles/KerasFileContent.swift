@@ -117,8 +117,10 @@ extension KerasFileContent {
     }
 
     /// Writes an archive around a file of weights.
-    func writeArchive(to path: String, weights: String) throws(ZipError) {
-        var archive = try ZipWriter(creating: path)
+    ///
+    /// - Parameter name: What errors call it.
+    func writeArchive(to path: String, as name: String, weights: String) throws {
+        var archive = try ZipWriter(creating: path, as: name)
         try archive.add("metadata.json", metadata)
         try archive.add("config.json", configurationText)
         try archive.add("model.weights.h5", contentsOf: weights)

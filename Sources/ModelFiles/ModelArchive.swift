@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import Isolation
+import Storage
 import Tensors
 import Zip
 
@@ -11,6 +12,7 @@ struct ModelArchive: ~Copyable {
     private let byteCount: Int
 
     private static let textLimit = 64 << 20
+    private static let blockByteCount = 1 << 20
     /// What weights may become when they are decompressed: numbers do not shrink to a hundredth, zeros may.
     private var weightsLimit: Int { 256 << 20 + 100 * byteCount }
 
@@ -67,27 +69,31 @@ struct ModelArchive: ~Copyable {
         // For nobody else to read, and without a name as soon as it is open.
         let copy = FileManager.default.temporaryDirectory.appending(path: "compress-\(UUID().uuidString).h5")
         defer { try? FileManager.default.removeItem(at: copy) }
-        let isMade = FileManager.default.createFile(
+        _ = FileManager.default.createFile(
             atPath: copy.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        guard isMade, let file = FileHandle(forWritingAtPath: copy.path) else {
+        do {
+            try unpack(member, to: copy.path)
+        } catch let error as StorageError {
             throw ModelFileError(
-                .write, path, ["its weights cannot be unpacked to '\(copy.path)'"],
+                .write, path, ["its weights cannot be unpacked to '\(copy.path)': \(SystemReason.words(error.code))"],
                 advice: "Set TMPDIR to a folder with \(ByteCount(member.byteCount)) of space")
         }
-        try extract(member) { block in (try? file.write(contentsOf: block)) != nil }
-        try? file.close()
         return try HDF5File(opening: copy.path, as: "\(path):\(member.name)")
     }
 
     private var member: ZipReader.Member? { zip["model.weights.h5"] }
 
-    private func extract(_ member: ZipReader.Member, _ write: ([UInt8]) -> Bool) throws {
-        let limit = weightsLimit
-        try Self.translating { () throws(ZipError) in
-            try zip.extract(member, limit: limit) { (block) throws(ZipError) in
-                if !write(block) { throw ZipError.full(path) }
-            }
-        }
+    private func unpack(_ member: ZipReader.Member, to path: String) throws {
+        let file = try FileWriter(creating: path)
+        var reader = try Self.translating { () throws(ZipError) in try zip.reader(of: member) }
+        // One byte more than it declares, to see that there are none.
+        var bytes = [UInt8](repeating: 0, count: min(member.byteCount + 1, Self.blockByteCount)), count: Int
+        repeat {
+            var span = bytes.mutableSpan
+            count = try Self.translating { () throws(ZipError) in try reader.read(into: &span) }
+            try file.write(bytes.span.extracting(0..<count))
+        } while count == bytes.count
+        try file.close()
     }
 
     private func text(_ name: String) throws -> String? {
@@ -114,7 +120,6 @@ struct ModelArchive: ~Copyable {
                 case .missing: .missing
                 case .unreadable: .unreadable
                 case .damaged, .unsupported: .refused
-                case .write: .write
                 }
             throw ModelFileError(kind, error.path, [error.reason])
         }

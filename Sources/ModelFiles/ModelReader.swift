@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import Isolation
+import Storage
 import Tensors
 import Zip
 

@@ -2,6 +2,7 @@ import Foundation
 import HDF5
 public import Isolation
 import Networks
+import Storage
 import Tensors
 
 /// `ModelReader`, in a process of its own if the program started `Isolation` with these services.

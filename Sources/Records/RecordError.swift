@@ -1,7 +1,7 @@
-/// Why a file of records could not be read or written.
+/// Why a file of records could not be read.
 public struct RecordError: Error, Hashable, CustomStringConvertible {
     public enum Kind: Hashable, Sendable {
-        case missing, unreadable, damaged, create, write
+        case missing, unreadable, damaged
     }
 
     /// Where a record is.

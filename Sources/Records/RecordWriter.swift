@@ -1,4 +1,4 @@
-import Foundation
+public import Storage
 
 /// A file of records in TensorFlow's format, TFRecord, as it is written.
 ///
@@ -6,25 +6,16 @@ import Foundation
 ///
 /// Numbers are little-endian.
 public struct RecordWriter: ~Copyable {
-    public let path: String
-    private let file: FileHandle
+    private let file: FileWriter
     private var buffer: [UInt8] = []
 
     private static let bufferByteCount = 1 << 20
 
     /// Creates a file; one that had the name before is replaced.
-    public init(creating path: String) throws(RecordError) {
-        guard FileManager.default.createFile(atPath: path, contents: nil),
-            let file = FileHandle(forWritingAtPath: path)
-        else {
-            throw RecordError(.create, path, "it cannot be created; is there such a folder, and may you write there?")
-        }
-        self.path = path
-        self.file = file
-    }
+    public init(creating path: String) throws(StorageError) { file = try FileWriter(creating: path) }
 
     /// Adds a record, which is in the file after `flush` or `close`.
-    public mutating func write(_ record: [UInt8]) throws(RecordError) {
+    public mutating func write(_ record: [UInt8]) throws(StorageError) {
         let length = Self.bytes(of: UInt64(record.count))
         buffer += length + Self.bytes(of: CRC32C.masked(length.span))
         buffer += record
@@ -33,23 +24,16 @@ public struct RecordWriter: ~Copyable {
     }
 
     /// Hands over to the system what was written so far, so that others can read it.
-    public mutating func flush() throws(RecordError) {
-        do {
-            try file.write(contentsOf: buffer)
-        } catch {
-            throw RecordError(.write, path, "it cannot be written; is the disk full?")
-        }
+    public mutating func flush() throws(StorageError) {
+        try file.write(buffer)
         buffer.removeAll(keepingCapacity: true)
     }
 
-    /// Writes what is left, and closes the file.
-    public consuming func close() throws(RecordError) {
+    /// Writes what is left, waits until all is on the disk, and closes the file.
+    public consuming func close() throws(StorageError) {
         try flush()
-        do {
-            try file.close()
-        } catch {
-            throw RecordError(.write, path, "it cannot be closed; is the disk full?")
-        }
+        try file.sync()
+        try file.close()
     }
 
     private static func bytes<Number: FixedWidthInteger>(of number: Number) -> [UInt8] {

@@ -1,5 +1,6 @@
 import Foundation
-public import Records
+import Records
+public import Storage
 
 /// Numbers by step in the format of TensorBoard: records of the protocol buffer `Event`.
 ///
@@ -13,11 +14,10 @@ public final class EventFile {
     private var writer: RecordWriter?
 
     /// Creates a file of its own in a folder, which is created if need be, and writes its version.
-    public init(in directory: String) throws(RecordError) {
+    public init(in directory: String) throws(StorageError) {
         let now = Date().timeIntervalSince1970
         path = Self.path(in: directory, now)
-        // If it cannot be created, neither can a file in it, and that says why.
-        try? FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try WholeFile.createFolder(directory)
         writer = try RecordWriter(creating: path)
         try append(Event(wallTime: now, version: "brain.Event:2"))
     }
@@ -27,16 +27,17 @@ public final class EventFile {
     /// - Parameter wallTime: Seconds since 1970.
     public func write(
         _ scalars: [(name: String, value: Double)], step: Int, wallTime: Double
-    ) throws(RecordError) {
+    ) throws(StorageError) {
         try append(Event(wallTime: wallTime, step: step, scalars))
     }
 
-    public func close() throws(RecordError) {
+    /// Waits until all is on the disk, and closes the file.
+    public func close() throws(StorageError) {
         guard let writer = writer.take() else { return }
         try writer.close()
     }
 
-    private func append(_ event: Event) throws(RecordError) {
+    private func append(_ event: Event) throws(StorageError) {
         guard writer != nil else { preconditionFailure("'\(path)' was closed before the last of its events") }
         try writer?.write(event.bytes)
         try writer?.flush()

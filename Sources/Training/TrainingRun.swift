@@ -129,13 +129,14 @@ public struct TrainingRun {
                     try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: workers)
                 } ?? []
             if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
-            try file?.save(trainer, epoch: none)
+            // Before the checkpoint: who goes on from that would not report this epoch again.
             try epochEnded(
                 EpochReport(
                     epoch: epoch + 1, step: trainer.step, terms: sums.means,
                     learningRate: rate, validation: scores, seconds: seconds,
                     examplesPerSecond: Double(sums.examples - before) / max(seconds, 1e-9),
                     isLast: trainer.step == total || trainer.hasStalled(epoch: epoch + 1)))
+            try file?.save(trainer, epoch: none)
             sums = none
         }
     }

@@ -1,7 +1,7 @@
-/// Why an archive could not be read or written.
+/// Why an archive could not be read.
 public struct ZipError: Error, Hashable, CustomStringConvertible {
     public enum Kind: Hashable, Sendable {
-        case missing, unreadable, damaged, unsupported, write
+        case missing, unreadable, damaged, unsupported
     }
 
     public let kind: Kind
@@ -12,11 +12,6 @@ public struct ZipError: Error, Hashable, CustomStringConvertible {
         self.kind = kind
         self.path = path
         self.reason = reason
-    }
-
-    /// There is no space for what was read from the archive.
-    public static func full(_ path: String) -> ZipError {
-        ZipError(.unreadable, path, "there is no space left to unpack what is in it")
     }
 
     public var description: String { "'\(path)': \(reason)" }

@@ -1,5 +1,6 @@
 import CZlib
 import Foundation
+public import Storage
 
 /// A zip archive whose members are stored as they are, so that its size is known before it is written.
 ///
@@ -12,8 +13,7 @@ public struct ZipWriter: ~Copyable {
         let header: Int
     }
 
-    private let path: String
-    private let file: FileHandle
+    private let file: FileWriter
     private var entries: [Entry] = []
     private var position = 0
 
@@ -29,46 +29,41 @@ public struct ZipWriter: ~Copyable {
     }
 
     /// Creates the file, and replaces one that is there.
-    public init(creating path: String) throws(ZipError) {
-        guard FileManager.default.createFile(atPath: path, contents: nil),
-            let file = FileHandle(forWritingAtPath: path)
-        else { throw ZipError(.write, path, "it cannot be created") }
-        self.path = path
-        self.file = file
+    ///
+    /// - Parameter name: What errors call it, if that is not its path.
+    public init(creating path: String, as name: String? = nil) throws(StorageError) {
+        file = try FileWriter(creating: path, as: name)
     }
 
     /// Adds a member of these bytes.
-    public mutating func add(_ name: String, _ bytes: [UInt8]) throws(ZipError) {
+    public mutating func add(_ name: String, _ bytes: [UInt8]) throws(StorageError) {
         let checksum = unsafe crc32(0, bytes, UInt32(bytes.count))
         try begin(name, byteCount: bytes.count, checksum: UInt32(truncatingIfNeeded: checksum))
-        try write(Data(bytes))
+        try write(bytes)
     }
 
     /// Adds a member with the content of a file.
-    public mutating func add(_ name: String, contentsOf source: String) throws(ZipError) {
+    ///
+    /// - Throws: `ZipError` if it cannot be read, `StorageError` if the archive cannot be written.
+    public mutating func add(_ name: String, contentsOf source: String) throws {
         var checksum: UInt = 0, byteCount = 0
-        try Self.eachBlock(of: source) { (block) throws(ZipError) in
-            checksum = unsafe crc32(checksum, Array(block), UInt32(block.count))
+        try Self.eachBlock(of: source) { block in
+            checksum = unsafe crc32(checksum, block, UInt32(block.count))
             byteCount += block.count
         }
         try begin(name, byteCount: byteCount, checksum: UInt32(truncatingIfNeeded: checksum))
-        try Self.eachBlock(of: source) { (block) throws(ZipError) in try write(block) }
+        try Self.eachBlock(of: source) { block in try write(block) }
     }
 
-    /// Writes the directory and waits until all is on the disk.
-    public consuming func finish() throws(ZipError) {
+    /// Writes the directory, and closes the file.
+    public consuming func finish() throws(StorageError) {
         let start = position
-        for entry in entries { try write(Data(Self.directoryEntry(entry))) }
-        try write(Data(Self.end(at: start, size: position - start, count: entries.count)))
-        do {
-            try file.synchronize()
-            try file.close()
-        } catch {
-            throw ZipError(.write, path, "it could not be written: \(error.localizedDescription)")
-        }
+        for entry in entries { try write(Self.directoryEntry(entry)) }
+        try write(Self.end(at: start, size: position - start, count: entries.count))
+        try file.close()
     }
 
-    private static func eachBlock(of path: String, _ body: (Data) throws(ZipError) -> Void) throws(ZipError) {
+    private static func eachBlock(of path: String, _ body: ([UInt8]) throws -> Void) throws {
         guard let file = FileHandle(forReadingAtPath: path) else {
             throw ZipError(.unreadable, path, "it cannot be opened")
         }
@@ -78,21 +73,19 @@ public struct ZipWriter: ~Copyable {
                 throw ZipError(.unreadable, path, "it cannot be read")
             }
             if block.isEmpty { return }
-            try body(block)
+            try body(Array(block))
         }
     }
 
-    private mutating func begin(_ name: String, byteCount: Int, checksum: UInt32) throws(ZipError) {
+    private mutating func begin(_ name: String, byteCount: Int, checksum: UInt32) throws(StorageError) {
         let entry = Entry(name: Array(name.utf8), byteCount: byteCount, checksum: checksum, header: position)
         entries.append(entry)
-        try write(Data(Self.localHeader(entry)))
+        try write(Self.localHeader(entry))
     }
 
-    private mutating func write(_ data: Data) throws(ZipError) {
-        do { try file.write(contentsOf: data) } catch {
-            throw ZipError(.write, path, "it could not be written: \(error.localizedDescription)")
-        }
-        position += data.count
+    private mutating func write(_ bytes: [UInt8]) throws(StorageError) {
+        try file.write(bytes)
+        position += bytes.count
     }
 }
 

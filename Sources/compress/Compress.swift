@@ -46,18 +46,35 @@ enum Program {
         Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
         Interruption.install()
         let arguments = Array(CommandLine.arguments.dropFirst())
+        var status = ExitStatus.success
+        do {
+            status = try run(arguments)
+            try Output.close()
+        } catch {
+            status = report(Failure(error), wantsJSON: arguments.contains("--json"))
+        }
+        if status != .success { Foundation.exit(status.rawValue) }
+    }
+
+    /// Does what the arguments say, which may be to print help.
+    private static func run(_ arguments: [String]) throws -> ExitStatus {
         do {
             var command = try Compress.parseAsRoot(arguments)
             try command.run()
+        } catch let code as ExitCode {
+            return ExitStatus(rawValue: code.rawValue) ?? .internalError
         } catch {
-            Foundation.exit(report(error, wantsJSON: arguments.contains("--json")).rawValue)
+            switch Compress.exitCode(for: error) {
+            case .success: try Output.write(Compress.fullMessage(for: error) + "\n")
+            case .validationFailure: throw Failure(.usage, usageText(error))
+            default: throw error
+            }
         }
+        return .success
     }
 
     /// Tells what went wrong, and returns the exit code.
-    private static func report(_ error: any Error, wantsJSON: Bool) -> ExitStatus {
-        if let code = error as? ExitCode { return ExitStatus(rawValue: code.rawValue) ?? .internalError }
-        guard let failure = failure(error) else { return .success }
+    private static func report(_ failure: Failure, wantsJSON: Bool) -> ExitStatus {
         if wantsJSON {
             let object: JSON = [
                 "error": ["code": .integer(Int(failure.status.rawValue)), "message": .string(failure.description)]
@@ -67,18 +84,6 @@ enum Program {
         Progress.clearLine()
         if !failure.description.isEmpty { Terminal.error.write(errorText(failure.description)) }
         return failure.status
-    }
-
-    /// The failure that an error is; nil if it is a wish for help, which is then granted.
-    private static func failure(_ error: any Error) -> Failure? {
-        switch Compress.exitCode(for: error) {
-        case .success:
-            Terminal.output.write(Compress.fullMessage(for: error) + "\n")
-            return nil
-        case .validationFailure:
-            return Failure(.usage, usageText(error))
-        default: return Failure(error)
-        }
     }
 
     /// What is wrong with the command line, and where to read how it should be.

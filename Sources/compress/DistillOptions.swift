@@ -1,6 +1,7 @@
 import Distillation
 import Foundation
 import ModelFiles
+import Storage
 import Tensors
 import Training
 
@@ -34,13 +35,8 @@ extension DistillOptions {
     /// Keeps everything that is in force as a configuration file, which `--resume` reads again.
     func save() throws {
         guard !request.isResuming else { return }
-        do {
-            try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
-            try configuration.yaml.write(
-                toFile: "\(request.runDirectory)/\(Self.fileName)", atomically: true, encoding: .utf8)
-        } catch {
-            throw Failure(.cannotCreate, "cannot write to the run directory '\(request.runDirectory)'")
-        }
+        try WholeFile.createFolder(request.runDirectory)
+        try WholeFile.write(configuration.yaml, to: "\(request.runDirectory)/\(Self.fileName)")
     }
 
     /// Reads the configuration of a stopped run.

@@ -5,6 +5,7 @@ import Gzip
 import HDF5
 import ModelFiles
 import Records
+import Storage
 import Training
 import Zip
 
@@ -45,6 +46,8 @@ extension Failure {
     init(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure
+        case let error as StorageError:
+            self.init(error.kind == .create ? .cannotCreate : .inputOutput, error.description)
         case let error as HDF5Error: self.init(Self.status(error), error.description)
         case let error as ModelFileError: self.init(Self.status(error.kind), error.description)
         case let error as TeachersError: self.init(Self.status(error), error.description)
@@ -85,7 +88,6 @@ extension Failure {
         switch kind {
         case .missing, .unreadable: .noInput
         case .damaged, .unsupported: .badInput
-        case .write: .inputOutput
         }
     }
 
@@ -93,8 +95,6 @@ extension Failure {
         switch kind {
         case .missing, .unreadable: .noInput
         case .damaged: .badInput
-        case .create: .cannotCreate
-        case .write: .inputOutput
         }
     }
 

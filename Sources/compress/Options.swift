@@ -3,6 +3,7 @@ import Foundation
 import ModelFiles
 import Networks
 import Reports
+import Storage
 import Tensors
 
 /// What every command understands.
@@ -71,7 +72,16 @@ enum Output {
     /// Whoever closes the other end has seen enough, and needs no message.
     static func write(_ text: String) throws(Failure) {
         guard !Terminal.output.write(text) else { return }
-        let reason = unsafe String(cString: strerror(errno)).lowercased()
-        throw Failure(.inputOutput, errno == EPIPE ? "" : "could not write to standard output: \(reason)")
+        throw failure()
+    }
+
+    /// Closes it: some file systems say only then that what was written did not fit.
+    static func close() throws(Failure) {
+        guard Foundation.close(Terminal.output.descriptor) == 0 else { throw failure() }
+    }
+
+    private static func failure() -> Failure {
+        let words = SystemReason.words(errno)
+        return Failure(.inputOutput, errno == EPIPE ? "" : "could not write to standard output: \(words)")
     }
 }

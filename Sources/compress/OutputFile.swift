@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// Finds out before any work is done that its result could not be kept.
 enum OutputFile {
@@ -18,24 +19,11 @@ enum OutputFile {
                 throw Failure(.usage, "'\(path)' is both an input and the output; choose another name for --output")
             }
         }
-        try tryToCreate(path)
+        do throws(StorageError) { try WholeFile.rehearse(path) } catch { throw Failure(error) }
     }
 
     private static func isSame(_ status: stat, _ path: String) -> Bool {
         var other = stat()
         return unsafe stat(path, &other) == 0 && other.st_dev == status.st_dev && other.st_ino == status.st_ino
-    }
-
-    /// Makes a file beside the path, where the result will be written, and removes it.
-    private static func tryToCreate(_ path: String) throws(Failure) {
-        let name = "\(path).\(getpid()).partial"
-        let descriptor = unsafe open(name, O_CREAT | O_EXCL | O_WRONLY, 0o666)
-        guard descriptor >= 0 else {
-            let words = unsafe String(cString: strerror(errno)).lowercased()
-            let reason = errno == ENOENT ? "there is no such folder" : words
-            throw Failure(.cannotCreate, "cannot create '\(path)': \(reason)")
-        }
-        close(descriptor)
-        unsafe unlink(name)
     }
 }

@@ -110,7 +110,7 @@ import Training
             try store.keep(numbers(data.train), of: "teacher", data.train)
             let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
             let path = "\(store.directory)/\(name)"
-            try FileManager.default.moveItem(atPath: path, toPath: path + ".partial")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".99999.partial")
             #expect(!store.has("teacher", data.train))
             try store.keep(numbers(data.train, from: 5), of: "teacher", data.train)
             #expect(try store.values(of: "teacher", data.train)?.first == 5)

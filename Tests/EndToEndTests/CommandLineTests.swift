@@ -202,9 +202,19 @@ import Testing
                 "{ \"$compress\" inspect digits.h5 digits.h5; echo $? >code; } | true; cat code", in: folder)
             #expect(["0\n", "74\n"].contains(run.output))
             #expect(run.errors.isEmpty)
-            let full = try Program.shell("\"$compress\" inspect digits.h5 >/dev/full", in: folder)
-            #expect(full.code == 74)
-            #expect(full.errors == "error: could not write to standard output: no space left on device\n")
+        }
+    }
+
+    @Test(arguments: ["inspect digits.h5", "inspect digits.h5 --json", "--help", "help train", "--version", "layers"])
+    func saysThatItsResultsCouldNotBeWritten(arguments: String) throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.shell("\"$compress\" \(arguments) >/dev/full", in: folder)
+            #expect(run.code == 74)
+            #expect(
+                run.errors
+                    == "error: could not write to standard output: the disk is full (No space left on device); "
+                    + "make room there, or choose a place on another disk\n")
         }
     }
 }

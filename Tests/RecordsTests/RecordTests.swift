@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 import Testing
 
 @testable import Records
@@ -207,7 +208,7 @@ import Testing
             let none = #expect(throws: RecordError.self) { _ = try RecordReader(opening: path + ".none") }
             #expect(none?.description == "'\(path).none': there is no such file")
         }
-        let error = #expect(throws: RecordError.self) { _ = try RecordWriter(creating: "no/such/folder") }
+        let error = #expect(throws: StorageError.self) { _ = try RecordWriter(creating: "no/such/folder") }
         #expect(error?.kind == .create)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Records
+import Storage
 import Testing
 import Training
 
@@ -42,9 +43,8 @@ import Training
         try withFolder { folder in
             let place = folder.appending(path: "file").path
             try Data().write(to: URL(filePath: place))
-            let error = #expect(throws: RecordError.self) { _ = try EventFile(in: place) }
-            #expect(error?.kind == .create)
-            #expect(error?.path.hasPrefix("\(place)/events.out.tfevents.") == true)
+            let error = #expect(throws: StorageError.self) { _ = try EventFile(in: place) }
+            #expect(error?.description == "cannot create '\(place)': there is a file of that name already")
         }
     }
 

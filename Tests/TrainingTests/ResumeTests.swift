@@ -150,7 +150,7 @@ import Training
     @Test func leavesNoPartialCheckpoint() throws {
         try withData { file, folder in
             let path = folder.appending(path: "checkpoint.h5").path
-            try Data("left by a run that was killed".utf8).write(to: URL(filePath: path + ".partial"))
+            try Data("left by a run that was killed".utf8).write(to: URL(filePath: path + ".99999.partial"))
             try train(file, smallRecipe(), checkpoint: path)
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [

@@ -1,5 +1,5 @@
 import Foundation
-import HDF5
+import Storage
 import Testing
 
 /// Sizes of files.

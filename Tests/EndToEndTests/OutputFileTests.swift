@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+/// What is at the output before, while and after it is written.
+@Suite struct OutputFileTests {
+    /// `big/s.h5` may be on the only disk with room.
+    @Test(arguments: ["s.h5", "s.keras"])
+    func writesTheFileThatALinkLeadsTo(output: String) throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let big = folder.appending(path: "big"), link = folder.appending(path: output)
+            try FileManager.default.createDirectory(at: big, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "big/target")
+            for _ in 0..<2 {
+                let run = try Program.run("convert", "digits.h5", "--output", output, in: folder)
+                #expect(run.code == 0, "\(run.errors)")
+            }
+            #expect(try Program.run("convert", "digits.h5", "--output", "plain-\(output)", in: folder).code == 0)
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == "big/target")
+            #expect(try names(in: big) == ["target"])
+            #expect(
+                try Data(contentsOf: big.appending(path: "target"))
+                    == Data(contentsOf: folder.appending(path: "plain-\(output)")))
+        }
+    }
+
+    @Test func removesWhatAKilledRunHasLeft() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let others = ["s.keras.partial", "t.keras.99999.partial"]
+            for name in ["s.keras.99999.partial", "s.keras.scratch.99998.partial"] + others {
+                try Data("left".utf8).write(to: folder.appending(path: name))
+            }
+            #expect(try Program.run("convert", "digits.h5", "--output", "s.keras", in: folder).code == 0)
+            #expect(try names(in: folder) == (["digits.h5", "s.keras"] + others).sorted())
+        }
+    }
+
+    /// The file is that of one of them, and whole.
+    @Test func isWholeWhenTwoProcessesWriteIt() throws {
+        try withFolder { folder in
+            let models = ["digits.h5", "digits-k2.h5"]
+            for name in models {
+                try copyFixture(name, to: folder)
+                let run = try Program.run("convert", name, "--output", "alone-\(name).keras", in: folder)
+                #expect(run.code == 0)
+            }
+            let alone = try models.map { try Data(contentsOf: folder.appending(path: "alone-\($0).keras")) }
+            for _ in 0..<10 {
+                let both = try models.map { try Program.start(["convert", $0, "--output", "s.keras"], in: folder) }
+                for run in try both.map(Program.finish) { #expect(run.code == 0, "\(run.errors)") }
+                let written = try Data(contentsOf: folder.appending(path: "s.keras"))
+                #expect(alone.contains(written))
+            }
+            #expect(
+                try names(in: folder)
+                    == (models + models.map { "alone-\($0).keras" } + ["s.keras"]).sorted())
+        }
+    }
+}
