@@ -4,14 +4,14 @@ import Storage
 import Training
 
 /// What trainings leave in a run directory beside the teachers' answers.
-enum RunDirectory {
+public enum RunDirectory {
     /// The file from which a training goes on.
     static func checkpoint(_ directory: String, training: String) -> String {
         "\(directory)/\(training.replacing(" ", with: "-"))\(checkpointEnding)"
     }
 
     /// Whether there is a training to go on with.
-    static func hasCheckpoint(_ directory: String) -> Bool {
+    public static func hasCheckpoint(_ directory: String) -> Bool {
         names(directory).contains { $0.hasSuffix(checkpointEnding) }
     }
 

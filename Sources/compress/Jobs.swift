@@ -12,6 +12,11 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
         return try compressor.run()
     } catch is CancellationError {
         throw Interruption.failure("stopped; go on with: compress --resume '\(options.request.runDirectory)'")
+    } catch {
+        let failure = Failure(error), directory = options.request.runDirectory
+        let isUnwritten = failure.status == .inputOutput || failure.status == .cannotCreate
+        guard isUnwritten, RunDirectory.hasCheckpoint(directory) else { throw failure }
+        throw Failure(failure.status, "\(failure.description). Then go on with: compress --resume '\(directory)'")
     }
 }
 

@@ -27,6 +27,20 @@ import Testing
         }
     }
 
+    @Test func saysHowToGoOnWhenTheDiskIsFull() throws {
+        try withTeachers { folder, arguments in
+            #expect(try Program.run(arguments + ["--budget", "60kB"], in: folder).code == 0)
+            let student = try Data(contentsOf: folder.appending(path: "s.h5"))
+            // No file may grow beyond a block of 512 bytes; to a program that is a full disk.
+            let full = try Program.shell("ulimit -f 1; \"$compress\" --resume s.run --quiet", in: folder)
+            #expect(full.code == 74)
+            #expect(full.errors.contains("(File too large). Then go on with: compress --resume 's.run'"))
+            #expect(try Data(contentsOf: folder.appending(path: "s.h5")) == student)
+            #expect(try Program.run("--resume", "s.run", in: folder).code == 0)
+            #expect(try Data(contentsOf: folder.appending(path: "s.h5")) == student)
+        }
+    }
+
     @Test func fitsTheBudget() throws {
         try withTeachers { folder, arguments in
             let run = try Program.run(arguments + ["--budget", "60kB", "--baseline", "--json", "--quiet"], in: folder)
