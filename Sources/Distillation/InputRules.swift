@@ -108,6 +108,10 @@ extension InputStep {
             return found.count == numbers.count ? found : nil
         }
         func numbers() -> [Float]? { list("/") { Float($0).flatMap { $0.isFinite ? $0 : nil } } }
+        let isNumber = name == "scale" || name == "offset"
+        if isNumber, let large = value.split(separator: "/").first(where: { Float($0)?.isInfinite == true }) {
+            throw InputRulesError("'\(name)' takes numbers up to 3.4e38, as float32 has them, found '\(large)'")
+        }
         func places(_ separator: Character) -> [Int]? { list(separator) { Int($0).flatMap { $0 >= 0 ? $0 : nil } } }
         func extents(_ text: String) -> [Int]? {
             let axes = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }

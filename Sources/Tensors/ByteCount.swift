@@ -1,27 +1,43 @@
 /// A number of bytes that reads and prints the way people write file sizes.
 ///
-/// `GB` is 10⁹ bytes and `GiB` is 2³⁰, and so for the other units; `1.5MB` is 1,500,000.
+/// `GB` is 10⁹ bytes and `GiB` is 2³⁰, and so for the other units; `1.5MB` is 1,500,000. Units may be in lower case
+/// (`100mb`) and without the B (`25M`, `25Mi`).
 public struct ByteCount: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
     public let bytes: Int
 
     public init(_ bytes: Int) { self.bytes = bytes }
 
-    private static let units: [(suffix: String, size: Int)] = [
-        ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40),
-        ("kB", 1000), ("KB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),
+    /// The factors of units in lower case, without the B.
+    private static let factors: [String: Int] = [
+        "": 1, "k": 1000, "m": 1_000_000, "g": 1_000_000_000, "t": 1_000_000_000_000,
+        "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
     ]
 
-    /// Reads `256KB`, `1 GiB`, `1.5MB` or a bare number of bytes; nil for anything else, zero and negative included.
-    public init?(_ text: String) {
-        let unit = Self.units.first { text.hasSuffix($0.suffix) }
-        let number = text.dropLast(unit?.suffix.count ?? 0).filter { $0 != "_" && $0 != " " }
-        guard !number.isEmpty, number.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
-            let value = Double(number)
-        else { return nil }
-        let bytes = (value * Double(unit?.size ?? 1)).rounded(.down)
-        guard bytes >= 1, bytes < 9e18 else { return nil }
+    /// Reads `256KB`, `1 GiB`, `1.5mb`, `25M` or a bare number of bytes.
+    ///
+    /// - Throws: `ByteCountError` for anything else: zero, negative numbers, and `Mb`, which stands for megabits.
+    public init(reading text: String) throws(ByteCountError) {
+        let number = text.prefix { $0.isASCII && ($0.isNumber || ".,_ ".contains($0)) }
+        let unit = text.dropFirst(number.count), digits = number.filter { $0 != "_" && $0 != " " }
+        let name = unit.lowercased(), factor = Self.factors[name.hasSuffix("b") ? String(name.dropLast()) : name]
+        guard let factor, !digits.isEmpty else { throw ByteCountError(text) }
+        guard !digits.contains(",") else {
+            throw ByteCountError(
+                description: "expected a size with a point and no commas, such as 1.5GB, found '\(text)'")
+        }
+        if unit.count > 1, unit.first?.isUppercase == true, unit.last == "b" {
+            throw ByteCountError(
+                description:
+                    "expected a size in bytes, such as \(digits)\(unit.dropLast())B, found '\(text)', which is in bits")
+        }
+        guard let value = Double(digits) else { throw ByteCountError(text) }
+        let bytes = (value * Double(factor)).rounded(.down)
+        guard bytes >= 1, bytes < 9e18 else { throw ByteCountError(text) }
         self.bytes = Int(bytes)
     }
+
+    /// The same; nil for what is no size.
+    public init?(_ text: String) { try? self.init(reading: text) }
 
     public static func < (left: ByteCount, right: ByteCount) -> Bool { left.bytes < right.bytes }
 
@@ -37,6 +53,17 @@ public struct ByteCount: Hashable, Comparable, Codable, Sendable, CustomStringCo
         let value = Double(bytes) / size
         let digits = abs(value) < 9.995 ? 2 : abs(value) < 99.95 ? 1 : 0
         return "\(fixed(value, digits: digits)) \(name)"
+    }
+}
+
+/// A text that is no size, with what was expected.
+public struct ByteCountError: Error, CustomStringConvertible {
+    public let description: String
+
+    init(description: String) { self.description = description }
+
+    init(_ text: String) {
+        description = "expected a size such as 250kB, 1GB (10⁹ bytes) or 1GiB (2³⁰ bytes), found '\(text)'"
     }
 }
 

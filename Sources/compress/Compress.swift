@@ -45,7 +45,7 @@ enum Program {
         // First of all, while there is one thread and nothing is open.
         Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
         Interruption.install()
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let arguments = joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
         var status = ExitStatus.success
         do {
             status = try run(arguments)

@@ -59,10 +59,32 @@ struct ThreadOptions: ParsableArguments {
 
 /// Reads a size such as `1GB`.
 @Sendable func byteCount(_ text: String) throws -> ByteCount {
-    guard let size = ByteCount(text) else {
-        throw ValidationError("expected a size such as 250kB, 1GB (10⁹ bytes) or 1GiB (2³⁰ bytes), found '\(text)'")
+    do throws(ByteCountError) {
+        return try ByteCount(reading: text)
+    } catch {
+        throw ValidationError(error.description)
     }
-    return size
+}
+
+/// The same words with `--lambda -1` as `--lambda=-1`: the parser takes words that begin with a dash for options, and
+/// would say that the value is missing.
+func joiningNegativeValues(_ arguments: [String]) -> [String] {
+    func isOption(_ word: String) -> Bool { word.count > 2 && word.hasPrefix("--") && !word.contains("=") }
+    func isNegative(_ word: String) -> Bool {
+        guard word.hasPrefix("-") else { return false }
+        let rest = word.dropFirst()
+        return rest.drop { $0 == "." }.first?.isNumber == true || Double(rest)?.isInfinite == true
+    }
+    var words: [String] = []
+    for (index, word) in arguments.enumerated() {
+        if word == "--" { return words + arguments[index...] }
+        if let last = words.last, isOption(last), isNegative(word) {
+            words[words.count - 1] = "\(last)=\(word)"
+        } else {
+            words.append(word)
+        }
+    }
+    return words
 }
 
 /// Standard output.

@@ -68,9 +68,15 @@ import Testing
                 + "scale:4.367/4.464/4.444, found 'scale:'"
         ),
         (
-            "scale:1e99",
+            "scale:1e99", "'scale' takes numbers up to 3.4e38, as float32 has them, found '1e99'"
+        ),
+        (
+            "offset:1/-1e300", "'offset' takes numbers up to 3.4e38, as float32 has them, found '-1e300'"
+        ),
+        (
+            "scale:1/two",
             "'scale' takes a number, or one for each channel, such as scale:0.00392157 or "
-                + "scale:4.367/4.464/4.444, found 'scale:1e99'"
+                + "scale:4.367/4.464/4.444, found 'scale:1/two'"
         ),
         (
             "resize:224",

@@ -55,6 +55,23 @@ import Testing
             ["evaluate", "m.h5", "--data", "d.h5", "--threads", "0"],
             "the value '0' is invalid for '--threads <n>': expected a whole number of at least 1, found '0'", "evaluate"
         ),
+        (
+            ["evaluate", "m.h5", "--data", "d.h5", "--threads", "-1"],
+            "the value '-1' is invalid for '--threads <n>': expected a whole number of at least 1, found '-1'",
+            "evaluate"
+        ),
+        (
+            ["--teachers", "a.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--temperature", "-1"],
+            "the value '-1' is invalid for '--temperature <schedule>': a temperature must be above 0 throughout, found "
+                + "'-1'", "distill"
+        ),
+        (
+            ["--teachers", "a.h5", "--data", "d.h5", "--output", "s.h5", "--budget", "1MB", "--lambda", "-.5"],
+            "the value '-.5' is invalid for '--lambda <schedule>': the weight of a loss may not become negative, found "
+                + "'-.5'", "distill"
+        ),
+        (["inspect", "m.h5", "--budget"], "missing value for '--budget <size>'", "inspect"),
+        (["inspect", "m.h5", "--budget", "--quiet"], "missing value for '--budget <size>'", "inspect"),
     ])
     func refusesWrongCommandLines(arguments: [String], message: String, command: String) throws {
         try withFolder { folder in
