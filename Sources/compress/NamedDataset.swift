@@ -67,23 +67,51 @@ final class InputDataset: Sendable {
     }
 
     private static func number(_ name: String, of dataset: borrowing HDF5Dataset, usually: Float) throws -> Float {
-        try dataset.attributes.contains(name) ? Float(dataset.attributes.double(name)) : usually
+        guard try dataset.attributes.contains(name) else { return usually }
+        let value = try dataset.attributes.double(name)
+        guard Float(value).isFinite else {
+            throw Failure(
+                .badInput, "\(dataset.place): expected a finite number in the attribute '\(name)', found \(value)")
+        }
+        return Float(value)
     }
 
     var count: Int { dataset.shape[0] }
     var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
 
     /// Reads examples one after the other: x·scale + offset, and 0 behind the true length.
+    ///
+    /// - Throws: A `Failure` for numbers that are NaN or infinite.
     func read(_ rows: Range<Int>, into values: inout [Float]) throws {
         var span = values.mutableSpan
         try dataset.read(rows: rows, into: &span)
         if scale != 1 || offset != 0 {
             for index in values.indices { values[index] = values[index] * scale + offset }
         }
-        guard let frameCounts else { return }
+        if let frameCounts { clear(&values, rows, behind: frameCounts) }
+        try refuseNotFinite(values, rows)
+    }
+
+    private func clear(_ values: inout [Float], _ rows: Range<Int>, behind frameCounts: [Int]) {
         let width = dataset.elementsPerRow, frameWidth = width / dataset.shape[1]
         for (index, row) in rows.enumerated() {
             for place in (index * width + frameCounts[row] * frameWidth)..<((index + 1) * width) { values[place] = 0 }
         }
+    }
+
+    /// A model makes some prediction of anything: of NaN, one that nobody can tell from the others.
+    private func refuseNotFinite(_ values: [Float], _ rows: Range<Int>) throws {
+        guard let index = values.firstIndex(where: { !$0.isFinite }) else { return }
+        var (row, rest) = index.quotientAndRemainder(dividingBy: dataset.elementsPerRow), place: [Int] = []
+        for extent in exampleShape.reversed() {
+            place.insert(rest % extent, at: 0)
+            rest /= extent
+        }
+        row += rows.lowerBound
+        let found = values[index].isNaN ? "NaN" : "a number beyond float32"
+        throw Failure(
+            .badInput,
+            "\(name): expected finite numbers, found \(found) in row \(row)"
+                + (place.isEmpty ? "" : " at \(Shape(place))") + ", both from 0. Replace it, or leave the row out")
     }
 }

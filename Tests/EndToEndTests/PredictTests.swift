@@ -95,6 +95,48 @@ import Testing
         }
     }
 
+    /// Rows count from 0, positions within an example, too.
+    @Test(arguments: [
+        (Float.nan, 1.0, "NaN"), (-Float.infinity, 1.0, "a number beyond float32"),
+        (1e30, 1e30, "a number beyond float32"),
+    ])
+    func refusesNumbersThatAreNotFinite(value: Float, scale: Double, found: String) throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let file = try HDF5File(creating: folder.appending(path: "d.h5").path), count = 3000
+            for (name, row) in [("first", 0), ("last", 2987)] {
+                var x = [Float](repeating: 0, count: count * 144)
+                x[row * 144 + 5 * 12 + 7] = value
+                let dataset = try file.root.createDataset("\(name)/x", x, shape: [count, 12, 12])
+                try dataset.attributes.write(scale, to: "scale")
+            }
+            try file.close()
+            for (name, row) in [("first", 0), ("last", 2987)] {
+                let run = try Program.run(
+                    "predict", "digits.h5", "--inputs", "d.h5:\(name)/x", "--output", "p.h5", in: folder)
+                #expect(run.code == 65)
+                #expect(
+                    run.errors == "error: '\(name)/x' in 'd.h5': expected finite numbers, found \(found) in row \(row) "
+                        + "at (5, 7), both from 0. Replace it, or leave the row out\n")
+                #expect(try names(in: folder) == ["d.h5", "digits.h5"])
+            }
+        }
+    }
+
+    @Test func takesNaNBehindTheTrueLength() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let file = try HDF5File(creating: folder.appending(path: "d.h5").path)
+            var x = [Float](repeating: 1, count: 144)
+            x[36] = .nan
+            try file.root.createDataset("x", x, shape: [1, 12, 12])
+            try file.root.createDataset("length", [Int32(3)], shape: [1])
+            try file.close()
+            let run = try Program.run("predict", "digits.h5", "--inputs", "d.h5:x", "--output", "p.h5", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+        }
+    }
+
     @Test func refusesOutputsThatCannotBe() throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)
