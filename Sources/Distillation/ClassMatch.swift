@@ -39,6 +39,18 @@ public enum ClassMatch: Hashable, Sendable {
         let order = wanted.compactMap { places[$0] }
         self = order == Array(order.indices) ? .named : .permuted(order)
     }
+
+    /// Takes the order that the user gives.
+    ///
+    /// - Throws: A sentence about the teacher, where it does not have the data's number of classes.
+    init(order: [Int], with data: ExampleFile) throws(ClassMismatch) {
+        guard order.count == data.classCount else {
+            throw ClassMismatch(
+                "--teacher-classes gives the order of \(grouped(order.count)) classes, but '\(data.path)' has "
+                    + "\(grouped(data.classCount))")
+        }
+        self = .permuted(order)
+    }
 }
 
 struct ClassMismatch: Error, CustomStringConvertible {

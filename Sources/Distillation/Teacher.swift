@@ -15,6 +15,8 @@ public struct TeacherRules: Hashable, Sendable {
     public var output: OutputReading?
     /// The names of its classes, in the order of its outputs, and where they were read.
     public var classes: ClassList?
+    /// The place in its answer of each of the data's classes, where it has no names.
+    public var order: [Int]?
 
     /// Where its architecture is, if its file holds weights alone.
     public var architecture: KerasFile.ArchitectureSource?
@@ -85,7 +87,8 @@ public struct Teacher: Sendable {
         let graph = try attempt { try Self.graph(of: file, inputs?.shapes) } ?? nil
         let classNames = rules.classes?.names ?? file.classNames
         let classes = try attempt {
-            try ClassMatch(
+            if let order = rules.order { return try ClassMatch(order: order, with: data) }
+            return try ClassMatch(
                 classNames, in: rules.classes.map { "'\($0.path)'" } ?? "its own list of classes", with: data)
         }
         let output = try graph.flatMap { graph in
@@ -100,7 +103,7 @@ public struct Teacher: Sendable {
         self.inputs = inputs
         self.output = output
         self.classes = classes
-        self.classNames = classNames
+        self.classNames = rules.order == nil ? classNames : nil
         let size = file.sizeReport(inputs: inputs.shapes)
         parameters = size.parameters
         bytes = size.file
@@ -126,8 +129,16 @@ public struct Teacher: Sendable {
         // Axes of size 1 before the classes change nothing.
         let hasClasses = shape.channels == data.classCount && shape.elementCount == data.classCount
         guard hasClasses || isOneUnit else {
-            let classes = shape.rank == 1 ? "\(grouped(shape.elementCount)) classes" : "an output of shape \(shape)"
-            throw ModelFileError(.refused, path, ["has \(classes), but '\(data.path)' has \(grouped(data.classCount))"])
+            let count = shape.elementCount
+            let classes =
+                shape.rank == 1
+                ? "\(grouped(count)) class\(count == 1 ? "" : "es")" : "an output of shape \(shape)"
+            throw ModelFileError(
+                .refused, path,
+                [
+                    "has \(classes), but '\(data.path)' has \(grouped(data.classCount))"
+                        + classAdvice(count, data)
+                ])
         }
         let head: OutputReading? =
             switch graph.head {
@@ -146,6 +157,17 @@ public struct Teacher: Sendable {
         return ModelOutput(
             head: head, given: rules.output, isDense: isDense, isOneUnit: isOneUnit, classCount: data.classCount,
             labelKind: labelKind, order: order)
+    }
+
+    /// What to do where a teacher answers with another number of classes than the data has.
+    private static func classAdvice(_ count: Int, _ data: ExampleFile) -> String {
+        if data.labelKind == .manyLabels { return "; train/y must have a column for each class of the teacher" }
+        guard data.classNames == nil, count > data.classCount else {
+            return "; the labels must be those that the teacher was trained with"
+        }
+        return
+            "; if these are some of the teacher's classes, name all \(grouped(count)) in the attribute 'classes' of the "
+            + "data file, else number the labels as the teacher does"
     }
 
     /// Reads the weights.

@@ -90,13 +90,7 @@ extension ModelReader {
         for name in ["classes", "class_names", "class_indices"] {
             guard let texts = try? root.attributes.strings(name), !texts.isEmpty else { continue }
             guard texts.count == 1, let json = try? JSON(parsing: texts[0]) else { return texts }
-            if let names = json.array?.compactMap(\.string), !names.isEmpty { return names }
-            if let object = json.object {
-                let indices = object.members.compactMap { member in member.value.integer.map { ($0, member.key) } }
-                let sorted = indices.sorted { $0.0 < $1.0 }
-                if !sorted.isEmpty, sorted.map(\.0) == Array(sorted.indices) { return sorted.map(\.1) }
-            }
-            return texts
+            return json.classNames ?? texts
         }
         return nil
     }

@@ -39,9 +39,10 @@ struct TeacherOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "A file with the names of a model's classes in the order of its outputs, one a line. May be repeated. "
-                + "(default: the attribute 'classes' or 'class_names' of its file, else the data's order)",
-            valueName: "name=file"), transform: classesFile)
+            "A file with the names of a model's classes in the order of its outputs: one a line, perhaps behind its number "
+                + "('0 cat'), or JSON; or order: and the output of each of the data's classes, such as conv=order:2-0-1. "
+                + "May be repeated. (default: the attribute 'classes' or 'class_names' of its file, else the data's order)",
+            valueName: "name=file|order:…"), transform: classesFile)
     var teacherClasses: [Named<String>] = []
 
     /// What is said of the model that a name means.
@@ -73,7 +74,10 @@ struct TeacherOptions: ParsableArguments {
             own.architecture = architectures[path]
             own.input = inputs[path]
             own.output = outputs[path]
-            own.classes = try files[path].map(Self.classList)
+            if let words = files[path] {
+                own.order = try classOrder(words)
+                if own.order == nil { own.classes = try Self.classList(words) }
+            }
             if own != TeacherRules() { rules[path] = own }
         }
         return rules
@@ -81,7 +85,8 @@ struct TeacherOptions: ParsableArguments {
 
     /// The files that are read beside the models themselves.
     func files(of paths: [String]) -> [String] {
-        teacherClasses.map { $0.split(among: paths).value } + models.named(among: paths).map(\.value)
+        teacherClasses.map { $0.split(among: paths).value }.filter { !isClassOrder($0) }
+            + models.named(among: paths).map(\.value)
     }
 
     /// Which model has which value: what is said of a path goes before what is said of a name, and that before '*'.
@@ -121,8 +126,7 @@ struct TeacherOptions: ParsableArguments {
                 "'\(path)': expected a text file with a class name in each line, "
                     + (isThere ? "found none that can be read" : "and there is no such file"))
         }
-        let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-        return TeacherRules.ClassList(names.filter { !$0.isEmpty }, path: path)
+        return TeacherRules.ClassList(classNames(inText: text), path: path)
     }
 
     /// As a configuration file says it, with the same meaning everywhere: models and files by their absolute paths.
@@ -139,7 +143,9 @@ struct TeacherOptions: ParsableArguments {
             return values.isEmpty ? [] : [.init(key, .object(object))]
         }
         return member("teacher-input", teacherInput) { "\($0)" } + member("teacher-output", teacherOutput, \.rawValue)
-            + member("teacher-classes", teacherClasses.map { $0.split(among: paths) }, absolute)
+            + member("teacher-classes", teacherClasses.map { $0.split(among: paths) }) {
+                isClassOrder($0) ? $0 : absolute($0)
+            }
             + member("architecture", models.named(among: paths), absolute)
     }
 }
@@ -184,5 +190,21 @@ private func named(_ text: String, _ example: String) throws -> (name: String, v
     guard let sign = text.firstIndex(of: "="), sign != text.startIndex, text.index(after: sign) < text.endIndex else {
         throw ValidationError("expected the name of a model and a file, such as conv=labels.txt, found '\(text)'")
     }
-    return TeacherOptions.Named(name: String(text[..<sign]), value: String(text[sign...].dropFirst()))
+    let value = String(text[sign...].dropFirst())
+    _ = try classOrder(value)
+    return TeacherOptions.Named(name: String(text[..<sign]), value: value)
+}
+
+private func isClassOrder(_ text: String) -> Bool { text.hasPrefix("order:") }
+
+/// Reads `order:2-0-1`; nil for the name of a file.
+private func classOrder(_ text: String) throws -> [Int]? {
+    guard isClassOrder(text) else { return nil }
+    let places = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+    guard places.sorted() == Array(places.indices) else {
+        throw ValidationError(
+            "expected order: and the output of each of the data's classes, counted from 0 and each once, such as "
+                + "order:2-0-1, found '\(text)'")
+    }
+    return places
 }

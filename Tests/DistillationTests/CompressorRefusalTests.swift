@@ -102,7 +102,8 @@ import Testing
             let teacher = try scene.writeTeacher("teacher.h5", seed: 1, classes: 4)
             try expectRefusal(
                 {
-                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3"
+                    "'\(teacher)': has 4 classes, but '\($0.path("data.h5"))' has 3; the labels must be those that the "
+                        + "teacher was trained with"
                 }, scene, scene.request([teacher]))
         }
     }
@@ -132,7 +133,8 @@ import Testing
                     return "2 teachers do not fit:\n"
                         + "'\(other)': 3 problems: takes 'input' (7), but '\(data)' has x (6); "
                         + "say how they fit with --teacher-input other=…; "
-                        + "its own list of classes has 4 names, but '\(data)' has 3 classes; has 4 classes, but '\(data)' has 3\n"
+                        + "its own list of classes has 4 names, but '\(data)' has 3 classes; has 4 classes, but '\(data)' has 3; "
+                        + "the labels must be those that the teacher was trained with\n"
                         + "could not open '\($0.path("absent.h5"))': there is no such file"
                 }, scene, scene.request([good, other, scene.path("absent.h5")]))
         }

@@ -45,7 +45,10 @@ import Testing
             let run = try Program.run("evaluate", "digits.h5", "--data", "d.h5", in: folder)
             #expect(run.code == 65)
             #expect(
-                run.errors == "error: 'digits.h5': has 10 classes, but 'd.h5' has 3\n")
+                run.errors
+                    == "error: 'digits.h5': has 10 classes, but 'd.h5' has 3; if these are some of the teacher's classes, name "
+                    + "all 10 in the attribute 'classes' of the data file, else number the labels as the teacher does\n"
+            )
         }
     }
 }
