@@ -12,6 +12,8 @@ struct StudentPlan {
     let width: Double?
     /// Networks side by side that learn one after another; none for a student that is trained as one.
     let members: [(name: String, graph: LayerGraph)]
+    /// How it takes x, if not in the shape that x has.
+    private let note: String?
 
     /// Finds a student that suits the data and fits the budget; without a budget, its width is 1 unless given.
     ///
@@ -43,9 +45,9 @@ struct StudentPlan {
         case .file(let path):
             let file = try KerasFile(opening: path)
             try file.architecture.refuseUntrainable()
-            let inputs = file.architecture.inputs.map { Architecture.fit(data.exampleShape, to: $0) ?? shape }
+            let input = try StudentInput(origin: path, inputs: file.architecture.inputs, data: data).fitted()
             try self.init(
-                try file.graph(inputs: inputs), width: nil, budget: budget, data: data, labelKind: labelKind, format,
+                try file.graph(inputs: [input]), width: nil, budget: budget, data: data, labelKind: labelKind, format,
                 notes
             ) { nil }
         }
@@ -56,6 +58,7 @@ struct StudentPlan {
         labelKind: LabelKind,
         _ format: ExportPlan.Format, _ notes: ExportPlan.Notes
     ) throws {
+        _ = try StudentInput(origin: file.path, inputs: file.inputs, data: data).fitted()
         let classes = data.classCount
         func widest() throws -> Double? {
             guard let budget else { return 1 }
@@ -78,13 +81,9 @@ struct StudentPlan {
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
-        let inputs = built.architecture.inputs
-        guard inputs.count == 1, Architecture.fit(data.exampleShape, to: inputs[0]) == graph.shape(of: graph.inputs[0])
-        else {
-            let found = graph.inputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
-            throw ModelFileError(
-                .refused, path, ["takes \(found), but '\(data.path)' has x of shape \(Shape(data.exampleShape))"])
-        }
+        let shape = Shape(data.exampleShape)
+        note =
+            graph.shape(of: graph.inputs[0]) == shape ? nil : "takes x \(shape) as \(graph.shape(of: graph.inputs[0]))"
         // One sigmoid unit p tells two classes apart: (1 − p, p).
         let output = graph.outputs.count == 1 ? graph.shape(of: graph.outputs[0]) : nil
         let isOneUnit = output == [1] && data.classCount == 2 && labelKind == .oneClass && graph.head == .sigmoid
@@ -131,7 +130,7 @@ struct StudentPlan {
         let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
         return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
-            + "\(size.file)\(share ?? "")" + (export.needs.map { "; \($0)" } ?? "")
+            + "\(size.file)\(share ?? "")" + (note.map { "; \($0)" } ?? "") + (export.needs.map { "; \($0)" } ?? "")
     }
 
     // MARK: - Choosing

@@ -15,7 +15,8 @@ public struct ArchitectureFile: Sendable {
     public let name: String
     /// How its members learn, if it has any.
     public let training: Training
-    let inputs: [Architecture.Input]
+    /// What the network reads, as the file says it: nil for extents that the data decides.
+    public let inputs: [Architecture.Input]
     /// The file's only network, or its members.
     private let networks: [Network]
 
@@ -384,8 +385,10 @@ extension ArchitectureFile {
     }
 
     private func filled(_ inputs: [Architecture.Input], with shape: Shape?) -> [Architecture.Input] {
-        guard let shape, inputs.count == 1, inputs[0].axes.count == shape.rank else { return inputs }
-        return [Architecture.Input(inputs[0].name, zip(inputs[0].axes, shape.axes).map { $0 ?? $1 })]
+        guard let shape, inputs.count == 1, let fitted = Architecture.fit(shape.axes, to: inputs[0]) else {
+            return inputs
+        }
+        return [Architecture.Input(inputs[0].name, fitted.axes)]
     }
 
     /// The names given, and for the others those that Keras would give, with numbers behind.
