@@ -14,6 +14,10 @@ public struct CompressionOutline: Sendable {
     public let size: ByteCount
     public let budget: ByteCount
     public let teachers: [TeacherPlan]
+    /// What some held-out examples say of each teacher; empty where none are held out.
+    public let measurements: [TeacherMeasurement]
+    /// What should be known before anyone starts, in sentences.
+    public let warnings: [String]
     /// The formula in force, that of the first stage before it.
     public let formulas: [String]
     public let augmentation: String?
@@ -58,9 +62,11 @@ extension Compressor {
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0
 
-        var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0
+        var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0, logits: [Tensor] = []
+        let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
         for (index, teacher) in teachers.enumerated() {
-            let (perExample, bytes) = try trial(teacher, train, workers)
+            let (perExample, bytes, answers) = try trial(teacher, examples.split, workers)
+            logits.append(answers)
             let shown = data.test.count + askedExamples(isLive: alwaysLive.contains(index))
             asked += perExample * Double(shown)
             teachingMemory = max(teachingMemory, bytes)
@@ -69,15 +75,20 @@ extension Compressor {
                 secondsOfLive += perExample
             }
         }
+        let measurements =
+            validation.count > 0
+            ? try measureTeachers(
+                logits, keys: zip(teachers, digests).map { $0.key(fileDigest: $1) }, examples, workers) : []
         let perExample = try trial(reader, workers)
         let trainings = request.generations + (request.baseline ? 1 : 0)
-        let logits = data.classCount * MemoryLayout<Float>.stride
+        let logitBytes = data.classCount * MemoryLayout<Float>.stride
         let dataBytes = train.readingMemory
-        let answered = min(Examination.byteCount, data.test.count * logits * (teachers.count + 4))
+        let answered = min(Examination.byteCount, data.test.count * logitBytes * (teachers.count + 4))
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
-            size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan), formulas: formulas,
+            size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
+            measurements: measurements, warnings: warnings.texts, formulas: formulas,
             augmentation: views.map { views in
                 let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
                 return
@@ -143,17 +154,21 @@ extension Compressor {
     /// Whether every teacher sees every example anew, as the student does.
     private var isTeachingLive: Bool { views.map { $0.count == nil } ?? false }
 
-    /// How long a teacher takes for an example, and how much memory it takes.
-    private func trial(_ teacher: Teacher, _ train: ExampleSplit, _ workers: Workers) throws -> (Double, Int) {
+    /// How long a teacher takes for an example, how much memory it takes, and its logits.
+    private func trial(
+        _ teacher: Teacher, _ some: ExampleSplit, _ workers: Workers
+    ) throws -> (seconds: Double, bytes: Int, logits: Tensor) {
         let network = try teacher.network()
-        let some = train.selecting(Array(0..<min(train.count, Self.trialCount)), name: train.name)
         // The first run warms up.
         try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
         let start = Date()
-        try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
+        let logits = try teacher.logits(network, of: some, workers: workers)
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
         let values = Predictor.memory(network.graph, threads: workers.count)
-        return (seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values.bytes)
+        return (
+            seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values.bytes,
+            logits.tensor(count: some.count, shape: [some.classCount])
+        )
     }
 
     /// How long the student's training takes for an example, its losses included, but not its teachers.

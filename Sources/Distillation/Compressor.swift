@@ -23,7 +23,9 @@ public final class Compressor {
     let layers: LayerTerms
     let firstLayers: LayerTerms?
     /// The SHA-256 of each teacher's file.
-    private let digests: [String]
+    let digests: [String]
+    /// All that the user was warned of.
+    let warnings: Warnings
     private var seconds = CompressionReport.Seconds()
     private let start = Date()
 
@@ -37,7 +39,12 @@ public final class Compressor {
         tell: @escaping (CompressionEvent) -> Void
     ) throws {
         self.request = request
-        self.tell = tell
+        let warnings = Warnings()
+        self.warnings = warnings
+        self.tell = { event in
+            if case .warning(let text) = event { warnings.texts.append(text) }
+            tell(event)
+        }
         self.isInterrupted = isInterrupted
         try request.refuseUnclearTeachers()
         let data = try ExampleFile(opening: request.data)
@@ -122,6 +129,7 @@ public final class Compressor {
                 request.teachers, try first.targets(validation), of: validation, combination: request.combination,
                 weights: request.teacherWeights, workers: workers)
             for line in ensemble.messages { tell(line) }
+            try measureTeachers(first, validation, workers)
             try writeManifest(first, ensemble, dataDigest)
             return ensemble
         }
@@ -270,7 +278,7 @@ public final class Compressor {
                 validation: validated[last], test: tested[last], agreement: likeness),
             baselineValidation: baseline == nil ? [] : validated[baselineEntrant],
             baselineTest: baseline.map { _ in tested[baselineEntrant] },
-            budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+            warnings: warnings.texts, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
     }
 
     /// The teachers with equal weights, if they have others, and the generations, if there are several.

@@ -61,15 +61,16 @@ struct Ensemble {
         _ paths: [String], _ choice: TeacherWeights, _ combination: Combination, _ weights: [Double],
         _ marks: [Examination.Marks], teachers: [CompressionReport.Metrics], without others: [(Int, Examination.Marks)]
     ) -> [CompressionEvent] {
-        guard paths.count > 1, let first = marks[0].metrics.first,
-            let best = teachers.compactMap({ $0.first?.value }).max()
+        guard let first = marks[0].metrics.first, let best = teachers.compactMap({ $0.first?.value }).max()
         else { return [] }
         func four(_ value: Double) -> String { fixed(value, digits: 4) }
         let names = paths.map(Teacher.name), all = marks[0], equal = marks[1]
         let parts = zip(names, teachers).map { "\($0) \(four($1.first?.value ?? 0))" }.joined(separator: ", ")
+        let figure = "held-out \(first.name.replacing("_", with: " "))"
+        guard paths.count > 1 else { return [.message("\(figure): \(parts)")] }
         let shares = zip(names, weights).map { "\($0) \(fixed($1, digits: 2))" }.joined(separator: ", ")
         let way = combination == .mean ? "mean" : "geometric mean"
-        var text = "held-out \(first.name.replacing("_", with: " ")): \(parts); "
+        var text = "\(figure): \(parts); "
         text += "ensemble \(four(first.value)) (\(way), weights \(shares))"
         if weights != Examination.equal(0..<paths.count, of: paths.count) {
             text += ", with equal weights \(four(equal.metrics.first?.value ?? 0))"

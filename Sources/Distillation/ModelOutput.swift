@@ -39,6 +39,9 @@ public struct ModelOutput: Hashable, Sendable {
     /// What the answer is, as far as it is known before the model has answered.
     public var reading: OutputReading? { head ?? given ?? (isDense ? .logits : nil) }
 
+    /// Whether the user may say what the answer is.
+    var canBeGiven: Bool { head == nil && !isOneUnit }
+
     /// Makes logits of the data's classes of what `predictLogits` returns, in place.
     ///
     /// - Parameter reading: What the answers are, of a model that does not say.

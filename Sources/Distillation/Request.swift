@@ -122,6 +122,8 @@ public struct CompressionReport: Sendable {
     public let student: Student
     public let baselineValidation: Metrics
     public let baselineTest: Metrics?
+    /// What should be known before anyone trusts the result, in sentences.
+    public let warnings: [String]
     public let budget: ByteCount
     public let seconds: Seconds
     public let peakMemory: ByteCount

@@ -41,8 +41,10 @@ public struct Teacher: Sendable {
     public let path: String
     public let parameters: Int
     public let bytes: ByteCount
+    /// What the user says of it.
+    private let given: TeacherRules
     /// Where its architecture is, if its file holds weights alone.
-    private let architecture: KerasFile.ArchitectureSource?
+    private var architecture: KerasFile.ArchitectureSource? { given.architecture }
     public let inputs: ModelInputs
     public let output: ModelOutput
     public let classes: ClassMatch
@@ -54,6 +56,8 @@ public struct Teacher: Sendable {
     private let probe: ExampleSplit
 
     public var name: String { Self.name(path) }
+    /// The rules by which it is fed.
+    var rules: InputRules { given.input ?? InputRules() }
 
     /// The name of a file without folders and extension.
     public static func name(_ path: String) -> String {
@@ -66,7 +70,7 @@ public struct Teacher: Sendable {
     public init(_ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules()) throws {
         let file = try KerasFile(opening: path, architecture: rules.architecture)
         self.path = path
-        architecture = rules.architecture
+        given = rules
         var problems: [String] = []
         func attempt<Value>(_ find: () throws -> Value) throws -> Value? {
             do {
@@ -170,6 +174,17 @@ public struct Teacher: Sendable {
             + "data file, else number the labels as the teacher does"
     }
 
+    /// The same teacher, fed by other rules; nil where they do not fit.
+    func fed(_ rules: InputRules, _ data: ExampleFile) throws -> Teacher? {
+        var all = given
+        all.input = rules
+        do {
+            return try Teacher(path, data: data, rules: all)
+        } catch let error as ModelFileError where error.kind == .refused {
+            return nil
+        }
+    }
+
     /// Reads the weights.
     public func network() throws -> Network {
         try KerasFile(opening: path, architecture: architecture).network(inputs: inputs.shapes).network
@@ -262,6 +277,9 @@ public struct Teacher: Sendable {
     }
 
     // MARK: - What its answers depend on
+
+    /// What its logits are kept under.
+    func key(fileDigest: String) -> String { manner.map { sha256(of: "\(fileDigest)\n\($0)") } ?? fileDigest }
 
     /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
     var manner: String? {

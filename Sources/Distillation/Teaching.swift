@@ -23,11 +23,7 @@ struct Teaching {
     var names: [String] { teachers.map(\.name) }
 
     /// What each teacher's logits are kept under: they depend on its file and on how it is asked.
-    var keys: [String] {
-        zip(teachers, digests).map { teacher, digest in
-            teacher.manner.map { sha256(of: "\(digest)\n\($0)") } ?? digest
-        }
-    }
+    var keys: [String] { zip(teachers, digests).map { $0.key(fileDigest: $1) } }
 
     /// Whether a teacher sees every example anew, as the student does.
     var isLive: Bool { views.map { $0.count == nil } ?? false }

@@ -57,6 +57,7 @@ extension CompressionReport {
         }
         let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
+        remarks += warnings.map { "warning: \($0)" }
         remarks.append("\(verdict)")
         return remarks
     }
@@ -110,6 +111,7 @@ extension CompressionReport {
             object["baseline"] = .object(JSON.Object(members(baselineTest) + validation(baselineValidation)))
             object["gain_kept"] = gainKept.map { .number($0) } ?? .null
         }
+        object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         object["seconds"] = .object(
             JSON.Object((seconds.parts + [("total", seconds.total)]).map { .init($0.name, .number($0.value)) }))

@@ -15,6 +15,7 @@ extension CompressionOutline {
         if let augmentation { lines.append("augmentation: \(augmentation)") }
         let unlabeled = unlabeledCount > 0 ? " and \(grouped(unlabeledCount)) unlabeled" : ""
         let several = trainings == 1 ? "" : " for each of \(trainings) trainings"
+        if let heldOut { lines.append(heldOut) }
         lines += [
             "examples: \(grouped(trainCount))\(unlabeled) to train with, \(grouped(validationCount)) held out, "
                 + "\(grouped(testCount)) to test",
@@ -25,19 +26,31 @@ extension CompressionOutline {
             "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
                 + "trial of a few batches",
         ]
+        lines += warnings.map { "warning: \($0)" }
         let text = lines.map { wrapped($0, width: width, indentation: 2) + "\n" }
         return text[0] + text[1] + planText(teachers, width: width) + text.dropFirst(2).joined()
             + wrapped("\(verdict)", width: width, indentation: 2) + "\nnothing was written\n"
     }
 
+    /// How good the teachers are, as far as a few held-out examples tell.
+    private var heldOut: String? {
+        guard let first = measurements.first, let name = first.metrics.first?.name else { return nil }
+        let figures = measurements.map {
+            "\(Teacher.name($0.path)) \(fixed($0.metrics.first?.value ?? 0, digits: 4))"
+        }
+        return "held-out \(name.replacing("_", with: " ")) (\(grouped(first.count)) examples): "
+            + figures.joined(separator: ", ")
+    }
+
     /// What `--dry-run --json` prints.
     public var json: JSON {
-        let teachers = teachers.map { teacher -> JSON in
+        let teachers = teachers.enumerated().map { index, teacher -> JSON in
             let facts: [JSON.Object.Member] = [
                 .init("path", .string(teacher.path)), .init("parameters", .integer(teacher.parameters)),
                 .init("bytes", .integer(teacher.bytes.bytes)),
             ]
-            return .object(JSON.Object(facts + teacher.jsonMembers))
+            let measured = measurements.isEmpty ? [] : measurements[index].jsonMembers
+            return .object(JSON.Object(facts + teacher.jsonMembers + measured))
         }
         var object: JSON.Object = [
             "student": [
@@ -56,7 +69,15 @@ extension CompressionOutline {
         object["soft_target_form"] = .string("\(softTargetForm)")
         object["memory_bytes"] = ["teach": .integer(teachingMemory.bytes), "train": .integer(trainingMemory.bytes)]
         object["seconds"] = ["teach": .number(teachingSeconds), "train": .number(trainingSeconds)]
+        object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         return .object(object)
+    }
+}
+
+extension TeacherMeasurement {
+    /// What it was measured on, and its metrics.
+    fileprivate var jsonMembers: [JSON.Object.Member] {
+        [.init("validation", .object(JSON.Object([.init("examples", .integer(count))] + members(metrics))))]
     }
 }

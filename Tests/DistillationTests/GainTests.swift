@@ -12,8 +12,8 @@ import Testing
             student: CompressionReport.Student(
                 path: "s.h5", name: "s", parameters: 1, bytes: ByteCount(1), predictedBytes: ByteCount(1),
                 validation: [], test: metrics(student), agreement: 1),
-            baselineValidation: [], baselineTest: baseline.map(metrics), budget: ByteCount(1),
-            seconds: CompressionReport.Seconds(), peakMemory: ByteCount(1)
+            baselineValidation: [], baselineTest: baseline.map(metrics), warnings: [],
+            budget: ByteCount(1), seconds: CompressionReport.Seconds(), peakMemory: ByteCount(1)
         ).gainKept
     }
 

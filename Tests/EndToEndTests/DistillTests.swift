@@ -49,7 +49,7 @@ import Testing
             let json = try run.json()
             #expect(
                 json.object?.keys == [
-                    "teachers", "ensemble", "student", "baseline", "gain_kept", "budget", "seconds",
+                    "teachers", "ensemble", "student", "baseline", "gain_kept", "warnings", "budget", "seconds",
                     "peak_memory_bytes",
                 ])
             #expect(json["teachers"]?.array?.count == 2)
