@@ -62,7 +62,7 @@ let package = Package(
             ]),
         library("Networks", ["Tensors", "Kernels"]),
         library("Storage"),
-        library("HDF5", ["CHDF5", "Storage"]),
+        library("HDF5", ["CHDF5", "CZlib", "Storage"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),

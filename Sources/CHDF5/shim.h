@@ -11,6 +11,7 @@ static inline hid_t chdf5_class_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t chdf5_class_file_create(void) { return H5P_FILE_CREATE; }
 static inline hid_t chdf5_class_group_create(void) { return H5P_GROUP_CREATE; }
 static inline hid_t chdf5_class_dataset_create(void) { return H5P_DATASET_CREATE; }
+static inline hid_t chdf5_class_dataset_access(void) { return H5P_DATASET_ACCESS; }
 static inline hid_t chdf5_class_link_create(void) { return H5P_LINK_CREATE; }
 static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
 static inline hid_t chdf5_all(void) { return H5S_ALL; }
@@ -20,6 +21,8 @@ static inline unsigned chdf5_truncate(void) { return H5F_ACC_TRUNC; }
 static inline H5F_libver_t chdf5_latest_version(void) { return H5F_LIBVER_LATEST; }
 static inline size_t chdf5_variable_length(void) { return H5T_VARIABLE; }
 static inline haddr_t chdf5_undefined_address(void) { return HADDR_UNDEF; }
+
+static inline unsigned chdf5_dont_filter_partial_chunks(void) { return H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS; }
 
 static inline hid_t chdf5_c_string(void) { return H5T_C_S1; }
 static inline hid_t chdf5_float32(void) { return H5T_IEEE_F32LE; }

@@ -1,6 +1,7 @@
 import Foundation
 import Gzip
 public import HDF5
+import Storage
 
 /// The files of CIFAR-10 or CIFAR-100 in their binary version (Krizhevsky, Learning Multiple Layers of Features from
 /// Tiny Images, 2009).
@@ -138,7 +139,9 @@ extension CIFARImport {
     }
 
     private func recordCount(_ path: String) throws -> Int {
-        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+        // Refuses what is no regular file.
+        _ = try GzipReader(opening: path)
+        let size = WholeFile.byteCount(of: path) ?? 0
         let (count, rest) = size.quotientAndRemainder(dividingBy: kind.recordByteCount)
         guard count > 0, rest == 0 else {
             throw ExampleFileError(

@@ -41,6 +41,8 @@ public struct ExampleFile: Sendable {
     public let test: ExampleSplit
     /// The validation examples, if the file has a group of them.
     public let validation: ExampleSplit?
+    /// What is unusual about the labels, but possible: sentences for whoever is to trust the result.
+    public let warnings: [String]
 
     /// Labels beyond this are taken for damage, unless the file names its classes.
     private static let mostClasses = 1 << 20
@@ -50,10 +52,12 @@ public struct ExampleFile: Sendable {
         if !isOurs { try Rehearsal.run(path) }
         let file = try HDF5File(opening: path, isOurs: isOurs)
         let names = try Self.classNames(file, path)
-        let train = try SplitSource(file.root, "train", path)
-        let test = try SplitSource(file.root, "test", path)
         let hasValidation = try file.root.contains("validation")
-        let validation = hasValidation ? try SplitSource(file.root, "validation", path) : nil
+        let meaning = try StoredLabels.meaning(
+            file.root, ["train", "test"] + (hasValidation ? ["validation"] : []), path)
+        let train = try SplitSource(file.root, "train", path, meaning)
+        let test = try SplitSource(file.root, "test", path, meaning)
+        let validation = hasValidation ? try SplitSource(file.root, "validation", path, meaning) : nil
         let sources = [train, test] + (validation.map { [$0] } ?? [])
         for source in sources.dropFirst() {
             try source.refuseDifference(from: train)
@@ -62,6 +66,7 @@ public struct ExampleFile: Sendable {
         for source in sources {
             try source.refuseLabels(beyond: classCount, areNamed: names != nil)
         }
+        self.warnings = try LabelCount.warnings(sources, classCount, names)
         self.path = path
         self.labelKind = train.labelKind
         self.classCount = classCount
@@ -107,7 +112,7 @@ public struct ExampleFile: Sendable {
 
     private static func classCount(_ sources: [SplitSource], _ names: [String]?) throws -> Int {
         guard let first = sources.first else { return 0 }
-        if first.labelKind == .manyLabels {
+        if first.labelsPerExample > 1 {
             let count = first.labelsPerExample
             if let names, names.count != count {
                 throw ExampleFileError(

@@ -7,6 +7,9 @@ public struct ExampleFileError: Error, Hashable, CustomStringConvertible {
     public let found: String
     public let advice: String
 
+    static let exactAdvice =
+        "Models compute with float32, which has every whole number up to 16777216; store smaller numbers."
+
     init(_ path: String, _ object: String? = nil, expected: String, found: String, _ advice: String) {
         self.path = path
         self.object = object

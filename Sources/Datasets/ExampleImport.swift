@@ -25,6 +25,8 @@ public struct ImportReport: Hashable, Sendable {
     public let testCount: Int
     public let classCount: Int
     public let byteCount: Int
+    /// Those of the data file: `ExampleFile.warnings`.
+    public let warnings: [String]
 }
 
 extension ExampleImport {
@@ -46,7 +48,8 @@ extension ExampleImport {
         guard let data else { preconditionFailure("a file was written without a check") }
         return ImportReport(
             path: output, trainCount: data.train.count, validationCount: data.validation?.count,
-            testCount: data.test.count, classCount: data.classCount, byteCount: byteCount)
+            testCount: data.test.count, classCount: data.classCount, byteCount: byteCount,
+            warnings: data.warnings)
     }
 
     /// Refuses to make all training examples validation examples.

@@ -110,33 +110,36 @@ final class SplitSource: Sendable {
     let labelKind: LabelKind
     /// The class of each example, where it has one.
     let labels: [Int32]
-    /// The labels of each example, where it has many: too large to keep; nil where nothing is known of examples.
-    let labelRows: HDF5Dataset?
+    /// The labels of each example; where it has many, they are too large to keep. Nil where nothing is known of examples.
+    let labelRows: LabelRows?
+    /// The columns of the labels: 1 where they are numbers of classes.
     let labelsPerExample: Int
+    let isByteColumn: Bool
     /// How many frames of each example are real.
     let frameCounts: [Int32]?
     let isUnlabeled: Bool
 
-    init(_ root: borrowing HDF5Group, _ name: String, _ path: String) throws {
+    /// - Parameter meaning: What the labels of all splits mean.
+    init(_ root: borrowing HDF5Group, _ name: String, _ path: String, _ meaning: LabelMeaning) throws {
+        let place = SplitPlace(path: path, split: name)
         for part in ["x", "y"] where try root.kind(of: "\(name)/\(part)") != .dataset {
-            let names = try root.names().map { "'\($0)'" }
-            throw ExampleFileError(
-                path, expected: "a dataset '\(name)/\(part)'",
-                found: names.isEmpty ? "an empty file" : "\(names.joined(separator: ", ")) at the top",
-                "A data file holds train/x, train/y, test/x and test/y.")
+            throw try place.missing(part, root)
         }
         let x = try root.dataset("\(name)/x"), y = try root.dataset("\(name)/y")
-        let place = Place(path: path, split: name)
         try place.checkInputs(x)
-        self.labelKind = try place.checkLabels(y, count: x.shape[0])
-        self.labels = try labelKind == .oneClass ? place.readLabels(y) : []
-        self.labelsPerExample = y.shape.count == 2 ? y.shape[1] : 1
+        let stored = try place.labels(y, count: x.shape[0])
+        self.labelKind = stored.columns > 1 && meaning != .oneHot ? .manyLabels : .oneClass
+        var labels: [Int32] = []
+        if labelKind == .oneClass { try stored.readAll { labels += $0.classes } }
+        self.labels = labels
+        self.labelsPerExample = stored.columns
         self.frameCounts = try place.readFrameCounts(root, of: x)
         self.path = path
         self.name = name
         self.count = x.shape[0]
         self.isUnlabeled = false
-        self.labelRows = consume y
+        self.isByteColumn = stored.isByteColumn
+        self.labelRows = LabelRows(stored.taken())
         let count = x.shape[0]
         let (scale, offset) = try place.scaling(x.attributes, of: "x")
         let input = InputSource("x", x, scale: scale, offset: offset)
@@ -151,7 +154,7 @@ final class SplitSource: Sendable {
         try Rehearsal.run(path)
         let file = try HDF5File(opening: path)
         let isGrouped = try file.root.contains("train")
-        let folder = isGrouped ? "train/" : "", place = Place(path: path, split: isGrouped ? "train" : "")
+        let folder = isGrouped ? "train/" : "", place = SplitPlace(path: path, split: isGrouped ? "train" : "")
         guard try file.root.kind(of: "\(folder)x") == .dataset else {
             let names = try file.root.names().map { "'\($0)'" }
             throw ExampleFileError(
@@ -172,7 +175,7 @@ final class SplitSource: Sendable {
         let input = InputSource("x", x, scale: scale, offset: offset)
         (self.x, inputs) = (input, [input])
         (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
-        (labelKind, labels, labelsPerExample) = (.oneClass, [], 1)
+        (labelKind, labels, labelsPerExample, isByteColumn) = (.oneClass, [], 1, false)
         labelRows = nil
     }
 
@@ -185,13 +188,15 @@ final class SplitSource: Sendable {
     }
 
     /// The datasets beside x and y that have a row of numbers for each example, in the order of their names.
-    private static func otherInputs(_ root: borrowing HDF5Group, _ place: Place, count: Int) throws -> [InputSource] {
+    private static func otherInputs(_ root: borrowing HDF5Group, _ place: SplitPlace, count: Int) throws
+        -> [InputSource]
+    {
         var inputs: [InputSource] = []
         for name in try root.group(place.split).names() where !["x", "y", "length"].contains(name) {
             guard try root.kind(of: "\(place.split)/\(name)") == .dataset else { continue }
             // What cannot be read is not for us, and no reason to refuse the rest.
             guard let dataset = try? root.dataset("\(place.split)/\(name)") else { continue }
-            guard Place.inputTypes.contains(dataset.type), dataset.shape.count >= 2, dataset.shape[0] == count,
+            guard dataset.type.byteCount != nil, dataset.shape.count >= 2, dataset.shape[0] == count,
                 dataset.elementCount > 0
             else { continue }
             let (scale, offset) = try place.scaling(dataset.attributes, of: name)
@@ -207,10 +212,22 @@ final class SplitSource: Sendable {
                 path, "\(name)/x", expected: "examples of shape \(train.x.exampleShape), as in 'train/x'",
                 found: "\(x.exampleShape)", "All splits must hold the same kind of examples.")
         }
-        if labelKind != train.labelKind || labelKind == .manyLabels && labelsPerExample != train.labelsPerExample {
+        if labelKind != train.labelKind || labelsPerExample != train.labelsPerExample {
             throw ExampleFileError(
                 path, "\(name)/y", expected: "labels as in 'train/y', of shape (examples\(train.labelColumns))",
                 found: "shape (examples\(labelColumns))", "All splits must be labeled alike.")
+        }
+        for input in inputs {
+            guard let other = train.inputs.first(where: { $0.name == input.name }) else { continue }
+            for (attribute, found, wanted) in [
+                ("scale", input.scale, other.scale), ("offset", input.offset, other.offset),
+            ] where found != wanted {
+                throw ExampleFileError(
+                    path, "\(name)/\(input.name)",
+                    expected: "\(attribute) \(wanted), as 'train/\(input.name)' has it", found: "\(found)",
+                    "Give '\(attribute)' the same value in every split; without the attribute it is "
+                        + "\(attribute == "scale" ? 1 : 0).")
+            }
         }
         if (frameCounts == nil) != (train.frameCounts == nil) {
             throw ExampleFileError(
@@ -225,105 +242,13 @@ final class SplitSource: Sendable {
         if let row = labels.firstIndex(where: { $0 >= classCount }) {
             throw ExampleFileError(
                 path, "\(name)/y", expected: "classes from 0 to \(classCount - 1), as 'classes' names them",
-                found: "\(labels[row]) in row \(row)", "Name every class, or leave the attribute 'classes' out.")
+                found: "\(labels[row]) in row \(row)",
+                (labels.contains(0) ? "" : "The labels seem to begin at 1; subtract 1. ")
+                    + "Name every class, or leave the attribute 'classes' out.")
         }
     }
 
     private var labelColumns: String {
-        labelKind == .oneClass ? "" : ", \(labelsPerExample)"
-    }
-}
-
-/// The checks of one group, which all speak of the same place.
-private struct Place {
-    let path: String
-    let split: String
-
-    func error(_ part: String, expected: String, found: String, _ advice: String) -> ExampleFileError {
-        ExampleFileError(path, split.isEmpty ? part : "\(split)/\(part)", expected: expected, found: found, advice)
-    }
-
-    static let inputTypes: [HDF5Type] = [.uint8, .float16, .float32, .float64]
-
-    func checkInputs(_ x: borrowing HDF5Dataset) throws {
-        guard Self.inputTypes.contains(x.type) else {
-            throw error(
-                "x", expected: "uint8, float16, float32 or float64", found: "\(x.type)",
-                "Store the examples as one of these.")
-        }
-        guard x.shape.count >= 2 else {
-            throw error(
-                "x", expected: "shape (examples, …)", found: "\(x.shape)",
-                "The first axis counts examples; single numbers are of shape (examples, 1).")
-        }
-        guard x.elementCount > 0 else {
-            throw error("x", expected: "at least one example", found: "shape \(x.shape)", "Is the file finished?")
-        }
-    }
-
-    func checkLabels(_ y: borrowing HDF5Dataset, count: Int) throws -> LabelKind {
-        guard y.shape.first == count else {
-            throw error(
-                "y", expected: "\(count) rows, as many as '\(split)/x' has", found: "shape \(y.shape)",
-                "Each example needs its label.")
-        }
-        if y.shape.count == 1, y.type.isInteger {
-            return .oneClass
-        }
-        if y.shape.count == 2, y.shape[1] > 0, y.type.byteCount == 1 {
-            return .manyLabels
-        }
-        throw error(
-            "y", expected: "whole numbers of shape (\(count)), or uint8 of shape (\(count), classes)",
-            found: "\(y.type) of shape \(y.shape)",
-            "Store the number of the class, or a row of zeros and ones for several labels.")
-    }
-
-    func readLabels(_ y: borrowing HDF5Dataset) throws -> [Int32] {
-        let labels = try y.read(as: Int.self)
-        if let row = labels.firstIndex(where: { $0 < 0 || $0 > Int32.max }) {
-            throw error(
-                "y", expected: "class numbers from 0 on", found: "\(labels[row]) in row \(row)",
-                "Number the classes from 0, and remove examples that have none.")
-        }
-        return labels.map { Int32($0) }
-    }
-
-    func scaling(_ attributes: borrowing HDF5Attributes, of input: String) throws -> (scale: Float, offset: Float) {
-        var values: [Float] = [1, 0]
-        for (index, name) in ["scale", "offset"].enumerated() where try attributes.contains(name) {
-            let value = try attributes.double(name)
-            guard Float(value).isFinite else {
-                throw error(
-                    input, expected: "a finite number in the attribute '\(name)'", found: "\(value)",
-                    "Inputs are x·scale + offset.")
-            }
-            values[index] = Float(value)
-        }
-        return (values[0], values[1])
-    }
-
-    func readFrameCounts(_ root: borrowing HDF5Group, of x: borrowing HDF5Dataset) throws -> [Int32]? {
-        let name = split.isEmpty ? "length" : "\(split)/length"
-        guard try root.contains(name) else { return nil }
-        let lengths = try root.dataset(name)
-        guard lengths.shape == [x.shape[0]], lengths.type.isInteger else {
-            throw error(
-                "length", expected: "whole numbers of shape (\(x.shape[0]))",
-                found: "\(lengths.type) of shape \(lengths.shape)", "It says how many frames of each example are real.")
-        }
-        guard x.shape.count >= 3 else {
-            throw error(
-                "length", expected: "examples of several frames", found: "'\(split)/x' of shape \(x.shape)",
-                "Leave 'length' out where examples have no frames.")
-        }
-        let counts = try lengths.read(as: Int.self)
-        let frames = x.shape[1]
-        if let row = counts.firstIndex(where: { !(1...frames).contains($0) }) {
-            throw error(
-                "length", expected: "from 1 to \(frames) frames", found: "\(counts[row]) in row \(row)",
-                "'\(split)/x' has \(frames) frames for each example.")
-        }
-        return counts.map { Int32($0) }
+        labelsPerExample == 1 ? "" : ", \(labelsPerExample)"
     }
 }

@@ -1,4 +1,5 @@
 import Gzip
+import HDF5
 
 /// A file of bytes in the IDX format of MNIST, plain or compressed by gzip, read from first to last.
 ///
@@ -15,7 +16,7 @@ public struct IDXFile: ~Copyable {
         let magic = try Self.read(4, from: &reader)
         guard magic.count == 4, magic[0] == 0, magic[1] == 0 else {
             throw ExampleFileError(
-                path, expected: "an IDX file, which begins with 0 0", found: Self.words(magic),
+                path, expected: "an IDX file, which begins with 0 0", found: Self.kind(path) ?? Self.words(magic),
                 "Is this the file you meant?")
         }
         guard magic[2] == 8, (1...4).contains(magic[3]) else {
@@ -78,6 +79,12 @@ public struct IDXFile: ~Copyable {
         var span = bytes.mutableSpan
         let found = try reader.read(into: &span)
         return Array(bytes.prefix(found))
+    }
+
+    /// What the file is, where it is known for something else.
+    private static func kind(_ path: String) -> String? {
+        guard let kind = FileKind(of: path), ![.idx, .gzip, .unknown].contains(kind) else { return nil }
+        return kind.name
     }
 
     private static func words(_ bytes: [UInt8]) -> String {

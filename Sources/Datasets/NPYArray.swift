@@ -128,12 +128,8 @@ struct NPYPlace: Hashable {
 protocol NumPyElement: HDF5Element {
     associatedtype BitPattern: FixedWidthInteger & UnsignedInteger
     init(bitPattern: BitPattern)
-    /// The same number, if it is a whole one.
-    var wholeNumber: Int? { get }
 }
 
-extension NumPyElement where Self: BinaryInteger { var wholeNumber: Int? { Int(exactly: self) } }
-extension NumPyElement where Self: BinaryFloatingPoint { var wholeNumber: Int? { Int(exactly: self) } }
 extension Float16: NumPyElement {}
 extension Float: NumPyElement {}
 extension Double: NumPyElement {}

@@ -6,8 +6,7 @@ import Zip
 /// Also `train_x` or `train/x`, and `images` and `labels` for `x` and `y`; arrays of `validation` or `val` may be there,
 /// too. Bytes of shape (examples, height, width) are grey pictures, and get an axis of one channel.
 ///
-/// Labels are whole numbers of shape (examples) or (examples, 1), or rows of zeros and ones. If each of the rows has
-/// exactly one 1, these are class numbers, too; else an example may have several labels.
+/// What labels mean, `LabelMeaning` says.
 public struct NPZImport: ExampleImport, Hashable {
     public var path: String
     public var classNames: [String]?
@@ -19,26 +18,43 @@ public struct NPZImport: ExampleImport, Hashable {
     }
 
     public func amount() throws -> Int {
-        let archive = try ZipReader(opening: path)
+        let archive = try open()
         return try splits(in: archive).reduce(0) { try $0 + NPYArray($1.x, in: archive).shape[0] }
     }
 
+    /// - Throws: `ExampleFileError` that says what it is, if it is no archive; `ZipError` if it cannot be read.
+    private func open() throws -> ZipReader {
+        if let kind = FileKind(of: path), ![.npz, .zip, .kerasArchive, .pyTorch, .unknown].contains(kind) {
+            let advice = kind == .npy ? "Put the arrays of all splits into one archive" : "Save the arrays in Python"
+            throw ExampleFileError(
+                path, expected: "an archive of NumPy's arrays (.npz)", found: kind.name,
+                "\(advice): np.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…).")
+        }
+        return try ZipReader(opening: path)
+    }
+
     public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
-        let archive = try ZipReader(opening: path), splits = try splits(in: archive)
+        let archive = try open(), splits = try splits(in: archive)
         try check(splits, in: archive)
-        let kind = try labelKind(of: splits, in: archive)
+        let meaning = try meaning(of: splits, in: archive)
         var done = 0
         for split in splits {
             let validation = split.name == "train" ? validationCount : 0
             var x = try NPYArray(split.x, in: archive), y = try NPYArray(split.y, in: archive)
-            let count = x.shape[0], classes = kind == .manyLabels ? [y.shape[1]] : []
+            let count = x.shape[0], isMany = meaning == .severalLabels
             let inputs = try ImportedColumn(
                 "x", of: split.name, in: root, x.type, shape: exampleShape(x), validation: validation)
             let labels = try ImportedColumn(
-                "y", of: split.name, in: root, kind == .manyLabels ? .uint8 : .int32, shape: [count] + classes,
+                "y", of: split.name, in: root, isMany ? .uint8 : .int32, shape: [count] + (isMany ? [y.columns] : []),
                 validation: validation)
             try copy(&x, to: inputs) { try progress(done + $0) }
-            try y.readLabels { try kind.write($0, to: labels) }
+            try y.readLabels { block in
+                if isMany {
+                    try labels.append(block.values.map { UInt8($0) })
+                } else {
+                    try labels.append(block.classes)
+                }
+            }
             done += count
         }
     }
@@ -96,10 +112,10 @@ extension NPZImport {
         try leaveSomeToTrain(of: first.shape[0], in: path)
         for split in splits {
             let x = try NPYArray(split.x, in: archive), y = try NPYArray(split.y, in: archive)
-            guard [.uint8, .float16, .float32, .float64].contains(x.type), x.shape.count >= 2 else {
+            guard x.shape.count >= 2 else {
                 throw x.place.error(
-                    expected: "uint8, float16, float32 or float64 of shape (examples, …)",
-                    found: "\(x.type) of shape \(x.shape)", "Save it as x.astype('float32'), or with another shape.")
+                    expected: "shape (examples, …)", found: "\(x.shape)",
+                    "The first axis counts examples; single numbers are of shape (examples, 1).")
             }
             guard x.type == first.type, x.shape.dropFirst() == first.shape.dropFirst() else {
                 throw x.place.error(
@@ -108,52 +124,33 @@ extension NPZImport {
                     found: "\(x.type) of shape \(Array(x.shape.dropFirst()))",
                     "All splits must hold the same kind of examples.")
             }
-            guard y.shape.count <= 2, y.shape[0] == x.shape[0] else {
+            guard LabelMeaning.columns(y.shape) != nil, y.shape[0] == x.shape[0] else {
                 throw y.place.error(
                     expected: "\(x.shape[0]) labels, or rows of them, one for each example in '\(split.x.name)'",
                     found: "shape \(y.shape)", "Give the examples and labels of the same split.")
             }
-            guard y.labelsPerRow == firstLabels.labelsPerRow else {
+            guard y.columns == firstLabels.columns else {
                 throw y.place.error(
-                    expected: "\(firstLabels.labelsPerRow) labels an example, as in '\(splits[0].y.name)'",
-                    found: "\(y.labelsPerRow)", "All splits must be labelled alike.")
+                    expected: "\(firstLabels.columns) labels an example, as in '\(splits[0].y.name)'",
+                    found: "\(y.columns)", "All splits must be labeled alike.")
             }
         }
     }
 
     /// Reads all labels once, and refuses those that cannot be any.
-    private func labelKind(of splits: [Split], in archive: borrowing ZipReader) throws -> NPZLabelKind {
-        var kind: NPZLabelKind?
+    private func meaning(of splits: [Split], in archive: borrowing ZipReader) throws -> LabelMeaning {
+        var meaning: LabelMeaning?
         for split in splits {
             var y = try NPYArray(split.y, in: archive)
-            let width = y.labelsPerRow, place = y.place
-            guard width > 1 else {
-                kind = .classNumbers
-                try y.readLabels { labels in
-                    if let row = labels.values.firstIndex(where: { $0 < 0 || $0 > Int(Int32.max) }) {
-                        throw place.error(
-                            expected: "class numbers from 0 on",
-                            found: "\(labels.words(row)) in row \(labels.rows.lowerBound + row)",
-                            "Number the classes from 0, and remove examples that have none.")
-                    }
-                }
-                continue
+            var scan = LabelScan(columns: y.columns)
+            do {
+                try y.readLabels { try scan.look(at: $0) }
+            } catch let problem as LabelScan.Problem {
+                throw problem.error(path, split.y.name)
             }
-            kind = kind ?? .oneHot
-            try y.readLabels { labels in
-                if let index = labels.values.firstIndex(where: { $0 != 0 && $0 != 1 }) {
-                    throw place.error(
-                        expected: "zeros and ones, as it has \(width) columns",
-                        found: "\(labels.words(index)) in row \(labels.rows.lowerBound + index / width)",
-                        "Give one class number an example, or a row of zeros and ones.")
-                }
-                let isOneHot = stride(from: 0, to: labels.values.count, by: width).allSatisfy {
-                    labels.values[$0..<($0 + width)].reduce(0, +) == 1
-                }
-                if !isOneHot { kind = .manyLabels }
-            }
+            if meaning != .severalLabels { meaning = scan.meaning }
         }
-        return kind ?? .classNumbers
+        return meaning ?? .classNumbers
     }
 }
 
@@ -174,6 +171,13 @@ extension NPZImport {
         }
         switch x.type {
         case .uint8: try copy(UInt8.self)
+        case .uint16: try copy(UInt16.self)
+        case .uint32: try copy(UInt32.self)
+        case .uint64: try copy(UInt64.self)
+        case .int8: try copy(Int8.self)
+        case .int16: try copy(Int16.self)
+        case .int32: try copy(Int32.self)
+        case .int64: try copy(Int64.self)
         case .float16: try copy(Float16.self)
         case .float64: try copy(Double.self)
         default: try copy(Float.self)
@@ -181,35 +185,12 @@ extension NPZImport {
     }
 }
 
-/// How an array says what an example is.
-private enum NPZLabelKind {
-    case classNumbers, oneHot, manyLabels
-
-    func write(_ labels: NPZLabels, to column: ImportedColumn) throws {
-        switch self {
-        case .classNumbers: try column.append(labels.values.map { Int32(truncatingIfNeeded: $0) })
-        case .manyLabels: try column.append(labels.values.map { UInt8(truncatingIfNeeded: $0) })
-        case .oneHot:
-            let width = labels.values.count / labels.rows.count
-            let places = labels.values.indices.filter { labels.values[$0] == 1 }
-            try column.append(places.map { Int32($0 % width) })
-        }
-    }
-}
-
-/// Some rows of labels, one after another; what is no whole number is -1.
-private struct NPZLabels {
-    let rows: Range<Int>
-    let values: [Int]
-
-    func words(_ index: Int) -> String { values[index] == -1 ? "-1 or a fraction" : "\(values[index])" }
-}
-
 extension NPYArray {
-    fileprivate var labelsPerRow: Int { shape.count == 2 ? shape[1] : 1 }
+    /// The columns of labels, once their shape was checked.
+    fileprivate var columns: Int { LabelMeaning.columns(shape) ?? 1 }
 
     /// Hands over all labels, some rows at a time.
-    fileprivate mutating func readLabels(_ take: (NPZLabels) throws -> Void) throws {
+    fileprivate mutating func readLabels(_ take: (LabelBlock) throws -> Void) throws {
         switch type {
         case .uint8: try readLabels(as: UInt8.self, take)
         case .uint16: try readLabels(as: UInt16.self, take)
@@ -225,11 +206,12 @@ extension NPYArray {
         }
     }
 
-    private mutating func readLabels<Element: NumPyElement>(
-        as element: Element.Type, _ take: (NPZLabels) throws -> Void
+    private mutating func readLabels<Element: NumPyElement & LabelElement>(
+        as element: Element.Type, _ take: (LabelBlock) throws -> Void
     ) throws {
+        let columns = columns
         try readAll(as: element) { rows, elements in
-            try take(NPZLabels(rows: rows, values: elements.indices.map { elements[$0].wholeNumber ?? -1 }))
+            try take(LabelBlock(rows, columns: columns, elements.indices.map { elements[$0] }))
         }
     }
 }

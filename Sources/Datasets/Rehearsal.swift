@@ -57,7 +57,6 @@ public enum Rehearsal {
         for name in ["scale", "offset"] where try dataset.attributes.contains(name) {
             _ = try? dataset.attributes.double(name)
         }
-        _ = try? dataset.chunkCount()
         guard let rows = dataset.shape.first, rows > 0, dataset.type.byteCount != nil else { return }
         for row in Set([0, rows - 1]) {
             var values = [Float](repeating: 0, count: dataset.elementsPerRow)

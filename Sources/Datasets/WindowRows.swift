@@ -1,6 +1,6 @@
 import HDF5
 
-/// The inputs of some examples, in the type in which the file has them, except that float64 is read as float32.
+/// The inputs of some examples, in the type in which the file has them, except that all but these are read as float32.
 enum InputRows: Sendable {
     case uint8([UInt8])
     case float16([Float16])
@@ -18,6 +18,10 @@ extension InputRows {
                 throw source.nonFinite(Float(values[index]), at: index, rows, of: input)
             }
             self = .float16(values)
+        case .int32: self = .float32(try input.exact(rows, rowsPerSegment, source, Int32.self))
+        case .uint32: self = .float32(try input.exact(rows, rowsPerSegment, source, UInt32.self))
+        case .int64: self = .float32(try input.exact(rows, rowsPerSegment, source, Int64.self))
+        case .uint64: self = .float32(try input.exact(rows, rowsPerSegment, source, UInt64.self))
         default:
             let values: [Float] = try input.dataset.gather(rows, rowsPerSegment)
             if let index = firstNonFinite(values) {
@@ -45,7 +49,7 @@ final class WindowRows: Sendable {
             self.labels = []
             return
         }
-        self.labels = try source.labelRows?.gather(rows, rowsPerSegment) ?? []
+        self.labels = try source.labelBytes(rows, rowsPerSegment)
         if let index = labels.firstIndex(where: { $0 > 1 }) {
             throw ExampleFileError(
                 source.path, "\(source.name)/y", expected: "zeros and ones",
@@ -55,7 +59,34 @@ final class WindowRows: Sendable {
     }
 }
 
+extension InputSource {
+    /// Whole numbers as float32, which has all of them up to 2²⁴ and few of the larger ones.
+    ///
+    /// - Throws: `ExampleFileError` where one would become another.
+    fileprivate func exact<Number: HDF5Element & FixedWidthInteger>(
+        _ rows: [Int], _ rowsPerSegment: Int, _ source: SplitSource, _: Number.Type
+    ) throws -> [Float] {
+        let numbers: [Number] = try dataset.gather(rows, rowsPerSegment)
+        if let index = numbers.firstIndex(where: { Float(exactly: $0) == nil }) {
+            let (row, element) = index.quotientAndRemainder(dividingBy: dataset.elementsPerRow)
+            throw ExampleFileError(
+                source.path, "\(source.name)/\(name)", expected: "numbers that float32 has",
+                found: "\(numbers[index]) in row \(rows[row]), element \(element)",
+                ExampleFileError.exactAdvice)
+        }
+        return numbers.map { Float($0) }
+    }
+}
+
 extension SplitSource {
+    /// Zeros and ones of several labels; what is neither becomes 2.
+    fileprivate func labelBytes(_ rows: [Int], _ rowsPerSegment: Int) throws -> [UInt8] {
+        guard let labelRows else { return [] }
+        if labelRows.dataset.type.byteCount == 1 { return try labelRows.dataset.gather(rows, rowsPerSegment) }
+        let values: [Float] = try labelRows.dataset.gather(rows, rowsPerSegment)
+        return values.map { $0 == 0 ? 0 : $0 == 1 ? 1 : 2 }
+    }
+
     fileprivate func nonFinite(
         _ value: Float, at index: Int, _ rows: [Int], of input: InputSource
     ) -> ExampleFileError {

@@ -1,6 +1,7 @@
 import Foundation
 public import HDF5
 public import Records
+import Storage
 
 /// Files of YouTube-8M (Abu-El-Haija et al., 2016), or others of their form, such as those of AudioSet: TFRecords, plain
 /// or in gzip files.
@@ -80,12 +81,10 @@ extension YouTube8MImport {
     private static let recordsPerReport = 256
 
     public func amount() throws -> Int {
-        try splits.flatMap(\.files).reduce(0) { try $0 + Self.byteCount($1) } / Self.unitByteCount
+        splits.flatMap(\.files).reduce(0) { $0 + Self.byteCount($1) } / Self.unitByteCount
     }
 
-    private static func byteCount(_ path: String) throws -> Int {
-        try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
-    }
+    private static func byteCount(_ path: String) -> Int { WholeFile.byteCount(of: path) ?? 0 }
 
     public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
         let form = try form()
@@ -94,7 +93,7 @@ extension YouTube8MImport {
             let split = try YouTube8MSplit(name, form, in: root)
             for file in files {
                 try copy(file, form, to: split) { try progress((done + $0) / Self.unitByteCount) }
-                done += try Self.byteCount(file)
+                done += Self.byteCount(file)
             }
             try split.finish()
             guard split.count > 0 else { throw none(of: name, files) }

@@ -21,6 +21,8 @@ public struct CompressionOutline: Sendable {
     /// The formula in force, that of the first stage before it.
     public let formulas: [String]
     public let augmentation: String?
+    /// What is unusual about the data, one sentence each.
+    public let warnings: [String]
     public let trainCount: Int
     public let unlabeledCount: Int
     public let validationCount: Int
@@ -93,7 +95,8 @@ extension Compressor {
                 let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
                 return
                     "\(views.augmentation), \(count ?? "a new view of each example in every epoch, which the teachers see too")"
-            }, trainCount: train.count, unlabeledCount: others, validationCount: validation.count,
+            }, warnings: data.warnings, trainCount: train.count, unlabeledCount: others,
+            validationCount: validation.count,
             testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
             firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings * plan.parts(recipe).count,

@@ -99,6 +99,7 @@ public final class Compressor {
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
         tell(.message(plan.sentence("student", budget: request.budget)))
+        for warning in data.warnings { tell(.warning(warning)) }
         tell(.plan(teachers.map(\.plan)))
         tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))
 

@@ -53,6 +53,7 @@ public func trainModel(
     let workers = Workers(request.threads)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
+    for warning in data.warnings { tell(.warning(warning)) }
     let (train, validation) = data.trainAndValidation()
     var fingerprint = ""
     if let directory = request.runDirectory {
@@ -75,8 +76,9 @@ public func trainModel(
         return TrainedNetwork(trainer)
     }
 
-    let bytes = try plan.export.write(network.weights, to: request.output)
+    // Examples that cannot be read leave no model behind.
     let test = try evaluate(network.graph, weights: network.weights, on: data.test, workers: workers)
+    let bytes = try plan.export.write(network.weights, to: request.output)
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
 }

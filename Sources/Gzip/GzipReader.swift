@@ -26,13 +26,16 @@ public struct GzipError: Error, Hashable, CustomStringConvertible {
     private static let bufferByteCount: UInt32 = 1 << 17
 
     public init(opening path: String) throws(GzipError) {
-        var isDirectory: ObjCBool = false
-        let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-        guard exists else {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else {
             throw GzipError(kind: .missing, path: path, reason: "there is no such file")
         }
-        guard !isDirectory.boolValue else {
-            throw GzipError(kind: .unreadable, path: path, reason: "it is a directory")
+        // Opening a pipe would wait for whoever writes into it, and nothing could stop that.
+        let kind = status.st_mode & S_IFMT
+        guard kind == S_IFREG else {
+            throw GzipError(
+                kind: .unreadable, path: path,
+                reason: kind == S_IFDIR ? "it is a directory" : "it is not a regular file")
         }
         guard let file = unsafe gzopen(path, "rb") else {
             throw GzipError(kind: .unreadable, path: path, reason: "it cannot be opened")

@@ -8,7 +8,7 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
     case gzip, bzip2, xz, zstd, lz4, sevenZip, rar, tar, zip
     case npy, npz, matlab, idx, parquet, arrow, netCDF, sqlite, pickle, picture, pdf
     case pyTorch, onnx, tensorFlowLite, safetensors, gguf, savedModel, savedModelFolder, tensorFlowCheckpoint
-    case unzippedKeras, folder, unknown
+    case unzippedKeras, folder, records, unknown
 
     /// What the file was to be.
     public enum Use: Sendable { case model, data }
@@ -29,6 +29,22 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
         var tail = Data()
         if end >= 8, (try? file.seek(toOffset: end - 8)) != nil { tail = (try? file.read(upToCount: 8)) ?? Data() }
         self.init(start: Array(start), tail: Array(tail))
+        if self == .unknown, Self.isRecord(Array(start.prefix(12)), byteCount: Int(clamping: end)) { self = .records }
+    }
+
+    /// Whether a file begins as TFRecords do: with the length of a record, and the masked CRC-32C of that.
+    private static func isRecord(_ start: [UInt8], byteCount: Int) -> Bool {
+        guard start.count == 12 else { return false }
+        let length = start[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        var remainder: UInt32 = 0xFFFF_FFFF
+        for byte in start[..<8] {
+            remainder ^= UInt32(byte)
+            for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1 == 0 ? 0 : 0x82F6_3B78) }
+        }
+        remainder = ~remainder
+        let masked = (remainder >> 15 | remainder << 17) &+ 0xA282_EAD8
+        let stored = start[8...].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        return masked == stored && length < UInt64(byteCount)
     }
 
     private static let startLimit = 4096
@@ -182,6 +198,7 @@ extension FileKind {
         case .gguf: "a GGUF file"
         case .savedModel, .savedModelFolder: "a TensorFlow SavedModel"
         case .tensorFlowCheckpoint: "a TensorFlow checkpoint"
+        case .records: "a file of records (TFRecord)"
         case .unzippedKeras: "a folder with the members of a .keras file"
         case .folder: "a folder"
         case .unknown: "of no kind that is known here"
@@ -227,6 +244,10 @@ extension FileKind {
         case .npy: "Put the arrays into an .npz (numpy.savez) and import that: compress import npz"
         case .npz: "Import it first: compress import npz"
         case .idx: "Import it first: compress import idx"
+        case .records: "Import it first: compress import youtube8m"
+        case .text, .json, .parquet, .arrow, .matlab, .pickle, .netCDF, .sqlite:
+            "Read it in Python, save arrays with numpy.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…), and import "
+                + "these: compress import npz"
         case .kerasArchive: "It is a model; models are given as teachers"
         default: nil
         }

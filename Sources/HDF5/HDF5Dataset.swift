@@ -40,6 +40,8 @@ public struct HDF5Dataset: ~Copyable, Sendable {
     /// bfloat16 as Keras stores it, which the library cannot convert.
     private let isOpaque: Bool
     let elementSize: Int
+    /// What is checked before chunks are read; nil for other layouts, and while the dataset is written.
+    private var chunkCheck: ChunkCheck?
 
     public var place: HDF5Place { attributes.place }
 
@@ -57,9 +59,29 @@ extension HDF5Dataset {
 
     /// Takes an open dataset and checks that what it declares can be there.
     static func checked(_ attributes: consuming HDF5Attributes) throws(HDF5Error) -> HDF5Dataset {
-        let dataset = try HDF5Dataset(attributes)
+        var dataset = try HDF5Dataset(attributes)
+        guard let chunkShape = dataset.chunkShape, dataset.attributes.fileByteCount < .max else {
+            try dataset.refuseImpossibleSize()
+            return dataset
+        }
+        // How chunks are compressed comes before how much that can be.
+        let pipeline = try FilterPipeline(dataset.id, dataset.place)
         try dataset.refuseImpossibleSize()
+        dataset.chunkCheck = try ChunkCheck(
+            dataset.id, pipeline, shape: dataset.shape, chunkShape: chunkShape, elementSize: dataset.elementSize,
+            fileByteCount: dataset.attributes.fileByteCount, dataset.place)
         return dataset
+    }
+
+    /// Whether it is to be opened again, with `directAccess`, before it is read.
+    var needsDirectAccess: Bool { chunkCheck?.needsDirectAccess ?? false }
+
+    /// What makes the library read chunks straight from the file, without a copy of its own.
+    static func directAccess(_ place: HDF5Place) throws(HDF5Error) -> Handle {
+        let access = try attemptHandle("open", place) { H5Pcreate(chdf5_class_dataset_access()) }
+        let id = access.id
+        try attempt("open", place) { H5Pset_chunk_cache(id, 1, 0, 0) }
+        return access
     }
 
     private init(_ attributes: consuming HDF5Attributes) throws(HDF5Error) {
@@ -94,6 +116,7 @@ extension HDF5Dataset {
         self.chunkShape = chunkShape
         self.elementSize = elementSize
         self.attributes = attributes
+        self.chunkCheck = nil
     }
 
     /// The layout, unless the data lie in another file.
@@ -176,15 +199,6 @@ extension HDF5Dataset {
         var dimensions = [hsize_t](repeating: 0, count: rank)
         try attempt("open", place) { unsafe H5Pget_chunk(propertiesID, Int32(rank), &dimensions) }
         return dimensions.map { Int(clamping: $0) }
-    }
-
-    /// The chunks that are stored; finding out goes through their whole index.
-    public func chunkCount() throws(HDF5Error) -> Int {
-        guard layout == .chunked else { return 0 }
-        let id = id
-        var count: hsize_t = 0
-        try attempt("count the chunks of", place) { unsafe H5Dget_num_chunks(id, chdf5_all(), &count) }
-        return Int(clamping: count)
     }
 
     /// Where in the file the elements lie, if they lie there one after another as this processor has float32.
@@ -298,6 +312,7 @@ extension HDF5Dataset {
         _ rows: Range<Int>?, _ memoryType: borrowing Handle, _ memory: UnsafeMutableRawPointer?
     ) throws(HDF5Error) {
         let id = id, typeID = memoryType.id
+        if let chunkCheck { try chunkCheck.check(rows ?? 0..<shape[0], id) }
         guard let rows else {
             try attempt("read", place) {
                 unsafe H5Dread(id, typeID, chdf5_all(), chdf5_all(), chdf5_default(), memory)

@@ -87,7 +87,19 @@ extension HDF5Group {
         guard child.kind == .dataset else {
             throw HDF5Error(.unsupported, "open", place.appending(path), "expected a dataset, found a \(child.kind)")
         }
-        return try .checked(child.attributes)
+        let dataset = try HDF5Dataset.checked(child.attributes)
+        return dataset.needsDirectAccess ? try openAgain(dataset, path) : dataset
+    }
+
+    /// The same dataset without the library's cache of chunks.
+    private func openAgain(_ dataset: consuming HDF5Dataset, _ path: String) throws(HDF5Error) -> HDF5Dataset {
+        // While it is open, it keeps the cache that it was first opened with.
+        _ = consume dataset
+        let id = id, place = place.appending(path)
+        let access = try HDF5Dataset.directAccess(place)
+        let accessID = access.id
+        let handle = try attemptHandle("open", place) { unsafe H5Dopen2(id, path, accessID) }
+        return try .checked(HDF5Attributes(handle: handle, place: place, fileByteCount: attributes.fileByteCount))
     }
 
     private func openExisting(_ path: String) throws(HDF5Error) -> OpenChild {

@@ -4,7 +4,7 @@ import Foundation
 /// The LZF compression of h5py (`compression="lzf"`), which the library does not have: decompression only.
 enum LZFFilter {
     /// The number under which h5py registered its filter.
-    private static let number: H5Z_filter_t = 32_000
+    static let number: H5Z_filter_t = 32_000
     /// Three bytes make at most 264.
     private static let largestRatio = 88
 
@@ -37,7 +37,8 @@ enum LZFFilter {
         let count = unsafe decompress(
             UnsafeRawBufferPointer(start: input, count: byteCount),
             into: UnsafeMutableRawBufferPointer(start: output, count: size))
-        guard count > 0 else {
+        // What is missing of a chunk would be whatever the memory held before.
+        guard count == size else {
             unsafe H5free_memory(output)
             return 0
         }

@@ -3,10 +3,12 @@ import Foundation
 
 /// Refuses files on which HDF5 never returns, or recurses until the stack ends.
 ///
-/// HDF5 1.10.8 follows a group's index into itself, and steps through a heap of strings by zero bytes at a time.
-/// Both structures begin with a signature, so this looks for every one of them and checks that it leads onwards:
+/// HDF5 1.10.8 follows a group's index into itself, goes round the free places of a heap of names while it takes memory for
+/// each, and steps through a heap of strings by zero bytes at a time. All of them begin with a signature, so this looks for
+/// every one and checks that it leads onwards:
 ///
 ///     index  "TREE", type (0: group), level, entries (2), 2 siblings, then key, child, key, child, …, key
+///     names  "HEAP", version, 0 0 0, size, first free place, address; a free place: the next one (or 1), its size
 ///     heap   "GCOL", version, 0 0 0, size, then objects: number (2), references (2), 0 (4), size, bytes (padded to 8)
 struct LoopCheck {
     /// Larger files are not looked through: it would mean reading weights that somebody only wants to measure.
@@ -42,6 +44,12 @@ struct LoopCheck {
                 throw HDF5Error(.damaged, "open", place, "the index of a group leads back into itself")
             }
         }
+        for position in positions(of: "HEAP") {
+            guard leadsOnwards(names: position) else {
+                throw HDF5Error(
+                    .damaged, "open", place, "the free places in the names of a group lead round in a circle")
+            }
+        }
         for position in positions(of: "GCOL") {
             guard leadsOnwards(heap: position) else {
                 throw HDF5Error(.damaged, "open", place, "a heap of strings has an object of impossible size")
@@ -63,6 +71,26 @@ struct LoopCheck {
         }
         return true
     }
+
+    private func leadsOnwards(names position: Int) -> Bool {
+        let numbers = position + 8
+        guard byte(position + 4) == 0, let size = number(numbers, lengthSize),
+            var free = number(numbers + lengthSize, lengthSize),
+            let address = number(numbers + 2 * lengthSize, addressSize),
+            address <= bytes.count - start, size <= bytes.count - start - address
+        else { return true }
+        // Each takes two numbers of the room, so that there cannot be more.
+        var rest = size / (2 * lengthSize)
+        while free != Self.noFreePlace, free <= size - 2 * lengthSize {
+            guard rest > 0 else { return false }
+            rest -= 1
+            guard let next = number(start + address + free, lengthSize) else { return true }
+            free = next
+        }
+        return true
+    }
+
+    private static let noFreePlace = 1
 
     private func leadsOnwards(heap position: Int) -> Bool {
         guard byte(position + 4) == 1, let size = number(position + 8, lengthSize), size <= bytes.count - position

@@ -36,8 +36,9 @@ public struct RecordReader: ~Copyable {
         } catch {
             throw RecordError(error.kind == .missing ? .missing : .unreadable, path, error.reason)
         }
-        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int
-        byteCount = file.isCompressed ? nil : size
+        var status = stat()
+        let isMeasured = unsafe stat(path, &status) == 0
+        byteCount = file.isCompressed || !isMeasured ? nil : Int(status.st_size)
         self.path = path
     }
 

@@ -42,8 +42,15 @@ public struct TextTable: Sendable {
     /// Adds a row; cells that are missing stay empty.
     public mutating func add(_ cells: [String]) {
         precondition(cells.count <= columns.count, "\(cells.count) cells in \(columns.count) columns")
-        lines.append(.cells(cells + repeatElement("", count: columns.count - cells.count)))
+        let shown = cells.map { cell in
+            let text = cell.withoutControlCharacters
+            return text.count > Self.longestCell ? text.prefix(Self.longestCell - 1) + "…" : text
+        }
+        lines.append(.cells(shown + repeatElement("", count: columns.count - cells.count)))
     }
+
+    /// The most characters of a cell: names of layers and files can have any number.
+    private static let longestCell = 200
 
     /// Adds a line between rows.
     public mutating func addRule() { lines.append(.rule) }

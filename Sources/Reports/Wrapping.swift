@@ -22,8 +22,19 @@ public func wrapped(_ text: String, width: Int?, indentation: Int = 0) -> String
 }
 
 extension String {
-    /// Without what would move a terminal's cursor or change its colors; for words that come from files of others.
+    /// Without what would move a terminal's cursor, change its colors or turn the direction of writing; for words that come
+    /// from files of others.
     public var withoutControlCharacters: String {
-        String(String.UnicodeScalarView(unicodeScalars.filter { $0.properties.generalCategory != .control }))
+        String(String.UnicodeScalarView(unicodeScalars.filter { !$0.isControl }))
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it does something to a terminal, or to the order of letters, and is no letter itself.
+    public var isControl: Bool {
+        switch value {
+        case 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: properties.generalCategory == .control
+        }
     }
 }

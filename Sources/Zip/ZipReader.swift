@@ -27,6 +27,12 @@ public struct ZipReader: ~Copyable {
 
     /// - Throws: `ZipError` if there is no such file, or it is no archive that we can read.
     public init(opening path: String) throws(ZipError) {
+        var status = stat()
+        // Opening a pipe would wait for whoever writes into it, and nothing could stop that.
+        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+            throw ZipError(.unreadable, path, isDirectory ? "it is a directory" : "it is not a regular file")
+        }
         guard let file = FileHandle(forReadingAtPath: path) else {
             let isThere = FileManager.default.fileExists(atPath: path)
             throw ZipError(

@@ -79,7 +79,7 @@ enum Program {
             let object: JSON = [
                 "error": ["code": .integer(Int(failure.status.rawValue)), "message": .string(failure.description)]
             ]
-            Terminal.output.write(object.indented + "\n")
+            _ = Terminal.output.write(data: object.indented + "\n")
         }
         Progress.clearLine()
         if !failure.description.isEmpty { Terminal.error.write(errorText(failure.description)) }

@@ -51,6 +51,7 @@ struct EvaluateCommand: ParsableCommand {
         // Whatever does not fit is told before the first model is run.
         let teachers = try Teacher.all(models, data: data, rules: rules)
         if !teachers.allSatisfy(\.isPlain) { common.progress.tell(.plan(teachers.map(\.plan))) }
+        for warning in data.warnings { common.progress.tell(.warning(warning)) }
         var evaluation = Evaluation(split, teachers, together: ensemble)
         let report = try evaluation.run(workers: threading.workers, progress: common.progress)
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)

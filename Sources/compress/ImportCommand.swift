@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Distillation
 import Foundation
 import ModelFiles
 import Synchronization
@@ -21,7 +22,8 @@ struct ImportCommand: ParsableCommand {
                         fine_label_names.txt in the folder names them
               npz       one archive of numpy's, with the arrays x_train, y_train,
                         x_test, y_test, or train_x and so on; labels are class
-                        numbers, or rows of zeros and ones
+                        numbers from 0 on, (examples) or (examples, 1), or rows
+                        of zeros and ones: one-hot, or several labels each
               youtube8m TFRecords of YouTube-8M, AudioSet and the like, plain or .gz:
                         frame level (SequenceExample) or video level (Example);
                         files whose names begin with train, validate and test, or
@@ -127,6 +129,7 @@ struct ImportCommand: ParsableCommand {
             try Interruption.check()
         }
         progress.end()
+        for warning in report.warnings { progress.tell(.warning(warning)) }
         try common.print(text(report), json: json(report, isRecords ? skipped : nil))
     }
 

@@ -68,12 +68,12 @@ final class InputDataset: Sendable {
 
     private static func number(_ name: String, of dataset: borrowing HDF5Dataset, usually: Float) throws -> Float {
         guard try dataset.attributes.contains(name) else { return usually }
-        let value = try dataset.attributes.double(name)
-        guard Float(value).isFinite else {
+        let value = try Float(dataset.attributes.double(name))
+        guard value.isFinite else {
             throw Failure(
                 .badInput, "\(dataset.place): expected a finite number in the attribute '\(name)', found \(value)")
         }
-        return Float(value)
+        return value
     }
 
     var count: Int { dataset.shape[0] }
@@ -84,7 +84,7 @@ final class InputDataset: Sendable {
     /// - Throws: A `Failure` for numbers that are NaN or infinite.
     func read(_ rows: Range<Int>, into values: inout [Float]) throws {
         var span = values.mutableSpan
-        try dataset.read(rows: rows, into: &span)
+        try dataset.readInputs(rows: rows, into: &span)
         if scale != 1 || offset != 0 {
             for index in values.indices { values[index] = values[index] * scale + offset }
         }

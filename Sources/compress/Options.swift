@@ -16,7 +16,11 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints a result: the JSON if it is wanted, else the text.
     func print(_ text: @autoclosure () -> String, json object: @autoclosure () -> JSON) throws(Failure) {
-        try Output.write(json ? object().indented + "\n" : text())
+        if json {
+            try Output.write(data: object().indented + "\n")
+        } else {
+            try Output.write(text())
+        }
     }
 
     /// Says something that is no result.
@@ -90,20 +94,18 @@ func joiningNegativeValues(_ arguments: [String]) -> [String] {
 /// Standard output.
 enum Output {
     /// Writes a result, or says why not.
-    ///
-    /// Whoever closes the other end has seen enough, and needs no message.
-    static func write(_ text: String) throws(Failure) {
-        guard !Terminal.output.write(text) else { return }
-        throw failure()
-    }
+    static func write(_ text: String) throws(Failure) { try check(Terminal.output.write(text)) }
+
+    /// Writes a result for programs, or says why not.
+    static func write(data text: String) throws(Failure) { try check(Terminal.output.write(data: text)) }
 
     /// Closes it: some file systems say only then that what was written did not fit.
-    static func close() throws(Failure) {
-        guard Foundation.close(Terminal.output.descriptor) == 0 else { throw failure() }
-    }
+    static func close() throws(Failure) { try check(Foundation.close(Terminal.output.descriptor) == 0) }
 
-    private static func failure() -> Failure {
+    private static func check(_ isDone: Bool) throws(Failure) {
+        guard !isDone else { return }
+        // Whoever closes the other end has seen enough, and needs no message.
         let words = SystemReason.words(errno)
-        return Failure(.inputOutput, errno == EPIPE ? "" : "could not write to standard output: \(words)")
+        throw Failure(.inputOutput, errno == EPIPE ? "" : "could not write to standard output: \(words)")
     }
 }

@@ -84,7 +84,7 @@ final class Progress: Sendable {
 
     /// Removes the line, if there is one, so that something else can be written.
     static func clearLine() {
-        if isLineDrawn.exchange(false, ordering: .relaxed) { Terminal.error.write("\r\u{1B}[K") }
+        if isLineDrawn.exchange(false, ordering: .relaxed) { Terminal.error.clearLine() }
     }
 
     private func isDue(_ phase: Phase) -> Bool {
@@ -100,7 +100,7 @@ final class Progress: Sendable {
         if terminal.isTerminal {
             let text = line.text(width: terminal.width - 1, hasBlocks: terminal.hasBlocks)
             Self.isLineDrawn.store(true, ordering: .relaxed)
-            terminal.write("\r\(text)\u{1B}[K")
+            terminal.draw(text)
         } else {
             terminal.write(line.plain + "\n")
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 
 /// What is at the other end of standard output or standard error.
 struct Terminal {
@@ -35,8 +36,41 @@ struct Terminal {
     var limit: Int? { isTerminal ? width : nil }
 
     /// Writes text; false if the other end is gone or full.
+    ///
+    /// Names in it come from files of others: what would move a cursor, change colors or turn the direction of writing is
+    /// left out, and on a terminal a line ends after 2,000 characters.
     @discardableResult
-    func write(_ text: String) -> Bool {
+    func write(_ text: String) -> Bool { send(clean(text)) }
+
+    /// Writes text for programs, as it is unless someone looks at it.
+    func write(data text: String) -> Bool { send(isTerminal ? clean(text) : text) }
+
+    /// Draws a line in the place of the last one.
+    func draw(_ line: String) { send("\r\(clean(line))\u{1B}[K") }
+
+    /// Removes a line that was drawn.
+    func clearLine() { send("\r\u{1B}[K") }
+
+    private static let longestLine = 2_000
+
+    private func clean(_ text: String) -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let isLong = isTerminal && line.count > Self.longestLine
+            var scalars = String.UnicodeScalarView()
+            for scalar in (isLong ? line.prefix(Self.longestLine) + "…" : line).unicodeScalars {
+                if let sequence = Style.sequence(of: scalar) {
+                    if hasColor { scalars.append(contentsOf: sequence.unicodeScalars) }
+                } else if !scalar.isControl {
+                    scalars.append(scalar)
+                }
+            }
+            return String(scalars)
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    @discardableResult
+    private func send(_ text: String) -> Bool {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = unsafe bytes.withUnsafeBytes { unsafe Foundation.write(descriptor, $0.baseAddress, $0.count) }
@@ -49,13 +83,32 @@ struct Terminal {
 }
 
 /// The ways in which text stands out.
-enum Style: Int {
+///
+/// In text, a style is a character of private use (U+10FFD0 to U+10FFEF); only `Terminal` makes an
+/// escape sequence of it, so that it can leave out all others.
+enum Style: UInt32 {
     case bold = 1, dim = 2, red = 31, green = 32, cyan = 36
+
+    private static let all: [Style] = [.bold, .dim, .red, .green, .cyan]
+    private static let first: UInt32 = 0x10FFD0
+    fileprivate static let end = "\u{10FFEF}"
+
+    fileprivate var mark: String {
+        let index = Self.all.firstIndex(of: self) ?? 0
+        return Unicode.Scalar(Self.first + UInt32(index)).map { String(Character($0)) } ?? ""
+    }
+
+    /// What makes a terminal begin or end the style of a mark; nil for other characters.
+    static func sequence(of scalar: Unicode.Scalar) -> String? {
+        if String(Character(scalar)) == end { return "\u{1B}[0m" }
+        guard scalar.value >= first, scalar.value < first + UInt32(all.count) else { return nil }
+        return "\u{1B}[\(all[Int(scalar.value - first)].rawValue)m"
+    }
 }
 
 extension String {
     /// The text in a style, if the terminal has any.
     func styled(_ style: Style, on terminal: Terminal) -> String {
-        terminal.hasColor ? "\u{1B}[\(style.rawValue)m\(self)\u{1B}[0m" : self
+        terminal.hasColor ? style.mark + self + Style.end : self
     }
 }

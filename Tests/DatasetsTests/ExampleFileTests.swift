@@ -97,28 +97,19 @@ import Testing
             """, huge)
     }
 
-    @Test func refusesLabelsOfOtherTypes() throws {
-        let recipe = Recipe { path, new in
-            guard path == "train/y" else { return false }
-            try new.file.root.createDataset(path, [Float](repeating: 0, count: 20), shape: [20])
-            return true
-        }
+    @Test func refusesLabelsOfOtherShapes() throws {
         try expectError(
             """
-            'train/y' in 'd.h5': expected whole numbers of shape (20), or uint8 of shape (20, classes), \
-            found float32 of shape [20]. Store the number of the class, or a row of zeros and ones for several labels.
-            """, recipe)
+            'train/y' in 'd.h5': expected whole numbers of shape (20), or zeros and ones of shape (20, classes), \
+            found int64 of shape [20, 2, 2]. \
+            Store the number of the class, or a row of zeros and ones for several labels.
+            """,
+            replacing("train/y") {
+                try $0.file.root.createDataset("train/y", [Int](repeating: 0, count: 80), shape: [20, 2, 2])
+            })
     }
 
     @Test func refusesExamplesOfOtherTypesAndShapes() throws {
-        try expectError(
-            """
-            'train/x' in 'd.h5': expected uint8, float16, float32 or float64, found int32. \
-            Store the examples as one of these.
-            """,
-            replacing("train/x") {
-                try $0.file.root.createDataset("train/x", [Int32](repeating: 0, count: 60), shape: [20, 3])
-            })
         try expectError(
             """
             'train/x' in 'd.h5': expected shape (examples, …), found [20]. \
@@ -176,6 +167,61 @@ import Testing
             'train/y' in 'd.h5': expected 2 columns, one for each name in 'classes', found 3. \
             Name every column once, or leave the attribute 'classes' out.
             """, labels)
+    }
+
+    @Test func refusesScalesThatDifferBetweenSplits() throws {
+        try expectError(
+            """
+            'test/x' in 'd.h5': expected scale 0.25, as 'train/x' has it, found 1.0. \
+            Give 'scale' the same value in every split; without the attribute it is 1.
+            """,
+            replacing("train/x") {
+                let x = try $0.file.root.createDataset("train/x", [UInt8](repeating: 0, count: 60), shape: [20, 3])
+                try x.attributes.write(0.25, to: "scale")
+            })
+        try expectError(
+            """
+            'test/x' in 'd.h5': expected offset 0.0, as 'train/x' has it, found -1.0. \
+            Give 'offset' the same value in every split; without the attribute it is 0.
+            """,
+            replacing("test/x") {
+                let x = try $0.file.root.createDataset("test/x", [UInt8](repeating: 0, count: 15), shape: [5, 3])
+                try x.attributes.write(-1.0, to: "offset")
+            })
+    }
+
+    @Test func saysWhatIsThereInstead() throws {
+        func refusal(_ names: [String]) throws -> String {
+            try withTemporaryFolder { folder in
+                let path = folder.appending(path: "d.h5").path, file = try HDF5File(creating: path)
+                for name in names { try file.root.createDataset(name, [UInt8](repeating: 0, count: 6), shape: [2, 3]) }
+                try file.close()
+                let error = #expect(throws: ExampleFileError.self) { try ExampleFile(opening: path) }
+                return "\(error!)".replacing("'\(path)'", with: "d.h5")
+            }
+        }
+        let layout = "A data file holds train/x, train/y, test/x and test/y."
+        #expect(
+            try refusal(["X_train", "Y_train"])
+                == "d.h5: expected a dataset 'train/x', found 'X_train', 'Y_train' at the top. "
+                + "Rename 'X_train': in h5py, file.move('X_train', 'train/x'). \(layout)")
+        #expect(
+            try refusal(["train/X", "train/Y"]) == "d.h5: expected a dataset 'train/x', found 'X', 'Y' in 'train'. "
+                + "Rename 'train/X': in h5py, file.move('train/X', 'train/x'). \(layout)")
+        #expect(
+            try refusal(["train/x/0", "train/x/1"])
+                == "d.h5: expected a dataset 'train/x', found a group of that name, with '0', '1'. "
+                + "Store the examples as one array. \(layout)")
+        #expect(
+            try refusal(["images/train", "labels/train"])
+                == "d.h5: expected a dataset 'train/x', found 'images', 'labels' at the top. "
+                + "Rename 'images/train': in h5py, file.move('images/train', 'train/x'). \(layout)")
+        #expect(
+            try refusal(["images", "labels"])
+                == "d.h5: expected a dataset 'train/x', found 'images', 'labels' at the top. "
+                + "Store some rows of 'images' as train/x, others as test/x. \(layout)")
+        #expect(
+            try refusal(["a"]) == "d.h5: expected a dataset 'train/x', found 'a' at the top. \(layout)")
     }
 
     private func replacing(_ wanted: String, _ write: @escaping (NewFile) throws -> Void) -> Recipe {

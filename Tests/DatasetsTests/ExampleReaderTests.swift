@@ -86,12 +86,13 @@ import Testing
     @Test func appliesScaleAndOffset() throws {
         for type in [HDF5Type.uint8, .float16, .float32] {
             let recipe = Recipe(type: type) { path, new in
-                guard path == "train/x" else { return false }
-                let x = try new.file.root.createDataset(path, type, shape: [20, 3])
+                guard path.hasSuffix("/x") else { return false }
+                let count = path == "train/x" ? 20 : 5
+                let x = try new.file.root.createDataset(path, type, shape: [count, 3])
                 if type == .uint8 {
-                    try x.write([UInt8](repeating: 100, count: 60).span)
+                    try x.write([UInt8](repeating: 100, count: count * 3).span)
                 } else {
-                    try x.write([Float](repeating: 100, count: 60).span)
+                    try x.write([Float](repeating: 100, count: count * 3).span)
                 }
                 try x.attributes.write(Float(0.5), to: "scale")
                 try x.attributes.write(-1, to: "offset")

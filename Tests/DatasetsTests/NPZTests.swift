@@ -72,7 +72,47 @@ import Zip
             }
             for count in stride(from: 0, to: bytes.count, by: 29) {
                 try bytes.prefix(count).write(to: path)
-                #expect(throws: ZipError.self) { try NPZImport(path: path.path).write(to: output) }
+                // Of an empty file there is more to say.
+                if count == 0 {
+                    #expect(throws: ExampleFileError.self) { try NPZImport(path: path.path).write(to: output) }
+                } else {
+                    #expect(throws: ZipError.self) { try NPZImport(path: path.path).write(to: output) }
+                }
+            }
+        }
+    }
+
+    @Test func saysWhatIsNoArchive() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "x.npy")
+            try Data(array("|u1", "(2, 1)", [1, 2])).write(to: path)
+            try expectError(path.path) {
+                """
+                '\($0)': expected an archive of NumPy's arrays (.npz), found an array of NumPy's (.npy). \
+                Put the arrays of all splits into one archive: \
+                np.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…).
+                """
+            }
+        }
+    }
+
+    /// The same arrays of every type of numbers are the same data.
+    @Test(arguments: [
+        ("|b1", [0, 1] as [UInt8], [0, 1] as [UInt8]), ("|i1", [0, 1], [0, 1]), ("<i2", [0, 0, 1, 0], [0, 0, 1, 0]),
+        (">i4", [0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1]), ("<u2", [0, 0, 1, 0], [0, 0, 1, 0]),
+    ])
+    func readsEveryTypeOfNumbers(type: String, x: [UInt8], y: [UInt8]) throws {
+        let x = array(type, "(2, 1)", x), y = array(type, "(2, 1)", y)
+        try withArchive(["x_train": x, "y_train": y, "x_test": x, "y_test": y]) { path in
+            try withTemporaryFolder { folder in
+                let output = folder.appending(path: "d.h5").path
+                let report = try NPZImport(path: path).write(to: output)
+                #expect(report.classCount == 2)
+                #expect(report.warnings == [])
+                let file = try HDF5File(opening: output)
+                #expect(try file.root.dataset("train/x").read(as: Int.self) == [0, 1])
+                #expect(try file.root.dataset("train/y").read(as: Int.self) == [0, 1])
+                #expect(try file.root.dataset("train/y").shape == [2])
             }
         }
     }
@@ -100,13 +140,13 @@ import Zip
         ),
         (
             ["<f2", "(2,)", "\u{0}\u{0}\u{0}\u{38}"],
-            "class numbers from 0 on, found -1 or a fraction in row 1. "
+            "class numbers from 0 on, found 0.5 in row 1. "
                 + "Number the classes from 0, and remove examples that have none."
         ),
         (
             ["|u1", "(2, 2)", "\u{0}\u{1}\u{0}\u{2}"],
             "zeros and ones, as it has 2 columns, found 2 in row 1. "
-                + "Give one class number an example, or a row of zeros and ones."
+                + "Give one class number an example, such as y.argmax(axis=1), or a row of zeros and ones."
         ),
         (
             ["|u1", "(9223372036854775807, 9223372036854775807)", ""],

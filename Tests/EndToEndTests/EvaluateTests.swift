@@ -111,7 +111,8 @@ import Testing
             let shards = ["train0.tfrecord", "train1.tfrecord", "validate0.tfrecord"]
             let run = try Program.run(
                 ["import", "youtube8m"] + shards + ["--frames", "5", "--output", "d.h5"], in: folder)
-            #expect(run.errors == "")
+            let lacking = "warning: 3857 of 3862 labels have no example in train: 5, 6, 7, 8, 9 and 3852 more\n"
+            #expect(run.errors == lacking)
             #expect(run.output.hasPrefix("d.h5: 8 train, 4 test examples, 3862 classes, "))
             let named = try Program.run(
                 "import", "youtube8m", "--train", shards[0], "--validation", shards[1], "--test", shards[2],
@@ -136,7 +137,7 @@ import Testing
             let skipping = try Program.run(
                 ["import", "youtube8m"] + shards + ["--frames", "5", "--skip-damaged", "--output", "f.h5"], in: folder)
             #expect(skipping.code == 0)
-            #expect(skipping.errors == "skipped 'train1.tfrecord', record 0 at byte 0: \(reason)")
+            #expect(skipping.errors == "skipped 'train1.tfrecord', record 0 at byte 0: \(reason)" + lacking)
             #expect(skipping.output.hasPrefix("f.h5: 7 train, 4 test examples, "))
         }
     }

@@ -45,6 +45,20 @@ import Testing
         #expect(try file.root.dataset("large chunks").read(as: UInt8.self).allSatisfy { $0 == 0 })
     }
 
+    /// HDF5 1.10 takes memory for each free place of a heap of names, round and round.
+    @Test func refusesNamesWhoseFreePlacesLeadInACircle() throws {
+        var bytes = try fixtureBytes("layouts.h5")
+        let heap = try #require(
+            bytes.indices.dropLast(32).first { bytes[$0..<($0 + 4)].elementsEqual("HEAP".utf8) })
+        let address = bytes[(heap + 24)..<(heap + 32)].reversed().reduce(0) { $0 << 8 | Int($1) }
+        for place in [heap + 16, address + 16] {
+            bytes.replaceSubrange(place..<(place + 8), with: [16, 0, 0, 0, 0, 0, 0, 0])
+        }
+        let error = failure { () throws(HDF5Error) in _ = try HDF5File(bytes: bytes, name: "h.h5") }
+        #expect(error?.reason == "the free places in the names of a group lead round in a circle")
+        #expect(error?.kind == .damaged)
+    }
+
     /// HDF5 1.10 frees memory it never took when it sorts the names of such a group.
     @Test func survivesAGroupWhoseHeapIsDamaged() throws {
         var bytes = try fixtureBytes("latest.h5")

@@ -6,6 +6,7 @@
 
 import pathlib
 import sys
+import zlib
 
 import h5py
 import numpy as np
@@ -149,6 +150,46 @@ def chunks_of(chunk):
     return properties
 
 
+def write_chunks(path):
+    """Chunks of another size than they must have, which HDF5 1.10 reads beyond its memory for; and some that are right."""
+    data = np.arange(16 * 64, dtype="<i4").reshape(16, 64)
+    half = data[:8].tobytes()
+    chunks = {
+        "plain short": ({}, half[:100], 0),
+        "plain right": ({}, half, 0),
+        "shuffle short": ({"shuffle": True}, half[:100], 0),
+        "shuffle skipped, short": ({"shuffle": True}, half[:100], 1),
+        "gzip short": ({"compression": "gzip"}, zlib.compress(half[:-4]), 0),
+        "gzip long": ({"compression": "gzip"}, zlib.compress(half + b"1234"), 0),
+        "gzip cut": ({"compression": "gzip"}, zlib.compress(half)[:-20], 0),
+        "gzip skipped, short": ({"compression": "gzip"}, half[:100], 1),
+        "gzip skipped, right": ({"compression": "gzip"}, half, 1),
+        "checksum skipped, short": ({"fletcher32": True}, half[:100], 1),
+        "checksum tiny": ({"fletcher32": True}, b"12", 0),
+        "lzf short": ({"compression": "lzf"}, bytes([3]) + b"abcd", 0),
+        "lzf skipped, short": ({"compression": "lzf"}, half[:100], 1),
+        "lzf skipped, right": ({"compression": "lzf"}, half, 1),
+    }
+    with h5py.File(path, "w", libver="earliest") as file:
+        for name, (options, chunk, mask) in chunks.items():
+            dataset = file.create_dataset(name, data=data, chunks=(8, 64), **options)
+            dataset.id.write_direct_chunk((0, 0), chunk, mask)
+        pair = file.create_dataset("plain short and long", data=data, chunks=(8, 64))
+        pair.id.write_direct_chunk((0, 0), half[:100])
+        pair.id.write_direct_chunk((8, 0), half + half[100:])
+        file.create_dataset("many", data=(np.arange(1100) % 251).astype("u1").reshape(1100, 1), chunks=(1, 1))
+        file.create_dataset("unwritten gzip", (16, 64), "<i4", chunks=(8, 64), compression="gzip")
+        file.create_dataset("edges", data=data[:13, :50], chunks=(8, 64), maxshape=(None, None), compression="gzip",
+                            shuffle=True, fletcher32=True)
+        file.create_dataset("cut rows", data=data, chunks=(8, 20), compression="gzip")
+        file.create_dataset("scale-offset", data=data, chunks=(8, 64), scaleoffset=0)
+        for name, number in (("blosc", 32001), ("zstd", 32015), ("unknown", 40000)):
+            properties = chunks_of((8, 64))
+            properties.set_filter(number, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+            space = h5py.h5s.create_simple(data.shape)
+            h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_I32LE, space, dcpl=properties)
+
+
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,3 +201,4 @@ if __name__ == "__main__":
     write_filters(folder / "filters.h5", libver="earliest")
     write_filters(folder / "filters-latest.h5", libver=("v110", "v110"), userblock_size=512)
     write_hostile(folder / "hostile.h5")
+    write_chunks(folder / "chunks.h5")

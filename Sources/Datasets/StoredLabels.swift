@@ -1,0 +1,84 @@
+import HDF5
+
+/// The labels of a split as its dataset `y` has them.
+struct StoredLabels: ~Copyable {
+    private static let blockByteCount = 1 << 20
+
+    let dataset: HDF5Dataset
+    let columns: Int
+
+    /// - Throws: `LabelScan.Problem` if labels have other types or shapes.
+    init(_ dataset: consuming HDF5Dataset, of split: String, count: Int) throws(LabelScan.Problem) {
+        guard dataset.shape.first == count else {
+            throw LabelScan.Problem(
+                expected: "\(count) rows, as many as '\(split)/x' has", found: "shape \(dataset.shape)",
+                advice: "Each example needs its label.")
+        }
+        guard let columns = LabelMeaning.columns(dataset.shape), dataset.type.byteCount != nil else {
+            throw LabelScan.Problem(
+                expected: "whole numbers of shape (\(count)), or zeros and ones of shape (\(count), classes)",
+                found: "\(dataset.type) of shape \(dataset.shape)",
+                advice: "Store the number of the class, or a row of zeros and ones for several labels.")
+        }
+        self.columns = columns
+        self.dataset = dataset
+    }
+
+    /// Whether they are a column of bytes, which could be one label that is there or not.
+    var isByteColumn: Bool { columns == 1 && dataset.shape.count > 1 && dataset.type.byteCount == 1 }
+
+    consuming func taken() -> HDF5Dataset { dataset }
+
+    /// Whether zeros and ones are several labels, whatever their number: what the layout of data files has always said.
+    var areSeveralLabels: Bool { columns > 1 && dataset.type.byteCount == 1 }
+
+    /// Hands over all labels, some rows at a time.
+    func readAll(_ take: (LabelBlock) throws -> Void) throws {
+        let count = dataset.shape[0], step = max(1, Self.blockByteCount / (8 * columns))
+        for start in stride(from: 0, to: count, by: step) { try take(read(start..<min(start + step, count))) }
+    }
+
+    private func read(_ rows: Range<Int>) throws(HDF5Error) -> LabelBlock {
+        if dataset.type == .float64 { return LabelBlock(rows, columns: columns, try elements(rows, Double.self)) }
+        if dataset.type.isFloat { return LabelBlock(rows, columns: columns, try elements(rows, Float.self)) }
+        if dataset.type == .uint64 { return LabelBlock(rows, columns: columns, try elements(rows, UInt64.self)) }
+        return LabelBlock(rows, columns: columns, try elements(rows, Int.self))
+    }
+
+    private func elements<Element: HDF5Element>(
+        _ rows: Range<Int>, _: Element.Type
+    ) throws(HDF5Error) -> [Element] {
+        var elements = [Element](repeating: .zero, count: rows.count * columns)
+        var span = elements.mutableSpan
+        try dataset.read(rows: rows, into: &span)
+        return elements
+    }
+
+    /// What the labels of some splits mean together: several labels each, if one of them says so.
+    ///
+    /// Datasets that are not there are passed over.
+    static func meaning(_ root: borrowing HDF5Group, _ splits: [String], _ path: String) throws -> LabelMeaning {
+        var meaning: LabelMeaning?
+        for split in splits {
+            guard try root.kind(of: "\(split)/y") == .dataset else { continue }
+            let y = try root.dataset("\(split)/y"), count = y.shape.first ?? 0
+            do {
+                let labels = try StoredLabels(y, of: split, count: count)
+                if labels.areSeveralLabels { return .severalLabels }
+                var scan = LabelScan(columns: labels.columns)
+                try labels.readAll { try scan.look(at: $0) }
+                if meaning != .severalLabels { meaning = scan.meaning }
+            } catch let problem as LabelScan.Problem {
+                throw problem.error(path, "\(split)/y")
+            }
+        }
+        return meaning ?? .classNumbers
+    }
+}
+
+/// The dataset of labels, to be read in parts.
+final class LabelRows: Sendable {
+    let dataset: HDF5Dataset
+
+    init(_ dataset: consuming HDF5Dataset) { self.dataset = dataset }
+}
