@@ -241,6 +241,11 @@ public struct Teacher: Sendable {
 
     // MARK: - What its answers depend on
 
+    /// What its logits are kept under.
+    ///
+    /// - Parameter digest: The SHA-256 of its file.
+    func key(digest: String) -> String { manner.map { sha256(of: "\(digest)\n\($0)") } ?? digest }
+
     /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
     var manner: String? {
         let words = architecture.flatMap { try? sha256(ofFile: $0.path) }.map { "architecture \($0)" }
