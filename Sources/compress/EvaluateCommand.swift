@@ -5,6 +5,7 @@ import Kernels
 import ModelFiles
 import Networks
 import Reports
+import Storage
 import Tensors
 import Training
 
@@ -46,6 +47,7 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let files = WatchedFiles(models + teacherOptions.files(of: models) + [data])
         let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data)
         let split = examples(of: data)
         // Whatever does not fit is told before the first model is run.
@@ -53,6 +55,7 @@ struct EvaluateCommand: ParsableCommand {
         if !teachers.allSatisfy(\.isPlain) { common.progress.tell(.plan(teachers.map(\.plan))) }
         var evaluation = Evaluation(split, teachers, together: ensemble)
         let report = try evaluation.run(workers: threading.workers, progress: common.progress)
+        try files.check()
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
 
