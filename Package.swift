@@ -62,7 +62,7 @@ let package = Package(
             ]),
         library("Networks", ["Tensors", "Kernels"]),
         library("Storage"),
-        library("HDF5", ["CHDF5", "CZlib", "Storage"]),
+        library("HDF5", ["CHDF5", "CZlib", "CIsolation", "Storage"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),
@@ -78,7 +78,7 @@ let package = Package(
         library(
             "Distillation",
             [
-                "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5",
+                "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5", "Records",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library("Reports", ["Tensors", "ModelFiles", "Distillation"]),

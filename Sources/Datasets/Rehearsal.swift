@@ -29,6 +29,7 @@ public enum Rehearsal {
         do throws(IsolationError) {
             _ = try Isolation.run(name, Array(path.utf8), limits: limits) { _, _ in [] }
         } catch {
+            if case .unavailable = error { throw HDF5Error(system: "\(error)", opening: path) }
             throw HDF5Error(breakingDown: path, "\(error); the file is damaged, or made to do harm")
         }
     }

@@ -21,8 +21,6 @@ public struct CompressionOutline: Sendable {
     /// The formula in force, that of the first stage before it.
     public let formulas: [String]
     public let augmentation: String?
-    /// What is unusual about the data, one sentence each.
-    public let warnings: [String]
     public let trainCount: Int
     public let unlabeledCount: Int
     public let validationCount: Int
@@ -41,9 +39,11 @@ public struct CompressionOutline: Sendable {
     /// About the most memory at a time, while teaching and while training.
     public let teachingMemory: ByteCount
     public let trainingMemory: ByteCount
-    /// About how long it would take.
-    public let teachingSeconds: Double
-    public let trainingSeconds: Double
+    /// Why there is not enough memory for it here, if there is not.
+    public let memoryProblem: String?
+    /// About how long it would take; nil where there is no memory to try.
+    public let teachingSeconds: Double?
+    public let trainingSeconds: Double?
 
     /// All steps of all students.
     public var steps: Int { stepsPerEpoch * (firstEpochs + epochs * trainings) }
@@ -64,50 +64,73 @@ extension Compressor {
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0
 
-        var asked = 0.0, teachingMemory = 0, liveMemory = 0, secondsOfLive = 0.0, logits: [Tensor] = []
-        let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
-        for (index, teacher) in teachers.enumerated() {
-            let (perExample, bytes, answers) = try trial(teacher, examples.split, workers)
-            logits.append(answers)
-            let shown = data.test.count + askedExamples(isLive: alwaysLive.contains(index))
-            asked += perExample * Double(shown)
-            teachingMemory = max(teachingMemory, bytes)
-            if live.contains(index) {
-                liveMemory += bytes
-                secondsOfLive += perExample
+        let memory = try memory(threads: workers.count)
+        let problem = MemoryError.refusal(
+            of: max(memory.teaching, memory.training), threads: workers.count, mapping: softTargetBytes.bytes)
+        var asked = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
+        if problem == nil {
+            let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
+            var logits: [Tensor] = []
+            for (index, teacher) in teachers.enumerated() {
+                let (seconds, answers) = try trial(teacher, examples.split, workers)
+                logits.append(answers)
+                asked += seconds * Double(data.test.count + askedExamples(isLive: alwaysLive.contains(index)))
+                if live.contains(index) { secondsOfLive += seconds }
             }
+            if validation.count > 0 {
+                measurements = try measureTeachers(
+                    logits, keys: zip(teachers, digests).map { $0.key(fileDigest: $1) }, examples, workers)
+            }
+            perExample = try trial(reader, workers)
         }
-        let measurements =
-            validation.count > 0
-            ? try measureTeachers(
-                logits, keys: zip(teachers, digests).map { $0.key(fileDigest: $1) }, examples, workers) : []
-        let perExample = try trial(reader, workers)
         let trainings = request.generations + (request.baseline ? 1 : 0)
-        let logitBytes = data.classCount * MemoryLayout<Float>.stride
-        let dataBytes = train.readingMemory
-        let answered = min(Examination.byteCount, data.test.count * logitBytes * (teachers.count + 4))
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
-            measurements: measurements, warnings: warnings.texts, formulas: formulas,
+            measurements: measurements, warnings: data.warnings + warnings.texts, formulas: formulas,
             augmentation: views.map { views in
                 let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
                 return
                     "\(views.augmentation), \(count ?? "a new view of each example in every epoch, which the teachers see too")"
-            }, warnings: data.warnings, trainCount: train.count, unlabeledCount: others,
+            }, trainCount: train.count, unlabeledCount: others,
             validationCount: validation.count,
             testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
             firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings * plan.parts(recipe).count,
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
-            teachingMemory: ByteCount(Self.baseMemory + dataBytes + teachingMemory),
-            trainingMemory: ByteCount(
-                Self.baseMemory + dataBytes + liveMemory + answered + studentMemory(recipe, threads: workers.count)),
-            teachingSeconds: asked,
-            trainingSeconds: Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
-                + Double(reader.count * (request.firstStage?.epochs ?? 0)) * (perExample + secondsOfLive)
-                + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
+            teachingMemory: ByteCount(memory.teaching), trainingMemory: ByteCount(memory.training),
+            memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
+            trainingSeconds: problem != nil
+                ? nil
+                : Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
+                    + Double(reader.count * (request.firstStage?.epochs ?? 0)) * (perExample + secondsOfLive)
+                    + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
+    }
+
+    /// About the most memory at a time, while teachers are asked and while the student learns; none of it is taken.
+    private func memory(threads: Int) throws -> (teaching: Int, training: Int) {
+        let live = liveTeachers, (train, _) = data.trainAndValidation()
+        var largest = 0, besideStudent = 0
+        for (index, teacher) in teachers.enumerated() {
+            let graph = try teacher.built().graph
+            let bytes =
+                graph.layout.extent * MemoryLayout<Float>.stride + Predictor.memory(graph, threads: threads).bytes
+            largest = max(largest, bytes)
+            if live.contains(index) { besideStudent += bytes }
+        }
+        let logits = data.classCount * MemoryLayout<Float>.stride, base = Self.baseMemory + train.readingMemory
+        let answered = min(Examination.byteCount, data.test.count * logits * (teachers.count + 4))
+        return (
+            base + largest, base + besideStudent + answered + studentMemory(request.recipe, threads: threads)
+        )
+    }
+
+    /// Refuses a run for which there is not enough memory, before any of it is taken.
+    func refuseMemory(threads: Int) throws {
+        let memory = try memory(threads: threads)
+        let needed = max(memory.teaching, memory.training)
+        if let error = MemoryError.refusal(of: needed, threads: threads, mapping: softTargetBytes.bytes) { throw error }
     }
 
     /// What teachers say, generations included, as it is kept in the run directory.
@@ -116,8 +139,11 @@ extension Compressor {
         let first = teachers.indices.reduce(0) {
             $0 + data.test.count + askedExamples(isLive: live.contains($1))
         }
-        let examples = first + (request.generations - 1) * askedExamples(isLive: isTeachingLive)
-        return ByteCount(examples * request.softTargets.byteCount(classCount: data.classCount))
+        // As real numbers: a million generations of a million views are more than an Int can count.
+        let others = Double(request.generations - 1) * Double(askedExamples(isLive: isTeachingLive))
+        let each = request.softTargets.byteCount(classCount: data.classCount)
+        let bytes = (Double(first) + others) * Double(each)
+        return ByteCount(bytes < 0x1p53 ? Int(bytes) : 1 << 60)
     }
 
     /// How many examples a teacher is asked about before the student is trained, each view of one counted.
@@ -157,21 +183,17 @@ extension Compressor {
     /// Whether every teacher sees every example anew, as the student does.
     private var isTeachingLive: Bool { views.map { $0.count == nil } ?? false }
 
-    /// How long a teacher takes for an example, how much memory it takes, and its logits.
+    /// How long a teacher takes for an example, in seconds, and its logits.
     private func trial(
         _ teacher: Teacher, _ some: ExampleSplit, _ workers: Workers
-    ) throws -> (seconds: Double, bytes: Int, logits: Tensor) {
+    ) throws -> (seconds: Double, logits: Tensor) {
         let network = try teacher.network()
         // The first run warms up.
         try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
         let start = Date()
         let logits = try teacher.logits(network, of: some, workers: workers)
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
-        let values = Predictor.memory(network.graph, threads: workers.count)
-        return (
-            seconds, network.graph.layout.extent * MemoryLayout<Float>.stride + values.bytes,
-            logits.tensor(count: some.count, shape: [some.classCount])
-        )
+        return (seconds, logits.tensor(count: some.count, shape: [some.classCount]))
     }
 
     /// How long the student's training takes for an example, its losses included, but not its teachers.

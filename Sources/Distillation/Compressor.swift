@@ -24,6 +24,8 @@ public final class Compressor {
     let firstLayers: LayerTerms?
     /// The SHA-256 of each teacher's file.
     let digests: [String]
+    /// What is read: nothing is kept that was computed from a file that changed.
+    let inputs: WatchedFiles
     /// All that the user was warned of.
     let warnings: Warnings
     private var seconds = CompressionReport.Seconds()
@@ -46,6 +48,7 @@ public final class Compressor {
             tell(event)
         }
         self.isInterrupted = isInterrupted
+        inputs = WatchedFiles(request.inputs)
         try request.refuseUnclearTeachers()
         let data = try ExampleFile(opening: request.data)
         self.data = data
@@ -68,6 +71,9 @@ public final class Compressor {
         firstLayers = try request.firstStage.map { try wire($0.terms) }
         digests = try request.teachers.map(sha256(ofFile:))
         try refuseOtherInputs()
+        try RunDirectory.check(
+            request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
+        try inputs.check()
         seconds.load += Date().timeIntervalSince(start)
     }
 
@@ -92,9 +98,28 @@ public final class Compressor {
     /// How examples are changed.
     var views: Views? { request.augmentation.map { Views($0, count: request.views, seed: request.recipe.seed) } }
 
-    public func run() throws -> CompressionReport {
-        try RunDirectory.prepare(request.runDirectory)
-        if !request.isResuming { RunDirectory.clear(request.runDirectory) }
+    /// Does the work.
+    ///
+    /// - Parameter configuration: Everything that is in force as a configuration file, to be kept for `--resume`.
+    /// - Throws: `OtherRunError` where the run that is to go on is another one, before any teacher runs and anything is
+    ///   written; `LockError` where another process does the same; `InputChangedError` where an input changes meanwhile.
+    public func run(configuration: String? = nil) throws -> CompressionReport {
+        try refuseMemory(threads: request.threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let directory = try RunDirectory(
+            request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
+        // Its locks are held to the end.
+        defer { withExtendedLifetime(directory) {} }
+        let loading = Date(), dataDigest = try sha256(ofFile: request.data)
+        let otherDigest = try unlabeled.map { try sha256(ofFile: $0.path) }
+        let fingerprint = RunFingerprint(
+            request, inputs: [("data", dataDigest)] + (otherDigest.map { [("unlabeled", $0)] } ?? []),
+            teachers: zip(teachers, digests).map { $0.key(digest: $1) }, student: plan.digest)
+        try inputs.check()
+        if request.isResuming {
+            try directory.resume(fingerprint)
+        } else {
+            try directory.begin(fingerprint, configuration: configuration)
+        }
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
@@ -103,13 +128,11 @@ public final class Compressor {
         tell(.plan(teachers.map(\.plan)))
         tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))
 
-        let loading = Date()
-        let dataDigest = try sha256(ofFile: request.data)
         let store = try TeacherStore(
             "\(request.runDirectory)/soft-targets", dataDigest: dataDigest, form: request.softTargets)
         let others = try unlabeled.map { split in
             // How a teacher's answers are read depends on the labeled examples, too.
-            let digest = sha256(of: "\(dataDigest)\n\(try sha256(ofFile: split.path))")
+            let digest = sha256(of: "\(dataDigest)\n\(otherDigest ?? "")")
             return (
                 split,
                 try TeacherStore(
@@ -119,7 +142,7 @@ public final class Compressor {
         func teaching(_ teachers: [Teacher], _ digests: [String]) -> Teaching {
             Teaching(
                 teachers: teachers, digests: digests, store: store, unlabeled: others, views: views,
-                workers: workers, isInterrupted: isInterrupted, tell: tell)
+                inputs: inputs, workers: workers, isInterrupted: isInterrupted, tell: tell)
         }
         seconds.load += Date().timeIntervalSince(loading)
 
@@ -131,12 +154,13 @@ public final class Compressor {
                 weights: request.teacherWeights, workers: workers)
             for line in ensemble.messages { tell(line) }
             try measureTeachers(first, validation, workers)
-            try writeManifest(first, ensemble, dataDigest)
+            try writeManifest(ensemble, dataDigest, directory)
             return ensemble
         }
         let training = StudentTraining(
-            request: request, plan: plan, labelKind: data.labelKind, dataDigest: dataDigest, train: train,
-            validation: validation, unlabeled: unlabeled, views: views, layers: layers, firstLayers: firstLayers,
+            request: request, plan: plan, labelKind: data.labelKind, directory: directory,
+            fingerprint: fingerprint.digest, inputs: inputs, train: train, validation: validation, unlabeled: unlabeled,
+            views: views, layers: layers, firstLayers: firstLayers,
             workers: workers, isInterrupted: isInterrupted, tell: tell)
         var students = [
             try measuring(\.train) { try training.student(first, ensemble.mixture, generation: 1) }
@@ -160,8 +184,9 @@ public final class Compressor {
 
     // MARK: - Teaching
 
-    private func writeManifest(_ teaching: Teaching, _ ensemble: Ensemble, _ dataDigest: String) throws {
+    private func writeManifest(_ ensemble: Ensemble, _ dataDigest: String, _ directory: RunDirectory) throws {
         let manifest: JSON = [
+            "run": .string(directory.mark),
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
             "teachers": .array(
                 teachers.indices.map { index in
@@ -174,7 +199,7 @@ public final class Compressor {
             "combination": .string(request.combination.rawValue),
             "temperature": Double("\(request.temperature)").map { .number($0) } ?? .string("\(request.temperature)"),
         ]
-        try WholeFile.write(manifest.indented, to: "\(request.runDirectory)/manifest.json")
+        try directory.write(manifest.indented, to: "manifest.json")
     }
 
     // MARK: - Training
@@ -187,8 +212,8 @@ public final class Compressor {
         let path = RunDirectory.student(
             request.runDirectory, ofGeneration: generation - 1, format: plan.export.format)
         // Where a student comes from is known at the end; those on the way are the run's own.
-        _ = try plan.export.noting(ExportPlan.Notes(classNames: data.classNames)).write(
-            student.weights, to: path)
+        let notes = ExportPlan.Notes(["run": training.directory.mark], classNames: data.classNames)
+        _ = try plan.export.noting(notes).write(student.weights, to: path)
         let teacher = try Teacher(path, data: data)
         let next = teaching([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {
@@ -252,6 +277,7 @@ public final class Compressor {
         let all = [.ensemble, .equalTeachers] + teachers.indices.map(Entrant.teacher) + ours
         let validated = try standing(validation, ours)
         let tested = try standing(test, all, teachers: try teaching.targets(test))
+        try inputs.check()
         let last = Entrant.network(students.count - 1), likeness = tested.marks[last]?.agreement ?? 0
         seconds.evaluate += Date().timeIntervalSince(evaluating)
         let bytes = try measuring(\.export) {

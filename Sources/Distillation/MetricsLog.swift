@@ -1,5 +1,6 @@
 import Foundation
 import ModelFiles
+import Records
 import Storage
 import Training
 
@@ -7,12 +8,13 @@ import Training
 /// numbers for TensorBoard in `tensorboard/TRAINING`.
 ///
 /// Some lines are means over a stretch of steps, at most 400 in a training; one for each epoch has what was found on
-/// held-out examples.
+/// held-out examples. Each has the mark of its run, and ends in the checksum of what stands before that.
 final class MetricsLog {
     private let path: String
     private var file: FileWriter?
     private let events: EventFile
     private let training: String
+    private let mark: String
     private var stretch = Stretch()
     /// The last step and the last epoch of which there is a line.
     private var last = (step: 0, epoch: 0)
@@ -48,15 +50,25 @@ final class MetricsLog {
 
     /// - Parameters:
     ///   - training: What is trained, such as `student` or `baseline`.
+    ///   - mark: What says whose the files are.
     ///   - isAppending: Whether it goes on from a checkpoint. Steps that were told of after that are not told of again;
     ///     otherwise what an earlier run told of this training is removed.
-    init(_ directory: String, training: String, isAppending: Bool) throws {
-        self.training = training
-        path = "\(directory)/metrics.jsonl"
-        var kept = ""
-        for line in ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n") {
-            // A run that was killed may have left half a line.
-            guard let json = try? JSON(parsing: String(line)) else { continue }
+    ///   - warn: Learns how many lines are damaged, which are dropped.
+    init(
+        _ directory: String, training: String, mark: String = "", isAppending: Bool, warn: (String) -> Void = { _ in }
+    ) throws {
+        (self.training, self.mark) = (training, mark)
+        let path = "\(directory)/metrics.jsonl"
+        self.path = path
+        var kept: [UInt8] = [], damaged = 0
+        let lines = (FileManager.default.contents(atPath: path) ?? Data()).split(
+            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() where !line.isEmpty {
+            guard let json = Self.read(line) else {
+                // A run that was killed may have left half a line, which is no damage.
+                if index < lines.count - 1 { damaged += 1 }
+                continue
+            }
             if json["training"]?.string == training {
                 guard isAppending else { continue }
                 if let epoch = json["epoch"]?.integer {
@@ -65,12 +77,41 @@ final class MetricsLog {
                     last.step = max(last.step, json["step"]?.integer ?? 0)
                 }
             }
-            kept += line + "\n"
+            kept += line + [UInt8(ascii: "\n")]
         }
-        try WholeFile.write(kept, to: path)
+        if damaged > 0 { warn("'\(path)': \(damaged) damaged line\(damaged == 1 ? "" : "s") dropped") }
+        try WholeFile.write(to: path) { partial in
+            let file = try FileWriter(creating: partial, as: path)
+            try file.write(kept)
+            try file.close()
+        }
         file = try FileWriter(appendingTo: path)
-        events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))")
+        events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))", source: mark)
     }
+
+    // MARK: - Lines
+
+    /// `{…,"crc32c":"1a2b3c4d"}`, of which the checksum is that of `{…}`.
+    private static func seal(_ line: JSON.Object) -> String {
+        let text = JSON.object(line).compact
+        return text.dropLast() + checksum(text) + "}"
+    }
+
+    /// What a line says; nil if it is not as it was written.
+    private static func read(_ line: Data) -> JSON? {
+        let text = String(decoding: line, as: UTF8.self), length = checksum("").count + 1
+        guard text.utf8.count == line.count, text.count > length else { return nil }
+        let body = text.dropLast(length) + "}"
+        guard text == body.dropLast() + checksum(String(body)) + "}" else { return nil }
+        return try? JSON(parsing: String(body))
+    }
+
+    private static func checksum(_ text: String) -> String {
+        let digits = String(CRC32C.checksum(Array(text.utf8).span), radix: 16)
+        return ",\"crc32c\":\"" + String(repeating: "0", count: 8 - digits.count) + digits + "\""
+    }
+
+    // MARK: - Steps and epochs
 
     func append(
         _ report: TrainingRun.StepReport, of total: Int, terms: [String], settings: [(name: String, value: Double)]
@@ -132,8 +173,9 @@ final class MetricsLog {
         var line = JSON.Object([.init("training", .string(training)), .init("step", .integer(step))])
         if let epoch { line["epoch"] = .integer(epoch) }
         for scalar in scalars { line[scalar.key] = .number(scalar.value) }
+        line["run"] = .string(mark)
         guard file != nil else { preconditionFailure("'\(path)' was closed before its last line") }
-        try file?.write(Array((JSON.object(line).compact + "\n").utf8))
+        try file?.write(Array((Self.seal(line) + "\n").utf8))
         try events.write(
             scalars.map { ("\($0.group)/\($0.name)", $0.value) }, step: step, wallTime: Date().timeIntervalSince1970)
     }

@@ -1,3 +1,4 @@
+import ModelFiles
 public import Tensors
 public import Training
 
@@ -45,6 +46,8 @@ public struct CompressionRequest: Sendable {
     /// Whether the same student is trained on labels alone as well.
     public var baseline = false
     public var runDirectory: String
+    /// What was read for this request beside it, such as a configuration file: a run never replaces it.
+    public var otherInputs: [String] = []
     /// Whether to go on from the run directory's checkpoint.
     public var isResuming = false
     public var threads: Int?
@@ -56,6 +59,16 @@ public struct CompressionRequest: Sendable {
         (self.teachers, self.data, self.budget, self.output) = (teachers, data, budget, output)
         (self.recipe, self.temperature) = (recipe, temperature)
         (self.lambda, self.softWeight, self.runDirectory) = (lambda, softWeight, runDirectory)
+    }
+}
+
+extension CompressionRequest {
+    /// The files that are read while it is done.
+    public var inputs: [String] {
+        let rules = teachers.compactMap { teacherRules[$0] }
+        let student: [String] = if case .file(let path) = student { [path] } else { [] }
+        return teachers + rules.compactMap(\.architecture?.path) + rules.compactMap(\.classes?.path) + [data]
+            + (unlabeled.map { [$0] } ?? []) + student
     }
 }
 

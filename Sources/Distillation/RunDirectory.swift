@@ -3,44 +3,105 @@ import ModelFiles
 import Storage
 import Training
 
-/// What trainings leave in a run directory beside the teachers' answers.
-public enum RunDirectory {
-    /// The file from which a training goes on.
-    static func checkpoint(_ directory: String, training: String) -> String {
-        "\(directory)/\(training.replacing(" ", with: "-"))\(checkpointEnding)"
-    }
+/// The folder in which a run keeps its state, and which no other process uses meanwhile.
+///
+/// A run writes only into a folder of its own: a new or an empty one, which then has `run.json`. That file holds a random
+/// mark, and so does every file that the run writes. What has a name of ours without the mark is somebody else's: it is
+/// neither removed nor replaced, but refused by name. Teachers' answers have names made of digests, which nobody else has.
+final class RunDirectory: Sendable {
+    let path: String
+    /// What stands in every file that is this run's.
+    let mark: String
+    private let locks: [FileLock]
 
-    /// Whether there is a training to go on with.
-    public static func hasCheckpoint(_ directory: String) -> Bool {
-        names(directory).contains { $0.hasSuffix(checkpointEnding) }
-    }
-
-    /// Creates the directory, and removes the files in it that a killed run had not finished.
-    static func prepare(_ directory: String) throws {
-        try WholeFile.createFolder(directory)
-        for folder in ["", "/soft-targets", "/soft-targets-unlabeled"] {
-            WholeFile.clearLeftovers(in: directory + folder)
+    /// Refuses a folder in which something of others would be lost; nothing is written.
+    ///
+    /// - Parameters:
+    ///   - inputs: The files that the run reads.
+    ///   - output: The file that it writes.
+    static func check(_ path: String, inputs: [String], output: String) throws(RunDirectoryError) {
+        let entries = names(path).filter { !isIgnored($0) }.sorted()
+        try refuseInputs(path, inputs)
+        if let name = ownName(of: output, in: path) {
+            throw RunDirectoryError(
+                "'\(output)' would be '\(name)' of the run directory '\(path)'; choose another name for --output")
+        }
+        guard let mark = savedMark(path) else {
+            guard entries.isEmpty else { throw foreign(path, entries) }
+            return
+        }
+        for name in entries where isOwnName(name) && !isOwn("\(path)/\(name)", mark) {
+            throw RunDirectoryError(
+                "'\(path)/\(name)' is not of the run whose directory that is, and would be replaced; move it elsewhere, "
+                    + "or choose another --run-directory")
         }
     }
 
-    /// Removes what an earlier run has left, so that nobody goes on from it: checkpoints, figures, students of
-    /// generations. What teachers said stays, and whatever else is there: a user may have named any folder.
-    static func clear(_ directory: String) {
-        for name in names(directory) where isLeft(name, in: directory) {
-            WholeFile.remove("\(directory)/\(name)")
+    /// Makes the folder if need be, locks it and the output against other processes, and marks it as a run directory.
+    init(_ path: String, inputs: [String], output: String) throws {
+        try Self.check(path, inputs: inputs, output: output)
+        try WholeFile.createFolder(path)
+        let url = URL(filePath: output), folder = url.deletingLastPathComponent().path
+        locks = [
+            try FileLock("\(path)/\(Self.lockName)", for: "the run directory '\(path)'"),
+            try FileLock(
+                "\(folder)/.\(url.lastPathComponent).compress-lock", for: "the output '\(output)'", isTemporary: true),
+        ]
+        // Somebody else may have been faster.
+        try Self.check(path, inputs: inputs, output: output)
+        for folder in [""] + Self.folders { WholeFile.clearLeftovers(in: "\(path)/\(folder)") }
+        self.path = path
+        if let mark = Self.savedMark(path) {
+            self.mark = mark
+        } else {
+            mark = Self.markStart + String(UInt64.random(in: .min ... .max), radix: 16)
+            try write(["mark": .string(mark)])
         }
-        for training in names("\(directory)/tensorboard") {
-            let folder = "\(directory)/tensorboard/\(training)"
-            for name in names(folder) where name.hasPrefix("events.out.tfevents.") {
+    }
+
+    /// Begins a run: removes what an earlier one has left here but for what teachers said.
+    func begin(_ fingerprint: RunFingerprint, configuration: String?) throws {
+        try write(["mark": .string(mark)])
+        for name in Self.names(path) where Self.isResult(name) { WholeFile.remove("\(path)/\(name)") }
+        for training in Self.names("\(path)/tensorboard") {
+            let folder = "\(path)/tensorboard/\(training)"
+            for name in Self.names(folder) where FileMark.contains(mark, "\(folder)/\(name)") {
                 WholeFile.remove("\(folder)/\(name)")
             }
         }
+        if let configuration { try write("# \(mark)\n\(configuration)", to: "configuration.yaml") }
+        try write(["mark": .string(mark), "fingerprint": fingerprint.json])
     }
 
-    /// Whether an earlier run has left a file, rather than somebody who likes the same names.
-    private static func isLeft(_ name: String, in directory: String) -> Bool {
-        if name.hasSuffix(checkpointEnding) { return Checkpoint.isCheckpoint("\(directory)/\(name)") }
-        return name == "metrics.jsonl" || name.wholeMatch(of: /generation-[0-9]+\.(h5|keras)/) != nil
+    /// Makes sure that the run here, which is to go on, is the same one.
+    ///
+    /// - Throws: `OtherRunError` with what is different.
+    func resume(_ fingerprint: RunFingerprint) throws {
+        guard let saved = Self.saved(path)?["fingerprint"] else { throw NoCheckpointError(directory: path) }
+        let differences = fingerprint.differences(from: saved)
+        guard differences.isEmpty else { throw OtherRunError(directory: path, differences: differences) }
+    }
+
+    /// Writes a text that has the mark in it.
+    func write(_ text: String, to name: String) throws {
+        try WholeFile.write(text, to: "\(path)/\(name)")
+    }
+
+    private func write(_ facts: JSON) throws { try write(facts.indented, to: Self.markName) }
+}
+
+// MARK: - Names
+
+extension RunDirectory {
+    private static let markName = "run.json"
+    private static let lockName = "run.lock"
+    private static let markStart = "compress-run-"
+    private static let checkpointEnding = "-checkpoint.h5"
+    private static let folders = ["soft-targets", "soft-targets-unlabeled", "tensorboard"]
+
+    /// The file from which a training goes on.
+    static func checkpoint(_ directory: String, training: String) -> String {
+        "\(directory)/\(training.replacing(" ", with: "-"))\(checkpointEnding)"
     }
 
     /// The student that teaches the next generation.
@@ -48,11 +109,105 @@ public enum RunDirectory {
         "\(directory)/generation-\(generation).\(format == .keras ? "keras" : "h5")"
     }
 
-    private static let checkpointEnding = "-checkpoint.h5"
+    /// Whether there is a training to go on with.
+    static func hasCheckpoint(_ directory: String) -> Bool {
+        names(directory).contains {
+            $0.hasSuffix(checkpointEnding) || $0.hasSuffix(Checkpoint.previous(checkpointEnding))
+        }
+    }
+
+    /// Whether a file is one that training leaves, which a run that begins anew removes.
+    private static func isResult(_ name: String) -> Bool {
+        name.hasSuffix(checkpointEnding) || name.hasSuffix(Checkpoint.previous(checkpointEnding))
+            || name == "metrics.jsonl" || name.wholeMatch(of: /generation-[0-9]+\.(h5|keras)/) != nil
+    }
+
+    private static func isOwnName(_ name: String) -> Bool {
+        isResult(name) || ["configuration.yaml", "manifest.json"].contains(name)
+    }
+
+    /// What a disk has by itself, what systems hide, and what a run writes before its mark.
+    private static func isIgnored(_ name: String) -> Bool {
+        name.hasPrefix(".") || name == "lost+found" || name.hasPrefix(markName) || name == lockName
+    }
+
+    private static func isOwn(_ path: String, _ mark: String) -> Bool {
+        // A log whose run was killed before its first line.
+        WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path)
+    }
 
     private static func names(_ folder: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     }
+
+    private static func saved(_ directory: String) -> JSON? {
+        guard let data = FileManager.default.contents(atPath: "\(directory)/\(markName)"), data.count < 1 << 20 else {
+            return nil
+        }
+        return try? JSON(parsing: String(decoding: data, as: UTF8.self))
+    }
+
+    private static func savedMark(_ directory: String) -> String? {
+        guard let mark = saved(directory)?["mark"]?.string, mark.hasPrefix(markStart) else { return nil }
+        return mark
+    }
+}
+
+// MARK: - Refusals
+
+extension RunDirectory {
+    /// Refuses inputs that are files of the run directory, by whatever name or link they are called.
+    private static func refuseInputs(_ directory: String, _ inputs: [String]) throws(RunDirectoryError) {
+        var own = names(directory).filter { isOwnName($0) || $0 == markName || $0 == lockName }
+        for folder in folders {
+            own += ((try? FileManager.default.subpathsOfDirectory(atPath: "\(directory)/\(folder)")) ?? []).map {
+                "\(folder)/\($0)"
+            }
+        }
+        let files = own.compactMap { name in FileIdentity("\(directory)/\(name)").map { (name, $0) } }
+        for input in inputs {
+            guard let identity = FileIdentity(input),
+                let (name, _) = files.first(where: { $0.1.isSameFile(as: identity) })
+            else { continue }
+            throw RunDirectoryError(
+                "'\(input)' is the file '\(name)' of the run directory '\(directory)', which a run replaces; copy it to "
+                    + "another folder and name it there, or choose another --run-directory")
+        }
+    }
+
+    /// What of the run directory a path would be, if it is to have a name of ours there.
+    private static func ownName(of output: String, in directory: String) -> String? {
+        let root = URL(filePath: directory).standardizedFileURL.resolvingSymlinksInPath().pathComponents
+        let file = URL(filePath: output).standardizedFileURL
+        let components =
+            file.deletingLastPathComponent().resolvingSymlinksInPath().pathComponents + [file.lastPathComponent]
+        guard components.count > root.count, components.starts(with: root) else { return nil }
+        let inside = components[root.count...], first = inside[root.count]
+        let isOwn =
+            inside.count == 1
+            ? isOwnName(first) || first == markName || first == lockName : folders.contains(first)
+        return isOwn ? inside.joined(separator: "/") : nil
+    }
+
+    private static func foreign(_ path: String, _ entries: [String]) -> RunDirectoryError {
+        // Those that would be replaced come first.
+        let ordered = entries.filter(isOwnName) + entries.filter { !isOwnName($0) }
+        let some = ordered.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+        let more = ordered.count > 3 ? " and \(ordered.count - 3) more" : ""
+        let isOld = entries.contains("manifest.json") && entries.contains("soft-targets")
+        let what =
+            isOld ? "is the run directory of an earlier version of this program" : "is no run directory, and not empty"
+        return RunDirectoryError(
+            "'\(path)' \(what): it has \(some)\(more). Nothing in it was touched; name a new or empty folder with "
+                + "--run-directory")
+    }
+}
+
+/// A run directory that cannot be used: it holds, or is, something else.
+public struct RunDirectoryError: Error, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
 }
 
 /// A run directory without a training to go on with.
@@ -60,5 +215,18 @@ public struct NoCheckpointError: Error, CustomStringConvertible {
     public let directory: String
     public var description: String {
         "'\(directory)': expected the directory of a stopped run, found no checkpoint in it"
+    }
+}
+
+/// A stopped run that is not the one that is to go on.
+public struct OtherRunError: Error, CustomStringConvertible {
+    public let directory: String
+    let differences: [String]
+
+    public var description: String {
+        let some = differences.prefix(3).joined(separator: "; ")
+        let more = differences.count > 3 ? "; and \(differences.count - 3) more" : ""
+        return "'\(directory)' belongs to a run with other options, data or teachers: \(some)\(more). "
+            + "Resume with those that the run was started with, or choose another --run-directory"
     }
 }

@@ -173,7 +173,8 @@ final class SoftTargets: Sendable {
             let classes = try file.root.dataset("classes"), rest = try file.root.dataset("rest")
             guard logits.shape == [rows, k], classes.shape == [rows, k], rest.shape == [rows],
                 let logits = logits.mapped(as: Float16.self), let classes = classes.mapped(as: UInt16.self),
-                let rest = rest.mapped(as: Float16.self)
+                let rest = rest.mapped(as: Float16.self),
+                classes.withNumbers(0..<classes.count, { all in all.indices.allSatisfy { Int(all[$0]) < classCount } })
             else { return nil }
             numbers = .top(classes: classes, logits: logits, rest: rest)
         }

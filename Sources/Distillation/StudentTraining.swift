@@ -1,6 +1,7 @@
 import Datasets
 import ModelFiles
 import Networks
+import Storage
 import Tensors
 import Training
 
@@ -9,8 +10,11 @@ struct StudentTraining {
     let request: CompressionRequest
     let plan: StudentPlan
     let labelKind: LabelKind
-    /// The SHA-256 of the data's file.
-    let dataDigest: String
+    let directory: RunDirectory
+    /// What the run depends on.
+    let fingerprint: String
+    /// What is read.
+    let inputs: WatchedFiles
     let train: ExampleSplit
     let validation: ExampleSplit
     let unlabeled: ExampleSplit?
@@ -35,11 +39,9 @@ struct StudentTraining {
 
     /// The student on labels alone: the same recipe, and the same changes of its examples.
     func baseline() throws -> TrainedNetwork {
-        let changes = views.map { "\($0.augmentation), \($0.count.map(String.init) ?? "live"); " } ?? ""
-        let fingerprint = "labels only; \(changes)\(request.recipe); \(facts)"
-        return try plan.train(request.recipe) { part in
+        try plan.train(request.recipe) { part in
             let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
-            let trainer = try session("baseline", fingerprint, part).train(
+            let trainer = try session("baseline", part).train(
                 part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
             return TrainedNetwork(trainer)
         }
@@ -56,58 +58,38 @@ struct StudentTraining {
             terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
             lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
         let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
-        var fingerprint = fingerprint(teaching, mixture, loss.formula)
         var first: TrainedNetwork?
         if generation == 1, let stage = request.firstStage, let firstLayers {
-            (first, fingerprint) = try trainFirstStage(stage, firstLayers, teaching, mixture, reader, fingerprint)
+            first = try trainFirstStage(stage, firstLayers, teaching, mixture, reader)
         }
         if part.isFirst { tell(.message("loss: \(loss.formulaInLines)")) }
-        let trainer = try session(name, fingerprint, part).train(
+        let trainer = try session(name, part).train(
             layers?.student ?? part.graph, part.recipe, minimizing: loss,
             on: try teaching.lessons(reader, train, layers), train, validation, workers, from: first)
         return TrainedNetwork(trainer, as: part.graph)
     }
 
-    /// Trains the student's layers before it learns to answer; returns its weights, and what the next stage depends on.
+    /// Trains the student's layers before it learns to answer; returns its weights.
     private func trainFirstStage(
-        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture, _ reader: LessonReader,
-        _ fingerprint: String
-    ) throws -> (TrainedNetwork, String) {
+        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture, _ reader: LessonReader
+    ) throws -> TrainedNetwork {
         let loss = DistillationLoss(
             stage.terms, mixture: mixture, temperature: request.temperature, softWeight: .constant(1),
             lambda: .constant(0), places: layers.places, teacherNames: teaching.names)
         var recipe = request.recipe
         recipe.epochs = stage.epochs
         (recipe.patience, recipe.keepsBest) = (nil, false)
-        let fingerprint = "first stage of \(stage.epochs) epochs, \(loss.formula), \(stage.json); \(fingerprint)"
         tell(.message("loss of the first stage: \(loss.formulaInLines)"))
-        let trainer = try session("first stage", fingerprint).train(
+        let trainer = try session("first stage").train(
             layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, train, layers), train,
             validation.selecting([], name: "validation"), workers)
-        return (TrainedNetwork(trainer), fingerprint)
+        return TrainedNetwork(trainer)
     }
 
-    // MARK: Checkpoints
-
-    /// Everything the student's weights depend on, and the budget, which is told with them.
-    private func fingerprint(_ teaching: Teaching, _ mixture: Mixture, _ formula: String) -> String {
-        let shares = zip(teaching.keys, mixture.weights).map { "\($0):\($1)" }.joined(separator: ",")
-        let views = views.map { "; \($0.augmentation), views \($0.count.map(String.init) ?? "live")" } ?? ""
-        let others = teaching.unlabeled.map { "; unlabeled \($0.store.dataDigest)" } ?? ""
-        let byExample = mixture.isByExample ? " by example" : ""
-        let form = request.softTargets == .float32 ? "" : "; soft targets \(request.softTargets)"
-        return "\(formula); \(JSON.array(request.terms.map(\.json))); \(request.recipe); \(facts); "
-            + "\(request.combination)\(byExample); \(shares)\(views)\(others)\(form)"
-    }
-
-    /// The data and the student: its sentence says only the size, the digest its layers and options.
-    private var facts: String {
-        "data \(dataDigest); \(plan.sentence("student", budget: request.budget)); \(plan.digest)"
-    }
-
-    private func session(_ name: String, _ fingerprint: String, _ part: TrainingPart? = nil) -> TrainingSession {
+    private func session(_ name: String, _ part: TrainingPart? = nil) -> TrainingSession {
         TrainingSession(
-            name: part?.title(name) ?? name, key: part?.key(name) ?? name, directory: request.runDirectory,
-            fingerprint: fingerprint, isResuming: request.isResuming, isInterrupted: isInterrupted, tell: tell)
+            name: part?.title(name) ?? name, key: part?.key(name) ?? name, directory: directory,
+            fingerprint: fingerprint, inputs: inputs, isResuming: request.isResuming, isInterrupted: isInterrupted,
+            tell: tell)
     }
 }

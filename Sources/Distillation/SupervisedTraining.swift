@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 public import ModelFiles
 import Networks
+import Storage
 public import Tensors
 public import Training
 
@@ -21,6 +22,9 @@ public struct TrainingRequest: Sendable {
     /// Whether to go on from the checkpoint in the run directory.
     public var isResuming = false
     public var threads: Int?
+
+    /// The files that are read.
+    var inputs: [String] { [architecture, data] }
 
     public init(architecture: String, data: String, output: String, recipe: Recipe) {
         (self.architecture, self.data, self.output, self.recipe) = (architecture, data, output, recipe)
@@ -43,32 +47,32 @@ public func trainModel(
     _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
     tell: @escaping (CompressionEvent) -> Void
 ) throws -> TrainedModel {
-    let start = Date()
+    let start = Date(), inputs = WatchedFiles(request.inputs)
     let data = try ExampleFile(opening: request.data)
     let plan = try StudentPlan(
         .file(request.architecture), width: request.width, budget: nil, data: data, labelKind: data.labelKind,
         format: ExportPlan.Format(of: request.output))
     let problems = request.augmentation?.refusals(of: data) ?? []
     if !problems.isEmpty { throw LossError(problems: problems) }
+    let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    let memory = Trainer.memory(plan.built.graph, request.recipe, threads: threads).bytes + data.train.readingMemory
+    if let error = MemoryError.refusal(of: memory, threads: threads) { throw error }
     let workers = Workers(request.threads)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
     for warning in data.warnings { tell(.warning(warning)) }
     let (train, validation) = data.trainAndValidation()
-    var fingerprint = ""
-    if let directory = request.runDirectory {
-        if request.isResuming {
-            guard RunDirectory.hasCheckpoint(directory) else { throw NoCheckpointError(directory: directory) }
-        }
-        try RunDirectory.prepare(directory)
-        if !request.isResuming { RunDirectory.clear(directory) }
-        let changes = request.augmentation.map { "; \($0)" } ?? ""
-        fingerprint = "\(request.recipe); data \(try sha256(ofFile: request.data)); \(plan.digest)\(changes)"
-    }
+    let fingerprint = RunFingerprint(
+        request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
+    try inputs.check()
+    let directory = try request.openRunDirectory(fingerprint)
+    // Its locks are held to the end.
+    defer { withExtendedLifetime(directory) {} }
     let network = try plan.train(request.recipe) { part in
         let session = TrainingSession(
-            name: part.title(plan.built.architecture.name), key: part.key("model"), directory: request.runDirectory,
-            fingerprint: fingerprint, isResuming: request.isResuming, isInterrupted: isInterrupted, tell: tell)
+            name: part.title(plan.built.architecture.name), key: part.key("model"), directory: directory,
+            fingerprint: fingerprint.digest, inputs: inputs, isResuming: request.isResuming,
+            isInterrupted: isInterrupted, tell: tell)
         let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
         let trainer = try session.train(
             part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),
@@ -78,9 +82,25 @@ public func trainModel(
 
     // Examples that cannot be read leave no model behind.
     let test = try evaluate(network.graph, weights: network.weights, on: data.test, workers: workers)
+    try inputs.check()
     let bytes = try plan.export.write(network.weights, to: request.output)
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
+}
+
+extension TrainingRequest {
+    /// The run directory, locked, begun or found to be that of the same run; nil where none is wanted.
+    fileprivate func openRunDirectory(_ fingerprint: RunFingerprint) throws -> RunDirectory? {
+        guard let runDirectory else { return nil }
+        if isResuming, !RunDirectory.hasCheckpoint(runDirectory) { throw NoCheckpointError(directory: runDirectory) }
+        let directory = try RunDirectory(runDirectory, inputs: inputs, output: output)
+        if isResuming {
+            try directory.resume(fingerprint)
+        } else {
+            try directory.begin(fingerprint, configuration: nil)
+        }
+        return directory
+    }
 }
 
 extension Augmentation {

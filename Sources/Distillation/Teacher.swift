@@ -279,6 +279,8 @@ public struct Teacher: Sendable {
     // MARK: - What its answers depend on
 
     /// What its logits are kept under.
+    ///
+    /// - Parameter fileDigest: The SHA-256 of its file.
     func key(fileDigest: String) -> String { manner.map { sha256(of: "\(fileDigest)\n\($0)") } ?? fileDigest }
 
     /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.

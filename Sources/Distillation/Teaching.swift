@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import ModelFiles
 import Networks
+import Storage
 import Tensors
 import Training
 
@@ -16,6 +17,8 @@ struct Teaching {
     /// Examples of which nothing is known, and where what teachers say of them is kept.
     let unlabeled: (split: ExampleSplit, store: TeacherStore)?
     let views: Views?
+    /// What is read: nothing is kept that was computed from a file that changed.
+    let inputs: WatchedFiles
     let workers: Workers
     let isInterrupted: () -> Bool
     let tell: (CompressionEvent) -> Void
@@ -71,11 +74,15 @@ struct Teaching {
         guard !missing.isEmpty else {
             return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
         }
+        for (split, store, view) in missing {
+            guard let path = store.damaged(key(index, view: view), split) else { continue }
+            tell(.warning("'\(path)' is damaged: '\(teacher.path)' makes its predictions anew"))
+        }
         let network = try teacher.network()
         tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.split.count }))
         for (split, store, view) in missing {
             let change = view.flatMap { view in views.map { $0.change(view) } }
-            try store.keep(key(index, view: view), split) { take in
+            try store.keep(key(index, view: view), split, check: inputs.check) { take in
                 var first = 0
                 try teacher.answer(network, split, changing: change, workers: workers, isInterrupted: isInterrupted) {
                     batch, logits in
@@ -136,5 +143,7 @@ struct Teaching {
 /// Predictions that were kept a moment ago are gone.
 public struct LostPredictionsError: Error, CustomStringConvertible {
     let directory: String
-    public var description: String { "'\(directory)': a teacher's predictions disappeared during the run. Run again" }
+    public var description: String {
+        "'\(directory)': a teacher's predictions disappeared or were damaged during the run. Run again"
+    }
 }

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import Storage
 import Tensors
 import Training
 
@@ -11,9 +12,11 @@ struct TrainingSession {
     /// The same in the names of files and figures: not a word of others.
     let key: String
     /// Where the checkpoint and the logs of metrics are kept; nil keeps neither.
-    let directory: String?
+    let directory: RunDirectory?
     /// What the weights depend on: a checkpoint with another one is refused.
     let fingerprint: String
+    /// What is read: nothing is kept that was learned from a file that changed.
+    let inputs: WatchedFiles
     let isResuming: Bool
     let isInterrupted: () -> Bool
     let tell: (CompressionEvent) -> Void
@@ -31,9 +34,15 @@ struct TrainingSession {
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {
-            log = try MetricsLog(directory, training: key, isAppending: isResuming)
-            run.checkpoint = (RunDirectory.checkpoint(directory, training: key), fingerprint)
+            log = try MetricsLog(
+                directory.path, training: key, mark: directory.mark, isAppending: isResuming,
+                warn: { tell(.warning($0)) })
+            run.checkpoint = (
+                RunDirectory.checkpoint(directory.path, training: key), "\(directory.mark); \(key); \(fingerprint)"
+            )
         }
+        run.check = inputs.check
+        run.warn = { [tell] in tell(.warning($0)) }
         let total = source.stepsPerEpoch * recipe.epochs
         run.isInterrupted = isInterrupted
         var score = "", loss = 0.0

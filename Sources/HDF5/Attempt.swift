@@ -36,12 +36,14 @@ func withLibrary<Result>(_ call: () -> Result) -> Result {
 func attempt<Result: SignedInteger>(
     _ action: @autoclosure () -> String, _ place: HDF5Place, _ kind: HDF5Error.Kind = .damaged, _ call: () -> Result
 ) throws(HDF5Error) -> Result {
-    let (result, reason) = withLibrary {
+    let (result, failure) = withLibrary {
         let result = call()
-        return (result, result < 0 ? reasonOfFailure() : "")
+        return (result, result < 0 ? reasonOfFailure() : Reason(""))
     }
     guard result >= 0 else {
-        throw HDF5Error(kind, action(), place, reason)
+        // That the system has nothing left says nothing of the file.
+        let isOfSystem = kind == .damaged && [EMFILE, ENFILE, ENOMEM, EAGAIN, EIO].contains(failure.code)
+        throw HDF5Error(isOfSystem ? .system : kind, action(), place, failure.words)
     }
     return result
 }
@@ -78,8 +80,16 @@ func attemptHandle(
     Handle(try attempt(action(), place, kind, call), failures)
 }
 
+/// Why the library failed, and the system's error number where that is why.
+private struct Reason {
+    let words: String
+    let code: Int32?
+
+    init(_ words: String, _ code: Int32? = nil) { (self.words, self.code) = (words, code) }
+}
+
 /// The reasons on the error stack, as "outermost (innermost)".
-private func reasonOfFailure() -> String {
+private func reasonOfFailure() -> Reason {
     var reasons: [String] = []
     unsafe withUnsafeMutablePointer(to: &reasons) { pointer in
         // Upward means from where it went wrong to the function we called.
@@ -93,19 +103,19 @@ private func reasonOfFailure() -> String {
             }, pointer)
     }
     guard let inner = reasons.first, let outer = reasons.last else {
-        return "no reason given"
+        return Reason("no reason given")
     }
-    if inner == "file signature not found" { return "it is no HDF5 file" }
+    if inner == "file signature not found" { return Reason("it is no HDF5 file") }
     if let numbers = inner.wholeMatch(of: /truncated file: eof = (\d+), .*stored_eof = (\d+)/) {
-        return "it is cut off: of \(numbers.2) bytes \(numbers.1) are there. Copy or download it again"
+        return Reason("it is cut off: of \(numbers.2) bytes \(numbers.1) are there. Copy or download it again")
     }
     // The library tells of the system's reasons with pointers and dates around them.
     if let reason = reasons.lazy.compactMap(systemReason).first { return reason }
-    return reasons.count == 1 ? inner : "\(outer) (\(inner))"
+    return Reason(reasons.count == 1 ? inner : "\(outer) (\(inner))")
 }
 
 /// The words for the system's error number in a reason, such as "file write failed: …, errno = 28, …".
-private func systemReason(_ reason: String) -> String? {
+private func systemReason(_ reason: String) -> Reason? {
     guard let found = reason.firstMatch(of: /errno = ([0-9]+)/), let code = Int32(found.1), code > 0 else { return nil }
-    return SystemReason.words(code)
+    return Reason(SystemReason.words(code), code)
 }

@@ -36,6 +36,8 @@ public struct HDF5Error: Error, Hashable, Codable, CustomStringConvertible {
         case unsupported
         /// The file could not be created or written.
         case write
+        /// The system has no memory or descriptors left, or a disk failed; nothing is known of the file.
+        case system
     }
 
     public let kind: Kind
@@ -49,6 +51,11 @@ public struct HDF5Error: Error, Hashable, Codable, CustomStringConvertible {
         self.action = action
         self.place = place
         self.reason = reason
+    }
+
+    /// The error of a file that could not be read for reasons of the system.
+    public init(system reason: String, opening file: String) {
+        self.init(.system, "open", HDF5Place(file: file), reason)
     }
 
     /// The error of a file that broke the process which read it.

@@ -88,7 +88,8 @@ extension HDF5File {
         do {
             bytes = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
         } catch {
-            throw HDF5Error(.unreadable, "open", place, systemReason())
+            // That it is there, and may be read, was found out before.
+            throw HDF5Error(.system, "open", place, systemReason())
         }
         try LoopCheck(bytes, place)?.run()
     }

@@ -1,16 +1,18 @@
 import CHDF5
+import CIsolation
 import Foundation
 import Synchronization
 
 /// Numbers of a file in memory as far as they are looked at: the system reads pages when they are first needed.
 ///
-/// Of a large file only some are kept at a time, so that this process never takes much more than `limit` for it. Nobody
-/// may make the file shorter meanwhile; removing or replacing it does no harm.
+/// Of a large file only some are kept at a time, so that this process never takes much more than `limit` for it. Who makes
+/// the file shorter meanwhile ends the program, with a message that names the file; removing or replacing it does no harm.
 @safe public final class MappedNumbers<Element: HDF5Element>: @unchecked Sendable {
     public let count: Int
     private let pages: UnsafeMutableRawPointer
     private let byteCount: Int
     private let numbers: UnsafePointer<Element>
+    private let entry: Int32
     /// The bytes that have come into memory since they were last let go, at most.
     private let present = Atomic(0)
 
@@ -33,10 +35,14 @@ import Synchronization
         else { return nil }
         (self.count, self.byteCount) = (count, byteCount)
         unsafe self.pages = pages
+        unsafe entry = isolation_note_mapping(pages, byteCount, path)
         unsafe numbers = UnsafePointer((pages + (offset - start)).assumingMemoryBound(to: Element.self))
     }
 
-    deinit { unsafe munmap(pages, byteCount) }
+    deinit {
+        isolation_forget_mapping(entry)
+        unsafe munmap(pages, byteCount)
+    }
 
     /// Lends some of the numbers.
     public func withNumbers<Result>(_ range: Range<Int>, _ body: (Span<Element>) -> Result) -> Result {

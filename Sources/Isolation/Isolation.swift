@@ -59,6 +59,9 @@ public enum Isolation {
         }
     }
 
+    /// From now on a mapped file that somebody cuts short ends the program with a message, and exit code 74.
+    public static func watchMappings() { isolation_watch_mappings() }
+
     /// In a child: from now on no file, socket or process can be opened, so that nothing read can name another one.
     ///
     /// Elsewhere it does nothing.

@@ -11,6 +11,8 @@ public struct ModelFileError: Error, Hashable, Codable, CustomStringConvertible 
         case tooLarge
         /// Writing failed midway.
         case write
+        /// The system has no memory or descriptors left; nothing is known of the file.
+        case system
     }
 
     public let kind: Kind

@@ -121,7 +121,7 @@ public enum ReadingService {
             return try body()
         } catch {
             switch error {
-            case .unavailable: throw ModelFileError(.unreadable, path, ["\(error)"])
+            case .unavailable: throw ModelFileError(.system, path, ["\(error)"])
             default: throw ModelFileError(.refused, path, ["\(error)"], advice: damageAdvice)
             }
         }

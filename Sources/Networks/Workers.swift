@@ -4,10 +4,12 @@ import Synchronization
 
 /// A fixed number of threads that share out tasks. The calling thread is one of them.
 ///
+/// Where the system cannot start as many as are wanted, there are fewer.
+///
 /// What a task computes must depend on its number alone, never on the worker or the order: then results are the same
 /// on any number of threads.
 public final class Workers: @unchecked Sendable {
-    public let count: Int
+    public private(set) var count = 1
     private let condition = NSCondition()
     // Guarded by `condition`.
     private var round = 0
@@ -19,13 +21,12 @@ public final class Workers: @unchecked Sendable {
 
     /// - Parameter count: Threads; nil for one for each processor.
     public init(_ count: Int? = nil) {
-        let count = max(1, count ?? ProcessInfo.processInfo.activeProcessorCount)
-        self.count = count
+        let wanted = max(1, count ?? ProcessInfo.processInfo.activeProcessorCount)
         limitKernelThreads()
-        for worker in 1..<max(count, 2) where worker < count {
-            let thread = Thread { [self] in serve(worker) }
-            thread.stackSize = 8 << 20
-            thread.start()
+        while self.count < wanted {
+            let worker = self.count
+            guard SystemThread.start(stackSize: 8 << 20, { [self] in serve(worker) }) else { break }
+            self.count += 1
         }
     }
 

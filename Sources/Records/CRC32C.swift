@@ -6,22 +6,24 @@ import CVector
 /// Eight tables say what each of eight bytes adds to the remainder (Kounavis and Berry, A Systematic Approach to Building
 /// High Performance Software-based CRC Generators, 2005).
 public enum CRC32C {
-    /// The checksum of some bytes.
-    public static func checksum(_ bytes: Span<UInt8>) -> UInt32 {
-        var remainder: UInt32 = 0xFFFF_FFFF
+    /// The checksum of some bytes, or of those and others before them.
+    ///
+    /// - Parameter previous: The checksum of what stands before them.
+    public static func checksum(_ bytes: Span<UInt8>, after previous: UInt32 = 0) -> UInt32 {
+        var remainder = ~previous
         let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return true }
             return unsafe cv_crc32c(&remainder, base, bytes.count) != 0
         }
-        return isDone ? ~remainder : checksumByTables(bytes)
+        return isDone ? ~remainder : checksumByTables(bytes, after: previous)
     }
 
     /// The same without the help of the processor.
-    static func checksumByTables(_ bytes: Span<UInt8>) -> UInt32 {
+    static func checksumByTables(_ bytes: Span<UInt8>, after previous: UInt32 = 0) -> UInt32 {
         let tables = tables
         let table = tables.span
         func entry(_ distance: Int, _ byte: UInt64) -> UInt32 { table[distance << 8 | Int(byte & 0xFF)] }
-        var remainder: UInt32 = 0xFFFF_FFFF, index = 0
+        var remainder = ~previous, index = 0
         while index + 8 <= bytes.count {
             var eight: UInt64 = 0
             for place in 0..<8 { eight |= UInt64(bytes[index + place]) << UInt64(8 * place) }

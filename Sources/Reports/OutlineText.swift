@@ -24,9 +24,13 @@ extension CompressionOutline {
                 + "\(epochs) epochs\(several)\(firstEpochs > 0 ? ", after \(firstEpochs) of the first stage" : "")",
             "soft targets: \(softTargets) as \(softTargetForm) in the run directory",
             "memory: about \(teachingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
-            "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
-                + "trial of a few batches",
         ]
+        if let teachingSeconds, let trainingSeconds {
+            lines.append(
+                "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
+                    + "trial of a few batches")
+        }
+        if let memoryProblem { lines.append("it would be refused: \(memoryProblem)") }
         lines += warnings.map { "warning: \($0)" }
         let text = lines.map { wrapped($0, width: width, indentation: 2) + "\n" }
         return text[0] + text[1] + planText(teachers, width: width) + text.dropFirst(2).joined()
@@ -70,7 +74,11 @@ extension CompressionOutline {
         object["soft_target_bytes"] = .integer(softTargets.bytes)
         object["soft_target_form"] = .string("\(softTargetForm)")
         object["memory_bytes"] = ["teach": .integer(teachingMemory.bytes), "train": .integer(trainingMemory.bytes)]
-        object["seconds"] = ["teach": .number(teachingSeconds), "train": .number(trainingSeconds)]
+        object["memory_problem"] = memoryProblem.map { .string($0) }
+        object["seconds"] = [
+            "teach": teachingSeconds.map { .number($0) } ?? .null,
+            "train": trainingSeconds.map { .number($0) } ?? .null,
+        ]
         object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         return .object(object)

@@ -17,8 +17,10 @@ public struct FileWriter: ~Copyable, Sendable {
     }
 
     /// Opens a file, created if need be, to write behind what is in it.
-    public init(appendingTo path: String) throws(StorageError) {
-        try self.init(path, O_APPEND, path)
+    ///
+    /// - Parameter name: What errors call it, if that is not its path.
+    public init(appendingTo path: String, as name: String? = nil) throws(StorageError) {
+        try self.init(path, O_APPEND, name ?? path)
     }
 
     private init(_ path: String, _ flag: Int32, _ name: String) throws(StorageError) {

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -43,6 +45,21 @@ public struct Buffer: ~Copyable, Sendable {
     }
 }
 
+/// What happens where the system has no memory left for a block.
+///
+/// Who plans ahead never comes here; there is no way back, since nothing can go on without the block.
+public enum MemoryExhaustion {
+    private static let handler = Mutex<(@Sendable (Int) -> Never)?>(nil)
+
+    /// Sets what is done then: `body` receives the number of bytes, and ends the process.
+    public static func handle(by body: @escaping @Sendable (Int) -> Never) { handler.withLock { $0 = body } }
+
+    static func report(_ byteCount: Int) -> Never {
+        if let body = handler.withLock({ $0 }) { body(byteCount) }
+        preconditionFailure("the system has no \(byteCount) bytes of memory left")
+    }
+}
+
 /// Pages of the system, given back when nobody views them any more.
 @safe final class Memory: @unchecked Sendable {
     let count: Int
@@ -54,11 +71,12 @@ public struct Buffer: ~Copyable, Sendable {
     init(_ count: Int, file: Int32?) {
         precondition(count >= 0, "a buffer cannot have \(count) elements")
         self.count = count
-        let byteCount = max(count, 1) * MemoryLayout<Float>.stride
+        let (byteCount, isTooLarge) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
+        if isTooLarge { MemoryExhaustion.report(.max) }
         let kind = file == nil ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
         let memory = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, kind, file ?? -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
-            preconditionFailure("the system has no \(byteCount) bytes of memory left")
+            MemoryExhaustion.report(byteCount)
         }
         #if os(Linux)
             if byteCount >= Self.largePages { unsafe madvise(memory, byteCount, MADV_HUGEPAGE) }

@@ -1,20 +1,23 @@
 import Foundation
 import HDF5
 import Networks
+import Storage
 import Tensors
 
 /// The state of a training run in a file: weights, average, moments, the best weights and
 /// the number of steps made.
 ///
-/// Nothing else is needed to go on bit for bit: order of examples, dropout and schedules are functions of the step.
+/// Nothing else is needed to go on bit for bit: order of examples, dropout and schedules are functions of the step. The
+/// checkpoint before the last one is kept, too: where the last one is damaged, the run goes on from there, to the same bits.
 public struct Checkpoint {
     let path: String
     /// What the run depends on; another run's checkpoint is refused.
     let fingerprint: String
 
     /// - Parameter epoch: What is known of the epoch so far.
-    func save(_ trainer: Trainer, epoch: EpochSums) throws {
-        try HDF5File.writeWhole(to: path) { file in
+    /// - Parameter check: Throws where the checkpoint may not be kept, such as when the data changed meanwhile.
+    func save(_ trainer: Trainer, epoch: EpochSums, check: () throws -> Void = {}) throws {
+        try HDF5File.writeSealed(to: path) { file in
             try file.root.attributes.write(fingerprint, to: "fingerprint")
             try file.root.attributes.write(trainer.step, to: "step")
             if let best = trainer.bestScore {
@@ -26,14 +29,34 @@ public struct Checkpoint {
                 let dataset = try file.root.createDataset(name, .float32, shape: [tensor.elementCount])
                 try tensor.withSpan { span throws(HDF5Error) in try dataset.write(span) }
             }
+        } beforeNaming: {
+            try check()
+            FileName.move(path, to: Self.previous(path))
         }
+    }
+
+    /// What name the checkpoint before the last one has.
+    public static func previous(_ path: String) -> String {
+        (path.hasSuffix(".h5") ? String(path.dropLast(3)) : path) + "-previous.h5"
     }
 
     /// Restores the trainer's state, and returns what was known of the epoch; nil if there is no checkpoint.
     ///
-    /// - Throws: `CheckpointError` for one of another run.
-    func restore(_ trainer: Trainer, totalSteps: Int, termCount: Int) throws -> EpochSums? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+    /// - Parameter warn: Learns of a checkpoint that is damaged, where there is another one.
+    /// - Throws: `CheckpointError` for one of another run; `DamagedCheckpointError` where all there are have damages.
+    func restore(
+        _ trainer: Trainer, totalSteps: Int, termCount: Int, warn: (String) -> Void = { _ in }
+    ) throws -> EpochSums? {
+        let known = [path, Self.previous(path)].filter { FileManager.default.fileExists(atPath: $0) }
+        guard !known.isEmpty else { return nil }
+        guard let whole = known.first(where: Seal.isWhole) else { throw DamagedCheckpointError(paths: known) }
+        if whole != known[0] {
+            warn("the checkpoint '\(known[0])' is damaged: going on from the one before it, '\(whole)'")
+        }
+        return try restore(trainer, from: whole, totalSteps: totalSteps, termCount: termCount)
+    }
+
+    private func restore(_ trainer: Trainer, from path: String, totalSteps: Int, termCount: Int) throws -> EpochSums {
         let file = try HDF5File(opening: path)
         guard try file.root.attributes.string("fingerprint") == fingerprint else {
             throw CheckpointError(path: path)
@@ -53,12 +76,6 @@ public struct Checkpoint {
             bestScore: hasBest
                 ? (try file.root.attributes.double("best score"), try file.root.attributes.integer("best epoch")) : nil)
         return EpochSums(terms: Array(epoch.dropLast()), examples: Int(exactly: epoch[termCount]) ?? 0)
-    }
-
-    /// Whether a file is a checkpoint of some run.
-    public static func isCheckpoint(_ path: String) -> Bool {
-        guard let file = try? HDF5File(opening: path) else { return false }
-        return (try? file.root.attributes.contains("fingerprint")) == true
     }
 
     private func vectors(of trainer: Trainer) -> [(String, Tensor)] {
@@ -84,6 +101,17 @@ struct EpochSums {
     }
 
     var means: [Double] { terms.map { $0 / Double(max(examples, 1)) } }
+}
+
+/// Checkpoints whose bytes are not those that were written.
+public struct DamagedCheckpointError: Error, CustomStringConvertible {
+    public let paths: [String]
+    public var description: String {
+        let names = paths.map { "'\($0)'" }.joined(separator: " and ")
+        return paths.count == 1
+            ? "the checkpoint \(names) is damaged (its checksum is wrong), and there is no other. Begin anew, without --resume"
+            : "the checkpoints \(names) are damaged (their checksums are wrong). Begin anew, without --resume"
+    }
 }
 
 /// A checkpoint that belongs to another run.

@@ -4,7 +4,8 @@ public import Storage
 
 /// Numbers by step in the format of TensorBoard: records of the protocol buffer `Event`.
 ///
-///     Event { 1: wall_time (double), 2: step (int64), 3: file_version (string), 5: summary (Summary) }
+///     Event { 1: wall_time (double), 2: step (int64), 3: file_version (string), 5: summary (Summary),
+///         10: source_metadata (SourceMetadata) };  SourceMetadata { 1: writer (string) }
 ///     Summary { 1: value (repeated Value) };  Value { 1: tag (string), 2: simple_value (float) }
 ///
 /// (`tensorboard/compat/proto/event.proto` and `summary.proto`.) TensorBoard takes the files of a folder, in the order of
@@ -14,12 +15,14 @@ public final class EventFile {
     private var writer: RecordWriter?
 
     /// Creates a file of its own in a folder, which is created if need be, and writes its version.
-    public init(in directory: String) throws(StorageError) {
+    ///
+    /// - Parameter source: Who writes it, as its first event says.
+    public init(in directory: String, source: String? = nil) throws(StorageError) {
         let now = Date().timeIntervalSince1970
         path = Self.path(in: directory, now)
         try WholeFile.createFolder(directory)
         writer = try RecordWriter(creating: path)
-        try append(Event(wallTime: now, version: "brain.Event:2"))
+        try append(Event(wallTime: now, version: "brain.Event:2", source: source))
     }
 
     /// Writes numbers by name, which others can read when this returns.
@@ -61,9 +64,13 @@ public final class EventFile {
 private struct Event {
     private(set) var bytes: [UInt8] = []
 
-    init(wallTime: Double, version: String) {
+    init(wallTime: Double, version: String, source: String?) {
         add(1, wallTime.bitPattern)
         add(3, Array(version.utf8))
+        guard let source else { return }
+        var metadata = Event()
+        metadata.add(1, Array(source.utf8))
+        add(10, metadata.bytes)
     }
 
     init(wallTime: Double, step: Int, _ scalars: [(name: String, value: Double)]) {

@@ -10,6 +10,10 @@ public struct TrainingRun {
     public let validation: ExampleSplit?
     /// Where checkpoints are kept, and what this run depends on; nil keeps none.
     public var checkpoint: (path: String, fingerprint: String)?
+    /// Throws when what was learned since the last checkpoint may not be kept.
+    public var check: () throws -> Void = {}
+    /// Learns what the user should know, such as that a checkpoint is damaged.
+    public var warn: (String) -> Void = { _ in }
     public var isInterrupted: () -> Bool = { false }
     /// Called after every step with the examples in it.
     public var advance: (_ examples: Int, _ loss: Double) -> Void = { _, _ in }
@@ -84,8 +88,9 @@ public struct TrainingRun {
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
         let none = EpochSums(termCount: objective.terms.count)
         var sums = none
-        if let file, let known = try file.restore(trainer, totalSteps: total, termCount: objective.terms.count),
-            trainer.step > 0
+        if let file,
+            let known = try file.restore(
+                trainer, totalSteps: total, termCount: objective.terms.count, warn: warn), trainer.step > 0
         {
             sums = known
             let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
@@ -97,7 +102,7 @@ public struct TrainingRun {
             var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
                 if isInterrupted() {
-                    try file?.save(trainer, epoch: sums)
+                    try file?.save(trainer, epoch: sums, check: check)
                     throw CancellationError()
                 }
                 let batch = try source.lesson(epoch: epoch, step: step)
@@ -129,6 +134,7 @@ public struct TrainingRun {
                     try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: workers)
                 } ?? []
             if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
+            try check()
             // Before the checkpoint: who goes on from that would not report this epoch again.
             try epochEnded(
                 EpochReport(
@@ -136,7 +142,7 @@ public struct TrainingRun {
                     learningRate: rate, validation: scores, seconds: seconds,
                     examplesPerSecond: Double(sums.examples - before) / max(seconds, 1e-9),
                     isLast: trainer.step == total || trainer.hasStalled(epoch: epoch + 1)))
-            try file?.save(trainer, epoch: none)
+            try file?.save(trainer, epoch: none, check: check)
             sums = none
         }
     }

@@ -5,6 +5,7 @@ import Foundation
 import Isolation
 import ModelFiles
 import Reports
+import Tensors
 
 struct Compress: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,8 +25,8 @@ struct Compress: ParsableCommand {
             Results go to standard output, progress and messages to standard error.
 
             Exit codes: 0 done; 1 over the budget; 64 wrong command line; 65 an input is damaged, of the wrong shape or \
-            unsupported; 66 an input is missing or unreadable; 73 the output cannot be created; 74 reading or writing \
-            failed midway; 130, 143 stopped.
+            unsupported; 66 an input is missing or unreadable; 69 the system has not what the run needs, such as memory; 70 a mistake of this \
+            program; 73 the output cannot be created, or is in use; 74 reading or writing failed midway; 130, 143 stopped.
             """,
         version: Provenance.version,
         subcommands: [
@@ -42,10 +43,18 @@ enum Program {
         for standard in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(standard, F_GETFD) < 0 {
             _ = unsafe open("/dev/null", O_RDWR)
         }
+        startWithOneBLASThread()
         // First of all, while there is one thread and nothing is open.
         Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
+        Isolation.watchMappings()
         Interruption.install()
         let arguments = joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
+        MemoryExhaustion.handle { byteCount in
+            let words =
+                "the system has no memory left for another \(ByteCount(byteCount).short); choose a smaller model, a smaller "
+                + "--batch-size or fewer --threads, or a machine with more"
+            _exit(report(Failure(.unavailable, words), wantsJSON: arguments.contains("--json")).rawValue)
+        }
         var status = ExitStatus.success
         do {
             status = try run(arguments)
@@ -54,6 +63,21 @@ enum Program {
             status = report(Failure(error), wantsJSON: arguments.contains("--json"))
         }
         if status != .success { Foundation.exit(status.rawValue) }
+    }
+
+    /// Where the shell limits the address space, starts the program again without the threads of OpenBLAS.
+    ///
+    /// OpenBLAS starts a thread for each processor when it is loaded, before `main`. Each takes memory of its own, and
+    /// where there is none they try for ever, with a lock held that `fork` waits for. Workers are our only threads.
+    private static func startWithOneBLASThread() {
+        let name = "OPENBLAS_NUM_THREADS"
+        var limit = rlimit()
+        guard unsafe getenv(name) == nil, unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0,
+            limit.rlim_cur != rlim_t.max
+        else { return }
+        unsafe setenv(name, "1", 1)
+        // Where this fails, all goes on as it would have.
+        unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
     }
 
     /// Does what the arguments say, which may be to print help.

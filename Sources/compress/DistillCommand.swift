@@ -168,7 +168,7 @@ struct DistillCommand: ParsableCommand {
 
     func run() throws {
         let options = try options()
-        try OutputFile.check(options.request.output, inputs: options.inputs + (configuration.map { [$0] } ?? []))
+        try OutputFile.check(options.request.output, inputs: options.request.inputs + options.request.otherInputs)
         if dryRun {
             let outline = try outline(options)
             return try common.print(outline.text(width: Terminal.output.limit), json: outline.json)
@@ -212,6 +212,7 @@ struct DistillCommand: ParsableCommand {
         request.baseline = baseline ?? request.baseline
         request.isResuming = resume != nil
         request.threads = threading.threads
+        request.otherInputs = configuration.map { [$0] } ?? []
         try request.check()
         return DistillOptions(request: request, teacherOptions: teacherOptions)
     }

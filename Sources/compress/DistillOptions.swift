@@ -11,14 +11,6 @@ struct DistillOptions {
     /// What the user said of teachers, by their names; the request has it by path.
     var teacherOptions: TeacherOptions
 
-    /// The files that are read.
-    var inputs: [String] {
-        var files = request.teachers + teacherOptions.files(of: request.teachers) + [request.data]
-        if let unlabeled = request.unlabeled { files.append(unlabeled) }
-        if case .file(let student) = request.student { files.append(student) }
-        return files
-    }
-
     /// `student.run` for `student.h5`.
     static func runDirectory(for output: String) -> String {
         let dot = output.lastIndex(of: "."), slash = output.lastIndex(of: "/") ?? output.startIndex
@@ -32,13 +24,6 @@ struct DistillOptions {
 extension DistillOptions {
     static let fileName = "configuration.yaml"
 
-    /// Keeps everything that is in force as a configuration file, which `--resume` reads again.
-    func save() throws {
-        guard !request.isResuming else { return }
-        try WholeFile.createFolder(request.runDirectory)
-        try WholeFile.write(configuration.yaml, to: "\(request.runDirectory)/\(Self.fileName)")
-    }
-
     /// Reads the configuration of a stopped run.
     static func saved(in directory: String) throws -> ConfigurationFile {
         let path = "\(directory)/\(fileName)"
@@ -50,7 +35,7 @@ extension DistillOptions {
         return try ConfigurationFile(reading: path)
     }
 
-    /// The keys of a configuration file, with absolute paths.
+    /// The keys of a configuration file, with absolute paths: everything that is in force, which `--resume` reads again.
     ///
     /// The run directory is not among them: it is the one of the file, and that of another run is another one.
     var configuration: JSON {

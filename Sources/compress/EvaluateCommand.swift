@@ -5,6 +5,7 @@ import Kernels
 import ModelFiles
 import Networks
 import Reports
+import Storage
 import Tensors
 import Training
 
@@ -46,6 +47,7 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let files = WatchedFiles(models + teacherOptions.files(of: models) + [data])
         let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data)
         let split = examples(of: data)
         // Whatever does not fit is told before the first model is run.
@@ -54,6 +56,7 @@ struct EvaluateCommand: ParsableCommand {
         for warning in data.warnings { common.progress.tell(.warning(warning)) }
         var evaluation = Evaluation(split, teachers, together: ensemble)
         let report = try evaluation.run(workers: threading.workers, progress: common.progress)
+        try files.check()
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
 

@@ -20,6 +20,8 @@ enum ExitStatus: Int32 {
     case badInput = 65
     /// An input file is missing or unreadable.
     case noInput = 66
+    /// The system has not what the run needs.
+    case unavailable = 69
     /// A mistake of ours.
     case internalError = 70
     /// The output cannot be created.
@@ -58,7 +60,13 @@ extension Failure {
         case let error as BudgetError: self.init(.overBudget, error.description)
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
+        case let error as MemoryError: self.init(.unavailable, error.description)
         case let error as NoCheckpointError: self.init(.noInput, error.description)
+        case let error as RunDirectoryError: self.init(.usage, error.description)
+        case let error as LockError: self.init(.cannotCreate, error.description)
+        case let error as InputChangedError: self.init(.inputOutput, error.description)
+        case let error as OtherRunError: self.init(.usage, error.description)
+        case let error as DamagedCheckpointError: self.init(.badInput, error.description)
         case let error as CheckpointError: self.init(.usage, error.description)
         case let error as LostPredictionsError: self.init(.inputOutput, error.description)
         case is CancellationError: self = Interruption.failure("stopped")
@@ -71,6 +79,7 @@ extension Failure {
         switch error.kind {
         case .missing, .unreadable: .noInput
         case .damaged, .absent, .unsupported: .badInput
+        case .system: .inputOutput
         case .write: error.action == "create" && error.place.path == "/" ? .cannotCreate : .inputOutput
         }
     }
@@ -80,7 +89,7 @@ extension Failure {
         case .missing, .unreadable: .noInput
         case .refused: .badInput
         case .tooLarge: .overBudget
-        case .write: .inputOutput
+        case .write, .system: .inputOutput
         }
     }
 
@@ -98,9 +107,10 @@ extension Failure {
         }
     }
 
-    /// Missing, if nothing else is wrong with any of them.
+    /// Missing, if nothing else is wrong with any of them; if the system has nothing left, that is what is wrong.
     private static func status(_ error: TeachersError) -> ExitStatus {
         let all = Set(error.errors.map { Failure($0).status })
+        if all.contains(.inputOutput) { return .inputOutput }
         return all == [.noInput] ? .noInput : .badInput
     }
 

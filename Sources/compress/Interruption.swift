@@ -3,7 +3,7 @@ import Synchronization
 
 /// Whether the user wants the program to stop.
 ///
-/// The first SIGINT or SIGTERM asks; the second one ends it at once.
+/// The first SIGINT, SIGTERM or SIGHUP (a terminal that was closed) asks; the second one ends it at once.
 enum Interruption {
     private static let signal = Atomic<Int32>(0)
 
@@ -15,6 +15,8 @@ enum Interruption {
         var watched = sigset_t()
         unsafe sigemptyset(&watched)
         for number in [SIGINT, SIGTERM] { unsafe sigaddset(&watched, number) }
+        // Under nohup the program goes on without its terminal.
+        if !isIgnored(SIGHUP) { unsafe sigaddset(&watched, SIGHUP) }
         unsafe pthread_sigmask(SIG_BLOCK, &watched, nil)
         let set = watched
         Thread.detachNewThread {
@@ -25,9 +27,16 @@ enum Interruption {
         for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
     }
 
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
     private static func note(_ number: Int32) {
         let before = signal.exchange(number, ordering: .relaxed)
-        if before != 0 { _exit(128 + number) }
+        if before != 0 { _exit(code(number).rawValue) }
     }
 
     /// Whether to stop at the next good moment.
@@ -40,6 +49,10 @@ enum Interruption {
 
     /// The error that ends a stopped program.
     static func failure(_ words: String) -> Failure {
-        Failure(signal.load(ordering: .relaxed) == SIGTERM ? .terminated : .interrupted, words)
+        Failure(code(signal.load(ordering: .relaxed)), words)
+    }
+
+    private static func code(_ signal: Int32) -> ExitStatus {
+        [SIGTERM, SIGHUP].contains(signal) ? .terminated : .interrupted
     }
 }

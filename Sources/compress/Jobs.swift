@@ -8,15 +8,15 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
     do {
         // What cannot work is refused here, before anything is written.
         let compressor = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: progress.tell)
-        try options.save()
-        return try compressor.run()
+        return try compressor.run(configuration: options.configuration.yaml)
     } catch is CancellationError {
-        throw Interruption.failure("stopped; go on with: compress --resume '\(options.request.runDirectory)'")
+        throw Interruption.failure("stopped; go on with: compress --resume \(shellWord(options.request.runDirectory))")
     } catch {
         let failure = Failure(error), directory = options.request.runDirectory
         let isUnwritten = failure.status == .inputOutput || failure.status == .cannotCreate
-        guard isUnwritten, RunDirectory.hasCheckpoint(directory) else { throw failure }
-        throw Failure(failure.status, "\(failure.description). Then go on with: compress --resume '\(directory)'")
+        guard isUnwritten, hasCheckpoint(directory) else { throw failure }
+        throw Failure(
+            failure.status, "\(failure.description). Then go on with: compress --resume \(shellWord(directory))")
     }
 }
 
@@ -52,7 +52,12 @@ func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSum
                 path: request.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
             seconds: model.seconds)
     } catch is CancellationError {
-        let way = request.runDirectory.map { "; go on with the same command, and --resume '\($0)'" }
+        let way = request.runDirectory.map { "; go on with the same command, and --resume \(shellWord($0))" }
         throw Interruption.failure("stopped\(way ?? "; no model was written")")
     }
+}
+
+/// A text as a shell takes it for one word: `'it'\''s.run'`. One that begins with a hyphen is no option.
+func shellWord(_ text: String) -> String {
+    "'" + (text.hasPrefix("-") ? "./" + text : text).replacing("'", with: "'\\''") + "'"
 }

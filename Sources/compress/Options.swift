@@ -35,11 +35,23 @@ struct ThreadOptions: ParsableArguments {
     @Option(
         help: .init(
             "The number of threads. Results do not depend on it. (default: one for each processor)", valueName: "n"),
-        transform: wholeNumber)
+        transform: threadCount)
     var threads: Int?
 
     /// Threads are started here, not before there is work for them.
     var workers: Workers { Workers(threads) }
+}
+
+/// Reads a number of threads: more than some for each processor take memory and no time off.
+@Sendable func threadCount(_ text: String) throws -> Int {
+    let number = try wholeNumber(text), processors = ProcessInfo.processInfo.activeProcessorCount
+    let most = max(256, 8 * processors)
+    guard number <= most else {
+        throw ValidationError(
+            "expected at most \(most) threads, found \(number); this machine has \(processors) "
+                + "processor\(processors == 1 ? "" : "s"), and more threads than that are not faster")
+    }
+    return number
 }
 
 /// Reads a whole number from 1 to a thousand million.

@@ -4,6 +4,7 @@ import Distillation
 import HDF5
 import ModelFiles
 import Networks
+import Storage
 import Tensors
 
 struct PredictCommand: ParsableCommand {
@@ -47,13 +48,15 @@ struct PredictCommand: ParsableCommand {
 
     func run() throws {
         let rules = try TeacherOptions.values(teacherInput, of: [model], "--teacher-input")[model]
-        try OutputFile.check(output, inputs: [model] + models.named(among: [model]).map(\.value) + inputs.map(\.file))
+        let files = [model] + models.named(among: [model]).map(\.value) + inputs.map(\.file)
+        let watched = WatchedFiles(files)
+        try OutputFile.check(output, inputs: files)
         let file = try models.open(model, among: [model])
         let examples = try inputs.map { try InputDataset(opening: $0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
         let network = try file.network(inputs: feeds.shapes).network
         let prediction = Prediction(network, feeds, examples, workers: threading.workers, progress: common.progress)
-        try prediction.write(to: output)
+        try prediction.write(to: output, check: watched.check)
         try common.print(prediction.text(output), json: ["outputs": .array(prediction.outputs.map(\.json))])
     }
 
@@ -116,7 +119,8 @@ private struct Prediction {
         }
     }
 
-    func write(to path: String) throws {
+    /// - Parameter check: Throws where the predictions may not be kept, such as when an input changed meanwhile.
+    func write(to path: String, check: () throws -> Void) throws {
         progress.begin("predicting", total: examples[0].count)
         try HDF5File.writeWhole(to: path) { file in
             for output in outputs { _ = try file.root.createDataset(output.name, .float32, shape: output.shape) }
@@ -129,6 +133,8 @@ private struct Prediction {
                 }
                 progress.advance(to: rows.upperBound)
             }
+        } check: { _, _ in
+            try check()
         }
         progress.end()
     }

@@ -184,9 +184,9 @@ import Training
             request.teachers = [teachers[1]]
             let text = message { try compress(request) }
             #expect(
-                text == "'\(scene.path("run/student-checkpoint.h5"))': the checkpoint belongs to a run with other "
-                    + "options, data or teachers. Resume with the options that the run was started with, or choose "
-                    + "another --run-directory")
+                text
+                    == "'\(scene.path("run"))' belongs to a run with other options, data or teachers: teachers changed. "
+                    + "Resume with those that the run was started with, or choose another --run-directory")
         }
     }
 

@@ -97,4 +97,37 @@ import Testing
             expectClose(lines[3]["prediction_loss"]?.number ?? .nan, 10)
         }
     }
+
+    /// One bit anywhere costs its own line, and no other.
+    @Test(arguments: [0, 3, 5], [0x80, 0x01] as [UInt8])
+    func dropsDamagedLinesOneByOne(line: Int, bit: UInt8) throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "metrics.jsonl")
+            try tell(MetricsLog(folder.path, training: "student", isAppending: false), 1...6, of: 6)
+            let lines = try String(contentsOf: path, encoding: .utf8).split(separator: "\n").map { Data($0.utf8) }
+            for place in lines[line].indices {
+                var damaged = lines
+                damaged[line][place] ^= bit
+                try Data(damaged.joined(separator: [UInt8(ascii: "\n")])).write(to: path)
+                var warnings: [String] = []
+                _ = try MetricsLog(folder.path, training: "student", isAppending: true) { warnings.append($0) }
+                let steps = try metricsLines(folder.path).map { $0["step"]?.integer }
+                #expect(steps == (1...6).filter { $0 != line + 1 }, "byte \(place)")
+                // The last line may be half of what a killed run wrote, which is no damage.
+                let isTold = line == 5 ? warnings.isEmpty : warnings.count == 1
+                #expect(isTold, "\(warnings)")
+            }
+        }
+    }
+
+    @Test func everyLineHasTheMarkOfItsRun() throws {
+        try withTemporaryFolder { folder in
+            let log = try MetricsLog(folder.path, training: "student", mark: "compress-run-1", isAppending: false)
+            try tell(log, 1...3, of: 3)
+            #expect(
+                try metricsLines(folder.path).map { $0["run"]?.string } == [
+                    "compress-run-1", "compress-run-1", "compress-run-1",
+                ])
+        }
+    }
 }

@@ -1,28 +1,204 @@
 import Foundation
+import HDF5
+import Storage
 import TestSupport
 import Testing
 
 @testable import Distillation
 
+/// A run never removes or replaces what is not its own.
 @Suite struct RunDirectoryTests {
-    /// A user may name any folder as the run directory, that of the teachers or of other work, too.
-    @Test func removesNothingThatOthersLeft() throws {
+    /// Every file in a folder and in those below it, with its content.
+    private func snapshot(_ folder: String) throws -> [String: Data] {
+        var files: [String: Data] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+            files[name] = FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data()
+        }
+        return files
+    }
+
+    /// Tries a job that must be refused, and makes sure that nothing has changed.
+    private func refusal(_ scene: Scene, _ request: CompressionRequest) throws -> String? {
+        let before = try snapshot(scene.path(""))
+        let text = message { try compress(request) }
+        let after = try snapshot(scene.path(""))
+        #expect(after == before)
+        return text
+    }
+
+    @Test func refusesAFolderOfOthers() throws {
         try withScene { scene in
-            let original = URL(filePath: try scene.writeTeacher("teacher.h5", seed: 1))
-            let run = URL(filePath: scene.path("run")), manager = FileManager.default
-            try manager.createDirectory(at: run.appending(path: "generation-plots"), withIntermediateDirectories: true)
-            let others = ["resnet-checkpoint.h5", "generation-x.h5", "generation-1.txt", "generation-plots/1.png"]
-            for name in others { try Data("mine".utf8).write(to: run.appending(path: name)) }
-            let teacher = run.appending(path: "teacher-checkpoint.h5")
-            try manager.copyItem(at: original, to: teacher)
-            var request = scene.request([teacher.path])
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)], run: "")
+            #expect(
+                try refusal(scene, request)
+                    == "'\(request.runDirectory)' is no run directory, and not empty: it has 'data.h5', 'student.yaml', "
+                    + "'teacher.h5'. Nothing in it was touched; name a new or empty folder with --run-directory")
+            // What would be replaced is named first.
+            for name in ["a.txt", "metrics.jsonl", "generation-1.h5", "configuration.yaml"] {
+                try Data("mine".utf8).write(to: URL(filePath: scene.path(name)))
+            }
+            #expect(
+                try refusal(scene, request)?.contains(
+                    ": it has 'configuration.yaml', 'generation-1.h5', 'metrics.jsonl' and 4 more. ") == true)
+            request.isResuming = true
+            #expect(try refusal(scene, request)?.contains("is no run directory") == true)
+        }
+    }
+
+    @Test func takesAnEmptyFolder() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try FileManager.default.createDirectory(
+                atPath: scene.path("run/lost+found"), withIntermediateDirectories: true)
+            try Data().write(to: URL(filePath: scene.path("run/.hidden")))
+            try compress(request)
+            #expect(FileManager.default.fileExists(atPath: scene.path("run/.hidden")))
+        }
+    }
+
+    @Test func refusesTheDirectoryOfAnEarlierVersion() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            try FileManager.default.removeItem(atPath: scene.path("run/run.json"))
+            #expect(try refusal(scene, request)?.contains("is the run directory of an earlier version") == true)
+        }
+    }
+
+    /// What somebody put there afterwards stays, and what would be replaced is named.
+    @Test(arguments: [
+        "manifest.json", "metrics.jsonl", "generation-1.h5", "generation-7.keras", "student-checkpoint.h5",
+        "student-checkpoint-previous.h5", "teacher-checkpoint.h5",
+    ])
+    func refusesFilesOfOthersUnderItsNames(name: String) throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1), request = scene.request([teacher])
+            try compress(request)
+            let path = scene.path("run/\(name)")
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.copyItem(atPath: teacher, toPath: path)
+            #expect(
+                try refusal(scene, request)
+                    == "'\(path)' is not of the run whose directory that is, and would be replaced; move it elsewhere, or "
+                    + "choose another --run-directory")
+        }
+    }
+
+    @Test func leavesOtherFilesAlone() throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1)
+            var request = scene.request([teacher])
             request.generations = 2
             try compress(request)
+            let names = ["notes.txt", "generation-x.h5", "tensorboard/student/events.out.tfevents.1.mine"]
+            try FileManager.default.createDirectory(
+                atPath: scene.path("run/tensorboard/student"), withIntermediateDirectories: true)
+            for name in names { try Data("mine".utf8).write(to: URL(filePath: scene.path("run/\(name)"))) }
+            let folder = scene.path("run/tensorboard/generation-1")
+            let before = try FileManager.default.contentsOfDirectory(atPath: folder)
             try compress(request)
-            for name in others {
-                #expect(try Data(contentsOf: run.appending(path: name)) == Data("mine".utf8), "\(name)")
+            for name in names {
+                #expect(FileManager.default.contents(atPath: scene.path("run/\(name)")) == Data("mine".utf8), "\(name)")
             }
-            #expect(try Data(contentsOf: teacher) == Data(contentsOf: original))
+            // Its own figures are replaced.
+            let after = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(after.count == 1 && after != before)
+        }
+    }
+
+    /// Born-again ensembles: the students of the generations teach the next one.
+    @Test(arguments: ["path", "symbolic link", "hard link"])
+    func refusesInputsThatItWouldReplace(how: String) throws {
+        try withScene { scene in
+            let teacher = try scene.writeTeacher("teacher.h5", seed: 1), manager = FileManager.default
+            var request = scene.request([teacher])
+            request.generations = 3
+            try compress(request)
+            func named(_ name: String) throws -> String {
+                let path = scene.path("run/\(name)"),
+                    link = scene.path(UUID().uuidString + "-" + (name as NSString).lastPathComponent)
+                switch how {
+                case "path": return path
+                case "symbolic link": try manager.createSymbolicLink(atPath: link, withDestinationPath: path)
+                default: try manager.linkItem(atPath: path, toPath: link)
+                }
+                return link
+            }
+            let answers = try manager.contentsOfDirectory(atPath: scene.path("run/soft-targets"))[0]
+            let inputs: [(String, (inout CompressionRequest, String) -> Void)] = [
+                ("generation-2.h5", { $0.teachers = [teacher, $1] }), ("generation-1.h5", { $0.student = .file($1) }),
+                ("configuration.yaml", { $0.otherInputs = [$1] }), ("run.json", { $0.otherInputs = [$1] }),
+                ("soft-targets/\(answers)", { $0.otherInputs = [$1] }),
+            ]
+            for (name, use) in inputs {
+                var other = request
+                let path = try named(name)
+                use(&other, path)
+                #expect(
+                    try refusal(scene, other)
+                        == "'\(path)' is the file '\(name)' of the run directory '\(request.runDirectory)', which a run "
+                        + "replaces; copy it to another folder and name it there, or choose another --run-directory")
+            }
+            // They may teach a run in another directory.
+            if how == "path" {
+                try compress(scene.request([scene.path("run/generation-1.h5")], run: "two", output: "2.h5"))
+            }
+        }
+    }
+
+    @Test(arguments: ["metrics.jsonl", "generation-1.h5", "soft-targets/a.h5", "run.json", "../run/manifest.json"])
+    func refusesAnOutputThatItWouldReplace(name: String) throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.output = scene.path("run/\(name)")
+            #expect(try refusal(scene, request)?.contains("choose another name for --output") == true)
+            request.output = scene.path("run/student.h5")
+            try compress(request)
+        }
+    }
+
+    @Test func oneModelsDirectoryIsTheSame() throws {
+        try withScene { scene in
+            var request = TrainingRequest(
+                architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
+                recipe: scene.request([]).recipe)
+            request.runDirectory = scene.path("")
+            let before = try snapshot(scene.path(""))
+            #expect(message { _ = try trainModel(request) { _ in } }?.contains("is no run directory") == true)
+            #expect(try snapshot(scene.path("")) == before)
+            request.runDirectory = scene.path("m.run")
+            _ = try trainModel(request) { _ in }
+            _ = try trainModel(request) { _ in }
+            let path = scene.path("m.run/model-checkpoint.h5")
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.copyItem(atPath: request.output, toPath: path)
+            #expect(message { _ = try trainModel(request) { _ in } }?.hasPrefix("'\(path)' is not of the run") == true)
+        }
+    }
+
+    // MARK: - Two processes
+
+    @Test func refusesARunDirectoryOrOutputInUse() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            let (locked, told) = ("process \(ProcessInfo.processInfo.processIdentifier) on ", Told())
+            var errors: [String] = []
+            func also(_ run: String, _ output: String) -> String {
+                message { try compress(scene.request(request.teachers, run: run, output: output)) } ?? "nothing"
+            }
+            try Compressor(request) { event in
+                if case .began = event, errors.isEmpty {
+                    errors = [also("run", "2.h5"), also("two", "student.h5"), also("three", "3.h5")]
+                }
+                told.hear(event)
+            }.run()
+            #expect(errors.count == 3)
+            #expect(errors[0].hasPrefix("the run directory '\(request.runDirectory)' is in use by \(locked)"))
+            #expect(errors[1].hasPrefix("the output '\(request.output)' is in use by \(locked)"))
+            #expect(errors[2] == "nothing")
+            try compress(request)
+            let names = try FileManager.default.contentsOfDirectory(atPath: scene.path(""))
+            #expect(!names.contains { $0.hasPrefix(".") })
         }
     }
 }

@@ -105,6 +105,78 @@ import Training
         }
     }
 
+    /// In all three forms, whichever bit it is.
+    @Test(arguments: [SoftTargetForm.float32, .float16, .top(2)])
+    func findsEveryDamage(form: SoftTargetForm) throws {
+        try withStore { plain, data, folder in
+            let store = try TeacherStore(folder.appending(path: "other").path, dataDigest: "data", form: form)
+            try store.keep(numbers(data.train), of: "teacher", data.train)
+            let before = try #require(try store.values(of: "teacher", data.train))
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
+            let url = URL(filePath: "\(store.directory)/\(name)"), good = try Data(contentsOf: url)
+            for place in stride(from: 0, to: good.count, by: 7) {
+                var bad = good
+                bad[place] ^= 1 << UInt8(place % 8)
+                try bad.write(to: url)
+                let other = try TeacherStore(store.directory, dataDigest: "data", form: form)
+                #expect(!other.has("teacher", data.train), "byte \(place)")
+                #expect(other.damaged("teacher", data.train) == url.path)
+            }
+            try store.keep(numbers(data.train), of: "teacher", data.train)
+            #expect(store.damaged("teacher", data.train) == nil)
+            let after = try store.values(of: "teacher", data.train)
+            #expect(after == before)
+        }
+    }
+
+    /// A class number that the data does not have, in a file whose checksum is right.
+    @Test func refusesClassesBeyondThoseOfTheData() throws {
+        try withStore { _, data, folder in
+            let store = try TeacherStore(folder.appending(path: "other").path, dataDigest: "data", form: .top(2))
+            try store.keep(numbers(data.train), of: "teacher", data.train)
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
+            let path = "\(store.directory)/\(name)", count = data.train.count
+            try FileManager.default.removeItem(atPath: path)
+            try HDF5File.writeSealed(to: path, isMappable: true) { file in
+                for (key, value) in [
+                    ("teacher", "teacher"), ("data", "data"), ("format", store.format),
+                ] {
+                    try file.root.attributes.write(value, to: key)
+                }
+                var classes = [UInt16](repeating: 1, count: count * 2)
+                classes[count] = UInt16(data.classCount)
+                try file.root.createDataset("classes", classes, shape: [count, 2])
+                try file.root.createDataset("logits", [Float16](repeating: 1, count: count * 2), shape: [count, 2])
+                try file.root.createDataset("rest", [Float16](repeating: 0, count: count), shape: [count])
+            }
+            #expect(store.damaged("teacher", data.train) == nil && !store.has("teacher", data.train))
+        }
+    }
+
+    @Test func answersToOtherDataStay() throws {
+        try withStore { store, data, _ in
+            try store.keep(numbers(data.train), of: "teacher", data.train)
+            for (digest, form) in [("data 2", SoftTargetForm.float32), ("data 1", .float16)] {
+                let other = try TeacherStore(store.directory, dataDigest: digest, form: form)
+                try other.keep(numbers(data.train, from: 9), of: "teacher", data.train)
+            }
+            #expect(try store.values(of: "teacher", data.train)?.first == 0)
+        }
+    }
+
+    @Test func keepsNothingThatMayNotBeKept() throws {
+        struct Changed: Error {}
+        try withStore { store, data, _ in
+            #expect(throws: Changed.self) {
+                try store.keep("teacher", data.train, check: { throw Changed() }) { take in
+                    try take(0..<data.train.count, numbers(data.train))
+                }
+            }
+            let names = try FileManager.default.contentsOfDirectory(atPath: store.directory)
+            #expect(names.isEmpty)
+        }
+    }
+
     @Test func ignoresAFileThatIsStillBeingWritten() throws {
         try withStore { store, data, _ in
             try store.keep(numbers(data.train), of: "teacher", data.train)

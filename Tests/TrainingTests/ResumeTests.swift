@@ -13,14 +13,15 @@ import Training
     @discardableResult
     private func train(
         _ file: ExampleFile, _ recipe: Recipe, checkpoint: String?, fingerprint: String = "this run", stop: Int? = nil,
-        threads: Int = 2, epochEnded: @escaping (TrainingRun.EpochReport) -> Void = { _ in }
+        threads: Int = 2, epochEnded: @escaping (TrainingRun.EpochReport) -> Void = { _ in },
+        check: @escaping () throws -> Void = {}, warn: @escaping (String) -> Void = { _ in }
     ) throws -> Trainer {
         let workers = Workers(threads)
         defer { workers.close() }
         let trainer = makeTrainer(try build(everything).graph, recipe, workers)
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.checkpoint = checkpoint.map { ($0, fingerprint) }
-        run.epochEnded = epochEnded
+        (run.check, run.epochEnded, run.warn) = (check, epochEnded, warn)
         run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
         try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
         return trainer
@@ -119,31 +120,123 @@ import Training
         }
     }
 
-    @Test(arguments: [0.0, 0.1, 0.5, 0.9, 0.999])
-    func refusesATruncatedCheckpoint(share: Double) throws {
+    /// Any damage of the last checkpoint: the run goes on from the one before it, says so, and ends with the same bits.
+    @Test(arguments: [0.0, 0.1, 0.5, 0.9, 0.999], [false, true])
+    func goesOnFromTheCheckpointBefore(share: Double, isCut: Bool) throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe()
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
-            let bytes = try Data(contentsOf: URL(filePath: path))
-            try bytes.prefix(Int(Double(bytes.count) * share)).write(to: URL(filePath: path))
-            let text = try #require(message { try train(file, recipe, checkpoint: path) })
-            #expect(text.contains("'\(path)'"))
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            let whole = try train(file, recipe, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 7) }
+            try damage(path, share, isCut)
+            var warnings: [String] = [], epochs: [Int] = []
+            let resumed = try train(file, recipe, checkpoint: path) {
+                epochs.append($0.epoch)
+            } warn: {
+                warnings.append($0)
+            }
+            #expect(resumed.stateBits == whole.stateBits)
+            // The one before is of the second epoch's end.
+            #expect(epochs == [3])
+            #expect(
+                warnings == [
+                    "the checkpoint '\(path)' is damaged: going on from the one before it, "
+                        + "'\(Checkpoint.previous(path))'"
+                ])
         }
     }
 
+    /// A run may be killed between the two renames that replace a checkpoint.
+    @Test func goesOnWhereTheLastCheckpointIsMissing() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            let whole = try train(file, recipe, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 7) }
+            try FileManager.default.removeItem(atPath: path)
+            var epochs: [Int] = []
+            #expect(
+                try train(file, recipe, checkpoint: path) { epochs.append($0.epoch) }.stateBits == whole.stateBits)
+            #expect(epochs == [3])
+        }
+    }
+
+    @Test(arguments: [0.0, 0.1, 0.5, 0.9, 0.999], [false, true])
+    func refusesWhereAllCheckpointsAreDamaged(share: Double, isCut: Bool) throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe()
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
+            try damage(path, share, isCut)
+            #expect(
+                message { try train(file, recipe, checkpoint: path) }
+                    == "the checkpoint '\(path)' is damaged (its checksum is wrong), and there is no other. Begin anew, "
+                    + "without --resume")
+            try FileManager.default.copyItem(atPath: path, toPath: Checkpoint.previous(path))
+            #expect(
+                message { try train(file, recipe, checkpoint: path) }
+                    == "the checkpoints '\(path)' and '\(Checkpoint.previous(path))' are damaged (their checksums are "
+                    + "wrong). Begin anew, without --resume")
+        }
+    }
+
+    /// Cuts a file there, or changes one bit.
+    private func damage(_ path: String, _ share: Double, _ isCut: Bool) throws {
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        let place = Int(Double(bytes.count) * share)
+        if isCut { bytes = bytes.prefix(place) } else { bytes[place] ^= 4 }
+        try bytes.write(to: URL(filePath: path))
+    }
+
+    /// A checkpoint whose seal is right, too.
     @Test(arguments: [-1, -1000, Int.min, 7, Int.max])
     func refusesAStepThatNoRunMakes(step: Int) throws {
         try withData { file, folder in
             let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 2)
             let graph = try build(everything).graph, extent = graph.layout.extent
-            let new = try HDF5File(creating: path)
-            try new.root.attributes.write("this run", to: "fingerprint")
-            try new.root.attributes.write(step, to: "step")
-            for name in ["weights", "moment0", "moment1"] {
-                try new.root.createDataset(name, [Float](repeating: 0, count: extent), shape: [extent])
+            try HDF5File.writeSealed(to: path) { new in
+                try new.root.attributes.write("this run", to: "fingerprint")
+                try new.root.attributes.write(step, to: "step")
+                for name in ["weights", "moment0", "moment1"] {
+                    try new.root.createDataset(name, [Float](repeating: 0, count: extent), shape: [extent])
+                }
             }
-            try new.close()
-            #expect(message { try train(file, recipe, checkpoint: path) }?.contains("'\(path)'") == true)
+            #expect(message { try train(file, recipe, checkpoint: path) }?.contains("belongs to a run") == true)
+        }
+    }
+
+    /// Nothing is kept of what was learned from data that changed, nor is what was kept before lost.
+    @Test func keepsNoCheckpointOfDataThatChanged() throws {
+        struct Changed: Error {}
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            let whole = try train(file, recipe, checkpoint: nil)
+            var checks = 0
+            #expect(throws: Changed.self) {
+                try train(
+                    file, recipe, checkpoint: path,
+                    check: {
+                        checks += 1
+                        // Of the first epoch twice, of the second one before its checkpoint has its name.
+                        if checks == 4 { throw Changed() }
+                    })
+            }
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+                    "checkpoint.h5", "data.h5",
+                ])
+            var epochs: [Int] = []
+            #expect(try train(file, recipe, checkpoint: path) { epochs.append($0.epoch) }.stateBits == whole.stateBits)
+            #expect(epochs == [2, 3])
+        }
+    }
+
+    /// Whoever goes on from a checkpoint never hears of the epochs before it again.
+    @Test func tellsOfAnEpochBeforeItsCheckpoint() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path
+            var known: [Bool] = []
+            try train(file, smallRecipe(epochs: 2), checkpoint: path) { _ in
+                known.append(FileManager.default.fileExists(atPath: path))
+            }
+            #expect(known == [false, true])
         }
     }
 
@@ -154,7 +247,7 @@ import Training
             try train(file, smallRecipe(), checkpoint: path)
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
-                    "checkpoint.h5", "data.h5",
+                    "checkpoint-previous.h5", "checkpoint.h5", "data.h5",
                 ])
         }
     }

@@ -242,3 +242,6 @@ void cv_average(ptrdiff_t count, float decay, const float *w, float *average);
 // The processor's own CRC-32C (Castagnoli) of bytes behind those of which `remainder` is left; 0 if it has none, and
 // nothing was computed.
 int32_t cv_crc32c(uint32_t *remainder, const uint8_t *bytes, ptrdiff_t count);
+
+// The processor that the loader picks functions for.
+const char *cv_instruction_set(void);

@@ -1,0 +1,92 @@
+import Foundation
+
+/// A lock that one process at a time has, on a file made for it; the system gives it up when the process ends.
+public final class FileLock: Sendable {
+    private let path: String
+    private let descriptor: Int32
+    private let isTemporary: Bool
+
+    /// What a lock file begins with, so that nobody else's file is taken for one.
+    private static let start = "compress "
+
+    /// Takes the lock.
+    ///
+    /// - Parameters:
+    ///   - path: The file, which is created if need be.
+    ///   - object: What it stands for, as errors name it.
+    ///   - isTemporary: Whether the file is removed when the lock is given up.
+    /// - Throws: `LockError` when another process has it, or the file cannot be made.
+    public init(_ path: String, for object: String, isTemporary: Bool = false) throws(LockError) {
+        while true {
+            let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+            guard descriptor >= 0 else { throw LockError(object, .impossible(SystemReason.words(errno))) }
+            do throws(LockError) {
+                try Self.take(descriptor, object)
+            } catch {
+                close(descriptor)
+                throw error
+            }
+            // Whoever had a temporary lock may have removed the file between our two calls.
+            guard Self.isAt(path, descriptor) else {
+                close(descriptor)
+                continue
+            }
+            (self.path, self.descriptor, self.isTemporary) = (path, descriptor, isTemporary)
+            return
+        }
+    }
+
+    deinit {
+        if isTemporary { unsafe unlink(path) }
+        close(descriptor)
+    }
+
+    private static func take(_ descriptor: Int32, _ object: String) throws(LockError) {
+        let content = content(descriptor)
+        guard content.isEmpty || content.hasPrefix(start) else {
+            throw LockError(object, .impossible("the file of its lock belongs to another program"))
+        }
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            // File systems without locks are used without.
+            guard errno == EWOULDBLOCK else { return }
+            throw LockError(object, .taken(by: content.dropFirst(start.count).trimmingCharacters(in: .newlines)))
+        }
+        let text = Array("\(start)process \(getpid()) on \(ProcessInfo.processInfo.hostName)\n".utf8)
+        // Who has the lock is a help for others, no more: a full disk is no obstacle.
+        if ftruncate(descriptor, 0) == 0 { _ = unsafe pwrite(descriptor, text, text.count, 0) }
+    }
+
+    private static func content(_ descriptor: Int32) -> String {
+        var bytes = [UInt8](repeating: 0, count: 300)
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+    }
+
+    private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
+        var there = stat(), here = stat()
+        return unsafe stat(path, &there) == 0 && fstat(descriptor, &here) == 0 && there.st_ino == here.st_ino
+            && there.st_dev == here.st_dev
+    }
+}
+
+/// A lock that cannot be had.
+public struct LockError: Error, Hashable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        /// Another process has it: which one, as far as it says so.
+        case taken(by: String)
+        case impossible(String)
+    }
+
+    public let object: String
+    public let reason: Reason
+
+    init(_ object: String, _ reason: Reason) { (self.object, self.reason) = (object, reason) }
+
+    public var description: String {
+        switch reason {
+        case .taken(let holder):
+            "\(object) is in use by \(holder.isEmpty ? "another process" : holder); wait for it to end, or choose another"
+        case .impossible(let reason): "cannot lock \(object): \(reason)"
+        }
+    }
+}
