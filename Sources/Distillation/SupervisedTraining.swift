@@ -54,6 +54,7 @@ public func trainModel(
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
     let (train, validation) = data.trainAndValidation()
+    for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     var fingerprint = ""
     if let directory = request.runDirectory {
         if request.isResuming {

@@ -5,6 +5,7 @@ import Gzip
 import HDF5
 import ModelFiles
 import Records
+import Tensors
 import Training
 import Zip
 
@@ -34,9 +35,10 @@ struct Failure: Error, CustomStringConvertible {
     let status: ExitStatus
     let description: String
 
+    /// - Parameter description: What went wrong; names and values in it may be of any length.
     init(_ status: ExitStatus, _ description: String) {
         self.status = status
-        self.description = description
+        self.description = description.limited()
     }
 }
 
@@ -55,6 +57,7 @@ extension Failure {
         case let error as BudgetError: self.init(.overBudget, error.description)
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
+        case let error as ExampleValueError: self.init(.badInput, error.description)
         case let error as NoCheckpointError: self.init(.noInput, error.description)
         case let error as CheckpointError: self.init(.usage, error.description)
         case let error as LostPredictionsError: self.init(.inputOutput, error.description)
