@@ -11,6 +11,13 @@ public struct ExampleSplit: Sendable {
     public let classCount: Int
 
     public var path: String { source.path }
+
+    /// Where a row of the file is, in words: `'train/x' in 'd.h5', row 17`, counted from 0.
+    public func place(ofRow row: Int) -> String {
+        let datasets = inputs.map { "'\($0.dataset.place.path.drop { $0 == "/" })'" }.joined(separator: " and ")
+        return "\(datasets) in '\(path)', row \(row)"
+    }
+
     public var count: Int { rows.count }
     public var exampleShape: [Int] { source.x.exampleShape }
     public var labelKind: LabelKind { source.labelKind }

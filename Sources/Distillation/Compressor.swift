@@ -139,6 +139,9 @@ public final class Compressor {
                     "\(request.runDirectory)/soft-targets-unlabeled", dataDigest: digest, form: request.softTargets)
             )
         }
+        let splits = [train, validation, data.test] + (unlabeled.map { [$0] } ?? [])
+        for split in splits { try checkWords(of: plan.built.graph, in: split) }
+        for teacher in teachers { try teacher.checkWords(in: splits) }
         func teaching(_ teachers: [Teacher], _ digests: [String]) -> Teaching {
             Teaching(
                 teachers: teachers, digests: digests, store: store, unlabeled: others, views: views,

@@ -61,7 +61,7 @@ struct Examination {
             labels.withMutableSpan { batch.readLabels(0..<count, into: &$0) }
             for (index, model) in models.enumerated() {
                 if case .asked(let targets) = model { targets.read(start..<(start + count), into: logits[index]) }
-                networks[index]?.predict(batch, into: logits[index])
+                try networks[index]?.predict(batch, into: logits[index])
             }
             for (index, weights) in mixtures.enumerated() {
                 let scores = index == 0 ? first : part(memory.other)

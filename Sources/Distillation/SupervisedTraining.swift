@@ -62,6 +62,7 @@ public func trainModel(
     tell(.message(plan.sentence("model", budget: nil)))
     for warning in data.warnings { tell(.warning(warning)) }
     let (train, validation) = data.trainAndValidation()
+    for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     let fingerprint = RunFingerprint(
         request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
     try inputs.check()

@@ -155,17 +155,22 @@ final class LiveTeacher: @unchecked Sendable {
             Buffer(zeros: lesson.count * shape.elementCount).tensor.viewed(count: lesson.count, shape: shape)
         }
         let logits = memory([classCount]), wanted = values, layers = wanted.map { memory(graph.shape(of: $0)) }
-        predictor.run(lesson.count) { range, tensors in
-            inputs.fill(tensors) { _, tensor in lesson.readInputs(range, into: tensor) }
-        } take: { range, workspace in
-            copyLogits(
-                workspace.value(graph.logits, count: range.count), isOneUnit: isOneUnit,
-                to: logits.slice(at: range.lowerBound * classCount, count: range.count * classCount))
-            for (value, result) in zip(wanted, layers) {
-                let size = result.shape.elementCount
-                result.slice(at: range.lowerBound * size, count: range.count * size)
-                    .copy(from: workspace.value(value, count: range.count))
+        do throws(ValueFault) {
+            try predictor.run(lesson.count) { range, tensors in
+                inputs.fill(tensors) { _, tensor in lesson.readInputs(range, into: tensor) }
+            } take: { range, workspace in
+                copyLogits(
+                    workspace.value(graph.logits, count: range.count), isOneUnit: isOneUnit,
+                    to: logits.slice(at: range.lowerBound * classCount, count: range.count * classCount))
+                for (value, result) in zip(wanted, layers) {
+                    let size = result.shape.elementCount
+                    result.slice(at: range.lowerBound * size, count: range.count * size)
+                        .copy(from: workspace.value(value, count: range.count))
+                }
             }
+        } catch {
+            let place = "row \(lesson.row(error.example)) of 'train', as it is changed"
+            throw ExampleValueError(error, in: place, model: teacher.path)
         }
         try teacher.takeLogits(logits, as: reading, of: "train")
         return (logits, layers)

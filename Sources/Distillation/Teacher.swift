@@ -276,6 +276,21 @@ public struct Teacher: Sendable {
             }, isInterrupted: isInterrupted, take: take)
     }
 
+    /// Looks through examples for numbers of words that the teacher does not have, before anything is computed.
+    ///
+    /// - Throws: `ExampleValueError` for the first.
+    func checkWords(in splits: [ExampleSplit]) throws {
+        let inputs = inputs, graph = try built().graph
+        guard !graph.wordTables.isEmpty else { return }
+        for split in splits {
+            try Training.checkWords(of: graph, in: split.reading(datasets), model: path) { batch, examples, tensors in
+                inputs.fill(tensors) { position, tensor in
+                    tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
+                }
+            }
+        }
+    }
+
     // MARK: - What its answers depend on
 
     /// What its logits are kept under.

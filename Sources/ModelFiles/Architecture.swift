@@ -121,6 +121,9 @@ public struct Architecture: Hashable, Sendable {
 }
 
 extension Architecture.Layer {
+    /// Whether the last that every call reads is a mask for the first.
+    var hasExplicitMask: Bool { keywords.last == KerasConfiguration.maskKeyword }
+
     /// As errors begin: with the line, if there is one.
     var place: String {
         (file.map { "'\($0)', " } ?? "") + (line.map { "line \($0), " } ?? "") + "layer '\(name)' (\(className))"

@@ -87,14 +87,24 @@ private struct GraphBuilder {
     /// Finds the parts of every layer, and everything that is wrong with its options.
     private mutating func findRecipes() {
         let ends = Set(architecture.ends.map(\.layer))
+        var results: [String: Int] = [:], refused: [LayerProblem] = []
+        for source in architecture.layers.flatMap({ $0.calls.joined() }) + architecture.outputs {
+            results[source.layer] = max(results[source.layer] ?? 1, source.tensor + 1)
+        }
         for layer in architecture.layers {
             var settings = LayerSettings(
                 layer.options, dialect: architecture.dialect, isStrict: architecture.isStrict,
                 endsNetwork: ends.contains(layer.name),
                 call: LayerSettings.Call(
-                    inputCount: layer.calls.first?.count ?? 0, keywords: layer.keywords, arguments: layer.arguments))
+                    inputCount: (layer.calls.first?.count ?? 0) - (layer.hasExplicitMask ? 1 : 0),
+                    resultCount: results[layer.name] ?? 1,
+                    keywords: layer.hasExplicitMask ? layer.keywords.dropLast() : layer.keywords,
+                    arguments: layer.arguments))
             let parts = LayerCatalog.parts(layer.className, &settings)
             var found = settings.problems
+            if layer.hasExplicitMask && settings.call.inputCount != 1 {
+                found.append("is called with 'mask' and \(settings.call.inputCount) inputs, which is not supported")
+            }
             if LayerCatalog.recipes[layer.className] != nil {
                 found += settings.unreadArguments.map { "is called with '\($0)', which is not supported" }
             }
@@ -103,13 +113,21 @@ private struct GraphBuilder {
                     "there is no option '\(option)'\(didYouMean(option, settings.known))"
                 }
             }
-            problems += found.map { "\(layer.place): \($0)" }
+            if layer.line == nil {
+                refused += found.map { LayerProblem(name: layer.name, className: layer.className, text: $0) }
+            } else {
+                problems += found.map { "\(layer.place): \($0)" }
+            }
             recipes.append((parts, settings.magnitude))
             layers.append(
                 BuiltArchitecture.Layer(
                     written: settings.written, className: settings.writtenClass ?? layer.className,
-                    arguments: settings.passed, inputNames: settings.inputNames, offered: settings.offered))
+                    arguments: settings.passed,
+                    inputNames: layer.hasExplicitMask
+                        ? ["inputs", KerasConfiguration.maskKeyword] : settings.inputNames,
+                    offered: settings.offered))
         }
+        problems += LayerProblem.grouped(refused)
     }
 
     private mutating func addInputs(_ given: [Shape]?) throws(ModelFileError) {
@@ -277,7 +295,7 @@ private struct GraphBuilder {
     /// - Returns: The results; none after a problem.
     private mutating func perform(_ call: Call) -> [Architecture.Source] {
         let layer = architecture.layers[call.layer], recipe = recipes[call.layer]
-        let inputs = layer.calls[call.number].compactMap { values[$0] }
+        var inputs = layer.calls[call.number].compactMap { values[$0] }
         guard !inputs.isEmpty else {
             problems.append("\(layer.place): reads nothing")
             return []
@@ -285,6 +303,15 @@ private struct GraphBuilder {
         if let problem = unlikeMembers(layer) {
             problems.append(problem)
             return []
+        }
+        if layer.hasExplicitMask, let mask = inputs.popLast(), let first = inputs.first {
+            do throws(ShapeError) {
+                let name = graph.freeName("\(layer.name)/mask")
+                inputs[0] = try graph.add(name, MaskAttachment(), to: [first, mask])
+            } catch {
+                problems.append("\(layer.place): is called with 'mask': \(error)")
+                return []
+            }
         }
         if inputs.contains(where: graph.isMasked) { layers[call.layer].readsMask = true }
         let elementCount = inputs.reduce(1.0) { max($0, Double(graph.shape(of: $1).elementCount)) }
@@ -312,8 +339,13 @@ private struct GraphBuilder {
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
+                // In Keras 3 a mask that is passed is for this layer alone, in Keras 2 for those behind it, too.
+                let ends =
+                    layer.hasExplicitMask && architecture.dialect == .keras3
+                    && recipe.parts.results.contains(position)
+                let passing = part.keepsMask ? LayerGraph.MaskPassing.of(inputs[0]) : part.masks
                 let result = try graph.call(
-                    id, read, stepAxes: part.stepAxes, masks: part.keepsMask ? .of(inputs[0]) : part.masks)
+                    id, read, stepAxes: part.stepAxes, masks: ends ? .dropped : passing)
                 guard graph.shape(of: result).elementCount <= Self.valueLimit else {
                     problems.append("\(layer.place): its output \(graph.shape(of: result)) is more than a gibibyte")
                     return []
@@ -362,8 +394,10 @@ private struct GraphBuilder {
     private mutating func finish() {
         let outputs = architecture.outputs.compactMap { values[$0] }
         if let (logits, head) = mixture() { return graph.finish(outputs: outputs, logits: logits, head: head) }
-        let head = architecture.outputs.count == 1 ? head(of: architecture.outputs[0]) : .none
-        let logits = head == .none ? outputs[0] : reads[architecture.outputs[0]] ?? outputs[0]
+        let answer = architecture.outputs[0]
+        let source = architecture.outputs.count == 1 ? sourceOfSame(answer) : answer
+        let head = architecture.outputs.count == 1 ? head(of: source) : .none
+        let logits = head == .none ? outputs[0] : reads[source] ?? outputs[0]
         graph.finish(outputs: outputs, logits: logits, head: head)
     }
 
@@ -378,6 +412,21 @@ private struct GraphBuilder {
         while layers.contains(where: { $0.parts.contains { $0.name == name } }) { name += "_" }
         let layer = MixtureLogits(kind, shares: mean.map { Float($0.share) })
         return (try? graph.add(name, layer, to: logits)).map { ($0, kind) }
+    }
+
+    /// Where numbers come from that layers at the end leave as they are: casts of mixed precision.
+    private func sourceOfSame(_ source: Architecture.Source) -> Architecture.Source {
+        var source = source
+        for _ in architecture.layers {
+            guard let index = architecture.layers.firstIndex(where: { $0.name == source.layer }),
+                recipes[index].parts.count == 1, recipes[index].parts[0].layer is Identity,
+                KerasOperation.named(architecture.layers[index].className) != nil,
+                architecture.layers[index].calls.count == 1,
+                let next = architecture.layers[index].calls[0].first
+            else { return source }
+            source = next
+        }
+        return source
     }
 
     private func head(of source: Architecture.Source) -> LayerGraph.Head {

@@ -22,6 +22,13 @@ extension LayerCatalog {
         return name.contains(">") ? name : "Custom>\(name)"
     }
 
+    /// Names that versions of TensorFlow wrote for classes.
+    static let aliases = [
+        "BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization",
+        "SyncBatchNormalization": "BatchNormalization", "LSTMV1": "LSTM", "LSTMV2": "LSTM", "GRUV1": "GRU",
+        "GRUV2": "GRU", "Custom>CustomScaleLayer": "CustomScaleLayer",
+    ]
+
     static let frames: [String: Recipe] = [
         "FeatureSlice": { settings in
             let start = settings.integer("start", default: 0, in: 0...LayerSettings.largestInteger)

@@ -102,3 +102,46 @@ extension JSON.Object: ExpressibleByDictionaryLiteral {
 
     fileprivate init(pairs: [(String, JSON)]) { self.init(pairs.map { Member($0.0, $0.1) }) }
 }
+
+// MARK: - In messages
+
+extension JSON {
+    /// The value as a message quotes it: the beginning of a long one, and how long it is.
+    var quoted: String {
+        var text = "", count = 0
+        write(to: &text, &count)
+        guard count > Self.quotedLimit else { return text }
+        let size = array.map { ", \($0.count) elements" } ?? object.map { ", \($0.members.count) members" } ?? ""
+        return text.prefix(Self.quotedLimit) + " …" + (size.isEmpty ? "" : " (\(size.dropFirst(2)))")
+    }
+
+    private static let quotedLimit = 80
+
+    /// Writes the value as far as it may be quoted, so that a table of a million numbers costs nothing.
+    private func write(to text: inout String, _ count: inout Int) {
+        guard count <= Self.quotedLimit else { return }
+        func add(_ part: String) {
+            text += part
+            count += part.count
+        }
+        switch self {
+        case .array(let elements):
+            add("[")
+            for (index, element) in elements.enumerated() where count <= Self.quotedLimit {
+                if index > 0 { add(",") }
+                element.write(to: &text, &count)
+            }
+            add("]")
+        case .object(let object):
+            add("{")
+            for (index, member) in object.members.enumerated() where count <= Self.quotedLimit {
+                add("\(index > 0 ? "," : "")\(JSON.string(member.key)):")
+                member.value.write(to: &text, &count)
+            }
+            add("}")
+        case .string(let string) where string.utf8.count > 2 * Self.quotedLimit:
+            add("\(JSON.string(String(string.prefix(Self.quotedLimit))))…")
+        default: add(description)
+        }
+    }
+}

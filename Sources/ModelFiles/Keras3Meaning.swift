@@ -60,6 +60,7 @@ private enum Keras3Words {
             } else {
                 []
             }
+        case "LocallyConnected1D", "LocallyConnected2D": ["Keras 3 has no layers of this class"]
         case "ops.matmul":
             ["transpose_a", "transpose_b"].filter { options[$0] == true }.map {
                 "Keras 3's product of matrices has no '\($0)'; a Permute before it does the same"

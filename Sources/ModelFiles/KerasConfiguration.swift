@@ -15,14 +15,28 @@ struct KerasConfiguration {
         /// The names of the last that every call reads, and what else it passes by name.
         var keywords: [String] = []
         var arguments: JSON.Object = [:]
+        /// The mask that each call names, if it names one.
+        var masks: [Reference?] = []
         /// All that each call uses, masks included.
         var uses: [[Reference]] = []
         /// The model inside, if the layer is one, or distributes one over time.
         var model: KerasConfiguration?
+        /// What it computes, if it is a node of a graph of TensorFlow's.
+        var node: TensorFlowNode?
         /// How many axes of time it distributes the model over.
         var timeAxes = 0
 
         var isInput: Bool { className == "InputLayer" }
+        /// Whether its results have masks that nothing before it has.
+        var makesMasks: Bool {
+            if let model { return model.layers.contains(where: \.makesMasks) }
+            let inner = options["layer"].flatMap { json in
+                json["class_name"]?.string.map {
+                    Layer(name: "", className: $0, options: json["config"]?.object ?? [:], calls: [])
+                }
+            }
+            return className == "Masking" || options["mask_zero"] == true || inner?.makesMasks == true
+        }
         var isTrainable: Bool { options["trainable"]?.bool ?? true }
     }
 
@@ -55,9 +69,19 @@ extension KerasConfiguration {
         case "Sequential": self = try Self.sequential(config)
         case "Functional", "Model": self = try Self.functional(config)
         default:
-            throw ConfigurationError(
-                "the model is a '\(className)', a class of its own; only Sequential and Functional models can be read")
+            throw ConfigurationError(Self.refusal(ofClass: className))
         }
+    }
+
+    /// What is wrong with a model of a class of its own, and what to do; nil for Keras's own classes.
+    static func refusal(of json: JSON) -> String? {
+        json["class_name"]?.string.flatMap { modelClasses.contains($0) ? nil : refusal(ofClass: $0) }
+    }
+
+    private static func refusal(ofClass className: String) -> String {
+        "the model is a '\(className)', a class of its own, whose Python code is never run; only Sequential and "
+            + "Functional models can be read. In Keras, make a Functional model of it and save that: "
+            + "inputs = keras.Input(shape); keras.Model(inputs, model.call(inputs)).save('model.keras')"
     }
 
     private static func layers(_ config: JSON) throws(ConfigurationError) -> [JSON] {
@@ -96,7 +120,7 @@ extension KerasConfiguration {
     }
 
     private static func functional(_ config: JSON) throws(ConfigurationError) -> KerasConfiguration {
-        var layers: [Layer] = [], problems: [String: [String]] = [:]
+        var layers: [Layer] = [], problems: [String: [LayerProblem]] = [:]
         let jsons = try Self.layers(config)
         let inputs = Set(jsons.filter { $0["class_name"] == "InputLayer" }.compactMap { $0["name"]?.string })
         for json in jsons {
@@ -105,7 +129,9 @@ extension KerasConfiguration {
             do throws(ConfigurationError) {
                 try layer.setCalls(nodes, inputs)
             } catch {
-                problems[layer.name] = error.problems.map { "layer '\(layer.name)' (\(layer.className)): \($0)" }
+                problems[layer.name] = error.problems.map {
+                    LayerProblem(name: layer.name, className: layer.className, text: $0)
+                }
             }
             layer.uses = nodes.array?.map(allTensors) ?? []
             layers.append(layer)
@@ -115,9 +141,10 @@ extension KerasConfiguration {
             inputs: try references(config["input_layers"], "input_layers"),
             outputs: try references(config["output_layers"], "output_layers"))
         model.countNodesFromZero()
+        model.takeExplicitMasks(isKeras2: !jsons.contains { $0["inbound_nodes"]?[0]?.object != nil })
         model.sortAsKeras()
         let serious = model.layers.flatMap { problems[$0.name] ?? [] }
-        guard serious.isEmpty else { throw ConfigurationError(serious) }
+        guard serious.isEmpty else { throw ConfigurationError(LayerProblem.grouped(serious)) }
         return model
     }
 
@@ -140,6 +167,38 @@ extension KerasConfiguration {
             layers[index].calls = layers[index].calls.map { $0.map(corrected) }
             layers[index].uses = layers[index].uses.map { $0.map(corrected) }
         }
+    }
+
+    /// Has layers read the masks that calls name, where none follows the graph.
+    ///
+    /// Keras 3 notes masks in the calls that it found by itself, and these follow the graph here, too. Keras 2 notes those
+    /// alone that somebody passed.
+    private mutating func takeExplicitMasks(isKeras2: Bool) {
+        let byName = Dictionary(layers.map { ($0.name, $0) }) { first, _ in first }
+        for index in layers.indices where !layers[index].masks.isEmpty {
+            let layer = layers[index], masks = layer.masks.compactMap(\.self)
+            guard masks.count == layer.calls.count else { continue }
+            let follows = layer.calls.contains { call in call.first.map { Self.mayBeMasked($0.layer, byName) } ?? true }
+            // One that is an input of the model cannot be what follows the graph.
+            let isGiven = masks.contains { byName[$0.layer]?.isInput ?? false }
+            guard isKeras2 || !follows || isGiven else { continue }
+            for (call, mask) in masks.enumerated() { layers[index].calls[call].append(mask) }
+            layers[index].keywords.append(Self.maskKeyword)
+        }
+    }
+
+    /// What an explicit mask is called: the last that a call reads.
+    static let maskKeyword = "mask"
+
+    /// Whether a layer that makes masks is among those that a layer reads, directly or by others.
+    private static func mayBeMasked(_ name: String, _ layers: [String: Layer]) -> Bool {
+        var open = [name], seen: Set<String> = []
+        while let name = open.popLast() {
+            guard seen.insert(name).inserted, let layer = layers[name] else { continue }
+            if layer.makesMasks { return true }
+            open += layer.calls.joined().map(\.layer)
+        }
+        return false
     }
 
     /// Puts the layers into Keras's order, and leaves out those that no output comes from.
@@ -171,11 +230,16 @@ extension KerasConfiguration {
         guard !(name + className).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             throw ConfigurationError("a layer has control characters in its name, which are not to be printed")
         }
-        let named = LayerCatalog.className(className, registeredAs: json["registered_name"]?.string)
+        let named = LayerCatalog.className(
+            LayerCatalog.aliases[className] ?? className, registeredAs: json["registered_name"]?.string)
         var layer = Layer(name: name, className: named, options: options, calls: [])
         if className == "TFOpLambda" || className == "SlicingOpLambda", let function = options["function"]?.string {
             layer.className = KerasOperation.keras2(function)?.className ?? "tf." + function
             layer.options["function"] = nil
+        } else if className == "TensorFlowOpLayer" {
+            layer.node = TensorFlowNode(options)
+            layer.className = layer.node?.operation.className ?? "tf." + TensorFlowNode.name(options)
+            for option in ["node_def", "constants"] { layer.options[option] = nil }
         } else if isOperation(json, className) {
             layer.className = KerasOperation.keras3(className)?.className ?? "ops." + kerasName(ofClass: className)
         } else if modelClasses.contains(className) {
@@ -256,14 +320,19 @@ extension KerasConfiguration.Layer {
         for (index, node) in nodes.enumerated() {
             let previous = (keywords, arguments)
             (keywords, arguments) = ([], [:])
-            if let operation = KerasOperation.named(className) {
+            if let tensorFlow = self.node {
+                let (reads, constants) = try tensorFlow.node(node)
+                calls.append(reads)
+                for member in constants.members { options[member.key] = member.value }
+            } else if let operation = KerasOperation.named(className) {
                 let (reads, constants) =
                     try node.object == nil ? operation.keras2Node(node) : operation.keras3Node(node)
                 calls.append(reads)
                 for member in constants.members { options[member.key] = member.value }
             } else if node.object != nil {
-                calls.append(KerasConfiguration.tensors(node["args"] ?? []))
-                try addKeywords(node["kwargs"], inputs, isKeras3: true)
+                var keywords = node["kwargs"]?.object ?? [:]
+                calls.append(Self.firstArgument(node["args"], &keywords))
+                try addKeywords(.object(keywords), inputs, isKeras3: true)
             } else {
                 try addKeras2Call(node, inputs)
             }
@@ -271,6 +340,22 @@ extension KerasConfiguration.Layer {
                 throw ConfigurationError("is called in several ways, which is not supported")
             }
         }
+    }
+
+    /// What a call of Keras 3 passes as its first argument, which may be passed by name: `layer(inputs=x)`.
+    private static func firstArgument(
+        _ arguments: JSON?, _ keywords: inout JSON.Object
+    ) -> [KerasConfiguration.Reference] {
+        let found = KerasConfiguration.tensors(arguments ?? [])
+        guard found.isEmpty else { return found }
+        for name in ["inputs", "sequences", "sequence", "x", "data", "images"] {
+            let named = keywords[name].map(KerasConfiguration.tensors) ?? []
+            if !named.isEmpty {
+                keywords[name] = nil
+                return named
+            }
+        }
+        return []
     }
 
     private mutating func addKeras2Call(_ node: JSON, _ inputs: Set<String>) throws(ConfigurationError) {
@@ -282,7 +367,7 @@ extension KerasConfiguration.Layer {
             // The states of one cell of a stack are a list of their own.
             let isList = element.array?.allSatisfy { $0[0]?.string != nil } ?? false
             guard let first = found.first, element[0]?.string != nil || isList else {
-                throw ConfigurationError("the inbound node \(element) names no layer, node and tensor")
+                throw ConfigurationError("the inbound node \(element.quoted) names no layer, node and tensor")
             }
             call += isList ? found : [first]
         }
@@ -297,7 +382,7 @@ extension KerasConfiguration.Layer {
     private mutating func addKeywords(
         _ json: JSON?, _ inputs: Set<String>, isKeras3: Bool = false
     ) throws(ConfigurationError) {
-        let masks: Set = ["mask", "query_mask", "value_mask", "key_mask"]
+        let names: Set = ["mask", "query_mask", "value_mask", "key_mask"]
         let states = json?["initial_state"].map(KerasConfiguration.tensors) ?? []
         // With states Keras 3 has no mask but the one that is given, and ours is the one that follows the graph.
         guard states.isEmpty || !isKeras3 || json?["mask"].map(KerasConfiguration.tensors)?.isEmpty != false else {
@@ -307,7 +392,11 @@ extension KerasConfiguration.Layer {
             // What a call says of training, `predict` overrules in Keras 3.
             if member.key == "training" && (isKeras3 || member.value == false) { continue }
             let tensors = KerasConfiguration.tensors(member.value)
-            if masks.contains(member.key) {
+            if member.key == "mask", tensors.count == 1, model == nil {
+                masks.append(tensors[0])
+                continue
+            }
+            if names.contains(member.key) {
                 guard !tensors.contains(where: { inputs.contains($0.layer) }) else {
                     throw ConfigurationError("is called with an input as '\(member.key)', which is not supported")
                 }

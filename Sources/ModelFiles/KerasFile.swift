@@ -84,14 +84,32 @@ extension Architecture {
     public init(kerasConfiguration text: String, origin: String, version: String? = nil) throws(ModelFileError) {
         do {
             let json = try JSON(parsing: text)
-            let dialect = Self.dialect(version ?? json["keras_version"]?.string, text)
+            let version = version ?? json["keras_version"]?.string
+            try Self.refuseKeras1(version, text, origin)
+            let dialect = Self.dialect(version, text)
             self = try NestedModels.flatten(
                 KerasConfiguration(json["model_config"] ?? json), origin: origin, dialect: dialect)
+        } catch let error as ModelFileError {
+            throw error
         } catch let error as ConfigurationError {
             throw ModelFileError(.refused, origin, error.problems)
         } catch {
             throw ModelFileError(.refused, origin, ["its architecture is not JSON: \(error)"])
         }
+    }
+
+    /// Keras 1 has other names for most options; only its last versions say that a file is theirs.
+    private static func refuseKeras1(_ version: String?, _ text: String, _ origin: String) throws(ModelFileError) {
+        let words = ["\"border_mode\":", "\"output_dim\":", "\"nb_filter\":", "\"inner_init\":"]
+        let isOld = version?.hasPrefix("1.") == true || version?.hasPrefix("0.") == true
+        // An Embedding has the option 'output_dim' to this day, beside 'input_dim'.
+        let speaksSo =
+            words.contains { text.contains($0) } && !text.contains("\"use_bias\"")
+            && text.contains("\"init\":")
+        guard isOld || (version == nil && speaksSo) else { return }
+        throw ModelFileError(
+            .refused, origin, ["was saved by Keras \(version ?? "1"), whose files are not read"],
+            advice: "Load it in Keras 2.0 to 2.3, which still read them, and save it again with model.save('model.h5')")
     }
 
     /// A file without a version is Keras 3's if it speaks as only Keras 3 does.
@@ -162,6 +180,7 @@ extension KerasFile {
                     notFinite += countNotFinite(block)
                 }
             }
+            if let factors = stored.lowRank { try factors.add(to: tensor, scale: slot.layer.lowRankScale, from: path) }
             if let problem = slot.problem(with: tensor, notFinite: notFinite) { problems.append("\(slot): \(problem)") }
         }
         guard problems.isEmpty else {

@@ -210,7 +210,8 @@ private struct ConfigurationWriter {
             ]
         }
         return [
-            "module": "keras.layers", "class_name": .string(className), "config": .object(config),
+            "module": .string(LayerCatalog.modules[className] ?? "keras.layers"), "class_name": .string(className),
+            "config": .object(config),
             "registered_name": nil,
         ]
     }

@@ -11,86 +11,40 @@ struct KerasOperation: Sendable {
     let functions: [String]
     /// Keras 3's names of what it works on; one name with a star for a list.
     let inputs: [String]
-    /// TensorFlow's name of the second input.
-    let second: String
+    /// TensorFlow's names of the inputs behind the first.
+    let others: [String]
     /// Keras 3's names of the options with TensorFlow's.
     let options: [(keras: String, tensorFlow: String)]
+    /// The options that Keras 3 passes in the call, by position or by name; it has the others in its configuration.
+    let positional, named: Set<String>
+    /// Translates options that have another form in TensorFlow: once they have Keras 3's names, and before they get
+    /// TensorFlow's.
+    let fromTensorFlow, toTensorFlow: Translation?
 
-    private init(
+    typealias Translation = @Sendable (inout JSON.Object) -> Void
+
+    init(
         _ name: String, _ module: String, _ classNames: [String], _ functions: [String], inputs: [String] = ["x"],
-        second: String = "y", options: [(keras: String, tensorFlow: String)] = []
+        others: [String] = ["y"], options: [(keras: String, tensorFlow: String)] = [], positional: Set<String> = [],
+        named: Set<String> = [], from fromTensorFlow: Translation? = nil, to toTensorFlow: Translation? = nil
     ) {
         self.name = name
         self.module = "keras.src.ops." + module
         self.classNames = classNames
         self.functions = functions
         self.inputs = inputs
-        self.second = second
+        self.others = others
         self.options = options
+        (self.positional, self.named) = (positional, named)
+        (self.fromTensorFlow, self.toTensorFlow) = (fromTensorFlow, toTensorFlow)
     }
 
     var className: String { "ops." + name }
 
-    // MARK: The operations
-
-    private static func unary(_ name: String, _ module: String, _ className: String, _ functions: String...) -> Self {
-        KerasOperation(name, module, [className], functions)
-    }
-
-    private static func binary(_ name: String, _ classNames: [String], _ functions: String...) -> Self {
-        KerasOperation(name, "numpy", classNames, functions, inputs: ["x1", "x2"])
-    }
-
-    private static func reduction(_ name: String, _ className: String) -> Self {
-        KerasOperation(
-            name, "numpy", [className], ["math.reduce_" + name],
-            options: [("axis", "axis"), ("keepdims", "keepdims"), ("initial", "initial")])
-    }
-
-    static let all: [KerasOperation] = [
-        binary("add", ["Add"], "math.add", "__operators__.add"),
-        binary("subtract", ["Subtract"], "math.subtract", "__operators__.sub"),
-        binary("multiply", ["Multiply"], "math.multiply", "__operators__.mul"),
-        binary("true_divide", ["TrueDivide", "Divide"], "math.truediv", "math.divide", "__operators__.truediv"),
-        binary("maximum", ["Maximum"], "math.maximum"), binary("minimum", ["Minimum"], "math.minimum"),
-        binary("power", ["Power"], "math.pow"),
-        unary("negative", "numpy", "Negative", "math.negative"), unary("absolute", "numpy", "Absolute", "math.abs"),
-        unary("exp", "numpy", "Exp", "math.exp"), unary("log", "numpy", "Log", "math.log"),
-        unary("sqrt", "numpy", "Sqrt", "math.sqrt"), unary("square", "numpy", "Square", "math.square"),
-        unary("reciprocal", "numpy", "Reciprocal", "math.reciprocal"),
-        unary("rsqrt", "math", "Rsqrt", "math.rsqrt"),
-        KerasOperation(
-            "clip", "numpy", ["Clip"], ["clip_by_value"],
-            options: [("x_min", "clip_value_min"), ("x_max", "clip_value_max")]),
-        reduction("mean", "Mean"), reduction("sum", "Sum"), reduction("max", "Max"), reduction("min", "Min"),
-        KerasOperation("reshape", "numpy", ["Reshape"], ["reshape"], options: [("newshape", "shape")]),
-        KerasOperation(
-            "transpose", "numpy", ["Transpose"], ["compat.v1.transpose", "transpose"], options: [("axes", "perm")]),
-        KerasOperation("expand_dims", "numpy", ["ExpandDims"], ["expand_dims"], options: [("axis", "axis")]),
-        KerasOperation(
-            "squeeze", "numpy", ["Squeeze"], ["compat.v1.squeeze", "squeeze"], options: [("axis", "axis")]),
-        KerasOperation(
-            "concatenate", "numpy", ["Concatenate"], ["concat"], inputs: ["xs*"], options: [("axis", "axis")]),
-        KerasOperation(
-            "matmul", "numpy", ["Matmul"], ["linalg.matmul"], inputs: ["x1", "x2"], second: "b",
-            options: [("transpose_a", "transpose_a"), ("transpose_b", "transpose_b")]),
-        unary("relu", "nn", "Relu", "nn.relu"), unary("relu6", "nn", "Relu6", "nn.relu6"),
-        unary("sigmoid", "nn", "Sigmoid", "math.sigmoid", "nn.sigmoid"),
-        unary("tanh", "numpy", "Tanh", "math.tanh", "nn.tanh"),
-        unary("silu", "nn", "Silu", "nn.silu", "nn.swish"), unary("selu", "nn", "Selu", "nn.selu"),
-        unary("softplus", "nn", "Softplus", "math.softplus", "nn.softplus"),
-        unary("softsign", "nn", "Softsign", "nn.softsign"),
-        KerasOperation("elu", "nn", ["Elu"], ["nn.elu"], options: [("alpha", "alpha")]),
-        KerasOperation(
-            "leaky_relu", "nn", ["LeakyRelu"], ["nn.leaky_relu"], options: [("negative_slope", "alpha")]),
-        KerasOperation("gelu", "nn", ["Gelu"], ["nn.gelu"], options: [("approximate", "approximate")]),
-        KerasOperation("softmax", "nn", ["Softmax"], ["nn.softmax"], options: [("axis", "axis")]),
-        KerasOperation("log_softmax", "nn", ["LogSoftmax"], ["nn.log_softmax"], options: [("axis", "axis")]),
-    ]
-
     /// Operations that give every number, wherever it is, the same treatment.
     static let elementwise: Set<String> = Set(
-        all.filter { $0.options.isEmpty || ["clip", "elu", "leaky_relu", "gelu"].contains($0.name) }.map(\.className))
+        all.filter { $0.options.isEmpty || ["clip", "elu", "leaky_relu", "gelu", "cast"].contains($0.name) }
+            .map(\.className))
 
     private static let byClass = Dictionary(
         all.flatMap { operation in operation.classNames.map { ($0, operation) } },
@@ -140,23 +94,28 @@ extension KerasOperation {
                 isConstant ? element[2] ?? .null : .array(Array((element.array ?? []).prefix(3))), inputs[0], to: &found
             )
         }
-        let ignored: Set = ["name", "conjugate", "data_format"]
+        let ignored: Set = ["name", "conjugate", "validate_indices"]
         for member in first.first?[3]?.object?.members ?? []
-        where !member.value.isNull && !ignored.contains(member.key) {
+        where !member.value.isNull && !ignored.contains(member.key)
+            && (member.key, member.value) != ("data_format", "NHWC")
+        {
             let option = options.first { $0.tensorFlow == member.key }?.keras
-            guard let name = option ?? (member.key == second && inputs.count == 2 ? inputs[1] : nil) else {
+            let other = others.firstIndex(of: member.key == "bias" ? "y" : member.key)
+            let input = other.flatMap { inputs.indices.contains($0 + 1) ? inputs[$0 + 1] : nil }
+            guard let name = option ?? input else {
                 throw ConfigurationError("is called with '\(member.key)', which is not supported")
             }
             try add(member.value, name, to: &found)
         }
+        fromTensorFlow?(&found.options)
         return found
     }
 
     private func add(_ argument: JSON, _ name: String, to node: inout Node) throws(ConfigurationError) {
         let tensors = KerasConfiguration.tensors(argument)
         if tensors.isEmpty {
-            // A constant array is written as an object around its numbers.
-            node.options[name] = argument["config"]?["value"] ?? argument
+            // A constant array is written as an object around its numbers, a tuple as one around its elements.
+            node.options[name] = argument["config"]?["value"] ?? argument["items"] ?? argument
         } else if inputs.contains(name) {
             node.reads += tensors
         } else {
@@ -170,34 +129,46 @@ extension KerasOperation {
 extension KerasOperation {
     /// Its arguments in order, constants and `tensors` in their places.
     private func arguments(_ tensors: [JSON], _ written: JSON.Object) -> [JSON] {
-        guard inputs.count == 2 else { return inputs == ["xs*"] ? [.array(tensors)] : tensors }
+        guard inputs.count > 1 else { return inputs == ["xs*"] ? [.array(tensors)] : tensors }
         var rest = tensors[...]
         return inputs.map { written[$0] ?? rest.popFirst() ?? .null }
     }
 
-    private func optionMembers(_ written: JSON.Object) -> [JSON.Object.Member] {
-        written.members.filter { !inputs.contains($0.key) }
+    /// The options that are written in one place or the other, those that are inputs left out.
+    private func members(_ written: JSON.Object, where isWanted: (String) -> Bool) -> JSON.Object {
+        JSON.Object(written.members.filter { !inputs.contains($0.key) && isWanted($0.key) })
     }
 
     /// A layer of a Functional as Keras 3 reads it.
     func keras3(name: String, _ written: JSON.Object, calls: [[JSON]]) -> JSON {
-        let config = JSON.Object([JSON.Object.Member("name", .string(name))] + optionMembers(written))
+        let inCall = positional.union(named)
+        let config = JSON.Object(
+            [JSON.Object.Member("name", .string(name))] + members(written) { !inCall.contains($0) }.members)
+        let last = options.map(\.keras).filter(positional.contains).compactMap { written[$0] }
+        let keywords = members(written, where: named.contains)
         return [
             "module": .string(module), "class_name": .string(classNames[0]), "config": .object(config),
             "registered_name": .string(classNames[0]), "name": .string(name),
-            "inbound_nodes": .array(calls.map { ["args": .array(arguments($0, written)), "kwargs": [:]] }),
+            "inbound_nodes": .array(
+                calls.map {
+                    ["args": .array(arguments($0, written.asTensors(inputs)) + last), "kwargs": .object(keywords)]
+                }),
         ]
     }
 
     /// A layer of a Functional as Keras 2 reads it.
     func keras2(name: String, _ written: JSON.Object, calls: [[JSON]]) -> JSON {
+        var translated = members(written) { _ in true }
+        toTensorFlow?(&translated)
         var keywords = JSON.Object(
-            optionMembers(written).map { member in
+            translated.members.map { member in
                 JSON.Object.Member(options.first { $0.keras == member.key }?.tensorFlow ?? member.key, member.value)
             })
         let nodes = calls.map { tensors -> JSON in
             let arguments = arguments(tensors, written)
-            if inputs.count == 2 { keywords[second] = arguments[1] }
+            for (other, argument) in zip(others, arguments.dropFirst()) where inputs.count > 1 {
+                keywords[other] = argument
+            }
             func input(_ argument: JSON) -> JSON {
                 let place = argument.array ?? []
                 return .array(
@@ -206,8 +177,22 @@ extension KerasOperation {
             return inputs == ["xs*"] ? .array(tensors.map(input)) : input(arguments[0])
         }
         return [
-            "class_name": "TFOpLambda", "config": ["name": .string(name), "function": .string(functions[0])],
+            "class_name": self.name == "get_item" ? "SlicingOpLambda" : "TFOpLambda",
+            "config": ["name": .string(name), "function": .string(functions.first ?? "")],
             "name": .string(name), "inbound_nodes": .array(nodes),
         ]
+    }
+}
+
+extension JSON.Object {
+    /// The same with lists of numbers under the given names as Keras 3 writes constants.
+    fileprivate func asTensors(_ names: [String]) -> JSON.Object {
+        JSON.Object(
+            members.map { member in
+                guard names.contains(member.key), member.value.array != nil else { return member }
+                return Member(
+                    member.key,
+                    ["class_name": "__tensor__", "config": ["dtype": "float32", "value": member.value]])
+            })
     }
 }

@@ -77,13 +77,14 @@ enum LayerCatalog {
 
     static let groups: [Group] = [
         Group(title: "Dense layers", recipes: basic),
-        Group(title: "Convolutions", recipes: convolutions),
+        Group(title: "Convolutions", recipes: convolutions.merging(locallyConnected) { first, _ in first }),
         Group(title: "Pooling", recipes: pooling),
         Group(title: "Recurrent layers", recipes: recurrent, note: recurrentNote),
         Group(title: "Sequences", recipes: sequences),
         Group(title: "Attention and products", recipes: attention),
         Group(title: "Frames of a video", recipes: frames, note: framesNote),
-        Group(title: "Normalization and scaling", recipes: normalization),
+        Group(
+            title: "Normalization and scaling", recipes: normalization.merging(applications) { first, _ in first }),
         Group(title: "Activations", recipes: activations),
         Group(title: "Regularization", recipes: regularization),
         Group(title: "Merging", recipes: merging),
@@ -122,9 +123,11 @@ enum LayerCatalog {
 
     private static func refusal(of className: String, _ settings: LayerSettings) -> String {
         if let refusal = refusals.first(where: { $0.isMeant(by: className) }) { return refusal.advice }
-        let what =
-            className.hasPrefix("ops.") || className.hasPrefix("tf.") ? "this operation is" : "layers of this class are"
-        return "\(what) not supported\(settings.suggestion(for: className, among: recipes.keys))"
+        guard className.hasPrefix("ops.") || className.hasPrefix("tf.") else {
+            return "layers of this class are not supported\(settings.suggestion(for: className, among: recipes.keys))"
+        }
+        return "this operation is not supported\(settings.suggestion(for: className, among: recipes.keys)). Build the "
+            + "model with one of those that 'compress layers' lists, or do it to the data and save the model without it"
     }
 
     /// Layers over channels-last data, made to work on data whose channels come first.

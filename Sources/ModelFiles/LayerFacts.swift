@@ -108,16 +108,23 @@ extension LayerFacts {
         }
         if operation != nil || isAugmentation || Self.spelledByVersion.contains(className) {
             hdf5 = .asRead
+        } else if Self.lostInKeras3.contains(className) {
+            hdf5 = .loaded(by: [2])
         } else {
             // What Keras 3 has no more is written as another class, which both have.
             hdf5 = .loaded(by: versions == [2] ? [2, 3] : Self.lostOnKeras2.contains(className) ? [3] : versions)
         }
         suitsStudents = !isAugmentation && !Self.untrained.contains(className)
-        let tensorFlow = operation.map { "`tf.\($0.functions[0])` in Keras 2" }
+        let tensorFlow = operation?.functions.first.map { "`tf.\($0)` in Keras 2" }
         remark = [tensorFlow, Self.remarks[className]].compactMap(\.self).joined(separator: "; ")
     }
 
-    private static let onlyKeras2: Set = ["CuDNNGRU", "CuDNNLSTM", "ThresholdedReLU"]
+    private static let onlyKeras2: Set = [
+        "CuDNNGRU", "CuDNNLSTM", "LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU",
+    ]
+
+    /// Keras 3 has nothing in their place.
+    private static let lostInKeras3: Set = ["LocallyConnected1D", "LocallyConnected2D"]
 
     private static let onlyKeras3: Set = [
         "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D",
@@ -129,19 +136,29 @@ extension LayerFacts {
 
     private static func isKeras3Alone(_ className: String) -> Bool {
         onlyKeras3.contains(className) || LayerCatalog.frames[className] != nil
+            || KerasOperation.named(className)?.functions.isEmpty == true
     }
 
-    private static let identities: Set = ["ActivityRegularization", "Identity"]
-    private static let stopping: Set = ["CategoryEncoding", "Discretization"]
+    private static let identities: Set = [
+        "ActivityRegularization", "Identity", "ops.cast", "ops.convert_to_tensor", "ops.copy",
+    ]
+    private static let stopping: Set = [
+        "CategoryEncoding", "Discretization", "ops.all", "ops.any", "ops.equal", "ops.floor", "ops.greater",
+        "ops.greater_equal", "ops.less", "ops.less_equal", "ops.logical_and", "ops.logical_not", "ops.logical_or",
+        "ops.not_equal", "ops.one_hot", "ops.sign", "ops.stop_gradient",
+    ]
     private static let untrained: Set = ["SpectralNormalization"]
     /// Their inputs are passed by name, for which the versions have no words in common.
-    private static let spelledByVersion: Set = ["MultiHeadAttention"]
+    private static let spelledByVersion: Set = ["CustomScaleLayer", "LayerScale", "MultiHeadAttention"]
 
     /// Keras 2 does not load what it wrote itself.
     private static let lostOnKeras2: Set = ["SpectralNormalization"]
 
     private static let remarks: [String: String] = [
         "ActivityRegularization": "the identity: nothing is added to the loss",
+        "CustomScaleLayer": "of keras.applications' InceptionResNetV2",
+        "LayerScale": "of keras.applications' ConvNeXt",
+        "LocallyConnected1D": "`implementation=1`", "LocallyConnected2D": "`implementation=1`",
         "BatchNormalization": "one axis; in training the last, where there is a mask",
         "Bidirectional": "around recurrent layers",
         "CategoryEncoding": "its inputs are numbers of categories",
@@ -172,6 +189,8 @@ extension LayerFacts {
         "ThresholdedReLU": "written as ReLU",
         "TimeDistributed": "around any layer or model with one result",
         "UnitNormalization": "several axes in files alone",
+        "ops.cast": "to whole numbers by leaving out the fraction",
+        "ops.einsum": "of two inputs", "ops.get_item": "what stands in brackets: `x[:, -1]`, `x[..., ::-1]`",
         "ops.max": "not over all axes", "ops.mean": "not over all axes", "ops.min": "not over all axes",
         "ops.power": "the base or the exponent is a number",
         "ops.reshape": "the axis of examples stays", "ops.sum": "not over all axes",

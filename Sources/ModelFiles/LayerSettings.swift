@@ -92,6 +92,8 @@ struct LayerSettings {
     /// How every call of a layer passes what it passes.
     struct Call {
         var inputCount = 1
+        /// How many results others read, at least.
+        var resultCount = 1
         /// Names of the last inputs.
         var keywords: [String] = []
         var arguments: JSON.Object = [:]
@@ -116,7 +118,7 @@ struct LayerSettings {
         knownArguments.insert(name)
         guard let value = call.arguments[name], !value.isNull, value != false else { return false }
         guard value == true else {
-            fail("argument '\(name)': expected true or false, found \(value)")
+            fail("argument '\(name)': expected true or false, found \(value.quoted)")
             return false
         }
         pass(name, true)
@@ -162,7 +164,7 @@ struct LayerSettings {
             return fallback
         }
         guard let value = parse(json) else {
-            fail("option '\(name)': expected \(expected), found \(json)")
+            fail("option '\(name)': expected \(expected), found \(json.quoted)")
             return placeholder
         }
         if value != fallback { written[name] = write(value) }
@@ -200,15 +202,20 @@ struct LayerSettings {
         return value
     }
 
-    /// A list of whole numbers of any length.
-    mutating func integers(_ name: String, default fallback: [Int]? = nil) -> [Int] {
+    /// Says that sizes grow by a number that is read elsewhere.
+    mutating func enlarge(by factor: Int) { magnitude *= Double(max(factor, 1)) }
+
+    /// A list of whole numbers of any length, or one.
+    ///
+    /// - Parameter most: The longest list.
+    mutating func integers(_ name: String, default fallback: [Int]? = nil, most: Int = 16) -> [Int] {
         let limit = Self.largestInteger
         let value = read(
             name, fallback, "a list of whole numbers", placeholder: [],
             parse: { json in
                 let list = json.array?.compactMap(\.integer) ?? json.integer.map { [$0] }
                 return list.flatMap { list in
-                    list.count == json.array?.count ?? 1 && list.count <= 16
+                    list.count == json.array?.count ?? 1 && list.count <= most
                         && list.allSatisfy { (-limit...limit).contains($0) } ? list : nil
                 }
             },
@@ -307,7 +314,7 @@ struct LayerSettings {
     /// Refuses an option that is set to anything but `value`.
     mutating func require(_ name: String, _ value: JSON, or others: JSON...) {
         guard let found = find([name]), found != value, !others.contains(found) else { return }
-        fail("option '\(name)': only \(value) is supported, found \(found)")
+        fail("option '\(name)': only \(value.quoted) is supported, found \(found.quoted)")
     }
 
     /// Whether the channels of the layer's data are their first axis.
@@ -322,7 +329,7 @@ struct LayerSettings {
             return ([], [0])
         }
         guard let (shape, values) = Self.array(json, depth: 0) else {
-            fail("option '\(name)': expected a number, or lists of numbers of the same lengths, found \(json)")
+            fail("option '\(name)': expected a number, or lists of numbers of the same lengths, found \(json.quoted)")
             return ([], [0])
         }
         written[name] = json
@@ -354,7 +361,9 @@ extension LayerSettings {
             name, fallback, "the name of an activation function", placeholder: fallback,
             parse: { json in
                 // Keras 3 may write the object of a function, whose configuration is its name.
-                json.string ?? (json["class_name"] == "function" ? json["config"]?.string : nil)
+                let name = json.string ?? (json["class_name"] == "function" ? json["config"]?.string : nil)
+                // As TensorFlow calls its own functions: softmax_v2.
+                return name.map { $0.hasSuffix("_v2") ? String($0.dropLast(3)) : $0 }
             }, write: { .string($0) })
         switch word {
         case "softmax": return .layers([LayerPart(Softmax())])

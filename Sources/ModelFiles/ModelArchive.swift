@@ -41,6 +41,10 @@ struct ModelArchive: ~Copyable {
                 ["is a zip archive without 'config.json' (it has \(list(zip.members.map(\.name)))), so no .keras file"],
                 advice: ModelReader.savingAdvice)
         }
+        // The weights of a class of its own are where that class has them.
+        if let refusal = (try? JSON(parsing: configuration)).flatMap(KerasConfiguration.refusal) {
+            throw ModelFileError(.refused, path, [refusal])
+        }
         let offset = try member.flatMap { member in
             try Self.translating { () throws(ZipError) in try zip.offset(of: member) }
         }

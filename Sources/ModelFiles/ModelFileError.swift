@@ -1,3 +1,5 @@
+import Tensors
+
 /// Everything that is wrong with the file of a model, an architecture or a configuration, said at once.
 public struct ModelFileError: Error, Hashable, Codable, CustomStringConvertible {
     public enum Kind: Hashable, Codable, Sendable {
@@ -29,13 +31,46 @@ public struct ModelFileError: Error, Hashable, Codable, CustomStringConvertible 
         self.advice = advice
     }
 
-    /// The most problems that a message lists.
-    private static let listLimit = 30
+    /// The most characters of one problem, and of the file's name.
+    private static let problemLimit = 300, nameLimit = 120
 
+    /// At most 500 characters: the first problems, and how many others there are.
     public var description: String {
-        let more = problems.count - Self.listLimit
-        let listed = problems.prefix(Self.listLimit) + (more > 0 ? ["and \(more) more"] : [])
+        let name = file.count > Self.nameLimit ? file.limited(to: Self.nameLimit) : file
+        // Room for how many there are, and how many more.
+        var listed: [String] = [], left = String.messageLimit - 40 - name.count - (advice?.count ?? 0)
+        for problem in problems {
+            let problem = problem.limited(to: Self.problemLimit)
+            guard listed.isEmpty || problem.count + 2 <= left else { break }
+            listed.append(problem)
+            left -= problem.count + 2
+        }
+        let more = problems.count - listed.count
+        if more > 0 { listed.append("and \(more) more") }
         let count = problems.count == 1 ? "" : " \(problems.count) problems:"
-        return "'\(file)':\(count) \(listed.joined(separator: "; "))" + (advice.map { ". \($0)" } ?? "")
+        return ("'\(name)':\(count) \(listed.joined(separator: "; "))" + (advice.map { ". \($0)" } ?? "")).limited()
+    }
+}
+
+/// What is wrong with a layer of a model.
+struct LayerProblem {
+    let name: String
+    let className: String
+    let text: String
+
+    /// One line for each thing that is wrong, however many layers have it: `layer 'a' (Dense), like 'b' and 16 more: …`.
+    static func grouped(_ problems: [LayerProblem]) -> [String] {
+        var order: [[String]] = [], names: [[String]: [String]] = [:]
+        for problem in problems {
+            let key = [problem.className, problem.text]
+            if names[key] == nil { order.append(key) }
+            names[key, default: []].append(problem.name)
+        }
+        return order.map { key in
+            let all = names[key] ?? [], others = all.dropFirst().prefix(2).map { "'\($0)'" }
+            let more = all.count - 1 - others.count
+            let words = others.joined(separator: more > 0 ? ", " : " and ") + (more > 0 ? " and \(more) more" : "")
+            return "layer '\(all[0])' (\(key[0]))\(others.isEmpty ? "" : ", like \(words)"): \(key[1])"
+        }
     }
 }

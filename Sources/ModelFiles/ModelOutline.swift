@@ -26,6 +26,8 @@ struct ModelOutline: Hashable, Codable {
         let byteCount: Int
         /// Where the numbers lie in the whole file, if they lie there as float32, one after another.
         let offset: Int?
+        /// What is to be added to them.
+        var lowRank: LowRankFactors?
     }
 
     var byteCount: Int
@@ -38,6 +40,8 @@ struct ModelOutline: Hashable, Codable {
     var groups: [Group]
     /// The attributes that are lists of words or JSON of our own, by their names.
     var classNames: [String]?
+    /// What the state of the optimizer takes, which nothing here reads.
+    var optimizerByteCount = 0
     /// What `compress` wrote about where the model comes from.
     var provenance: String?
 }

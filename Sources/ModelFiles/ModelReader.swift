@@ -64,6 +64,9 @@ extension ModelReader {
             outline.provenance = try file.root.attributes.string("provenance")
         }
         outline.classNames = classNames(file.root)
+        for name in ["optimizer_weights", "optimizer"] where try file.root.kind(of: name) == .group {
+            outline.optimizerByteCount += try storedByteCount(of: file.root.group(name), depth: 0)
+        }
         let store = try storeRoot(file)
         if hasModel {
             guard try file.root.kind(of: "model_weights") == .group else {
@@ -93,6 +96,24 @@ extension ModelReader {
             return json.classNames ?? texts
         }
         return nil
+    }
+
+    /// The bytes of all datasets in a group; of groups within each other as far as anybody writes them.
+    private static func storedByteCount(of group: borrowing HDF5Group, depth: Int) throws -> Int {
+        var total = 0
+        guard depth < 16 else { return 0 }
+        for name in try group.names().prefix(20_000) {
+            switch try group.kind(of: name) {
+            case .group:
+                let child = try group.group(name)
+                total += try storedByteCount(of: child, depth: depth + 1)
+            case .dataset:
+                let dataset = try group.dataset(name)
+                total += dataset.byteCount
+            default: break
+            }
+        }
+        return total
     }
 
     private static func version(_ file: borrowing HDF5File) throws -> String? {
@@ -125,6 +146,7 @@ extension ModelReader {
                     stored.append(weight)
                 }
             }
+            stored = LowRankFactors.fold(stored)
             if !stored.isEmpty { groups.append(ModelOutline.Group(name: name, weights: stored)) }
         }
         return groups

@@ -61,7 +61,7 @@ struct NestedModels {
         var axes: [Int?] = []
         for axis in shape.dropFirst() {
             guard axis.isNull || (axis.integer ?? 0) > 0 else {
-                throw ConfigurationError("input '\(layer.name)' has the shape \(JSON.array(shape))")
+                throw ConfigurationError("input '\(layer.name)' has the shape \(JSON.array(shape).quoted)")
             }
             axes.append(axis.integer)
         }

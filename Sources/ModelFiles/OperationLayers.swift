@@ -1,45 +1,64 @@
 import Kernels
 import Networks
+import Tensors
 
 // Operations of Keras 3 and TensorFlow. Unlike layers they know no masks: their results have none.
 
 extension LayerCatalog {
-    static let operations: [String: Recipe] = [
+    static let operations = basicOperations.merging(shapingOperations) { first, _ in first }
+
+    private static let basicOperations: [String: Recipe] = [
         "ops.add": { sum(&$0, sign: 1) },
         "ops.subtract": { sum(&$0, sign: -1) },
         "ops.multiply": { settings in
-            guard let (constant, _) = constant(&settings) else { return merge(.multiply, "Multiply", &settings) }
-            return scaling(&settings, constant, constant.map { _ in 0 })
+            guard let constant = constant(&settings) else { return merge(.multiply, "Multiply", &settings) }
+            guard constant.isVector else { return merge(.multiply, with: constant) }
+            return affine(&settings, constant.numbers, constant.numbers.map { _ in 0 })
         },
         "ops.true_divide": { settings in
-            guard let (constant, isFirst) = constant(&settings) else {
+            guard var constant = constant(&settings) else {
                 return [
                     LayerPart("reciprocal", ElementwiseFunction(.quotient(1)), inputs: [.positions(1..<2)]),
                     LayerPart(
                         "", Unmasked(Merge(.multiply, needsSameRank: true)), inputs: [.positions(0..<1), .part(0)]),
                 ]
             }
-            if isFirst { return function(.quotient(single(constant, &settings))) }
-            return scaling(&settings, constant.map { 1 / $0 }, constant.map { _ in 0 })
+            guard !constant.isFirst || constant.numbers.count > 1 else {
+                return function(.quotient(constant.numbers[0]))
+            }
+            guard !constant.isFirst else {
+                return [
+                    LayerPart("constant", constant.layer), LayerPart("reciprocal", ElementwiseFunction(.quotient(1))),
+                    LayerPart("", Unmasked(Merge(.multiply, needsSameRank: true)), inputs: [.part(0), .part(1)]),
+                ]
+            }
+            constant.numbers = constant.numbers.map { 1 / $0 }
+            guard constant.isVector else { return merge(.multiply, with: constant) }
+            return affine(&settings, constant.numbers, constant.numbers.map { _ in 0 })
         },
         "ops.maximum": { settings in
-            guard let (constant, _) = constant(&settings) else { return merge(.maximum, "Maximum", &settings) }
-            return function(.clip(single(constant, &settings), .infinity))
+            guard let constant = constant(&settings) else { return merge(.maximum, "Maximum", &settings) }
+            guard constant.numbers.count == 1 else { return merge(.maximum, with: constant) }
+            return function(.clip(constant.numbers[0], .infinity))
         },
         "ops.minimum": { settings in
-            guard let (constant, _) = constant(&settings) else { return merge(.minimum, "Minimum", &settings) }
-            return function(.clip(-.infinity, single(constant, &settings)))
+            guard let constant = constant(&settings) else { return merge(.minimum, "Minimum", &settings) }
+            guard constant.numbers.count == 1 else { return merge(.minimum, with: constant) }
+            return function(.clip(-.infinity, constant.numbers[0]))
         },
         "ops.power": { settings in
-            guard let (constant, isFirst) = constant(&settings) else {
+            guard let constant = constant(&settings) else {
                 settings.fail("a tensor to the power of a tensor is not supported")
                 return []
             }
-            let number = single(constant, &settings)
-            if isFirst { return function(.exponential(base: number)) }
+            if constant.numbers.count != 1 {
+                settings.fail("takes one constant number, found \(constant.numbers.count)")
+            }
+            let number = constant.numbers[0]
+            if constant.isFirst { return function(.exponential(base: number)) }
             return function(number == 2 ? .square : .power(number))
         },
-        "ops.negative": { scaling(&$0, [-1], [0]) },
+        "ops.negative": { affine(&$0, [-1], [0]) },
         "ops.absolute": { _ in function(.absolute) }, "ops.log": { _ in function(.logarithm) },
         "ops.sqrt": { _ in function(.squareRoot) }, "ops.square": { _ in function(.square) },
         "ops.rsqrt": { _ in function(.power(-0.5)) }, "ops.reciprocal": { _ in function(.quotient(1)) },
@@ -110,39 +129,58 @@ extension LayerCatalog {
         },
     ]
 
-    /// The number or numbers that stand for one of two inputs, and whether for the first.
-    private static func constant(_ settings: inout LayerSettings) -> (numbers: [Float], isFirst: Bool)? {
+    /// Numbers in a graph that stand for one of the inputs of an operation.
+    struct ConstantInput {
+        var numbers: [Float]
+        /// Of all axes but leading ones of 1, among them that of the examples.
+        let shape: [Int]
+        /// Whether it stands for the first input.
+        let isFirst: Bool
+
+        /// Whether it is one number, or one for each channel.
+        var isVector: Bool { shape.count < 2 }
+        var layer: Constant { Constant(numbers, shape: shape.isEmpty ? [1] : Shape(shape)) }
+    }
+
+    /// The constant that stands for one of two inputs, if one does.
+    private static func constant(_ settings: inout LayerSettings) -> ConstantInput? {
         settings.know(["x1", "x2"])
         for name in ["x1", "x2"] where settings.options[name]?.isNull == false {
-            let numbers = settings.numbers(name)
+            let (shape, numbers) = settings.array(name)
             if settings.call.inputCount != 1 { settings.fail("takes one input beside its constant '\(name)'") }
-            return (numbers, name == "x1")
+            return ConstantInput(numbers: numbers, shape: shape, isFirst: name == "x1")
         }
         return nil
     }
 
-    private static func single(_ numbers: [Float], _ settings: inout LayerSettings) -> Float {
-        if numbers.count != 1 { settings.fail("takes one constant number, found \(numbers.count)") }
-        return numbers[0]
-    }
-
     private static func sum(_ settings: inout LayerSettings, sign: Float) -> [LayerPart] {
-        guard let (constant, isFirst) = constant(&settings) else {
+        guard let constant = constant(&settings) else {
             return sign > 0 ? merge(.add, "Add", &settings) : merge(.subtract, "Subtract", &settings)
         }
+        guard constant.isVector else { return merge(sign > 0 ? .add : .subtract, with: constant) }
         // c − x = −x + c, and x − c = x + (−c)
-        return scaling(
-            &settings, constant.map { _ in isFirst ? sign : 1 }, constant.map { isFirst ? $0 : sign * $0 })
+        return affine(
+            &settings, constant.numbers.map { _ in constant.isFirst ? sign : 1 },
+            constant.numbers.map { constant.isFirst ? $0 : sign * $0 })
     }
 
-    private static func merge(
+    static func merge(_ operation: Merge.Operation, with constant: ConstantInput) -> [LayerPart] {
+        [
+            LayerPart("constant", constant.layer),
+            LayerPart(
+                "", Unmasked(Merge(operation, needsSameRank: true)),
+                inputs: constant.isFirst ? [.part(0), .all] : [.all, .part(0)]),
+        ]
+    }
+
+    static func merge(
         _ operation: Merge.Operation, _ layer: String, _ settings: inout LayerSettings
     ) -> [LayerPart] {
         settings.offer(layer, [:])
         return [LayerPart(Unmasked(Merge(operation, needsSameRank: true)))]
     }
 
-    private static func scaling(_ settings: inout LayerSettings, _ scale: [Float], _ offset: [Float]) -> [LayerPart] {
+    static func affine(_ settings: inout LayerSettings, _ scale: [Float], _ offset: [Float]) -> [LayerPart] {
         func json(_ numbers: [Float]) -> JSON {
             numbers.count == 1 ? .number(Double(numbers[0])) : .array(numbers.map { .number(Double($0)) })
         }
@@ -155,15 +193,15 @@ extension LayerCatalog {
         ])
     }
 
-    private static func function(_ function: ElementwiseFunction.Function) -> [LayerPart] {
+    static func function(_ function: ElementwiseFunction.Function) -> [LayerPart] {
         unmasked([LayerPart(ElementwiseFunction(function))])
     }
 
-    private static func elementwise(_ activation: Activation) -> [LayerPart] {
+    static func elementwise(_ activation: Activation) -> [LayerPart] {
         unmasked([LayerPart(ElementwiseActivation(activation))])
     }
 
-    private static func activation(_ name: String, _ settings: inout LayerSettings) -> [LayerPart] {
+    static func activation(_ name: String, _ settings: inout LayerSettings) -> [LayerPart] {
         settings.offer("Activation", ["activation": .string(name)])
         guard let activation = Activation(keras: name) else { return [] }
         let part = LayerPart(ElementwiseActivation(activation))
@@ -171,7 +209,7 @@ extension LayerCatalog {
         return settings.endsNetwork ? [part] : unmasked([part])
     }
 
-    private static func unmasked(_ parts: [LayerPart]) -> [LayerPart] {
+    static func unmasked(_ parts: [LayerPart]) -> [LayerPart] {
         parts.map { part in
             var part = part
             part.layer = Unmasked(part.layer)
@@ -179,14 +217,22 @@ extension LayerCatalog {
         }
     }
 
-    private static func reduce(_ kind: Reduction.Kind, _ settings: inout LayerSettings) -> [LayerPart] {
-        let axes = settings.integers("axis", default: [])
-        let keepDimensions = settings.bool("keepdims", default: false)
+    static func reduce(_ kind: Reduction.Kind, _ settings: inout LayerSettings) -> [LayerPart] {
         settings.require("initial", .null)
+        guard let reduction = reduction(kind, &settings) else { return [] }
+        return [LayerPart(reduction)]
+    }
+
+    /// A reduction over the axes that the options name; nil after a problem.
+    static func reduction(
+        _ kind: Reduction.Kind, _ settings: inout LayerSettings, keepsDimensions: Bool = false
+    ) -> Reduction? {
+        let axes = settings.integers("axis", default: [])
+        let keepDimensions = settings.bool("keepdims", default: false) || keepsDimensions
         guard !axes.isEmpty else {
             settings.fail("has no 'axis'; over all axes, that of examples included, is not supported")
-            return []
+            return nil
         }
-        return [LayerPart(Reduction(kind, axes: axes, keepDimensions: keepDimensions))]
+        return Reduction(kind, axes: axes, keepDimensions: keepDimensions)
     }
 }

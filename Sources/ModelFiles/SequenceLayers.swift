@@ -20,7 +20,7 @@ extension LayerCatalog {
 
         init?(_ json: JSON) {
             guard let className = json["class_name"]?.string, let options = json["config"]?.object else { return nil }
-            self.init(className, options)
+            self.init(LayerCatalog.aliases[className] ?? className, options)
         }
 
         init?(_ option: String, of settings: inout LayerSettings) {

@@ -46,8 +46,11 @@ public struct SizeReport: Hashable, Sendable {
     /// The bytes of all numbers.
     public var weights: ByteCount { ByteCount(rows.reduce(0) { $0 + $1.size.bytes }) }
 
+    /// What the state of an optimizer takes, which a model that only predicts does not need.
+    public var optimizer = ByteCount(0)
+
     /// What the file takes beside the numbers: names, shapes, the architecture.
-    public var overhead: ByteCount { ByteCount(file.bytes - weights.bytes) }
+    public var overhead: ByteCount { ByteCount(file.bytes - weights.bytes - optimizer.bytes) }
 
     public var multiplyAdds: Int? { Self.multiplyAdds(rows[...]) }
 
@@ -88,6 +91,7 @@ public struct SizeReport: Hashable, Sendable {
             "weights_bytes": .integer(weights.bytes),
             "layers": .array(rows.map(\.json)),
         ]
+        if optimizer.bytes > 0 { object["optimizer_bytes"] = .integer(optimizer.bytes) }
         if !members.isEmpty { object["members"] = .array(members.map(\.json)) }
         return .object(object)
     }
@@ -141,7 +145,9 @@ extension KerasFile {
     public func sizeReport(inputs: [Shape]? = nil) -> SizeReport {
         guard let built = try? graph(inputs: inputs ?? sampleInputs) else { return roughReport }
         let stored = WeightMatch(built, outline).pairs.map { ($0.slot, $0.stored.byteCount, $0.stored.type) }
-        return built.report(path: path, file: byteCount, stored: stored)
+        var report = built.report(path: path, file: byteCount, stored: stored)
+        report.optimizer = ByteCount(outline.optimizerByteCount)
+        return report
     }
 
     /// Shapes of inputs, with a length for those that the model leaves open: enough for a few strides and windows.
@@ -161,6 +167,7 @@ extension KerasFile {
                 size: ByteCount(group.weights.reduce(0) { $0 + $1.byteCount }),
                 type: group.weights.first?.type.description ?? "", multiplyAdds: nil)
         }
-        return SizeReport(path: path, rows: rows, file: ByteCount(byteCount))
+        return SizeReport(
+            path: path, rows: rows, file: ByteCount(byteCount), optimizer: ByteCount(outline.optimizerByteCount))
     }
 }

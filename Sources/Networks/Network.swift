@@ -10,7 +10,8 @@ public final class Network: Sendable {
         self.weights = weights
     }
 
-    /// What the network says of examples, one array for each of its outputs.
+    /// What the network says of examples, one array for each of its outputs: NaN where it reads a number that one of its
+    /// layers cannot compute with.
     ///
     /// - Parameter inputs: The examples one after another, an array for each input of the network.
     public func predict(_ inputs: [[Float]], batchSize: Int = 32) -> [[Float]] {

@@ -1,4 +1,5 @@
 import Kernels
+import Synchronization
 public import Tensors
 
 /// Runs a network over many examples on several threads, without learning.
@@ -43,15 +44,20 @@ public final class Predictor {
     /// - Parameters:
     ///   - fill: Writes the inputs of a range of examples.
     ///   - take: Reads what the network made of them, by `Workspace.value`.
+    /// - Throws: `ValueFault` of the first example with a number that a layer cannot compute with.
     public func run(
         _ count: Int, fill: @Sendable (Range<Int>, [Tensor]) -> Void, take: @Sendable (Range<Int>, Workspace) -> Void
-    ) {
+    ) throws(ValueFault) {
         let (size, weights, workspaces) = (shardSize, weights, workspaces)
+        let fault = Mutex<ValueFault?>(nil)
         workers.run((count + size - 1) / size) { worker, shard in
             let range = (shard * size)..<min((shard + 1) * size, count), workspace = workspaces[worker]
             fill(range, workspace.graph.inputs.indices.map { workspace.input($0, count: range.count) })
             workspace.forward(weights: weights, count: range.count)
-            take(range, workspace)
+            guard var found = workspace.fault else { return take(range, workspace) }
+            found.example += range.lowerBound
+            fault.withLock { $0.note(found) }
         }
+        if let fault = fault.withLock({ $0 }) { throw fault }
     }
 }

@@ -16,6 +16,8 @@ public final class Workspace: @unchecked Sendable {
     private let idle: [ParameterLayout.Entry]
     /// How many learning nodes use each layer.
     private let uses: [Int]
+    /// What was wrong with a value in the last `forward`, whose results are then of no use: of the first such example.
+    public fileprivate(set) var fault: ValueFault?
 
     /// - Parameter defersKernels: Whether `backward` leaves gradients of large kernels to `DeferredKernel`.
     public init(
@@ -62,6 +64,7 @@ public final class Workspace: @unchecked Sendable {
     /// - Parameter weights: A run of floats with this graph's parameter layout.
     public func forward(weights: Tensor, count: Int, key: RandomKey = RandomKey(seed: 0)) {
         precondition(count <= plan.batchSize && weights.elementCount == layout.extent)
+        fault = nil
         for index in graph.nodes.indices where !plan.isShared[index] {
             let node = graph.nodes[index]
             let pass = ForwardPass(workspace: self, index: index, weights: weights, examples: count, key: key[index])
@@ -253,6 +256,17 @@ public struct ForwardPass {
 
     /// The block at `position` of the plan's saved shapes, a part for each example.
     public func saved(_ position: Int) -> Tensor { workspace.saved(index, position, count: count) }
+
+    /// Notes that an element of an input is the number of no row of the layer's table.
+    ///
+    /// What is then written to the output does not matter; whoever runs the network looks at `Workspace.fault`.
+    public func refuse(_ element: Int, of input: Tensor, rowCount: Int) {
+        let example = element / max(input.elementCount / max(examples, 1), 1)
+        workspace.fault.note(
+            ValueFault(
+                layer: workspace.graph.entries[node.entry].name, example: example, value: input[element],
+                rowCount: rowCount))
+    }
 
     /// One number a frame (B, T), or nil where every frame is real.
     public func inputMask(_ position: Int = 0) -> Tensor? {

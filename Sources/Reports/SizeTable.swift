@@ -15,6 +15,9 @@ extension SizeReport {
             "\(rows.count) layer\(rows.count == 1 ? "" : "s")", "", "", grouped(parameters), grouped(weights.bytes), "",
             percent(weights), multiplyAdds.map(grouped) ?? "",
         ])
+        if optimizer.bytes > 0 {
+            table.add(["optimizer state", "", "", "", grouped(optimizer.bytes), "", percent(optimizer)])
+        }
         table.add(["overhead", "", "", "", grouped(overhead.bytes), "", percent(overhead)])
         table.add(["file", "", "", "", grouped(file.bytes), "", percent(file)])
         return table.text(width: width)

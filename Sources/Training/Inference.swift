@@ -12,7 +12,8 @@ public import Tensors
 ///   - weights: Those to run with, if not the network's own.
 ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
 ///   - take: Borrows the logits of a batch, which may be written over, until it returns.
-/// - Throws: What reading the examples throws, and `take`; `CancellationError` when `isInterrupted` says so.
+/// - Throws: What reading the examples throws, and `take`; `ExampleValueError` for an example that the network cannot
+///   compute with; `CancellationError` when `isInterrupted` says so.
 public func predictLogits(
     _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers,
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
@@ -26,7 +27,7 @@ public func predictLogits(
         if isInterrupted() { throw CancellationError() }
         let batch = try reader.batch(epoch: 0, step: step)
         let block = memory.tensor(count: batch.count, shape: [network.classCount])
-        network.predict(batch, into: block)
+        try network.predict(batch, into: block)
         try take(batch, block)
     }
 }
@@ -58,14 +59,20 @@ public final class LogitsPredictor {
     }
 
     /// Writes the logits of a batch, B × classes.
-    public func predict(_ batch: ExampleBatch, into block: Tensor) {
+    ///
+    /// - Throws: `ExampleValueError` for an example that the network cannot compute with.
+    public func predict(_ batch: ExampleBatch, into block: Tensor) throws(ExampleValueError) {
         let (logits, classes, isOneUnit, fill) = (predictor.graph.logits, classCount, isOneUnit, fill)
-        predictor.run(batch.count) { range, inputs in
-            fill(batch, range, inputs)
-        } take: { range, workspace in
-            copyLogits(
-                workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
-                to: block.slice(at: range.lowerBound * classes, count: range.count * classes))
+        do throws(ValueFault) {
+            try predictor.run(batch.count) { range, inputs in
+                fill(batch, range, inputs)
+            } take: { range, workspace in
+                copyLogits(
+                    workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
+                    to: block.slice(at: range.lowerBound * classes, count: range.count * classes))
+            }
+        } catch {
+            throw ExampleValueError(error, at: error.example, of: batch)
         }
     }
 }

@@ -157,12 +157,13 @@ public final class Trainer {
     /// Makes one step on a batch.
     ///
     /// - Parameter totalSteps: The number of steps of the whole training.
+    /// - Throws: `ValueFault` for an example that the network cannot compute with; the weights are then as before.
     public func train<Examples: Batch>(
         on batch: Examples, minimizing objective: some Objective<Examples>, totalSteps: Int
-    ) -> StepReport {
+    ) throws(ValueFault) -> StepReport {
         let progress = progress(of: totalSteps)
         let rate = recipe.learningRate * recipe.learningRateSchedule(step: step, of: totalSteps)
-        let terms = computeGradient(batch, objective, progress: progress)
+        let terms = try computeGradient(batch, objective, progress: progress)
         var norm: Double?, factor: Float = 1
         if let limit = recipe.clipNorm {
             let length = sumOfSquares().squareRoot()
@@ -177,9 +178,9 @@ public final class Trainer {
     /// Leaves the sum of the shards' gradients in the first gradient, and returns the terms' means.
     private func computeGradient<Examples: Batch>(
         _ batch: Examples, _ objective: some Objective<Examples>, progress: Double
-    ) -> [Double] {
+    ) throws(ValueFault) -> [Double] {
         let size = shardSize, shards = (batch.count + size - 1) / size
-        let sums = Mutex([[Double]](repeating: [], count: shards))
+        let sums = Mutex([[Double]](repeating: [], count: shards)), fault = Mutex<ValueFault?>(nil)
         let key = RandomKey(seed: recipe.seed)[step]
         let total = batch.count
         var first = 0
@@ -194,6 +195,7 @@ public final class Trainer {
                 let gradient = gradients[isFirstRound ? index : index + 1].vector.tensor
                 batch.readInputs(examples, into: workspace.input(0, count: count))
                 workspace.forward(weights: weights, count: count, key: key[shard])
+                if let found = workspace.fault { fault.withLock { $0 = $0 ?? found } }
                 guard let logitsGradient = workspace.gradient(graph.logits, count: count) else {
                     preconditionFailure("the network has no trainable parameter")
                 }
@@ -213,6 +215,7 @@ public final class Trainer {
                     scale(values, by: Float(count) / Float(total), into: values)
                 }
             }
+            if let fault = fault.withLock({ $0 }) { throw fault }
             let others = isFirstRound ? 1..<round.count : 1..<(round.count + 1)
             if !others.isEmpty {
                 eachStretch(of: summed) { start, count in

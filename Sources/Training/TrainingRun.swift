@@ -68,7 +68,8 @@ public struct TrainingRun {
     /// Trains to the end, from the last checkpoint if there is one.
     ///
     /// - Throws: `CancellationError` when interrupted, after the state was saved; `NotFiniteError` when the loss is not a
-    ///   number; what reading and writing files throws.
+    ///   number; `ExampleValueError` for an example that the network cannot compute with; what reading and writing files
+    ///   throws.
     public func run<Lessons: Batch>(
         _ trainer: Trainer, minimizing objective: some Objective<Lessons>, on source: some LessonSource<Lessons>,
         workers: Workers
@@ -107,7 +108,12 @@ public struct TrainingRun {
                 }
                 let batch = try source.lesson(epoch: epoch, step: step)
                 let progress = trainer.progress(of: total)
-                let report = trainer.train(on: batch, minimizing: objective, totalSteps: total)
+                let report: Trainer.StepReport
+                do throws(ValueFault) {
+                    report = try trainer.train(on: batch, minimizing: objective, totalSteps: total)
+                } catch {
+                    throw ExampleValueError(error, in: "an example of '\(train.name)' in '\(train.path)'")
+                }
                 guard report.loss.isFinite else {
                     throw NotFiniteError(
                         step: trainer.step, terms: zip(objective.terms, report.terms).map { ($0, $1) },

@@ -6,6 +6,7 @@ import HDF5
 import ModelFiles
 import Records
 import Storage
+import Tensors
 import Training
 import Zip
 
@@ -37,9 +38,10 @@ struct Failure: Error, CustomStringConvertible {
     let status: ExitStatus
     let description: String
 
+    /// - Parameter description: What went wrong; names and values in it may be of any length.
     init(_ status: ExitStatus, _ description: String) {
         self.status = status
-        self.description = description
+        self.description = description.limited()
     }
 }
 
@@ -61,6 +63,7 @@ extension Failure {
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
         case let error as MemoryError: self.init(.unavailable, error.description)
+        case let error as ExampleValueError: self.init(.badInput, error.description)
         case let error as NoCheckpointError: self.init(.noInput, error.description)
         case let error as RunDirectoryError: self.init(.usage, error.description)
         case let error as LockError: self.init(.cannotCreate, error.description)

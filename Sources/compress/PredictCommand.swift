@@ -6,6 +6,7 @@ import ModelFiles
 import Networks
 import Storage
 import Tensors
+import Training
 
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -149,16 +150,21 @@ private struct Prediction {
         }
         let buffers = graph.outputs.map { Block(rows.count * graph.shape(of: $0).elementCount) }
         let feeds = feeds
-        predictor.run(rows.count) { range, targets in
-            feeds.fill(targets) { position, target in
-                let values = inputs[position], size = values.count / rows.count
-                target.copy(from: values.span.extracting((range.lowerBound * size)..<(range.upperBound * size)))
+        do throws(ValueFault) {
+            try predictor.run(rows.count) { range, targets in
+                feeds.fill(targets) { position, target in
+                    let values = inputs[position], size = values.count / rows.count
+                    target.copy(from: values.span.extracting((range.lowerBound * size)..<(range.upperBound * size)))
+                }
+            } take: { range, workspace in
+                for (block, output) in zip(buffers, graph.outputs) {
+                    let value = workspace.value(output, count: range.count), size = value.shape.elementCount
+                    block.tensor.slice(at: range.lowerBound * size, count: range.count * size).copy(from: value)
+                }
             }
-        } take: { range, workspace in
-            for (block, output) in zip(buffers, graph.outputs) {
-                let value = workspace.value(output, count: range.count), size = value.shape.elementCount
-                block.tensor.slice(at: range.lowerBound * size, count: range.count * size).copy(from: value)
-            }
+        } catch {
+            let datasets = examples.map { "\($0.name)" }.joined(separator: " and ")
+            throw ExampleValueError(error, in: "\(datasets), row \(rows.lowerBound + error.example)")
         }
         return buffers.map(\.tensor.values)
     }

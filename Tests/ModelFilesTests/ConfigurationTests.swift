@@ -258,7 +258,11 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
         arguments: [
             (
                 ["class_name": "Subclass", "config": [:]],
-                "'model.h5': the model is a 'Subclass', a class of its own; only Sequential and Functional models can be read"
+                """
+                'model.h5': the model is a 'Subclass', a class of its own, whose Python code is never run; only Sequential \
+                and Functional models can be read. In Keras, make a Functional model of it and save that: inputs = \
+                keras.Input(shape); keras.Model(inputs, model.call(inputs)).save('model.keras')
+                """
             ),
             ([1, 2], "'model.h5': the model configuration has no 'class_name' and 'config'"),
             (

@@ -11,13 +11,15 @@ import Zip
 @Suite struct FormatTests {
     /// Models of Keras 2 that Keras 3 would compute by other formulas.
     static let keras2Meaning = [
-        "attention-heads-k2.h5", "attention-masks-k2.h5", "hard-sigmoid-k2.h5", "masking-documents-k2.h5",
+        "attention-heads-k2.h5", "attention-masks-k2.h5", "explicit-masks-k2.h5", "hard-sigmoid-k2.h5",
+        "masking-documents-k2.h5",
         "masking-initial-state-k2.h5", "masking-joined-k2.h5", "masking-merge-k2.h5", "masking-table-k2.h5",
         "recurrent-activations-k2.h5", "transformer-k2.h5",
     ]
     /// Models of Keras 2 that Keras 3 has no words for.
     static let keras2Words = [
-        "operations-tensorflow-k2.h5", "resizing-k2.h5", "separable-options-k2.h5", "up-sampling-k2.h5",
+        "locally-connected-k2.h5", "operations-tensorflow-k2.h5", "resizing-k2.h5", "separable-options-k2.h5",
+        "up-sampling-k2.h5",
     ]
 
     private func folder(_ name: String) -> String { fixture("formats/\(name)") }

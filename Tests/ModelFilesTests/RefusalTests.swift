@@ -52,10 +52,8 @@ import Testing
         (
             "quantized.h5",
             """
-            'quantized.h5': 2 problems: layer 'hidden' (Dense): is quantized (Int8QuantizationConfig), and only \
-            floating-point weights are read. Save the model before model.quantize; layer 'output' (Dense): is \
-            quantized (Int8QuantizationConfig), and only floating-point weights are read. Save the model before \
-            model.quantize
+            'quantized.h5': layer 'hidden' (Dense), like 'output': is quantized (Int8QuantizationConfig), and only \
+            floating-point weights are read. Save the model before model.quantize
             """
         ),
         ("lambda.h5", "'lambda.h5': layer 'twice' (Lambda): \(lambdaAdvice)"),

@@ -90,8 +90,8 @@ import Testing
     }
 
     @Test func embeddingKeepsTheContract() throws {
-        try expectLayerContract(Embedding(count: 3, units: 2), inputs: [[4]])
-        try expectLayerContract(Embedding(count: 2, units: 3, masksZero: true), inputs: [[3, 2]])
+        try expectLayerContract(Embedding(count: 3, units: 2), inputs: [[4]], words: 3)
+        try expectLayerContract(Embedding(count: 2, units: 3, masksZero: true), inputs: [[3, 2]], words: 2)
     }
 
     @Test func maskingKeepsTheContract() throws {

@@ -34,16 +34,22 @@ public final class LayerProbe {
     private let heads: [LayerGraph.Value]
     private let reads: BackwardReads
 
-    /// - Parameter masked: How many of the inputs have a Masking layer in front.
+    /// The inputs are whole numbers below it, as they are; nil for any numbers, to which an offset is added.
+    private let words: Int?
+
+    /// - Parameters:
+    ///   - masked: How many of the inputs have a Masking layer in front.
+    ///   - words: The inputs are to be whole numbers below it; nil for any numbers.
     public init(
-        _ layer: any Layer, inputs: [Shape], masked: Int = 0, seed: Int = 1, weightScale: Float = 1
+        _ layer: any Layer, inputs: [Shape], masked: Int = 0, words: Int? = nil, seed: Int = 1, weightScale: Float = 1
     ) throws {
+        self.words = words
         var graph = LayerGraph()
         let values = inputs.map { graph.addInput($0) }
         var heads: [LayerGraph.Value] = []
         for (index, value) in values.enumerated() {
             let source = index < masked ? try graph.add("mask\(index)", Masking(maskValue: -9), to: [value]) : value
-            heads.append(try graph.add("offset\(index)", Offset(), to: [source]))
+            heads.append(words == nil ? try graph.add("offset\(index)", Offset(), to: [source]) : source)
         }
         let output = try graph.add("layer", layer, to: heads)
         graph.finish(outputs: [output], logits: output, head: .none)
@@ -72,7 +78,10 @@ public final class LayerProbe {
     public func fillInputs(of workspace: Workspace, count: Int, seed: Int = 5, padding: [Int] = []) {
         for (index, value) in graph.inputs.enumerated() {
             let tensor = workspace.input(index, count: count), key = RandomKey(seed: seed)[index]
-            for element in 0..<tensor.elementCount { tensor[element] = Float(key.uniform(element) * 2.4 - 1.2) }
+            for element in 0..<tensor.elementCount {
+                let number = key.uniform(element)
+                tensor[element] = words.map { Float(Int(number * Double($0))) } ?? Float(number * 2.4 - 1.2)
+            }
             for (example, first) in padding.enumerated() where example < count && index < maskedInputs {
                 let frames = graph.shape(of: value)[0], width = graph.shape(of: value).channels
                 for frame in first..<frames {
@@ -112,13 +121,15 @@ public final class LayerProbe {
 /// - Parameters:
 ///   - padding: The first padding frame of each example; the layer is then given a mask.
 ///   - maskedInputs: How many inputs have padding, if not all.
+///   - words: The inputs are whole numbers below it, where the layer takes no others.
 ///   - isExact: False for layers whose output depends on the batch (batch normalisation in training).
 public func expectLayerContract(
-    _ layer: any Layer, inputs: [Shape], padding: [Int]? = nil, maskedInputs: Int? = nil, tolerance: Double = 2e-2,
-    step: Float = 4e-3, isPerExample: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
+    _ layer: any Layer, inputs: [Shape], padding: [Int]? = nil, maskedInputs: Int? = nil, words: Int? = nil,
+    tolerance: Double = 2e-2, step: Float = 4e-3, isPerExample: Bool = true,
+    sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let masked = padding == nil ? 0 : maskedInputs ?? inputs.count
-    let probe = try LayerProbe(layer, inputs: inputs, masked: masked)
+    let probe = try LayerProbe(layer, inputs: inputs, masked: masked, words: words)
     for count in [1, 3] {
         var reference: [Float] = []
         for library in KernelLibrary.available {

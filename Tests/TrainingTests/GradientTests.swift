@@ -114,7 +114,7 @@ import Training
                 classes: expected.labels, names: 3, to: path)
             let data = try ExampleFile(opening: path)
             let reader = ExampleReader(data.train, batchSize: count, order: .sequential)
-            let report = trainer.train(
+            let report = try trainer.train(
                 on: Lesson(try reader.batch(epoch: 0, step: 0)), minimizing: LabelLoss(.oneClass), totalSteps: 1)
             #expect(abs(report.loss - Double(expected.loss)) <= 1e-5 * max(1, report.loss))
         }

@@ -61,7 +61,7 @@ import Training
         let trainer = Trainer(graph, weights: weights, recipe: item.recipe, workers: workers)
         try #require(item.weights.count == Self.gradients.count)
         for (step, (gradient, expected)) in zip(Self.gradients, item.weights).enumerated() {
-            _ = trainer.train(on: OneExample(gradient: gradient), minimizing: GivenGradient(), totalSteps: 10)
+            _ = try trainer.train(on: OneExample(gradient: gradient), minimizing: GivenGradient(), totalSteps: 10)
             let found = entries.flatMap { trainer.weights[$0].values }
             for (index, value) in found.enumerated() {
                 #expect(abs(Double(value) - expected[index]) <= 1e-6, "step \(step), weight \(index)")
@@ -82,7 +82,7 @@ import Training
         recipe.clipNorm = 2
         let trainer = Trainer(
             graph, weights: ParameterVector(zeros: graph.layout), recipe: recipe, workers: Workers(1))
-        let report = trainer.train(
+        let report = try trainer.train(
             on: OneExample(gradient: [1, 2, 2, 0, 4]), minimizing: GivenGradient(), totalSteps: 1)
         #expect(report.gradientNorm == 5)
         let moved = graph.layout.entries.flatMap { trainer.weights[$0].values }
@@ -106,7 +106,7 @@ import Training
             graph, weights: ParameterVector(zeros: graph.layout), recipe: recipe, workers: Workers(1))
         // Weights 0, −1, −2: the average goes 0, −0.25, −0.6875.
         for _ in 0..<2 {
-            _ = trainer.train(on: OneExample(gradient: [1]), minimizing: GivenGradient(), totalSteps: 2)
+            _ = try trainer.train(on: OneExample(gradient: [1]), minimizing: GivenGradient(), totalSteps: 2)
         }
         #expect(trainer.weights.tensor[0] == -2)
         #expect(abs(trainer.result[0] + 0.6875) <= 1e-6)

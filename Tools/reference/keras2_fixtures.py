@@ -15,6 +15,7 @@ import attention_models  # noqa: F401 (registers its fixtures)
 from fixture_files import write_all
 from fixture_models import FIXTURES
 from refused_fixtures import write_refused
+import operation_models  # noqa: F401  registers its models
 import shaping_models  # noqa: F401  registers its models
 
 assert tf_keras.__version__.startswith("2"), f"Keras 2 is needed, found {tf_keras.__version__}"

@@ -16,6 +16,7 @@ import frame_models  # noqa: F401  registers its models
 from fixture_files import write_all
 from fixture_models import FIXTURES
 from refused_fixtures import write_refused
+import operation_models  # noqa: F401  registers its models
 import shaping_models  # noqa: F401  registers its models
 
 assert keras.__version__.startswith("3"), f"Keras 3 is needed, found {keras.__version__}"

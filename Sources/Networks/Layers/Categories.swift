@@ -67,3 +67,32 @@ public struct CategoryEncoding: Layer {
 
     public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }
 }
+
+/// A vector for each whole number, with 1 at its place: `ops.one_hot`, (…) to (…, count). A number without a place leaves
+/// zeros.
+public struct OneHot: Layer {
+    public let count: Int
+
+    public init(count: Int) { self.count = count }
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        guard inputs.count == 1 else { throw ShapeError("takes one input, found \(inputs.count)") }
+        var plan = LayerPlan(output: Shape(inputs[0].axes + [count]))
+        plan.backwardReads = []
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let x = pass.input(), y = pass.output
+        y.fill(with: 0)
+        for element in 0..<x.elementCount {
+            guard let place = Int(exactly: x[element]) else {
+                pass.refuse(element, of: x, rowCount: count)
+                continue
+            }
+            if (0..<count).contains(place) { y[element * count + place] = 1 }
+        }
+    }
+
+    public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }
+}

@@ -3,7 +3,7 @@ public import Tensors
 
 /// A row of a table for each whole number: Keras's Embedding.
 public struct Embedding: Layer {
-    /// The number of rows; numbers beyond it take the last one.
+    /// The number of rows: inputs are whole numbers from 0 to one less.
     public let count: Int
     public let units: Int
     /// Whether number 0 marks padding.
@@ -21,15 +21,22 @@ public struct Embedding: Layer {
             mask: masksZero ? .computed : .none, maskAxes: inputs[0].rank)
     }
 
-    private func row(_ number: Float) -> Int {
-        number.isFinite ? Int(min(max(number, 0), Float(count - 1))) : 0
+    /// The row of a number; nil if there is none.
+    private func row(_ number: Float) -> Int? {
+        guard let row = Int(exactly: number), (0..<count).contains(row) else { return nil }
+        return row
     }
 
     public func forward(_ pass: ForwardPass) {
         let x = pass.input(), table = pass.parameter(0)
         for element in 0..<x.elementCount {
-            pass.output.slice(at: element * units, count: units)
-                .copy(from: table.slice(at: row(x[element]) * units, count: units))
+            let output = pass.output.slice(at: element * units, count: units)
+            if let row = row(x[element]) {
+                output.copy(from: table.slice(at: row * units, count: units))
+            } else {
+                pass.refuse(element, of: x, rowCount: count)
+                output.fill(with: .nan)
+            }
         }
         guard masksZero, let mask = pass.outputMask else { return }
         for element in 0..<x.elementCount { mask[element] = x[element] == 0 ? 0 : 1 }
@@ -39,9 +46,9 @@ public struct Embedding: Layer {
         let x = pass.input(), dy = pass.outputGradient, dtable = pass.parameterGradient(0)
         dtable.fill(with: 0)
         for element in 0..<x.elementCount {
+            guard let row = row(x[element]) else { continue }
             addScaled(
-                dy.slice(at: element * units, count: units), by: 1,
-                to: dtable.slice(at: row(x[element]) * units, count: units))
+                dy.slice(at: element * units, count: units), by: 1, to: dtable.slice(at: row * units, count: units))
         }
         pass.inputGradient()?.fill(with: 0)
     }

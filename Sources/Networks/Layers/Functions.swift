@@ -4,7 +4,9 @@ public import Tensors
 /// A function of every number that is no activation: `ops.sqrt`, `ops.log`, `ops.power`.
 public struct ElementwiseFunction: Layer {
     public enum Function: Hashable, Sendable {
-        case absolute, square, squareRoot, logarithm
+        case absolute, square, squareRoot, logarithm, sine, cosine
+        /// −1, 0 or 1; the whole number below, or towards 0; 1 where x is 0, else 0. Steps are flat: their gradient is 0.
+        case sign, floor, truncated, isZero
         /// x to a power.
         case power(Float)
         /// A number to the power of x.
@@ -32,6 +34,12 @@ public struct ElementwiseFunction: Layer {
         case .exponential(let base): map(x, into: y) { Float(raised(Double(base), Double($0))) }
         case .quotient(let dividend): map(x, into: y) { dividend / $0 }
         case .clip(let lowest, let highest): map(x, into: y) { min(max($0, lowest), highest) }
+        case .sine: map(x, into: y) { Float(Networks.sine(Double($0))) }
+        case .cosine: map(x, into: y) { Float(Networks.cosine(Double($0))) }
+        case .sign: map(x, into: y) { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
+        case .floor: map(x, into: y) { $0.rounded(.down) }
+        case .truncated: map(x, into: y) { $0.rounded(.towardZero) }
+        case .isZero: map(x, into: y) { $0 == 0 ? 1 : 0 }
         }
     }
 
@@ -48,6 +56,9 @@ public struct ElementwiseFunction: Layer {
         case .exponential(let base): scale(y, by: Float(Networks.logarithm(Double(base))), into: dx)
         case .quotient(let dividend): map(x, into: dx) { -dividend / ($0 * $0) }
         case .clip(let lowest, let highest): map(x, into: dx) { $0 >= lowest && $0 <= highest ? 1 : 0 }
+        case .sine: map(x, into: dx) { Float(Networks.cosine(Double($0))) }
+        case .cosine: map(x, into: dx) { -Float(Networks.sine(Double($0))) }
+        case .sign, .floor, .truncated, .isZero: return dx.fill(with: 0)
         }
         multiplyElements(dx, pass.outputGradient, into: dx)
     }
@@ -63,7 +74,11 @@ public struct ElementwiseFunction: Layer {
 
 /// Sums, means, maxima or minima over some axes: `ops.mean` and the like.
 public struct Reduction: Layer {
-    public enum Kind: Hashable, Sendable { case sum, mean, maximum, minimum }
+    public enum Kind: Hashable, Sendable {
+        case sum, mean, maximum, minimum
+        /// log Σ exp x
+        case logSumExp
+    }
 
     public let kind: Kind
     /// 1 is the first axis after the examples, negative ones count from the end.
@@ -101,6 +116,7 @@ public struct Reduction: Layer {
         case .mean:
             broadcast.sum(x, into: y)
             scale(y, by: Float(y.elementCount) / Float(x.elementCount), into: y)
+        case .logSumExp: logSumExp(x, into: y)
         case .maximum, .minimum:
             let isMaximum = kind == .maximum
             y.fill(with: isMaximum ? -.infinity : .infinity)
@@ -118,6 +134,11 @@ public struct Reduction: Layer {
         case .mean:
             scale(dy, by: Float(dy.elementCount) / Float(dx.elementCount), into: dy)
             broadcast.expand(dy, into: dx)
+        case .logSumExp:
+            let y = pass.output
+            for (element, place) in places(x, y).enumerated() {
+                dx[element] = dy[place] * Float(exponential(Double(x[element] - y[place])))
+            }
         case .maximum, .minimum:
             // Those that are equal share the gradient, as in Keras.
             let y = pass.output, places = places(x, y)
@@ -126,6 +147,22 @@ public struct Reduction: Layer {
                 broadcast.sum(dx, into: counts)
                 for (element, place) in places.enumerated() { dx[element] *= dy[place] / counts[place] }
             }
+        }
+    }
+
+    /// m + log Σ exp(x − m), with the largest x as m.
+    private func logSumExp(_ x: Tensor, into y: Tensor) {
+        let places = places(x, y)
+        var largest = [Float](repeating: -.infinity, count: y.elementCount)
+        var sums = [Double](repeating: 0, count: y.elementCount)
+        for (element, place) in places.enumerated() { largest[place] = max(largest[place], x[element]) }
+        for (element, place) in places.enumerated() {
+            // What is infinite stays it, where the difference would be no number.
+            let shift = largest[place].isFinite ? largest[place] : 0
+            sums[place] += exponential(Double(x[element] - shift))
+        }
+        for place in 0..<y.elementCount {
+            y[place] = (largest[place].isFinite ? largest[place] : 0) + Float(logarithm(sums[place]))
         }
     }
 

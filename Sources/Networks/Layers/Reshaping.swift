@@ -246,3 +246,12 @@ public struct Identity: Layer {
     public func forward(_ pass: ForwardPass) {}
     public func backward(_ pass: BackwardPass) {}
 }
+
+/// The output is the input, and no gradient flows back: `ops.stop_gradient`.
+public struct StopGradient: Layer {
+    public init() {}
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan { try elementwisePlan(inputs, reads: []) }
+    public func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.input()) }
+    public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }
+}

@@ -36,6 +36,11 @@ public struct SequenceAttention: Layer {
 
     /// The shapes of the results: the means, and the weights.
     func results(for inputs: [Shape]) throws(ShapeError) -> [Shape] {
+        guard !inputs.allSatisfy({ $0.rank == 1 }) else {
+            throw ShapeError(
+                "reads vectors, of which Keras 2 lets the examples of a batch attend to each other; examples are "
+                    + "computed one by one here. Give it sequences (time, features), such as Reshape((1, n)) makes")
+        }
         guard (2...3).contains(inputs.count), inputs.allSatisfy({ $0.rank == 2 }) else {
             throw ShapeError("takes a query, a value and perhaps a key (time, features) each, found \(list(inputs))")
         }

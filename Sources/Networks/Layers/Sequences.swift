@@ -42,3 +42,32 @@ public struct Masking: Layer {
         }
     }
 }
+
+/// The first input, with the second as its mask: frames are real where it is not 0. What Keras's `layer(x, mask=m)` does to
+/// what the layer reads.
+public struct MaskAttachment: Layer {
+    public init() {}
+
+    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
+        guard inputs.count == 2, (1..<max(inputs[0].rank, 1)).contains(inputs[1].rank),
+            inputs[0].axes.prefix(inputs[1].rank).elementsEqual(inputs[1].axes)
+        else {
+            throw ShapeError("takes a sequence and a mask with a number for each of its steps, found \(list(inputs))")
+        }
+        var plan = LayerPlan(output: inputs[0], mask: .computed, maskAxes: inputs[1].rank)
+        plan.backwardReads = []
+        return plan
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        pass.output.copy(from: pass.input(0))
+        guard let mask = pass.outputMask else { return }
+        let given = pass.input(1)
+        for step in 0..<mask.elementCount { mask[step] = given[step] != 0 ? 1 : 0 }
+    }
+
+    public func backward(_ pass: BackwardPass) {
+        pass.inputGradient(0)?.copy(from: pass.outputGradient)
+        pass.inputGradient(1)?.fill(with: 0)
+    }
+}

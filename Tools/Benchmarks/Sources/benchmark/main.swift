@@ -177,9 +177,13 @@ for model in (wanted == nil ? models : models + videoModels) where wanted?.conta
         report(
             "forward",
             measure(count) {
-                predictor.run(count) { range, inputs in
-                    inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
-                } take: { _, _ in
+                do {
+                    try predictor.run(count) { range, inputs in
+                        inputs[0].copy(from: view.slice(at: range.lowerBound * size, count: range.count * size))
+                    } take: { _, _ in
+                    }
+                } catch {
+                    fatalError("\(error)")
                 }
             })
     }
@@ -190,7 +194,7 @@ for model in (wanted == nil ? models : models + videoModels) where wanted?.conta
         report(
             "train",
             measure(batchSize) {
-                _ = trainer.train(
+                _ = try? trainer.train(
                     on: Pixels(view: view, size: size), minimizing: RandomTargets(), totalSteps: 1_000_000)
             })
     }

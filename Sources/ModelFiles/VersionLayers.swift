@@ -1,0 +1,49 @@
+import Kernels
+import Networks
+
+// Layers of one version of Keras alone, and those that its applications bring along.
+
+extension LayerCatalog {
+    static let locallyConnected: [String: Recipe] = [
+        "LocallyConnected1D": { locallyConnected(&$0, axes: 1) },
+        "LocallyConnected2D": { locallyConnected(&$0, axes: 2) },
+    ]
+
+    private static func locallyConnected(_ settings: inout LayerSettings, axes: Int) -> [LayerPart] {
+        let filters = settings.integer("filters"), size = settings.axes("kernel_size", count: axes)
+        let strides = settings.axes("strides", count: axes, default: Array(repeating: 1, count: axes))
+        let useBias = settings.bool("use_bias", default: true), initializer = settings.kernelInitializer()
+        settings.require("padding", "valid")
+        settings.require("data_format", "channels_last")
+        // The others keep the weights in forms of their own.
+        settings.require("implementation", 1)
+        func pair(_ list: [Int]) -> (Int, Int) { axes == 1 ? (1, list[0]) : (list[0], list[1]) }
+        return activated(settings.activation(), settings) {
+            LocallyConnected(
+                filters: filters, kernelSize: pair(size), strides: pair(strides), isRow: axes == 1, useBias: useBias,
+                activation: $0, kernelInitializer: initializer)
+        }
+    }
+
+    /// Of `keras.applications`: ConvNeXt and InceptionResNetV2.
+    static let applications: [String: Recipe] = [
+        "LayerScale": { settings in
+            settings.know(["projection_dim"])
+            if let width = settings.options["projection_dim"] { settings.write(width, to: "projection_dim") }
+            return [LayerPart(LayerScale(initialValue: settings.number("init_values", default: 1e-6)))]
+        },
+        "CustomScaleLayer": { settings in
+            let scale = settings.number("scale")
+            return [
+                LayerPart("scaled", Rescaling(scale: scale, offset: 0), inputs: [.positions(1..<2)]),
+                LayerPart("", Unmasked(Merge(.add)), inputs: [.positions(0..<1), .part(0)]),
+            ]
+        },
+    ]
+
+    /// The modules of Keras's own classes that are not in `keras.layers`.
+    static let modules = [
+        "LayerScale": "keras.src.applications.convnext",
+        "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    ]
+}
