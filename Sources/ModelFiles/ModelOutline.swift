@@ -36,6 +36,8 @@ struct ModelOutline: Hashable, Codable {
     var form: Form
     /// The groups that have weights, in the file's order.
     var groups: [Group]
+    /// What layers are called, by their places in a store; newer versions of Keras 3 say so.
+    var layerNames: [String: String] = [:]
     /// The attributes that are lists of words or JSON of our own, by their names.
     var classNames: [String]?
     /// What `compress` wrote about where the model comes from.

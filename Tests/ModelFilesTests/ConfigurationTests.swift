@@ -355,11 +355,11 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
         "config": ["layers": [input("x", [1]), dense("a", 1), dense("b", 1, ["use_bias": false])]],
     ]
 
-    @Test func matchesByPositionWhateverTheNames() throws {
+    @Test func takesVariablesByPositionWhateverTheyAreCalled() throws {
         let file = HandmadeFile(
             configuration: Self.twoLayers,
             groups: [
-                ("b", [("bias", [1, 1], [2]), ("kernel", [1], [3])]), ("empty", []), ("z/a", [("p0", [1, 1], [10])]),
+                ("a", [("p1", [1, 1], [2]), ("a/W", [1], [3])]), ("empty", []), ("b", [("z/a/p0", [1, 1], [10])]),
             ])
         #expect(try predict(file, [5]) == [(5 * 2 + 3) * 10])
     }
