@@ -6,15 +6,23 @@ extension HDF5Dataset {
     /// - Throws: `ExampleFileError` with row and value for what is not finite, and for a whole number that float32 does not
     ///   have; `HDF5Error` if it cannot be read.
     public func readInputs(rows: Range<Int>, into inputs: inout MutableSpan<Float>) throws {
+        try readNumbers(rows: rows, into: &inputs)
+        for index in inputs.indices where !inputs[index].isFinite {
+            throw inputError("finite numbers", "\(inputs[index])", rows, index, "Remove or repair that example.")
+        }
+    }
+
+    /// Reads rows of any type of numbers, finite or not.
+    ///
+    /// - Throws: `ExampleFileError` with row and value for a whole number that float32 does not have; `HDF5Error` if they
+    ///   cannot be read.
+    public func readNumbers(rows: Range<Int>, into inputs: inout MutableSpan<Float>) throws {
         switch type {
         case .int32: try readWhole(rows, Int32.self, into: &inputs)
         case .uint32: try readWhole(rows, UInt32.self, into: &inputs)
         case .int64: try readWhole(rows, Int64.self, into: &inputs)
         case .uint64: try readWhole(rows, UInt64.self, into: &inputs)
         default: try read(rows: rows, into: &inputs)
-        }
-        for index in inputs.indices where !inputs[index].isFinite {
-            throw inputError("finite numbers", "\(inputs[index])", rows, index, "Remove or repair that example.")
         }
     }
 

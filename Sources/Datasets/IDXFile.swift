@@ -83,7 +83,7 @@ public struct IDXFile: ~Copyable {
 
     /// What the file is, where it is known for something else.
     private static func kind(_ path: String) -> String? {
-        guard let kind = FileKind(of: path), ![.idx, .gzip, .unknown].contains(kind) else { return nil }
+        guard let kind = FileKind(of: path), ![.idx, .gzip, .empty, .unknown].contains(kind) else { return nil }
         return kind.name
     }
 

@@ -113,7 +113,7 @@ public final class Compressor {
         let otherDigest = try unlabeled.map { try sha256(ofFile: $0.path) }
         let fingerprint = RunFingerprint(
             request, inputs: [("data", dataDigest)] + (otherDigest.map { [("unlabeled", $0)] } ?? []),
-            teachers: zip(teachers, digests).map { $0.key(digest: $1) }, student: plan.digest)
+            teachers: zip(teachers, digests).map { $0.key(fileDigest: $1) }, student: plan.digest)
         try inputs.check()
         if request.isResuming {
             try directory.resume(fingerprint)

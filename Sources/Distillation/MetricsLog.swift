@@ -48,6 +48,15 @@ final class MetricsLog {
     /// Lines of steps in a training, at most.
     private static let mostLines = 400
 
+    /// Whether a file is a log that a full disk ended in its first line, before the mark at the end of that.
+    static func isHalfALine(_ path: String) -> Bool {
+        guard path.hasSuffix("/metrics.jsonl"), let bytes = FileManager.default.contents(atPath: path) else {
+            return false
+        }
+        let start = Array(#"{"training":""#.utf8), count = min(start.count, bytes.count)
+        return !bytes.contains(UInt8(ascii: "\n")) && Array(bytes.prefix(count)) == Array(start.prefix(count))
+    }
+
     /// - Parameters:
     ///   - training: What is trained, such as `student` or `baseline`.
     ///   - mark: What says whose the files are.

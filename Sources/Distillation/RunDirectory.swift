@@ -132,8 +132,8 @@ extension RunDirectory {
     }
 
     private static func isOwn(_ path: String, _ mark: String) -> Bool {
-        // A log whose run was killed before its first line.
-        WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path)
+        // A log whose run was killed before its first line, or could not write all of it.
+        WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path) || MetricsLog.isHalfALine(path)
     }
 
     private static func names(_ folder: String) -> [String] {
@@ -209,6 +209,9 @@ public struct RunDirectoryError: Error, CustomStringConvertible {
 
     init(_ description: String) { self.description = description }
 }
+
+/// Whether a run directory has a training to go on with.
+public func hasCheckpoint(_ directory: String) -> Bool { RunDirectory.hasCheckpoint(directory) }
 
 /// A run directory without a training to go on with.
 public struct NoCheckpointError: Error, CustomStringConvertible {

@@ -8,7 +8,10 @@ import CVector
 /// Which instructions of the processor the kernels use, and by which libraries: what their last bits depend on.
 ///
 /// Another processor, or a variable such as `DNNL_MAX_CPU_ISA` or `OPENBLAS_CORETYPE`, may give others.
-public func instructionSet() -> String {
+public func instructionSet() -> String { found }
+
+/// Found out once: OpenBLAS writes its configuration into memory that all threads share, so that two at a time get a mixture.
+private let found: String = {
     var parts = ["vectors \(unsafe String(cString: cv_instruction_set()))"]
     #if OneDNN
         if let version = unsafe dnnl_version() {
@@ -22,7 +25,7 @@ public func instructionSet() -> String {
     }
     if let core = unsafe openblas_get_corename() { parts.append(unsafe String(cString: core)) }
     return parts.joined(separator: ", ")
-}
+}()
 
 #if OneDNN
     private func instructionSetName(_ set: dnnl_cpu_isa_t) -> String {

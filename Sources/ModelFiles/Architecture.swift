@@ -83,6 +83,11 @@ public struct Architecture: Hashable, Sendable {
     public var inputs: [Input]
     public var layers: [Layer]
     public var outputs: [Source]
+    /// The keys of the inputs, in their order, of a model that takes a dict of them; nil for any other.
+    public var inputKeys: [String]?
+    /// The names of the outputs, in their order, of a model whose outputs are a dict or have dicts among them: `boxes`, or
+    /// `heads/0` for a list in a dict; nil for any other.
+    public var outputNames: [String]?
     /// Whether an option that no layer knows is an error: it is in architecture files, where people make typing errors,
     /// and not in Keras's files, where each version leaves its own.
     public var isStrict: Bool

@@ -49,6 +49,12 @@ extension LayerCatalog {
         },
     ]
 
+    /// What the inputs of a layer are called, in the order of a call by position, where a file names all but the first.
+    static func inputNames(_ className: String) -> [String]? {
+        ["MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"].contains(className)
+            ? ["query", "value", "key"] : nil
+    }
+
     private static func grouped(_ settings: inout LayerSettings) -> [LayerPart] {
         let heads = settings.integer("num_query_heads"), shared = settings.integer("num_key_value_heads")
         let dividesHeads = heads % shared == 0

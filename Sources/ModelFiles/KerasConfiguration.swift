@@ -44,6 +44,12 @@ struct KerasConfiguration {
     var layers: [Layer]
     var inputs: [Reference]
     var outputs: [Reference]
+    /// The keys of a flat dict of inputs, sorted; nil if the inputs are no such dict.
+    var inputKeys: [String]?
+    /// The places of the outputs in a structure with dicts, such as `boxes`; nil without.
+    var outputNames: [String]?
+    /// The names of the layers in the order of the file.
+    var listed: [String] = []
 }
 
 /// What is wrong with a configuration.
@@ -140,12 +146,27 @@ extension KerasConfiguration {
             name: config["name"]?.string ?? "model", layers: layers,
             inputs: try references(config["input_layers"], "input_layers"),
             outputs: try references(config["output_layers"], "output_layers"))
-        model.countNodesFromZero()
-        model.takeExplicitMasks(isKeras2: !jsons.contains { $0["inbound_nodes"]?[0]?.object != nil })
+        let keys = config["input_layers"].flatMap(dict)?.sortedMembers.map(\.key)
+        model.inputKeys = keys?.count == model.inputs.count ? keys : nil
+        model.outputNames = config["output_layers"].flatMap(paths)
+        model.listed = layers.map(\.name)
+        let isKeras3 = jsons.contains { $0["inbound_nodes"]?.array?.contains(where: isKeras3Node) ?? false }
+        if isKeras3 { model.countOutputsFromZero() } else { model.countNodesFromZero() }
+        model.takeExplicitMasks(isKeras2: !isKeras3)
         model.sortAsKeras()
         let serious = model.layers.flatMap { problems[$0.name] ?? [] }
         guard serious.isEmpty else { throw ConfigurationError(LayerProblem.grouped(serious)) }
         return model
+    }
+
+    /// Where an output of the model is one of a Functional inside, Keras 3 counts the calls of that from 1; elsewhere from 0.
+    private mutating func countOutputsFromZero() {
+        let functionals = Set(layers.filter { $0.className == "Functional" || $0.className == "Model" }.map(\.name))
+        outputs = outputs.map { output in
+            var output = output
+            output.node -= functionals.contains(output.layer) && output.node > 0 ? 1 : 0
+            return output
+        }
     }
 
     /// The nodes of a nested model count from 1 in Keras 2, where node 0 is the model's own making.
@@ -219,6 +240,19 @@ extension KerasConfiguration {
         layers = unused + order(\.uses).filter(used.contains).compactMap { byName[$0] }
     }
 
+    /// The same model, its layers in the order of the file.
+    ///
+    /// That is the order of the model that was saved. It is another one than Keras gives to the model that it loads, where the
+    /// file does not have all that the order comes from: Keras 2 writes `attention(q, v, k)` as `attention(q, key=k, value=v)`.
+    var asListed: KerasConfiguration {
+        var model = self
+        for index in layers.indices { model.layers[index].model = layers[index].model?.asListed }
+        guard !listed.isEmpty else { return model }
+        let positions = Dictionary(listed.enumerated().map { ($1, $0) }) { first, _ in first }
+        model.layers.sort { (positions[$0.name] ?? 0) < (positions[$1.name] ?? 0) }
+        return model
+    }
+
     private static func layer(_ json: JSON) throws(ConfigurationError) -> Layer {
         guard let className = json["class_name"]?.string, let config = json["config"] else {
             throw ConfigurationError("a layer has no 'class_name' and 'config'")
@@ -266,7 +300,9 @@ extension KerasConfiguration {
 
     /// Keras 3 writes operations as it writes layers; only layers can be trained, or not.
     private static func isOperation(_ json: JSON, _ className: String) -> Bool {
-        guard json["config"]?["trainable"] == nil, json["inbound_nodes"]?[0]?.object != nil else { return false }
+        guard json["config"]?["trainable"] == nil, json["inbound_nodes"]?[0].map(isKeras3Node) ?? false else {
+            return false
+        }
         if let module = json["module"]?.string { return module.hasPrefix("keras.src.ops") }
         return KerasOperation.keras3(className) != nil || LayerCatalog.recipes[className] == nil
     }
@@ -277,37 +313,9 @@ extension KerasConfiguration {
 extension KerasConfiguration {
     /// The inputs or outputs of a model: one bare triple, a list of them, or an object of them.
     private static func references(_ json: JSON?, _ what: String) throws(ConfigurationError) -> [Reference] {
-        let found = json.flatMap { reference($0).map { [$0] } ?? tensors($0) } ?? []
+        let found = json.map(tensors) ?? []
         guard !found.isEmpty else { throw ConfigurationError("the model configuration has no '\(what)'") }
         return found
-    }
-
-    /// `["dense", 0, 0]`, with or without keyword arguments behind.
-    fileprivate static func reference(_ json: JSON) -> Reference? {
-        guard let list = json.array, (3...4).contains(list.count), let layer = list[0].string,
-            let node = list[1].integer, let tensor = list[2].integer
-        else { return nil }
-        return Reference(layer: layer, node: node, tensor: tensor)
-    }
-
-    /// Every tensor of a node, those included that Keras 2 passes by name behind another.
-    private static func allTensors(_ node: JSON) -> [Reference] {
-        if let reference = reference(node) { return [reference] + tensors(node[3] ?? .null) }
-        guard let elements = node.array else { return tensors(node) }
-        return elements.flatMap(allTensors)
-    }
-
-    /// Every tensor in nested lists and objects, in order: Keras 2's triples and Keras 3's tensor objects.
-    static func tensors(_ json: JSON) -> [Reference] {
-        if let reference = reference(json) { return [reference] }
-        if json["class_name"]?.string == "__keras_tensor__" {
-            return json["config"]?["keras_history"].flatMap(reference).map { [$0] } ?? []
-        }
-        switch json {
-        case .array(let elements): return elements.flatMap(tensors)
-        case .object(let object): return object.members.flatMap { tensors($0.value) }
-        default: return []
-        }
     }
 }
 
@@ -320,16 +328,19 @@ extension KerasConfiguration.Layer {
         for (index, node) in nodes.enumerated() {
             let previous = (keywords, arguments)
             (keywords, arguments) = ([], [:])
+            let isKeras3 = KerasConfiguration.isKeras3Node(node)
             if let tensorFlow = self.node {
                 let (reads, constants) = try tensorFlow.node(node)
                 calls.append(reads)
                 for member in constants.members { options[member.key] = member.value }
             } else if let operation = KerasOperation.named(className) {
                 let (reads, constants) =
-                    try node.object == nil ? operation.keras2Node(node) : operation.keras3Node(node)
+                    try isKeras3 ? operation.keras3Node(node) : operation.keras2Node(node)
                 calls.append(reads)
                 for member in constants.members { options[member.key] = member.value }
-            } else if node.object != nil {
+            } else if let model {
+                try addCall(of: model, node, inputs)
+            } else if isKeras3 {
                 var keywords = node["kwargs"]?.object ?? [:]
                 calls.append(Self.firstArgument(node["args"], &keywords))
                 try addKeywords(.object(keywords), inputs, isKeras3: true)
@@ -356,6 +367,22 @@ extension KerasConfiguration.Layer {
             }
         }
         return []
+    }
+
+    /// Adds a call of a model, which may take its inputs by name.
+    private mutating func addCall(
+        of model: KerasConfiguration, _ node: JSON, _ inputs: Set<String>
+    ) throws(ConfigurationError) {
+        let isKeras3 = KerasConfiguration.isKeras3Node(node)
+        var keywords = isKeras3 ? node["kwargs"]?.object ?? [:] : KerasConfiguration.keras2Keywords(node) ?? [:]
+        let positional = isKeras3 ? node["args"]?[0] : node
+        calls.append(model.arranged(positional ?? keywords["inputs"] ?? []))
+        keywords["inputs"] = nil
+        let count = calls[calls.count - 1].count
+        guard count == model.inputs.count else {
+            throw ConfigurationError("is called with \(count) inputs, but has \(model.inputs.count)")
+        }
+        try addKeywords(.object(keywords), inputs, isKeras3: isKeras3)
     }
 
     private mutating func addKeras2Call(_ node: JSON, _ inputs: Set<String>) throws(ConfigurationError) {
@@ -388,7 +415,7 @@ extension KerasConfiguration.Layer {
         guard states.isEmpty || !isKeras3 || json?["mask"].map(KerasConfiguration.tensors)?.isEmpty != false else {
             throw ConfigurationError("is called with 'initial_state' and 'mask', which together are not supported")
         }
-        for member in json?.object?.members ?? [] where !member.value.isNull {
+        for member in json?.object?.sortedMembers ?? [] where !member.value.isNull {
             // What a call says of training, `predict` overrules in Keras 3.
             if member.key == "training" && (isKeras3 || member.value == false) { continue }
             let tensors = KerasConfiguration.tensors(member.value)

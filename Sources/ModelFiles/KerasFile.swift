@@ -11,6 +11,8 @@ public struct KerasFile: Sendable {
     public let path: String
     public let architecture: Architecture
     let outline: ModelOutline
+    /// The same with its layers in the order of the file, where that is another one, see `KerasConfiguration.asListed`.
+    private let listed: Architecture?
 
     /// As the file says, such as `2.15.0`.
     public var kerasVersion: String? { outline.kerasVersion }
@@ -33,10 +35,9 @@ public struct KerasFile: Sendable {
         self.outline = outline
         switch (outline.configuration, architecturePath) {
         case (let configuration?, nil):
-            architecture = try Architecture(
-                kerasConfiguration: configuration, origin: path, version: outline.kerasVersion)
+            (architecture, listed) = try Architecture.read(configuration, origin: path, version: outline.kerasVersion)
         case (nil, let architecturePath?):
-            architecture = try Self.architecture(in: architecturePath, for: outline)
+            (architecture, listed) = try Self.architecture(in: architecturePath, for: outline)
         case (_?, let architecturePath?):
             throw ModelFileError(
                 .refused, path, ["has its own architecture, and '\(architecturePath)' is another one"],
@@ -64,14 +65,15 @@ public struct KerasFile: Sendable {
     }
 
     /// The architecture that stands in a file of its own.
-    private static func architecture(in path: String, for outline: ModelOutline) throws(ModelFileError) -> Architecture
-    {
+    private static func architecture(
+        in path: String, for outline: ModelOutline
+    ) throws(ModelFileError) -> (Architecture, listed: Architecture?) {
         guard ArchitectureFile.isNamed(path) else {
-            return try Architecture(kerasConfiguration: ArchitectureFile.text(of: path), origin: path)
+            return try Architecture.read(ArchitectureFile.text(of: path), origin: path)
         }
         // The last numbers of a file of weights are mostly a bias or a kernel of the last layer.
         let classes = outline.groups.last?.weights.last?.shape.last ?? 1
-        return try ArchitectureFile(reading: path).architecture(classes: classes)
+        return (try ArchitectureFile(reading: path).architecture(classes: classes), nil)
     }
 }
 
@@ -82,13 +84,22 @@ extension Architecture {
     ///   - origin: What errors call it.
     ///   - version: The version of Keras that wrote it, where the text does not say.
     public init(kerasConfiguration text: String, origin: String, version: String? = nil) throws(ModelFileError) {
+        (self, _) = try Self.read(text, origin: origin, version: version)
+    }
+
+    /// Reads a model, its layers in the order in which Keras has them, and in the file's if that is another one.
+    static func read(
+        _ text: String, origin: String, version: String? = nil
+    ) throws(ModelFileError) -> (Architecture, listed: Architecture?) {
         do {
             let json = try JSON(parsing: text)
             let version = version ?? json["keras_version"]?.string
             try Self.refuseKeras1(version, text, origin)
             let dialect = Self.dialect(version, text)
-            self = try NestedModels.flatten(
-                KerasConfiguration(json["model_config"] ?? json), origin: origin, dialect: dialect)
+            let model = try KerasConfiguration(json["model_config"] ?? json)
+            let architecture = try NestedModels.flatten(model, origin: origin, dialect: dialect)
+            let listed = try NestedModels.flatten(model.asListed, origin: origin, dialect: dialect)
+            return (architecture, listed == architecture ? nil : listed)
         } catch let error as ModelFileError {
             throw error
         } catch let error as ConfigurationError {
@@ -131,13 +142,22 @@ extension KerasFile {
         let built = try architecture.graph(inputs: inputs)
         let match = WeightMatch(built, outline)
         if match.problems.isEmpty { return built }
-        // A GRU that does not say so has its reset gate where the rank of its bias says.
-        if let other = architecture.withResetBefore(in: match.flatBiasLayers) {
-            let rebuilt = try other.graph(inputs: inputs)
-            let rematch = WeightMatch(rebuilt, outline)
-            if rematch.problems.isEmpty { return rebuilt }
+        for architecture in [architecture, listed].compactMap(\.self) {
+            if let other = try matching(architecture, inputs) { return other }
         }
         throw ModelFileError(.refused, path, match.problems)
+    }
+
+    /// The graph of an architecture, if the file's weights fit it.
+    private func matching(_ architecture: Architecture, _ inputs: [Shape]?) throws(ModelFileError) -> BuiltArchitecture?
+    {
+        let built = try architecture.graph(inputs: inputs)
+        let match = WeightMatch(built, outline)
+        if match.problems.isEmpty { return built }
+        // A GRU that does not say so has its reset gate where the rank of its bias says.
+        guard let other = architecture.withResetBefore(in: match.flatBiasLayers) else { return nil }
+        let rebuilt = try other.graph(inputs: inputs)
+        return WeightMatch(rebuilt, outline).problems.isEmpty ? rebuilt : nil
     }
 
     /// Reads the whole model.

@@ -180,9 +180,18 @@ private struct ConfigurationWriter {
             "Functional",
             [
                 "layers": .array(inputs.map { called($0, []) } + order.map(called)),
-                "input_layers": .array(architecture.inputs.map { reference(Architecture.Source($0.name)) }),
-                "output_layers": .array(architecture.outputs.map { reference($0) }),
+                "input_layers": structure(
+                    architecture.inputs.map { reference(Architecture.Source($0.name)) }, architecture.inputKeys),
+                "output_layers": structure(architecture.outputs.map { reference($0) }, architecture.outputNames),
             ])
+    }
+
+    /// A dict where all have keys, or else a list.
+    private func structure(_ references: [JSON], _ keys: [String]?) -> JSON {
+        guard let keys, keys.allSatisfy({ !$0.contains("/") }), Set(keys).count == references.count else {
+            return .array(references)
+        }
+        return .object(JSON.Object(zip(keys, references).map { JSON.Object.Member($0, $1) }))
     }
 
     private func model(_ className: String, _ config: JSON.Object) -> JSON {
@@ -231,7 +240,7 @@ private struct ConfigurationWriter {
 
     /// A chain can be written as one, unless a call says more than what it reads.
     private var isSequential: Bool {
-        built.architecture.isChain
+        built.architecture.isChain && built.architecture.inputKeys == nil && built.architecture.outputNames == nil
             && order.allSatisfy { index in
                 operation(index) == nil && built.layers[index].inputNames.isEmpty
                     && built.layers[index].arguments.members.isEmpty
@@ -326,7 +335,9 @@ private struct ConfigurationWriter {
         let isKeras2 = speaksKeras2, first = built.inputNames.firstIndex(of: "query") ?? 0
         let nodes = calls.map { call -> JSON in
             var keywords: JSON.Object = [:]
-            for (name, source) in zip(built.inputNames, call) where name != built.inputNames[first] {
+            // Keras 3 sorts them, Keras 2 leaves them as they are.
+            for (name, source) in zip(built.inputNames, call).sorted(by: { $0.0 < $1.0 })
+            where name != built.inputNames[first] {
                 keywords[name] = isKeras2 ? reference(source) : tensor(source)
             }
             for member in built.arguments.members { keywords[member.key] = member.value }

@@ -75,7 +75,11 @@ extension KerasOperation {
             }
             try add(argument, names[position], to: &found)
         }
-        for member in node["kwargs"]?.object?.members ?? [] where !member.value.isNull {
+        // What it works on is told apart by position here, so by the names' order, not by the call's.
+        let keywords = (node["kwargs"]?.object?.members ?? []).sorted {
+            (names.firstIndex(of: $0.key) ?? 0) < (names.firstIndex(of: $1.key) ?? 0)
+        }
+        for member in keywords where !member.value.isNull {
             guard names.contains(member.key) else {
                 throw ConfigurationError("is called with '\(member.key)', which is not supported")
             }

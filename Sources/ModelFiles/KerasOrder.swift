@@ -87,8 +87,22 @@ extension Architecture {
             guard let position = positions[call.layer], layers[position].calls.indices.contains(call.number) else {
                 return []
             }
-            return layers[position].calls[call.number].map { LayerCall(layer: $0.layer, number: $0.call) }
+            return layers[position].flattened(call: call.number).map { LayerCall(layer: $0.layer, number: $0.call) }
         }
         return names.compactMap { positions[$0] }
+    }
+}
+
+extension Architecture.Layer {
+    /// What a call reads, in the order in which Keras flattens the call as it is written: attention's query by position, and
+    /// the others by name, sorted.
+    fileprivate func flattened(call: Int) -> [Architecture.Source] {
+        let sources = calls[call], positional = sources.count - keywords.count
+        guard let names = LayerCatalog.inputNames(className), (0...names.count).contains(positional) else {
+            return sources
+        }
+        let named = zip(names.prefix(positional) + keywords, sources)
+        return named.filter { $0.0 == names[0] }.map(\.1)
+            + named.filter { $0.0 != names[0] }.sorted { $0.0 < $1.0 }.map(\.1)
     }
 }

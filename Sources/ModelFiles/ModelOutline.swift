@@ -38,6 +38,8 @@ struct ModelOutline: Hashable, Codable {
     var form: Form
     /// The groups that have weights, in the file's order.
     var groups: [Group]
+    /// What layers are called, by their places in a store; newer versions of Keras 3 say so.
+    var layerNames: [String: String] = [:]
     /// The attributes that are lists of words or JSON of our own, by their names.
     var classNames: [String]?
     /// What the state of the optimizer takes, which nothing here reads.

@@ -75,7 +75,9 @@ extension ModelReader {
             outline.groups = try layers(of: file.root.group("model_weights"), file.path, base)
         } else if let store {
             outline.form = .store
-            outline.groups = try Store(base: base, path: file.path).groups(of: file.root.group(store))
+            var walk = Store(base: base, path: file.path)
+            try walk.visit(file.root.group(store))
+            (outline.groups, outline.layerNames) = (walk.groups, walk.layerNames)
         } else if try hasList("layer_names", file.root) {
             outline.groups = try layers(of: file.root, file.path, base)
         } else {
@@ -175,7 +177,8 @@ extension ModelReader {
     private struct Store {
         let base: Int?
         let path: String
-        private var groups: [ModelOutline.Group] = []
+        private(set) var groups: [ModelOutline.Group] = []
+        private(set) var layerNames: [String: String] = [:]
         private var visits = 0
 
         private static let depthLimit = 100
@@ -187,11 +190,7 @@ extension ModelReader {
             self.path = path
         }
 
-        func groups(of root: borrowing HDF5Group) throws -> [ModelOutline.Group] {
-            var walk = self
-            try walk.visit(root, "layers", depth: 0)
-            return walk.groups
-        }
+        mutating func visit(_ root: borrowing HDF5Group) throws { try visit(root, "layers", depth: 0) }
 
         private mutating func visit(_ group: borrowing HDF5Group, _ place: String, depth: Int) throws {
             visits += 1
@@ -203,6 +202,9 @@ extension ModelReader {
                 if name == "vars" {
                     let weights = try variables(child)
                     if !weights.isEmpty { groups.append(ModelOutline.Group(name: place, weights: weights)) }
+                    if try child.attributes.contains("name") {
+                        layerNames[place] = try? child.attributes.string("name")
+                    }
                 } else {
                     try visit(child, "\(place)/\(name)", depth: depth + 1)
                 }

@@ -49,9 +49,12 @@ struct NestedModels {
         var outputs: [Architecture.Source] = []
         for reference in model.outputs { outputs.append(try resolve(reference, in: scope, call: 0, depth: 0)) }
         guard flattening.problems.isEmpty else { throw ConfigurationError(flattening.problems) }
-        return Architecture(
+        var architecture = Architecture(
             origin: origin, name: model.name, dialect: dialect, inputs: inputs, layers: flattening.layers,
             outputs: outputs)
+        architecture.inputKeys = model.inputKeys
+        architecture.outputNames = model.outputNames
+        return architecture
     }
 
     private static func inputAxes(_ layer: KerasConfiguration.Layer) throws(ConfigurationError) -> [Int?] {

@@ -144,7 +144,11 @@ extension KerasFile {
     /// A model that cannot be run is reported as far as it is understood.
     public func sizeReport(inputs: [Shape]? = nil) -> SizeReport {
         guard let built = try? graph(inputs: inputs ?? sampleInputs) else { return roughReport }
-        let stored = WeightMatch(built, outline).pairs.map { ($0.slot, $0.stored.byteCount, $0.stored.type) }
+        // What layers share is in the file once.
+        var seen: Set<String> = []
+        let stored = WeightMatch(built, outline).pairs.map { slot, stored, _ in
+            (slot, seen.insert(stored.path).inserted ? stored.byteCount : 0, stored.type)
+        }
         var report = built.report(path: path, file: byteCount, stored: stored)
         report.optimizer = ByteCount(outline.optimizerByteCount)
         return report

@@ -10,7 +10,10 @@ struct StoreNames {
     private static let kerasClasses = ["Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"]
 
     /// The name of the next layer of a class.
+    ///
+    /// Operations are no layers: they have no place in the store, and do not count.
     mutating func next(_ className: String) -> String {
+        guard KerasOperation.named(className) == nil else { return className }
         let name = kerasName(ofClass: Self.kerasClasses[className] ?? className)
         defer { counts[name, default: 0] += 1 }
         return counts[name].map { "\(name)_\($0)" } ?? name

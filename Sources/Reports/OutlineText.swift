@@ -13,7 +13,6 @@ extension CompressionOutline {
             ? ["loss: \(formulas[0])"] : zip(["first stage", "loss"], formulas).map { "\($0): \($1)" }
         lines += losses
         if let augmentation { lines.append("augmentation: \(augmentation)") }
-        lines += warnings.map { "warning: \($0)" }
         let unlabeled = unlabeledCount > 0 ? " and \(grouped(unlabeledCount)) unlabeled" : ""
         let several = trainings == 1 ? "" : " for each of \(trainings) trainings"
         if let heldOut { lines.append(heldOut) }
@@ -65,7 +64,6 @@ extension CompressionOutline {
             ], "teachers": .array(teachers), "loss": .array(formulas.map { .string($0) }),
         ]
         object["augmentation"] = augmentation.map { .string($0) }
-        if !warnings.isEmpty { object["warnings"] = .array(warnings.map { .string($0) }) }
         object["examples"] = [
             "train": .integer(trainCount), "unlabeled": .integer(unlabeledCount),
             "validation": .integer(validationCount), "test": .integer(testCount),

@@ -17,12 +17,11 @@ struct PartialFile: ~Copyable {
     ///
     /// - Parameter ending: What is added to the output's name, for another file beside it.
     init(for output: String, ending: String = "") throws(StorageError) {
-        name = output
-        target = Self.followed(output) + ending
-        path = "\(target).\(getpid()).partial"
+        let target = try Self.followed(output) + ending, path = "\(target).\(getpid()).partial"
         let (folder, file) = Self.parts(target)
         Self.removeAbandoned(in: folder) { $0 == file }
-        descriptor = try Self.create(path, name)
+        descriptor = try Self.create(path, output)
+        (name, self.target, self.path) = (output, target, path)
     }
 
     /// Waits until the file is on the disk, and gives it its own name.
@@ -62,14 +61,14 @@ extension PartialFile {
     /// The path without symbolic links at its end: of `s.h5 -> /big/s.h5` it is the one on the large disk.
     ///
     /// The file that a link leads to need not exist.
-    private static func followed(_ path: String) -> String {
-        var path = path
+    private static func followed(_ output: String) throws(StorageError) -> String {
+        var path = output
         // As many as Linux follows.
         for _ in 0..<40 {
-            guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { break }
+            guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { return path }
             path = next.hasPrefix("/") ? next : parts(path).folder + "/" + next
         }
-        return path
+        throw StorageError(.create, output, ELOOP)
     }
 
     /// A path's folder, and the name of the file in it.
@@ -91,14 +90,14 @@ extension PartialFile {
 
 extension PartialFile {
     private static func create(_ path: String, _ name: String) throws(StorageError) -> Descriptor {
-        // Until it is locked, somebody may take it for one that was left behind; then the next one is ours.
+        // Until it is locked, another process may take it for one that was left behind, and remove it: then once more.
         for _ in 0..<10 {
             guard let descriptor = Descriptor(path, O_RDWR | O_CREAT | O_EXCL) else {
                 throw StorageError(.create, name, errno == EEXIST ? EBUSY : errno)
             }
-            guard flock(descriptor.number, LOCK_EX | LOCK_NB) == 0, descriptor.status?.st_nlink == 0 else {
-                return descriptor
-            }
+            // Whoever looks at it lets go at once. Some file systems have no locks.
+            while flock(descriptor.number, LOCK_EX) != 0, errno == EINTR {}
+            if descriptor.status?.st_nlink != 0 { return descriptor }
         }
         throw StorageError(.create, name, EBUSY)
     }

@@ -84,7 +84,7 @@ final class InputDataset: Sendable {
     /// - Throws: A `Failure` for numbers that are NaN or infinite.
     func read(_ rows: Range<Int>, into values: inout [Float]) throws {
         var span = values.mutableSpan
-        try dataset.readInputs(rows: rows, into: &span)
+        try dataset.readNumbers(rows: rows, into: &span)
         if scale != 1 || offset != 0 {
             for index in values.indices { values[index] = values[index] * scale + offset }
         }

@@ -15,9 +15,11 @@ struct PredictCommand: ParsableCommand {
         discussion: """
             Reads examples from a dataset of an HDF5 file, of shape (examples, …) and of any type of numbers, and writes \
             what the model's own last layer says as float32: the dataset 'output', or 'output_0', 'output_1', … for a \
-            model with several outputs. Examples may differ from the model's input by axes of size 1. Attributes 'scale' \
-            and 'offset' of the dataset are applied: x·scale + offset. With --teacher-input a dataset is called by the last \
-            part of its name: x for test/x; 'compress help evaluate' has the rules.
+            model with several outputs. Inputs and outputs that are a dict are in the order of their sorted keys, as \
+            Keras has them; an output's key is the attribute 'name' of its dataset. Examples may differ from the model's \
+            input by axes of size 1. Attributes 'scale' and 'offset' of the dataset are applied: x·scale + offset. With \
+            --teacher-input a dataset is called by the last part of its name: x for test/x; 'compress help evaluate' has \
+            the rules.
 
             Examples:
               compress predict teacher.h5 --inputs digits.h5:test/x --output predictions.h5
@@ -56,7 +58,9 @@ struct PredictCommand: ParsableCommand {
         let examples = try inputs.map { try InputDataset(opening: $0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
         let network = try file.network(inputs: feeds.shapes).network
-        let prediction = Prediction(network, feeds, examples, workers: threading.workers, progress: common.progress)
+        let prediction = Prediction(
+            network, feeds, examples, names: file.architecture.outputNames, workers: threading.workers,
+            progress: common.progress)
         try prediction.write(to: output, check: watched.check)
         try common.print(prediction.text(output), json: ["outputs": .array(prediction.outputs.map(\.json))])
     }
@@ -88,10 +92,17 @@ struct PredictCommand: ParsableCommand {
 /// The predictions of a network, written as they are made.
 private struct Prediction {
     struct Output {
+        /// The dataset.
         let name: String
+        /// The model's name of it, where its outputs are a dict.
+        let key: String?
         let shape: [Int]
 
-        var json: JSON { ["name": .string(name), "shape": .array(shape.map { .integer($0) })] }
+        var json: JSON {
+            var object: JSON.Object = ["name": .string(name), "shape": .array(shape.map { .integer($0) })]
+            object["key"] = key.map { .string($0) }
+            return .object(object)
+        }
     }
 
     let network: Network
@@ -104,7 +115,8 @@ private struct Prediction {
     private let blockSize: Int
 
     init(
-        _ network: Network, _ feeds: ModelInputs, _ examples: [InputDataset], workers: Workers, progress: Progress
+        _ network: Network, _ feeds: ModelInputs, _ examples: [InputDataset], names: [String]?, workers: Workers,
+        progress: Progress
     ) {
         self.network = network
         self.feeds = feeds
@@ -115,7 +127,7 @@ private struct Prediction {
         let count = examples[0].count, values = network.graph.outputs
         outputs = values.indices.map { index in
             Output(
-                name: values.count == 1 ? "output" : "output_\(index)",
+                name: values.count == 1 ? "output" : "output_\(index)", key: names?[index],
                 shape: [count] + network.graph.shape(of: values[index]).axes)
         }
     }
@@ -124,7 +136,10 @@ private struct Prediction {
     func write(to path: String, check: () throws -> Void) throws {
         progress.begin("predicting", total: examples[0].count)
         try HDF5File.writeWhole(to: path) { file in
-            for output in outputs { _ = try file.root.createDataset(output.name, .float32, shape: output.shape) }
+            for output in outputs {
+                let dataset = try file.root.createDataset(output.name, .float32, shape: output.shape)
+                if let key = output.key { try dataset.attributes.write(key, to: "name") }
+            }
             for start in stride(from: 0, to: examples[0].count, by: blockSize) {
                 try Interruption.check()
                 let rows = start..<min(start + blockSize, examples[0].count)
@@ -170,7 +185,9 @@ private struct Prediction {
     }
 
     func text(_ path: String) -> String {
-        let lines = outputs.map { "wrote '\($0.name)' \(Shape($0.shape)) to '\(path)'\n" }
+        let lines = outputs.map { output in
+            "wrote '\(output.name)'\(output.key.map { ", the model's '\($0)'," } ?? "") \(Shape(output.shape)) to '\(path)'\n"
+        }
         return lines.joined()
     }
 }

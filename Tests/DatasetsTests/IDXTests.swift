@@ -60,7 +60,7 @@ import Testing
             let cases: [([UInt8], String)] = [
                 (
                     Array("PK\u{3}\u{4}".utf8),
-                    "an IDX file, which begins with 0 0, found 80 75 3 4. Is this the file you meant?"
+                    "an IDX file, which begins with 0 0, found a zip archive. Is this the file you meant?"
                 ),
                 ([], "an IDX file, which begins with 0 0, found an empty file. Is this the file you meant?"),
                 (

@@ -125,15 +125,14 @@ import Testing
         try withScene { scene in
             let good = try scene.writeTeacher("good.h5", seed: 1)
             let other = try scene.writeTeacher(
-                "other.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"), classes: 4,
-                names: ["a", "b", "c", "d"])
+                "other.h5", seed: 1, text: Scene.teacher.replacing("[6]", with: "[7]"), classes: 4)
             try expectRefusal(
                 {
                     let data = $0.path("data.h5")
                     return "2 teachers do not fit:\n"
-                        + "'\(other)': 3 problems: takes 'input' (7), but '\(data)' has x (6); "
+                        + "'\(other)': 2 problems: takes 'input' (7), but '\(data)' has x (6); "
                         + "say how they fit with --teacher-input other=…; "
-                        + "its own list of classes has 4 names, but '\(data)' has 3 classes; has 4 classes, but '\(data)' has 3; "
+                        + "has 4 classes, but '\(data)' has 3; "
                         + "the labels must be those that the teacher was trained with\n"
                         + "could not open '\($0.path("absent.h5"))': there is no such file"
                 }, scene, scene.request([good, other, scene.path("absent.h5")]))

@@ -293,7 +293,7 @@ import Training
                 epochs.allSatisfy {
                     $0.object?.keys == [
                         "training", "step", "epoch", "epoch_loss", "epoch_prediction_loss", "epoch_ground_truth_loss",
-                        "validation_accuracy", "seconds",
+                        "validation_accuracy", "seconds", "run", "crc32c",
                     ]
                 })
             #expect(steps.map { $0["step"]?.integer } == Array(1...15))
@@ -301,7 +301,7 @@ import Training
                 steps.allSatisfy {
                     $0.object?.keys == [
                         "training", "step", "loss", "prediction_loss", "ground_truth_loss", "learning_rate",
-                        "temperature", "soft_weight", "lambda", "examples_per_second",
+                        "temperature", "soft_weight", "lambda", "examples_per_second", "run", "crc32c",
                     ]
                 })
             #expect(steps.first?["lambda"]?.number == 0)

@@ -66,7 +66,7 @@ import Testing
             needed: 4_000_000_000_000, memory: MachineMemory(limit: 24_000_000_000, holder: "this machine has"))
         #expect(
             error.description
-                == "this needs about 4.00 TB of memory, and this machine has 24.0 GB. Choose a smaller --student or --width, a "
+                == "this needs about 4000 GB of memory, and this machine has 24.0 GB. Choose a smaller --student or --width, a "
                 + "smaller --batch-size or fewer --threads, or a machine with more")
     }
 

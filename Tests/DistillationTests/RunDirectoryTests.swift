@@ -84,6 +84,20 @@ import Testing
         }
     }
 
+    /// A disk that was full in the middle of the first line leaves no mark.
+    @Test func knowsALogThatEndsInItsFirstLine() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let log = URL(filePath: scene.path("run/metrics.jsonl"))
+            try Data(Data(contentsOf: log).prefix(40)).write(to: log)
+            try compress(request)
+            #expect(try String(contentsOf: log, encoding: .utf8).hasSuffix("\n"))
+            try Data("{\"mine\": 1".utf8).write(to: log)
+            #expect(try refusal(scene, request)?.contains("metrics.jsonl' is not of the run") == true)
+        }
+    }
+
     @Test func leavesOtherFilesAlone() throws {
         try withScene { scene in
             let teacher = try scene.writeTeacher("teacher.h5", seed: 1)
@@ -95,14 +109,12 @@ import Testing
                 atPath: scene.path("run/tensorboard/student"), withIntermediateDirectories: true)
             for name in names { try Data("mine".utf8).write(to: URL(filePath: scene.path("run/\(name)"))) }
             let folder = scene.path("run/tensorboard/generation-1")
-            let before = try FileManager.default.contentsOfDirectory(atPath: folder)
             try compress(request)
             for name in names {
                 #expect(FileManager.default.contents(atPath: scene.path("run/\(name)")) == Data("mine".utf8), "\(name)")
             }
             // Its own figures are replaced.
-            let after = try FileManager.default.contentsOfDirectory(atPath: folder)
-            #expect(after.count == 1 && after != before)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
         }
     }
 
@@ -127,7 +139,7 @@ import Testing
             let answers = try manager.contentsOfDirectory(atPath: scene.path("run/soft-targets"))[0]
             let inputs: [(String, (inout CompressionRequest, String) -> Void)] = [
                 ("generation-2.h5", { $0.teachers = [teacher, $1] }), ("generation-1.h5", { $0.student = .file($1) }),
-                ("configuration.yaml", { $0.otherInputs = [$1] }), ("run.json", { $0.otherInputs = [$1] }),
+                ("manifest.json", { $0.otherInputs = [$1] }), ("run.json", { $0.otherInputs = [$1] }),
                 ("soft-targets/\(answers)", { $0.otherInputs = [$1] }),
             ]
             for (name, use) in inputs {
@@ -186,7 +198,7 @@ import Testing
             func also(_ run: String, _ output: String) -> String {
                 message { try compress(scene.request(request.teachers, run: run, output: output)) } ?? "nothing"
             }
-            try Compressor(request) { event in
+            _ = try Compressor(request) { event in
                 if case .began = event, errors.isEmpty {
                     errors = [also("run", "2.h5"), also("two", "student.h5"), also("three", "3.h5")]
                 }

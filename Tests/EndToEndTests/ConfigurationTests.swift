@@ -519,8 +519,7 @@ import Testing
             #expect(
                 json.object?.keys == [
                     "student", "teachers", "loss", "examples", "steps", "soft_target_bytes", "soft_target_form",
-                    "memory_bytes", "seconds",
-                    "warnings", "budget",
+                    "memory_bytes", "seconds", "warnings", "budget",
                 ])
             #expect(json["student"]?.object?.keys == ["description", "parameters", "input", "predicted_bytes"])
             #expect(json["budget"]?["fits"] == true)

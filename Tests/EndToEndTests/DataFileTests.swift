@@ -91,8 +91,9 @@ import Testing
                 "predict", "digits.h5", "--inputs", "x.h5:x", "--output", "p.h5", in: folder)
             #expect(run.code == 65)
             #expect(
-                run.errors == "error: '/x' in 'x.h5': expected finite numbers, found nan in row 2, element 5. "
-                    + "Remove or repair that example.\n")
+                run.errors
+                    == "error: 'x' in 'x.h5': expected finite numbers, found NaN in row 2 at (0, 5), both from 0. "
+                    + "Replace it, or leave the row out\n")
             #expect(try names(in: folder) == ["digits.h5", "x.h5"])
         }
     }

@@ -51,7 +51,10 @@ import Testing
                 try expectRefusal(Self.arguments + ["--unlabeled", path], code, message, in: folder)
             }
             try refused("none.h5", 66, "could not open 'none.h5': there is no such file")
-            try refused("text.h5", 65, "could not open 'text.h5': it is text, not HDF5")
+            try refused(
+                "text.h5", 65,
+                "could not open 'text.h5': it is text, not HDF5. Read it in Python, save arrays with numpy.savez('d.npz', "
+                    + "x_train=…, y_train=…, x_test=…, y_test=…), and import these: compress import npz")
             try refused(
                 "other.h5", 65,
                 "'train/x' in 'other.h5': expected examples of shape [12, 12], as in 'd.h5', found [13]. "

@@ -60,7 +60,7 @@ import Testing
             let (copy, network) = try KerasFile(opening: path).network()
             #expect(network.predict(inputs) == expected)
             let found = copy.architecture.layers.first { $0.name == "found" }
-            #expect(found?.keywords == ["value", "attention_mask"])
+            #expect(found?.keywords == ["attention_mask", "value"])
             #expect(found?.arguments == ["use_causal_mask": true])
         }
     }

@@ -301,8 +301,7 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
                 'model.h5': 4 problems: layer 'a' (Dense): option 'units': expected a whole number from 1 to 16777216, found 0; \
                 layer 'b' (Dense): the activation 'wobble' is not supported; \
                 layer 'c' (LSTM): option 'time_major': true makes time the axis of the examples, so that no example \
-                stands by itself; make the layer again with false, its weights are the same; \
-                layer 'c' (LSTM): option 'activation': "glu" is not supported inside a recurrent layer
+                stands by itself; make the layer again with false, its weights are the same; and 1 more
                 """
             ),
             (
@@ -359,11 +358,11 @@ private func input(_ name: String, _ shape: [JSON], key: String = "batch_input_s
         "config": ["layers": [input("x", [1]), dense("a", 1), dense("b", 1, ["use_bias": false])]],
     ]
 
-    @Test func matchesByPositionWhateverTheNames() throws {
+    @Test func takesVariablesByPositionWhateverTheyAreCalled() throws {
         let file = HandmadeFile(
             configuration: Self.twoLayers,
             groups: [
-                ("b", [("bias", [1, 1], [2]), ("kernel", [1], [3])]), ("empty", []), ("z/a", [("p0", [1, 1], [10])]),
+                ("a", [("p1", [1, 1], [2]), ("a/W", [1], [3])]), ("empty", []), ("b", [("z/a/p0", [1, 1], [10])]),
             ])
         #expect(try predict(file, [5]) == [(5 * 2 + 3) * 10])
     }

@@ -3,7 +3,8 @@
 //
 //     FAULT_FOLDER   the folder, an absolute path without links
 //     FAULT_AT       which call fails, counted from 1; 0 for none
-//     FAULT_MODE     once: that call alone; on: that and all later ones; short: writes half, and the rest goes well
+//     FAULT_MODE     once: that call alone; on: that and all later ones; short: writes half, and the rest goes well;
+//                    kill: the process is killed before that call
 //     FAULT_LOG      a file, to which a line is added for each call: its number, its name, its path, and what became of it
 
 #define _GNU_SOURCE
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -69,7 +71,7 @@ static enum verdict judge(const char *name, const char *path, int code, int is_w
     enum verdict verdict = GOOD;
     if (wanted > 0 && number == wanted) {
         // A disk that becomes full takes a part of the last write.
-        verdict = is_write && !mode_is("once") ? SHORT : mode_is("short") ? GOOD : BAD;
+        verdict = is_write && !mode_is("once") && !mode_is("kill") ? SHORT : mode_is("short") ? GOOD : BAD;
     } else if (wanted > 0 && number > wanted && mode_is("on")) {
         verdict = BAD;
     }
@@ -83,6 +85,7 @@ static enum verdict judge(const char *name, const char *path, int code, int is_w
             syscall(SYS_close, file);
         }
     }
+    if (number == wanted && mode_is("kill")) raise(SIGKILL);
     if (verdict == BAD) errno = code;
     return verdict;
 }
