@@ -5,8 +5,9 @@ import Training
 
 /// Where a student comes from, as its file says it: the attribute `provenance`, JSON.
 ///
-/// The file's size is known before training and the scores are not, so every number that is measured has one width: six
-/// digits behind the point, or as many spaces.
+/// The file's size is known before training, and what is said here must not change the network that fits. So the text has a
+/// room that depends on nothing but the numbers of teachers and metrics: it ends in spaces, and names and formulas that are
+/// too long for it are cut.
 public struct Provenance {
     /// The program's version.
     public static let version = "0.1.0"
@@ -28,25 +29,33 @@ public struct Provenance {
         self.labelKind = labelKind
     }
 
-    /// The text that holds the place of the one to come.
-    var placeholder: String {
-        let digest = String(repeating: "0", count: 64), count = request.teachers.count
-        let names = RunningMetrics.names(labelKind)
-        let metrics = names.map { (name: $0, value: 0.0) }
-        return text(
-            Results(
-                digests: Array(repeating: digest, count: count), dataDigest: digest,
-                weights: Array(repeating: 0, count: count),
-                scores: Self.scoreNames.map { ($0, metrics) }, agreement: 0))
+    /// The bytes of the text: spaces that hold the place of the one to come.
+    var placeholder: String { String(repeating: " ", count: byteCount) }
+
+    /// What all scores and digests take, and room for words as people usually write them.
+    private var byteCount: Int {
+        1024 + 152 * request.teachers.count + 4 * 28 * RunningMetrics.names(labelKind).count
     }
 
     /// What the scores are of: the student and the ensemble, on held-out rows and on the test split.
     static let scoreNames = ["validation", "test", "ensemble_validation", "ensemble_test"]
 
+    /// The text, as long as the placeholder.
     func text(_ results: Results) -> String {
+        var limit = 400, text = text(results, limit: limit)
+        while text.utf8.count > byteCount, limit > 0 {
+            limit = limit * 3 / 4
+            text = self.text(results, limit: limit)
+        }
+        return text + String(repeating: " ", count: max(0, byteCount - text.utf8.count))
+    }
+
+    /// - Parameter limit: The most bytes of each name and formula.
+    private func text(_ results: Results, limit: Int) -> String {
+        func string(_ key: String, _ value: String) -> String { Self.string(key, value, limit: limit) }
         let recipe = request.recipe
         let teachers = zip(request.teachers, zip(results.digests, results.weights)).map { path, facts in
-            "{\(string("file", name(path))),\(string("sha256", facts.0)),\"weight\":\(fixed(facts.1))}"
+            "{\(string("file", name(path))),\(Self.string("sha256", facts.0, limit: 64)),\"weight\":\(fixed(facts.1))}"
         }
         let scores = results.scores.map { score in
             let members = score.metrics.map { "\"\($0.name)\":\(fixed($0.value))" }
@@ -58,7 +67,7 @@ public struct Provenance {
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
             \(string("combination", request.combination.rawValue)),\(string("loss", formula)),\
-            \(string("data", name(request.data))),\(string("data_sha256", results.dataDigest)),\(others)\
+            \(string("data", name(request.data))),\(Self.string("data_sha256", results.dataDigest, limit: 64)),\(others(limit))\
             "epochs":\(recipe.epochs),"batch_size":\(recipe.batchSize),\
             \(string("optimizer", recipe.optimizer.kind.rawValue)),"learning_rate":\(recipe.learningRate),\
             \(string("learning_rate_schedule", "\(recipe.learningRateSchedule)")),"seed":\(recipe.seed),\
@@ -67,7 +76,8 @@ public struct Provenance {
     }
 
     /// What not every student has.
-    private var others: String {
+    private func others(_ limit: Int) -> String {
+        func string(_ key: String, _ value: String) -> String { Self.string(key, value, limit: limit) }
         var members: [String] = []
         if let unlabeled = request.unlabeled { members.append(string("unlabeled", name(unlabeled))) }
         if let norm = request.recipe.clipNorm { members.append("\"global_clipnorm\":\(norm)") }
@@ -84,14 +94,16 @@ public struct Provenance {
 
     private func name(_ path: String) -> String { (path as NSString).lastPathComponent }
 
-    private func string(_ key: String, _ value: String) -> String { "\"\(key)\":\(JSON.string(value))" }
-
-    /// A number of one width; null, with spaces before it, where there is none.
-    private func fixed(_ value: Double) -> String {
-        let text = value.isFinite ? String(format: "%.6f", value) : "null"
-        return String(repeating: " ", count: max(0, Self.width - text.count)) + text
+    /// A member of the object; a value of more bytes loses its middle.
+    private static func string(_ key: String, _ value: String, limit: Int) -> String {
+        var shown = value, kept = value.count
+        while JSON.string(shown).description.utf8.count > limit + 2, kept > 0 {
+            kept = kept * 9 / 10
+            shown = value.prefix((kept + 1) / 2) + "…" + value.suffix(kept / 2)
+        }
+        return "\"\(key)\":\(JSON.string(shown))"
     }
 
-    /// Scores and weights lie between 0 and 1.
-    private static let width = 8
+    /// A number of six digits behind the point; null where there is none.
+    private func fixed(_ value: Double) -> String { value.isFinite ? String(format: "%.6f", value) : "null" }
 }

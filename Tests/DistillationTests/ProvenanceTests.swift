@@ -1,0 +1,69 @@
+import Datasets
+import Foundation
+import ModelFiles
+import Tensors
+import Testing
+import Training
+
+@testable import Distillation
+
+@Suite struct ProvenanceTests {
+    private func request(_ teachers: [String], data: String = "d.h5") -> CompressionRequest {
+        CompressionRequest(
+            teachers: teachers, data: data, budget: ByteCount(100_000), output: "s.h5", recipe: Recipe(epochs: 3),
+            temperature: .constant(4), lambda: .constant(1), softWeight: .constant(1), runDirectory: "s.run")
+    }
+
+    private func results(_ count: Int, _ kind: LabelKind, score: Double) -> Provenance.Results {
+        let digest = String(repeating: "a", count: 64)
+        let metrics = RunningMetrics.names(kind).map { (name: $0, value: score) }
+        return Provenance.Results(
+            digests: Array(repeating: digest, count: count), dataDigest: digest,
+            weights: Array(repeating: 1 / Double(count), count: count),
+            scores: Provenance.scoreNames.map { ($0, metrics) }, agreement: score)
+    }
+
+    /// Valid JSON with every key, exactly as long as its placeholder, whatever names, scores and recipes there are.
+    @Test(
+        arguments: [
+            ["a.h5"], ["a \"quoted\" name.h5", "b\\c\n.h5"], [String(repeating: "long", count: 300) + ".h5", "ü.h5"],
+            (0..<1000).map { "teacher-\($0)-with-a-longer-name-than-anybody-needs.h5" },
+        ], [0.987654321, .nan])
+    func fillsItsRoomExactly(teachers: [String], score: Double) throws {
+        for kind in [LabelKind.oneClass, .manyLabels] {
+            var request = request(teachers, data: String(repeating: "data", count: 500))
+            request.recipe.epochs = 123_456
+            request.recipe.clipNorm = 1.0 / 3
+            request.recipe.averageDecay = 0.123456789
+            request.recipe.seed = .max
+            request.unlabeled = String(repeating: "more", count: 500)
+            request.generations = 12
+            let provenance = Provenance(request, labelKind: kind)
+            let text = provenance.text(results(teachers.count, kind, score: score))
+            #expect(text.utf8.count == provenance.placeholder.utf8.count)
+            let json = try JSON(parsing: text)
+            #expect(json["teachers"]?.array?.count == teachers.count)
+            #expect(json["epochs"] == 123_456)
+            #expect(json["scores"]?["test"]?.object != nil)
+        }
+    }
+
+    @Test func saysShortNamesWhole() throws {
+        let provenance = Provenance(request(["conv.h5", "rnn.h5"]), labelKind: .oneClass)
+        let json = try JSON(parsing: provenance.text(results(2, .oneClass, score: 0.5)))
+        #expect(json["teachers"]?[1]?["file"] == "rnn.h5")
+        #expect(json["data"] == "d.h5")
+        #expect(json["scores"]?["ensemble_test"]?["accuracy"] == 0.5)
+    }
+
+    /// Otherwise a longer option would make a narrower network of the same budget.
+    @Test func theRoomDependsOnTeachersAndMetricsAlone() {
+        let short = request(["a.h5"])
+        var long = request([String(repeating: "b", count: 200)], data: String(repeating: "c", count: 200))
+        long.temperature = .linear(from: 1.234567, to: 9.876543)
+        long.recipe.seed = 1_234_567
+        long.unlabeled = "more.h5"
+        #expect(
+            Provenance(short, labelKind: .oneClass).placeholder == Provenance(long, labelKind: .oneClass).placeholder)
+    }
+}
