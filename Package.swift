@@ -73,12 +73,17 @@ let package = Package(
                 "Storage", "HDF5", "Zip", "Isolation", "Tensors", "Kernels", "Networks",
                 .product(name: "Yams", package: "Yams"),
             ]),
+        .target(
+            name: "Students", path: "Architectures/students", exclude: ["mixture.yaml"],
+            resources: ["bag-of-frames", "conv", "mlp", "rnn"].map { .embedInCode("\($0).yaml") },
+            swiftSettings: strict),
         library("Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
 
         library(
             "Distillation",
             [
                 "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5", "Records",
+                "Students",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library("Reports", ["Tensors", "ModelFiles", "Distillation"]),
@@ -115,7 +120,10 @@ let package = Package(
             hasFixtures: true),
         tests(
             "Distillation",
-            ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"],
+            [
+                "HDF5", "Students", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training",
+                "TestSupport",
+            ],
             hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
         .testTarget(

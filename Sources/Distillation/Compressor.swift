@@ -40,7 +40,6 @@ public final class Compressor {
         _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
         tell: @escaping (CompressionEvent) -> Void
     ) throws {
-        self.request = request
         let warnings = Warnings()
         self.warnings = warnings
         self.tell = { event in
@@ -60,6 +59,11 @@ public final class Compressor {
             format: ExportPlan.Format(of: request.output),
             provenance: Provenance(request, labelKind: labelKind).placeholder)
         unlabeled = try request.unlabeled.map(data.unlabeled)
+        var request = request
+        request.recipe.choose(
+            request.automatic, examples: data.trainAndValidation().train.count + (unlabeled?.count ?? 0),
+            parameters: plan.built.graph.layout.trainableParameterCount)
+        self.request = request
         let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
         self.teachers = teachers
         try plan.refuse(request.terms + (request.firstStage?.terms ?? []))
@@ -124,6 +128,9 @@ public final class Compressor {
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
         tell(.message(plan.sentence("student", budget: request.budget)))
+        if let line = request.recipe.sentence(request.automatic, examples: train.count + (unlabeled?.count ?? 0)) {
+            tell(.message(line))
+        }
         for warning in data.warnings { tell(.warning(warning)) }
         tell(.plan(teachers.map(\.plan)))
         tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))

@@ -1,4 +1,5 @@
 import ModelFiles
+import Students
 public import Tensors
 public import Training
 
@@ -6,10 +7,20 @@ public import Training
 public struct CompressionRequest: Sendable {
     /// Where the student's architecture comes from.
     public enum Student: Hashable, Sendable {
-        /// The widest of `Architectures/students` that suits the data and fits the budget.
+        /// The student of the program that suits the data, as wide as the budget allows.
         case automatic
+        /// A student of the program by its name, such as `mlp`, made to take the data.
+        case named(String)
         /// An architecture (`.yaml`) or a Keras model whose architecture is taken (`.h5`).
         case file(String)
+
+        /// The names of the program's own students.
+        public static let names = Students.names
+
+        /// What `--student` says: `auto`, the name of a student of the program, or a path.
+        public init(_ text: String) {
+            self = text == "auto" ? .automatic : Students.text(text) == nil ? .file(text) : .named(text)
+        }
     }
 
     public var teachers: [String]
@@ -22,6 +33,8 @@ public struct CompressionRequest: Sendable {
     /// The multiplier of the architecture's width; nil fits it to the budget.
     public var width: Double?
     public var recipe: Recipe
+    /// What of the recipe is chosen once data and student are known.
+    public var automatic: AutomaticRecipe = []
     /// Where the loss is from, whose weights, temperature and terms are said here as well; nil for none.
     public var preset: Preset?
     public var temperature: Schedule

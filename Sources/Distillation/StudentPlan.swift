@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 public import ModelFiles
 import Networks
+import Students
 public import Tensors
 
 /// The student before it is trained: its architecture, its width and the exact size of its file.
@@ -30,19 +31,25 @@ struct StudentPlan {
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
         let shape = Shape(data.exampleShape)
         switch choice {
-        case .automatic:
-            let file = try Self.suitable(for: shape)
+        case .automatic, .named:
+            let file = try Self.architecture(choice, for: shape, hasLengths: data.train.hasFrameCounts)
             try self.init(
-                data.train.hasFrameCounts ? file.masking() : file, width: width, budget: budget, shape: shape,
-                data: data,
-                labelKind: labelKind,
-                format, notes)
+                file, width: width, budget: budget, shape: shape, data: data, labelKind: labelKind, format, notes)
         case .file(let path) where ArchitectureFile.isNamed(path):
             try self.init(
                 try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data,
                 labelKind: labelKind,
                 format, notes)
         case .file(let path):
+            guard path.contains(where: { "/.".contains($0) }) || FileManager.default.fileExists(atPath: path) else {
+                let names = Students.names
+                throw ModelFileError(
+                    .missing, path,
+                    [
+                        "is no file, and no student of the program (\(names.joined(separator: ", ")))"
+                            + didYouMean(path, names)
+                    ])
+            }
             let file = try KerasFile(opening: path)
             try file.architecture.refuseUntrainable()
             let input = try StudentInput(origin: path, inputs: file.architecture.inputs, data: data).fitted()
@@ -135,36 +142,30 @@ struct StudentPlan {
 
     // MARK: - Choosing
 
-    /// The student of `Architectures/students` for data of some shape: pictures, sequences or vectors.
-    private static func suitable(for shape: Shape) throws -> ArchitectureFile {
-        let name =
-            switch shape.rank {
-            case 1: "mlp"
-            case 2: "bag-of-frames"
-            case 3: "conv"
-            default:
-                throw ModelFileError(
-                    .refused, "Architectures/students", ["has no student for examples of shape \(shape)"],
-                    advice: "Choose one with --student")
-            }
-        guard let folder = studentFolder else {
+    /// A student of the program, made to take examples of some shape.
+    ///
+    /// - Throws: `ModelFileError` for a name that there is none of, and for one that has no use for such examples.
+    private static func architecture(
+        _ choice: CompressionRequest.Student, for shape: Shape, hasLengths: Bool
+    ) throws(ModelFileError) -> ArchitectureFile {
+        let name: String
+        switch (choice, shape.rank) {
+        case (.named(let given), _): name = given
+        case (_, 1): name = "mlp"
+        case (_, 2): name = "bag-of-frames"
+        case (_, 3): name = "conv"
+        default:
             throw ModelFileError(
-                .missing, "Architectures/students", ["is not beside the program"],
-                advice: "Choose an architecture with --student, or set COMPRESS_ARCHITECTURES to that folder's parent")
+                .refused, "--student auto", ["has no student for examples of shape \(shape)"],
+                advice: "Name an architecture with --student")
         }
-        return try ArchitectureFile(reading: "\(folder)/\(name).yaml")
-    }
-
-    /// In the folder that COMPRESS_ARCHITECTURES names, or beside the program, or in a folder above it.
-    private static var studentFolder: String? {
-        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        var folders = ProcessInfo.processInfo.environment["COMPRESS_ARCHITECTURES"].map { [$0] } ?? []
-        var folder = program.deletingLastPathComponent()
-        for _ in 0..<6 {
-            folders += [folder.path + "/Architectures", folder.path + "/share/compress/Architectures"]
-            folder = folder.deletingLastPathComponent()
+        let file = try ArchitectureFile(parsing: Students.text(name) ?? "", path: name)
+        guard let fitting = file.fitting(shape, hasLengths: hasLengths) else {
+            throw ModelFileError(
+                .refused, name, ["cannot take examples of shape \(shape)"],
+                advice: "Students of the program: \(Students.names.joined(separator: ", "))")
         }
-        return folders.map { $0 + "/students" }.first { FileManager.default.fileExists(atPath: $0) }
+        return fitting
     }
 
     /// The architecture with the activations at its end that the labels need: students are written with softmax.

@@ -15,6 +15,8 @@ public struct TrainingRequest: Sendable {
     /// The multiplier of the architecture's widths; nil for 1.
     public var width: Double?
     public var recipe: Recipe
+    /// What of the recipe is chosen once data and model are known.
+    public var automatic: AutomaticRecipe = []
     /// How examples are changed while the model learns from them; nil for not at all.
     public var augmentation: Augmentation?
     /// Where metrics and checkpoints are kept; nil keeps none.
@@ -62,6 +64,11 @@ public func trainModel(
     tell(.message(plan.sentence("model", budget: nil)))
     for warning in data.warnings { tell(.warning(warning)) }
     let (train, validation) = data.trainAndValidation()
+    var request = request
+    request.recipe.choose(
+        request.automatic, examples: train.count, parameters: plan.built.graph.layout.trainableParameterCount)
+    if let line = request.recipe.sentence(request.automatic, examples: train.count) { tell(.message(line)) }
+    let recipe = request.recipe
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     let fingerprint = RunFingerprint(
         request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
@@ -69,7 +76,7 @@ public func trainModel(
     let directory = try request.openRunDirectory(fingerprint)
     // Its locks are held to the end.
     defer { withExtendedLifetime(directory) {} }
-    let network = try plan.train(request.recipe) { part in
+    let network = try plan.train(recipe) { part in
         let session = TrainingSession(
             name: part.title(plan.built.architecture.name), key: part.key("model"), directory: directory,
             fingerprint: fingerprint.digest, inputs: inputs, isResuming: request.isResuming,

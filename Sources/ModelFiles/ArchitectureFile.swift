@@ -18,7 +18,7 @@ public struct ArchitectureFile: Sendable {
     /// What the network reads, as the file says it: nil for extents that the data decides.
     public let inputs: [Architecture.Input]
     /// The file's only network, or its members.
-    private let networks: [Network]
+    let networks: [Network]
 
     /// Layers that lead from the inputs to an answer.
     struct Network: Sendable {
@@ -96,19 +96,11 @@ public struct ArchitectureFile: Sendable {
             ? [Network(inputs: inputs.map(\.name), entries: reader.entries)] : reader.members
     }
 
-    /// The same networks behind a Masking layer, for sequences that end in frames of zeros.
-    public func masking() -> ArchitectureFile {
-        let masking = Entry(line: 1, className: "Masking", options: [:], name: nil, from: nil, call: [:])
-        return ArchitectureFile(
-            self,
-            networks: networks.map { network in
-                Network(inputs: network.inputs, entries: [masking] + network.entries, member: network.member)
-            })
-    }
-
-    private init(_ other: ArchitectureFile, networks: [Network]) {
-        (path, name, training, inputs) = (other.path, other.name, other.training, other.inputs)
-        self.networks = networks
+    /// A file like another one, with another input and network.
+    init(_ other: ArchitectureFile, inputs: [Architecture.Input], network: Network) {
+        (path, name, training) = (other.path, other.name, other.training)
+        self.inputs = inputs
+        networks = [network]
     }
 
     /// The file's entries, if it is no mixture.

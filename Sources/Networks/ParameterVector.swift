@@ -36,6 +36,11 @@ public struct ParameterLayout: Sendable {
     /// The number of parameters, statistics included.
     public var parameterCount: Int { entries.reduce(0) { $0 + $1.spec.shape.elementCount } }
 
+    /// The number of those that training changes.
+    public var trainableParameterCount: Int {
+        entries.reduce(0) { $0 + ($1.spec.role == .trainable ? $1.spec.shape.elementCount : 0) }
+    }
+
     /// Where parameter `name` of `layer` is.
     public func entry(_ layer: String, _ name: String) -> Entry? {
         entries.first { $0.layer == layer && $0.spec.name == name }

@@ -65,8 +65,9 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "An architecture (.yaml), a Keras model (.h5, .keras) whose architecture is taken, or 'auto': one that suits the "
-                + "data, as wide as the budget allows. (default: auto)", valueName: "path|auto"))
+            "A student of the program (\(CompressionRequest.Student.names.joined(separator: ", "))), an architecture "
+                + "(.yaml), a Keras model (.h5, .keras) whose architecture is taken, or auto: one that suits the data, as "
+                + "wide as the budget allows. (default: auto)", valueName: "name|path|auto"))
     var student: String?
 
     @Option(
@@ -197,13 +198,14 @@ struct DistillCommand: ParsableCommand {
             softWeight: softWeight ?? preset?.softWeight ?? Defaults.softWeight,
             runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output))
         request.teacherRules = try teacherOptions.rules(of: teachers)
-        request.student = student.map { $0 == "auto" ? .automatic : .file($0) } ?? .automatic
+        request.student = student.map(CompressionRequest.Student.init) ?? .automatic
         request.width = width?.value
         request.preset = preset
         request.terms = file?.losses ?? preset?.terms ?? request.terms
         request.firstStage = file?.firstStage
         request.combination = combine ?? request.combination
         request.teacherWeights = teacherWeights ?? request.teacherWeights
+        request.automatic = training.values.automatic
         request.augmentation = training.values.augmentation
         request.views = views?.value
         request.unlabeled = unlabeled?.value

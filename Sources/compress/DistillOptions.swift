@@ -39,7 +39,12 @@ extension DistillOptions {
     ///
     /// The run directory is not among them: it is the one of the file, and that of another run is another one.
     var configuration: JSON {
-        let student: String = if case .file(let path) = request.student { Self.absolute(path) } else { "auto" }
+        let student =
+            switch request.student {
+            case .automatic: "auto"
+            case .named(let name): name
+            case .file(let path): Self.absolute(path)
+            }
         let teachers = request.teachers
         var members: [JSON.Object.Member] = [.init("teachers", .array(teachers.map { .string(Self.absolute($0)) }))]
         members += teacherOptions.members(teachers, absolute: Self.absolute)
@@ -50,7 +55,10 @@ extension DistillOptions {
         add("output", .string(Self.absolute(request.output)))
         add("student", .string(student))
         add("width", request.width.map { .number($0) })
-        members += TrainingOptions.Values(recipe: request.recipe, augmentation: request.augmentation).members
+        members +=
+            TrainingOptions.Values(
+                recipe: request.recipe, automatic: request.automatic, augmentation: request.augmentation
+            ).members
         add("views", request.views.map { .integer($0) })
         add("soft-targets", .string("\(request.softTargets)"))
         add("generations", .integer(request.generations))

@@ -65,6 +65,7 @@ struct TrainCommand: ParsableCommand {
         var request = TrainingRequest(
             architecture: architecture, data: data, output: output, recipe: values.recipe)
         request.width = width
+        request.automatic = values.automatic
         request.augmentation = values.augmentation
         request.runDirectory = resume ?? runDirectory
         request.isResuming = resume != nil

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Distillation
 import ModelFiles
 import Tensors
 import Training
@@ -6,22 +7,26 @@ import Training
 /// How a network is trained, in the field's words.
 struct TrainingOptions: ParsableArguments {
     @Option(
-        help: .init("Passes over the training examples. (default: \(Defaults.epochs))", valueName: "n"),
-        transform: wholeNumber)
-    var epochs: Int?
+        help: .init(
+            "Passes over the training examples, or auto: 40, or as many as make 4,000 steps. (default: auto)",
+            valueName: "n|auto"), transform: { try switchable($0, off: "auto", wholeNumber) })
+    var epochs: Switchable<Int>?
 
     @Option(
-        help: .init("Examples in a step. (default: \(Defaults.batchSize))", valueName: "n"), transform: wholeNumber)
-    var batchSize: Int?
+        help: .init(
+            "Examples in a step, or auto: 32 for fewer than 5,000 training examples, 64 for fewer than 20,000, else 128. "
+                + "(default: auto)", valueName: "n|auto"), transform: { try switchable($0, off: "auto", wholeNumber) })
+    var batchSize: Switchable<Int>?
 
     @Option(
         help: .init("(default: \(Defaults.optimizer.rawValue))", valueName: "adam|adamw|sgd"), transform: optimizerKind)
     var optimizer: Optimizer.Kind?
 
     @Option(
-        help: .init("The highest learning rate. (default: \(Defaults.learningRate))", valueName: "x"),
-        transform: positiveNumber)
-    var learningRate: Double?
+        help: .init(
+            "The highest learning rate, or auto: 0.01, and less for more than 131,072 parameters. (default: auto)",
+            valueName: "x|auto"), transform: { try switchable($0, off: "auto", positiveNumber) })
+    var learningRate: Switchable<Double>?
 
     @Option(
         help: .init(
@@ -67,20 +72,26 @@ struct TrainingOptions: ParsableArguments {
     /// The same as plain values, with the program's choices where the user made none.
     struct Values {
         var recipe: Recipe
+        /// What of the recipe is chosen once the data is known.
+        var automatic: AutomaticRecipe
         var augmentation: Augmentation?
     }
 
     var values: Values {
-        var recipe = Recipe(epochs: epochs ?? Defaults.epochs, batchSize: batchSize ?? Defaults.batchSize)
+        var recipe = Recipe(epochs: epochs?.value ?? 1, batchSize: batchSize?.value ?? 1)
         recipe.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
-        recipe.learningRate = learningRate ?? Defaults.learningRate
+        recipe.learningRate = learningRate?.value ?? recipe.learningRate
         recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
         recipe.clipNorm = globalClipnorm?.value
         recipe.averageDecay = emaMomentum?.value
         recipe.seed = seed ?? 0
         recipe.patience = earlyStopping?.value
         recipe.keepsBest = keepBest ?? false
-        return Values(recipe: recipe, augmentation: augment?.value)
+        var automatic: AutomaticRecipe = []
+        if epochs?.value == nil { automatic.insert(.epochs) }
+        if batchSize?.value == nil { automatic.insert(.batchSize) }
+        if learningRate?.value == nil { automatic.insert(.learningRate) }
+        return Values(recipe: recipe, automatic: automatic, augmentation: augment?.value)
     }
 
     mutating func fill(from other: TrainingOptions) {
@@ -102,8 +113,10 @@ extension TrainingOptions.Values {
     /// As a configuration file says it.
     var members: [JSON.Object.Member] {
         let all: [(key: String, value: JSON?)] = [
-            ("epochs", .integer(recipe.epochs)), ("batch-size", .integer(recipe.batchSize)),
-            ("optimizer", .string(recipe.optimizer.kind.rawValue)), ("learning-rate", .number(recipe.learningRate)),
+            ("epochs", automatic.contains(.epochs) ? "auto" : .integer(recipe.epochs)),
+            ("batch-size", automatic.contains(.batchSize) ? "auto" : .integer(recipe.batchSize)),
+            ("optimizer", .string(recipe.optimizer.kind.rawValue)),
+            ("learning-rate", automatic.contains(.learningRate) ? "auto" : .number(recipe.learningRate)),
             ("learning-rate-schedule", .string(recipe.learningRateSchedule.description)),
             ("global-clipnorm", recipe.clipNorm.map { .number($0) }),
             ("ema-momentum", recipe.averageDecay.map { .number($0) }),

@@ -48,7 +48,9 @@ import Training
         ("data", { $0.data = "moved/d.h5" }), ("student", { $0.student = .file("moved.yaml") }),
         ("unlabeled", { $0.unlabeled = "moved/u.h5" }), ("output", { $0.output = "other.h5" }),
         ("runDirectory", { $0.runDirectory = "moved.run" }), ("otherInputs", { $0.otherInputs = ["run.yaml"] }),
-        ("isResuming", { $0.isResuming = true }), ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }),
+        // What is automatic counts by the recipe that is chosen.
+        ("automatic", { $0.automatic = .all }), ("isResuming", { $0.isResuming = true }),
+        ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }),
     ]
 
     @Test func everyOptionThatDecidesBitsCounts() throws {

@@ -88,13 +88,13 @@ import Testing
                     epochs: 1
                     batch-size: 16
                     optimizer: adam
-                    learning-rate: 0.003
+                    learning-rate: auto
                     learning-rate-schedule: cosine:0.05
                     seed: 0
                     keep-best: false
                     soft-targets: float32
                     generations: 1
-                    temperature: 4
+                    temperature: linear:1:4
                     lambda: linear:0:1@0.5,1
                     soft-weight: 1
                     losses:
@@ -291,7 +291,7 @@ import Testing
             #expect(options.teachers == ["b.h5", "c.h5"])
             #expect(options.recipe.epochs == 8)
             #expect(options.recipe.seed == 7)
-            #expect(options.recipe.batchSize == 128)
+            #expect(options.automatic == [.batchSize, .learningRate])
             #expect(options.runDirectory == "r")
             #expect(options.student == .automatic)
         }

@@ -1,0 +1,89 @@
+import Datasets
+import Foundation
+import HDF5
+import Networks
+import Students
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+@testable import Distillation
+@testable import ModelFiles
+
+/// `--student NAME`: the students that are part of the program.
+@Suite struct NamedStudentTests {
+    private static let vectors: Shape = [12], sequences: Shape = [7, 5], images: Shape = [10, 8, 3]
+
+    /// Which layers lead from examples of some shape into each student.
+    @Test(arguments: [
+        ("mlp", vectors, "BatchNormalization Dense"),
+        ("mlp", sequences, "BatchNormalization Flatten Dense"),
+        ("mlp", images, "BatchNormalization Flatten Dense"),
+        ("rnn", images, "BatchNormalization Reshape"),
+        ("bag-of-frames", images, "BatchNormalization Reshape"),
+        ("conv", images, "BatchNormalization"),
+        ("conv", sequences, "BatchNormalization Reshape"),
+    ])
+    func takesEveryKindOfExamplesThatItCan(name: String, shape: Shape, first: String) throws {
+        let plan = try plan(.named(name), shape)
+        let layers = plan.built.layers.map(\.className).prefix(first.split(separator: " ").count)
+        #expect(layers.joined(separator: " ") == first)
+        #expect(plan.built.graph.shape(of: plan.built.graph.inputs[0]) == shape)
+        #expect(plan.export.size.file.bytes <= 60_000)
+        #expect(plan.export.size.file.bytes > 30_000, "the width uses the budget")
+    }
+
+    @Test(arguments: [("mlp", vectors), ("bag-of-frames", sequences), ("conv", images)])
+    func automaticIsTheStudentForTheShape(name: String, shape: Shape) throws {
+        #expect(try plan(.automatic, shape).digest == plan(.named(name), shape).digest)
+    }
+
+    @Test func masksThePaddingOfSequencesWithLengths() throws {
+        let plan = try plan(.named("rnn"), Self.sequences, lengths: [3, 7])
+        #expect(plan.built.layers.prefix(2).map(\.className) == ["Masking", "BatchNormalization"])
+    }
+
+    @Test func refusesExamplesThatItHasNoUseFor() throws {
+        let error = try #require(throws: ModelFileError.self) { try plan(.named("conv"), Self.vectors) }
+        #expect(
+            "\(error)"
+                == "'conv': cannot take examples of shape (12). Students of the program: bag-of-frames, conv, mlp, rnn")
+    }
+
+    @Test func aNameThatIsNoneIsNoStudentAndNoFile() throws {
+        #expect(CompressionRequest.Student("rnm") == .file("rnm"))
+        let error = try #require(throws: ModelFileError.self) { try plan(.file("rnm"), Self.vectors) }
+        #expect(
+            "\(error)"
+                == "'rnm': is no file, and no student of the program (bag-of-frames, conv, mlp, rnn); did you mean 'rnn'?"
+        )
+        #expect(error.kind == .missing)
+    }
+
+    @Test(arguments: Students.names) func theProgramHasTheFilesOfTheFolder(name: String) throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../Architectures/students")
+        let text = try String(contentsOf: folder.appending(path: "\(name).yaml"), encoding: .utf8)
+        #expect(Students.text(name) == text)
+        #expect(CompressionRequest.Student(name) == .named(name))
+    }
+
+    private func plan(
+        _ student: CompressionRequest.Student, _ shape: Shape, lengths: [Int32]? = nil
+    ) throws -> StudentPlan {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "d.h5").path, file = try HDF5File(creating: path)
+            for split in ["train", "test"] {
+                let x = [Float](repeating: 1, count: 2 * shape.elementCount)
+                try file.root.createDataset("\(split)/x", x, shape: [2] + shape.axes)
+                try file.root.createDataset("\(split)/y", [Int32]([0, 1]), shape: [2])
+                if let lengths { try file.root.createDataset("\(split)/length", lengths, shape: [2]) }
+            }
+            try file.close()
+            let data = try ExampleFile(opening: path)
+            return try StudentPlan(
+                student, width: nil, budget: ByteCount(60_000), data: data, labelKind: data.labelKind, format: .hdf5)
+        }
+    }
+}
