@@ -42,6 +42,8 @@ JAX_MASKS = "where a layer changes nothing, JAX returns its input, and with it t
 KERAS2 = "Keras 2 has words of its own here, which Keras 3 does not read from .h5; .keras has Keras 3's"
 APPLICATIONS = "Keras reads its own .h5 of these layers with custom_objects alone; .keras has their module"
 BRACKETS = "Keras 3 does not read the ellipsis of its own GetItem from .h5"
+JAX_NORM = "Keras on JAX cannot compute the norm of a model that it loads, its own included: the axis becomes a list"
+
 KNOWN = {
     "application-layers-k2.h5": APPLICATIONS,
     "application-layers.h5": APPLICATIONS,
@@ -57,6 +59,9 @@ KNOWN = {
     "masking-table-opnodes.h5": JAX_MASKS,
     "masking-table-opnodes.keras": JAX_MASKS,
     "normalization-adapted-k2.h5": AXES,
+    "operations-functions-tensorflow-k2.keras": JAX_NORM,
+    "operations-functions.h5": JAX_NORM,
+    "operations-functions.keras": JAX_NORM,
     "normalization-adapted.h5": AXES,
     "normalization-given.h5": AXES,
     "operations-conditions-tensorflow-k2.h5": KERAS2,
