@@ -78,9 +78,17 @@ extension KerasConfiguration {
     static func keras2Keywords(_ node: JSON) -> JSON.Object? {
         if let list = node.array {
             if list.first?.string != nil { return list.count == 4 ? list[3].object : nil }
-            return list.lazy.compactMap(keras2Keywords).first
+            return first(in: list)
         }
-        return node.object?.members.lazy.compactMap { keras2Keywords($0.value) }.first
+        return first(in: node.object?.members.map(\.value) ?? [])
+
+        // A loop, since the first element of a lazy sequence is computed more than once: 2ⁿ times at depth n.
+        func first(in nodes: [JSON]) -> JSON.Object? {
+            for node in nodes {
+                if let keywords = keras2Keywords(node) { return keywords }
+            }
+            return nil
+        }
     }
 
     /// What a call gives to a model, in the order of the model's inputs.

@@ -1,8 +1,9 @@
 import Foundation
 import HDF5
-import ModelFiles
 import Networks
 import Testing
+
+@testable import ModelFiles
 
 /// Models whose tensors are nested in lists and dicts, as `Tools/reference/structure_fixtures.py` wrote them: what Keras
 /// flattens has its keys in another order than sorted, and what could be mixed up has one shape.
@@ -54,6 +55,14 @@ import Testing
                 #expect(copy.architecture.outputNames == file.architecture.outputNames)
             }
         }
+    }
+
+    /// Every level twice the work would be 2⁶⁰ steps.
+    @Test(.timeLimit(.minutes(1))) func readsDeeplyNestedArguments() {
+        var node: JSON = ["frames", 0, 0, ["training": false]]
+        for _ in 0..<60 { node = [[], node] }
+        #expect(KerasConfiguration.keras2Keywords(node)?["training"] == false)
+        #expect(KerasConfiguration.keras2Keywords([node])?["training"] == false)
     }
 
     @Test(arguments: ["k2", "k3"])
