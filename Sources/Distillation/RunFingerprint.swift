@@ -23,6 +23,7 @@ struct RunFingerprint: Equatable {
         add("student", student)
         add("budget", "\(request.budget.bytes)")
         add("width", request.width.map { "\($0)" } ?? "auto")
+        add("max-multiply-adds", request.mostMultiplyAdds.map { "\($0)" } ?? "none")
         add(request.recipe)
         add("augment", request.augmentation.map { "\($0)" } ?? "none")
         add("views", request.views.map(String.init) ?? "none")
@@ -58,7 +59,7 @@ struct RunFingerprint: Equatable {
         add("ema-momentum", recipe.averageDecay.map { "\($0)" } ?? "none")
         add("seed", "\(recipe.seed)")
         add("early-stopping", recipe.patience.map(String.init) ?? "none")
-        add("keep-best", "\(recipe.keepsBest)")
+        add("keep-best", recipe.prefersLast ? "auto" : "\(recipe.keepsBest)")
     }
 
     private mutating func add(_ name: String, _ value: String) { members.append((name, value)) }

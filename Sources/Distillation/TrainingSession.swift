@@ -72,12 +72,12 @@ struct TrainingSession {
         }
         try log?.close()
         tell(.ended)
-        if let best = trainer.bestScore, recipe.keepsBest || trainer.step < total {
+        if let best = trainer.bestScore, trainer.keepsBestScore || trainer.step < total {
             let end =
                 trainer.step < total
                 ? "training \(name) ended after epoch \(trainer.step / source.stepsPerEpoch): "
                     + "no better on held-out examples for \(recipe.patience ?? 0) epochs; " : ""
-            let kept = recipe.keepsBest ? "kept" : "was best"
+            let kept = trainer.keepsBestScore ? "kept" : "was best"
             tell(.message("\(end)epoch \(best.epoch) \(kept), \(fixed(best.value, digits: 4))"))
         }
         return trainer

@@ -17,6 +17,9 @@ public struct Recipe: Hashable, Sendable {
     public var patience: Int?
     /// Whether training returns the weights of the epoch with the best score on validation examples, not the last ones.
     public var keepsBest = false
+    /// Whether `keepsBest` returns the last epoch's weights all the same, unless the best score is better than the last one
+    /// by more than a standard error: with few validation examples the best of many epochs is a matter of luck.
+    public var prefersLast = false
 
     public init(epochs: Int, batchSize: Int = 128) {
         self.epochs = epochs

@@ -21,6 +21,8 @@ public final class Trainer {
     public let best: Moment?
     /// The best score on validation examples, and the epoch after which it was reached, counted from 1.
     public private(set) var bestScore: (value: Double, epoch: Int)?
+    /// The last score on validation examples, and how many these are.
+    public private(set) var lastScore: (value: Double, examples: Int)?
     /// The number of steps made.
     public private(set) var step = 0
 
@@ -115,16 +117,29 @@ public final class Trainer {
     public var latest: Tensor { average?.vector.tensor ?? weights.tensor }
 
     /// What training is for: the best weights where they are kept, else the latest.
-    public var result: Tensor { bestScore == nil ? latest : best?.vector.tensor ?? latest }
+    public var result: Tensor { keepsBestScore ? best?.vector.tensor ?? latest : latest }
+
+    /// Whether the result is the weights of the best score.
+    public var keepsBestScore: Bool {
+        guard recipe.keepsBest, let bestScore else { return false }
+        guard recipe.prefersLast, let lastScore else { return true }
+        // The score is nearly a share of the examples, whose variance is p(1 − p)/n.
+        let variance = max(lastScore.value * (1 - lastScore.value), 0) / Double(max(lastScore.examples, 1))
+        return bestScore.value - lastScore.value > variance.squareRoot()
+    }
 
     /// Goes on as if `step` steps had been made; weights, average, moments and the best weights have been restored.
-    public func resume(at step: Int, bestScore: (value: Double, epoch: Int)?) {
+    public func resume(
+        at step: Int, bestScore: (value: Double, epoch: Int)?, lastScore: (value: Double, examples: Int)?
+    ) {
         self.step = step
         self.bestScore = bestScore
+        self.lastScore = lastScore
     }
 
     /// Notes the score on validation examples after an epoch.
-    public func note(_ score: Double, epoch: Int) {
+    public func note(_ score: Double, epoch: Int, examples: Int) {
+        lastScore = (score, examples)
         if let bestScore, bestScore.value >= score { return }
         bestScore = (score, epoch)
         best?.vector.tensor.copy(from: latest)

@@ -139,7 +139,9 @@ public struct TrainingRun {
                 try validation.map {
                     try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: workers)
                 } ?? []
-            if let score = scores.first?.value { trainer.note(score, epoch: epoch + 1) }
+            if let score = scores.first?.value {
+                trainer.note(score, epoch: epoch + 1, examples: validation?.count ?? 0)
+            }
             try check()
             // Before the checkpoint: who goes on from that would not report this epoch again.
             try epochEnded(

@@ -66,7 +66,9 @@ struct TrainingOptions: ParsableArguments {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Keep the weights of the epoch with the best score on held-out examples, not of the last one.")
+        help: .init(
+            "Keep the weights of the epoch with the best score on held-out examples, or of the last one. (default: the best "
+                + "one's if its score is better by more than a standard error)"))
     var keepBest: Bool?
 
     /// The same as plain values, with the program's choices where the user made none.
@@ -86,7 +88,8 @@ struct TrainingOptions: ParsableArguments {
         recipe.averageDecay = emaMomentum?.value
         recipe.seed = seed ?? 0
         recipe.patience = earlyStopping?.value
-        recipe.keepsBest = keepBest ?? false
+        recipe.keepsBest = keepBest ?? true
+        recipe.prefersLast = keepBest == nil
         var automatic: AutomaticRecipe = []
         if epochs?.value == nil { automatic.insert(.epochs) }
         if batchSize?.value == nil { automatic.insert(.batchSize) }
@@ -121,7 +124,8 @@ extension TrainingOptions.Values {
             ("global-clipnorm", recipe.clipNorm.map { .number($0) }),
             ("ema-momentum", recipe.averageDecay.map { .number($0) }),
             ("seed", .integer(recipe.seed)), ("augment", augmentation.map { .string("\($0)") }),
-            ("early-stopping", recipe.patience.map { .integer($0) }), ("keep-best", .bool(recipe.keepsBest)),
+            ("early-stopping", recipe.patience.map { .integer($0) }),
+            ("keep-best", recipe.prefersLast ? nil : .bool(recipe.keepsBest)),
         ]
         return all.compactMap { key, value in value.map { .init(key, $0) } }
     }

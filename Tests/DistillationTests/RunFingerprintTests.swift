@@ -26,6 +26,7 @@ import Training
     /// A change of each property of a request that the student's bits depend on, by the property's name.
     private static let changes: [(name: String, change: @Sendable (inout CompressionRequest) throws -> Void)] = [
         ("budget", { $0.budget = ByteCount(1001) }), ("width", { $0.width = 2 }),
+        ("max-multiply-adds", { $0.mostMultiplyAdds = 1000 }),
         ("recipe", { $0.recipe.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
         ("temperature", { $0.temperature = .linear(from: 4, to: 2) }), ("terms", { $0.terms = [LossTerm(.mse)] }),
         ("terms", { $0.terms[0].weight = .constant(2) }), ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 8))] }),
@@ -91,6 +92,7 @@ import Training
             ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.1) }),
             ("clipNorm", { $0.clipNorm = 1 }), ("averageDecay", { $0.averageDecay = 0.9 }), ("seed", { $0.seed = 5 }),
             ("patience", { $0.patience = 3 }), ("keepsBest", { $0.keepsBest = true }),
+            ("prefersLast", { $0.prefersLast = true }),
         ]
         #expect(Set(Mirror(reflecting: Recipe(epochs: 3)).children.compactMap(\.label)) == Set(changes.map(\.name)))
         var digests = [fingerprint(request()).digest]

@@ -91,7 +91,6 @@ import Testing
                     learning-rate: auto
                     learning-rate-schedule: cosine:0.05
                     seed: 0
-                    keep-best: false
                     soft-targets: float32
                     generations: 1
                     temperature: linear:1:4

@@ -71,6 +71,19 @@ import Training
         }
     }
 
+    /// With 12 examples held out and the last score p, the best must be more than √(p(1 − p)/12) above it.
+    @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 7])
+    func prefersTheLastEpochWithinAStandardError(seed: Int) throws {
+        try withNoisyData { file, _ in
+            var recipe = recipe(epochs: 10, seed: seed)
+            (recipe.keepsBest, recipe.prefersLast) = (true, true)
+            let course = try train(file, recipe), last = course.scores[9], best = course.scores[course.best - 1]
+            let isBeyond = best - last > (last * (1 - last) / 12).squareRoot()
+            #expect(course.trainer.keepsBestScore == isBeyond)
+            #expect(bits(course.trainer.result) == course.latest[isBeyond ? course.best - 1 : 9])
+        }
+    }
+
     /// After as many epochs without a better score as it is patient, and never before.
     @Test(arguments: [1, 2, 4], [0, 1, 2])
     func endsWhenItsPatienceDoes(patience: Int, seed: Int) throws {
@@ -98,11 +111,11 @@ import Training
         }
     }
 
-    @Test(arguments: [nil, 0.7])
-    func resumesFromAnywhere(average: Double?) throws {
+    @Test(arguments: [nil, 0.7], [false, true])
+    func resumesFromAnywhere(average: Double?, prefersLast: Bool) throws {
         try withNoisyData { file, folder in
             var recipe = recipe(epochs: 8, average: average, seed: 1)
-            (recipe.keepsBest, recipe.patience) = (true, 3)
+            (recipe.keepsBest, recipe.prefersLast, recipe.patience) = (true, prefersLast, 3)
             let whole = try train(file, recipe)
             for stop in 1..<whole.trainer.step {
                 let path = folder.appending(path: "checkpoint\(stop).h5").path
