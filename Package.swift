@@ -75,7 +75,7 @@ let package = Package(
             ]),
         .target(
             name: "Students", path: "Architectures/students", exclude: ["mixture.yaml"],
-            resources: ["bag-of-frames", "conv", "mlp", "rnn"].map { .embedInCode("\($0).yaml") },
+            resources: ["bag-of-frames", "conv", "crnn", "mlp", "rnn", "vgg"].map { .embedInCode("\($0).yaml") },
             swiftSettings: strict),
         library("Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
 

@@ -3,8 +3,10 @@ public enum Students {
     private static let files: [String: [UInt8]] = [
         "bag-of-frames": PackageResources.bag_of_frames_yaml,
         "conv": PackageResources.conv_yaml,
+        "crnn": PackageResources.crnn_yaml,
         "mlp": PackageResources.mlp_yaml,
         "rnn": PackageResources.rnn_yaml,
+        "vgg": PackageResources.vgg_yaml,
     ]
 
     /// What `--student` takes, in the order of the alphabet.

@@ -55,7 +55,8 @@ public final class Compressor {
         self.labelKind = labelKind
         try request.refuseLosses(labelKind: labelKind, data: data)
         plan = try StudentPlan(
-            request.student, width: request.width, budget: request.budget, data: data, labelKind: labelKind,
+            request.student, width: request.width, budget: request.budget,
+            mostMultiplyAdds: request.mostMultiplyAdds, data: data, labelKind: labelKind,
             format: ExportPlan.Format(of: request.output),
             provenance: Provenance(request, labelKind: labelKind).placeholder)
         unlabeled = try request.unlabeled.map(data.unlabeled)

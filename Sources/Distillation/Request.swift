@@ -32,6 +32,8 @@ public struct CompressionRequest: Sendable {
     public var student = Student.automatic
     /// The multiplier of the architecture's width; nil fits it to the budget.
     public var width: Double?
+    /// The most multiply-adds of the student's prediction for one example; nil for any number.
+    public var mostMultiplyAdds: Int?
     public var recipe: Recipe
     /// What of the recipe is chosen once data and student are known.
     public var automatic: AutomaticRecipe = []

@@ -24,22 +24,29 @@ struct StudentPlan {
     ///   - format: The kind of file it will be.
     ///   - provenance: A text as long as the one that the file will say.
     init(
-        _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, data: ExampleFile,
-        labelKind: LabelKind,
-        format: ExportPlan.Format, provenance: String? = nil
+        _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int? = nil,
+        data: ExampleFile, labelKind: LabelKind, format: ExportPlan.Format, provenance: String? = nil
     ) throws {
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
-        let shape = Shape(data.exampleShape)
+        let shape = Shape(data.exampleShape), hasLengths = data.train.hasFrameCounts
+        func widest(_ file: ArchitectureFile) throws -> Double? {
+            if budget == nil && mostMultiplyAdds == nil { return 1 }
+            return try file.widestWidth(
+                fitting: budget, mostMultiplyAdds: mostMultiplyAdds, classes: data.classCount, input: shape,
+                format: format, notes: notes)
+        }
+        func plan(_ file: ArchitectureFile) throws -> StudentPlan {
+            try StudentPlan(
+                file, width: width, budget: budget, mostMultiplyAdds: mostMultiplyAdds, shape: shape, data: data,
+                labelKind: labelKind, format, notes, widest)
+        }
         switch choice {
-        case .automatic, .named:
-            let file = try Self.architecture(choice, for: shape, hasLengths: data.train.hasFrameCounts)
-            try self.init(
-                file, width: width, budget: budget, shape: shape, data: data, labelKind: labelKind, format, notes)
+        case .automatic:
+            self = try plan(StudentFamily.choice(for: shape, hasLengths: hasLengths, widest: widest))
+        case .named(let name):
+            self = try plan(StudentFamily.architecture(name, for: shape, hasLengths: hasLengths))
         case .file(let path) where ArchitectureFile.isNamed(path):
-            try self.init(
-                try ArchitectureFile(reading: path), width: width, budget: budget, shape: shape, data: data,
-                labelKind: labelKind,
-                format, notes)
+            self = try plan(ArchitectureFile(reading: path))
         case .file(let path):
             guard path.contains(where: { "/.".contains($0) }) || FileManager.default.fileExists(atPath: path) else {
                 let names = Students.names
@@ -54,37 +61,33 @@ struct StudentPlan {
             try file.architecture.refuseUntrainable()
             let input = try StudentInput(origin: path, inputs: file.architecture.inputs, data: data).fitted()
             try self.init(
-                try file.graph(inputs: [input]), width: nil, budget: budget, data: data, labelKind: labelKind, format,
-                notes
+                try file.graph(inputs: [input]), width: nil, budget: budget, mostMultiplyAdds: mostMultiplyAdds,
+                data: data, labelKind: labelKind, format, notes
             ) { nil }
         }
     }
 
     private init(
-        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, shape: Shape, data: ExampleFile,
-        labelKind: LabelKind,
-        _ format: ExportPlan.Format, _ notes: ExportPlan.Notes
+        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int?, shape: Shape,
+        data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
+        _ widest: (ArchitectureFile) throws -> Double?
     ) throws {
         _ = try StudentInput(origin: file.path, inputs: file.inputs, data: data).fitted()
-        let classes = data.classCount
-        func widest() throws -> Double? {
-            guard let budget else { return 1 }
-            return try file.widestWidth(
-                fitting: budget, classes: classes, input: shape, format: format, notes: notes)
-        }
-        let fitted = try width ?? widest()
+        let fitted = try width ?? widest(file)
         let built = try Self.withHead(
-            file.architecture(classes: classes, input: shape, width: fitted ?? ArchitectureFile.widthStep), labelKind
+            file.architecture(
+                classes: data.classCount, input: shape, width: fitted ?? ArchitectureFile.widthStep), labelKind
         ).graph()
         try self.init(
-            built, width: file.usesWidth ? fitted : nil, training: file.training, budget: budget, data: data,
-            labelKind: labelKind,
-            format, notes, widest)
+            built, width: file.usesWidth ? fitted : nil, training: file.training, budget: budget,
+            mostMultiplyAdds: mostMultiplyAdds, data: data, labelKind: labelKind, format, notes
+        ) { try widest(file) }
     }
 
     private init(
         _ built: BuiltArchitecture, width: Double?, training: ArchitectureFile.Training = .jointly, budget: ByteCount?,
-        data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
+        mostMultiplyAdds: Int?, data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format,
+        _ notes: ExportPlan.Notes,
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
@@ -123,6 +126,10 @@ struct StudentPlan {
         if let budget, export.size.file > budget {
             throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
         }
+        if let mostMultiplyAdds, graph.multiplyAddsPerExample > mostMultiplyAdds {
+            throw MultiplyAddsError(
+                limit: mostMultiplyAdds, found: graph.multiplyAddsPerExample, fittingWidth: try widest())
+        }
         self.built = built
         self.width = width
         self.members = members
@@ -137,36 +144,11 @@ struct StudentPlan {
         let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
         return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
+            + "\(grouped(built.graph.multiplyAddsPerExample)) multiply-adds, "
             + "\(size.file)\(share ?? "")" + (note.map { "; \($0)" } ?? "") + (export.needs.map { "; \($0)" } ?? "")
     }
 
-    // MARK: - Choosing
-
-    /// A student of the program, made to take examples of some shape.
-    ///
-    /// - Throws: `ModelFileError` for a name that there is none of, and for one that has no use for such examples.
-    private static func architecture(
-        _ choice: CompressionRequest.Student, for shape: Shape, hasLengths: Bool
-    ) throws(ModelFileError) -> ArchitectureFile {
-        let name: String
-        switch (choice, shape.rank) {
-        case (.named(let given), _): name = given
-        case (_, 1): name = "mlp"
-        case (_, 2): name = "bag-of-frames"
-        case (_, 3): name = "conv"
-        default:
-            throw ModelFileError(
-                .refused, "--student auto", ["has no student for examples of shape \(shape)"],
-                advice: "Name an architecture with --student")
-        }
-        let file = try ArchitectureFile(parsing: Students.text(name) ?? "", path: name)
-        guard let fitting = file.fitting(shape, hasLengths: hasLengths) else {
-            throw ModelFileError(
-                .refused, name, ["cannot take examples of shape \(shape)"],
-                advice: "Students of the program: \(Students.names.joined(separator: ", "))")
-        }
-        return fitting
-    }
+    // MARK: - Labels
 
     /// The architecture with the activations at its end that the labels need: students are written with softmax.
     private static func withHead(_ architecture: Architecture, _ labelKind: LabelKind) -> Architecture {

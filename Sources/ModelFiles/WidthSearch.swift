@@ -1,44 +1,50 @@
 import Foundation
+import Networks
 public import Tensors
 
 extension ArchitectureFile {
     /// Widths are multiples of this.
     public static let widthStep = 1.0 / 64
 
-    /// The widest width whose exported file takes no more than `limit`; nil if not even the narrowest fits, or if the
-    /// width makes no difference.
+    /// The widest width whose exported file takes no more than `limit`, and whose prediction takes no more than
+    /// `mostMultiplyAdds`; nil if not even the narrowest fits, or if the width makes no difference.
     ///
-    /// - Parameter notes: What the file will say beside the network.
+    /// - Parameters:
+    ///   - limit: The most bytes of the file; nil for any number.
+    ///   - mostMultiplyAdds: The most multiply-adds of the prediction for one example; nil for any number.
+    ///   - notes: What the file will say beside the network.
     public func widestWidth(
-        fitting limit: ByteCount, classes: Int? = nil, input: Shape? = nil,
+        fitting limit: ByteCount?, mostMultiplyAdds: Int? = nil, classes: Int? = nil, input: Shape? = nil,
         precision: ExportPlan.Precision = .float32, format: ExportPlan.Format = .hdf5,
         notes: ExportPlan.Notes = ExportPlan.Notes()
     ) throws -> Double? {
         guard usesWidth else { return nil }
         // What is wrong at any width is an error; what is wrong at some (groups that do not divide) is passed over.
         _ = try architecture(classes: classes, input: input).graph()
-        func bytes(_ steps: Int) throws -> Int? {
+        func fits(_ steps: Int) throws -> Bool? {
             guard
                 let built = try? architecture(classes: classes, input: input, width: Double(steps) * Self.widthStep)
                     .graph()
             else { return nil }
-            return try ExportPlan(built, precision: precision, format: format, notes: notes).size.file.bytes
+            if let mostMultiplyAdds, built.graph.multiplyAddsPerExample > mostMultiplyAdds { return false }
+            guard let limit else { return true }
+            return try ExportPlan(built, precision: precision, format: format, notes: notes).size.file <= limit
         }
-        /// The widest possible width of at most so many steps, and its size.
-        func nearest(_ steps: Int) throws -> (steps: Int, bytes: Int)? {
+        /// The widest possible width of at most so many steps, and whether it fits.
+        func nearest(_ steps: Int) throws -> (steps: Int, fits: Bool)? {
             for candidate in stride(from: steps, to: max(steps - 64, 0), by: -1) {
-                if let bytes = try bytes(candidate) { return (candidate, bytes) }
+                if let fits = try fits(candidate) { return (candidate, fits) }
             }
             return nil
         }
         var fitting = 0, tooWide = 1
-        while let found = try nearest(tooWide), found.bytes <= limit.bytes, tooWide < 1 << 30 {
+        while let found = try nearest(tooWide), found.fits, tooWide < 1 << 30 {
             fitting = tooWide
             tooWide *= 2
         }
         while tooWide - fitting > 1 {
             let middle = (fitting + tooWide) / 2
-            if let found = try nearest(middle), found.bytes <= limit.bytes {
+            if let found = try nearest(middle), found.fits {
                 fitting = middle
             } else {
                 tooWide = middle

@@ -251,6 +251,9 @@ public struct LayerGraph: Sendable {
         nodes.reduce(into: [:]) { $0[entries[$1.entry].name, default: 0] += $1.plan.multiplyAdds * $1.steps }
     }
 
+    /// Multiplications with additions in one example's forward pass.
+    public var multiplyAddsPerExample: Int { nodes.reduce(0) { $0 + $1.plan.multiplyAdds * $1.steps } }
+
     /// The output shape of each layer's last use, by layer name.
     public var outputShapes: [String: Shape] {
         nodes.reduce(into: [:]) { $0[entries[$1.entry].name] = shapes[$1.output.index] }

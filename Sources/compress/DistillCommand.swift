@@ -76,6 +76,13 @@ struct DistillCommand: ParsableCommand {
             valueName: "x|auto"), transform: { try switchable($0, off: "auto", positiveNumber) })
     var width: Switchable<Double>?
 
+    @Option(
+        help: .init(
+            "The most multiply-adds of the student's prediction for one example, such as 5M (million) or 2G, or none: it "
+                + "bounds the width as the budget does. (default: none)", valueName: "n|none"),
+        transform: { try switchable($0, multiplyAddCount) })
+    var maxMultiplyAdds: Switchable<Int>?
+
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
@@ -200,6 +207,7 @@ struct DistillCommand: ParsableCommand {
         request.teacherRules = try teacherOptions.rules(of: teachers)
         request.student = student.map(CompressionRequest.Student.init) ?? .automatic
         request.width = width?.value
+        request.mostMultiplyAdds = maxMultiplyAdds?.value
         request.preset = preset
         request.terms = file?.losses ?? preset?.terms ?? request.terms
         request.firstStage = file?.firstStage
@@ -237,6 +245,7 @@ struct DistillCommand: ParsableCommand {
         output = output ?? other.output
         student = student ?? other.student
         width = width ?? other.width
+        maxMultiplyAdds = maxMultiplyAdds ?? other.maxMultiplyAdds
         training.fill(from: other.training)
         views = views ?? other.views
         softTargets = softTargets ?? other.softTargets
@@ -291,6 +300,15 @@ extension CompressionRequest {
         throw ValidationError("expected \(names), found '\(text)'")
     }
     return preset
+}
+
+/// Reads a number of multiply-adds: `5000000`, `5e6`, `5M`, `2G`.
+@Sendable func multiplyAddCount(_ text: String) throws -> Int {
+    let units: [Character: Double] = ["k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12]
+    let unit = text.last.flatMap { units[$0] }
+    guard let number = Double(unit == nil ? text : String(text.dropLast())), (1..<9e18).contains(number * (unit ?? 1))
+    else { throw ValidationError("expected a number of multiply-adds such as 5000000 or 5M, found '\(text)'") }
+    return Int(number * (unit ?? 1))
 }
 
 /// Reads a schedule of a loss's weight.

@@ -55,6 +55,7 @@ extension DistillOptions {
         add("output", .string(Self.absolute(request.output)))
         add("student", .string(student))
         add("width", request.width.map { .number($0) })
+        add("max-multiply-adds", request.mostMultiplyAdds.map { .integer($0) })
         members +=
             TrainingOptions.Values(
                 recipe: request.recipe, automatic: request.automatic, augmentation: request.augmentation

@@ -60,6 +60,7 @@ extension Failure {
         case let error as ZipError: self.init(Self.status(error.kind), error.description)
         case let error as RecordError: self.init(Self.status(error.kind), error.description)
         case let error as BudgetError: self.init(.overBudget, error.description)
+        case let error as MultiplyAddsError: self.init(.overBudget, error.description)
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
         case let error as MemoryError: self.init(.unavailable, error.description)

@@ -62,6 +62,35 @@ import Testing
         }
     }
 
+    @Test func refusesMoreMultiplyAddsThanAllowed() throws {
+        try withScene { scene in
+            var scene = scene
+            scene.student = """
+                input: [6]
+                layers:
+                  - Dense: {units: 64*width, activation: relu}
+                  - Dense: {units: classes, activation: softmax}
+                """
+            try scene.writeStudent()
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            // (6 + 3) · 64 at width 1.
+            request.mostMultiplyAdds = 575
+            let told = Told()
+            _ = try compress(request, told: told)
+            #expect(told.messages.first?.contains(", width 0.984375, ") == true)
+            #expect(told.messages.first?.contains(" 567 multiply-adds, ") == true)
+            request.width = 1
+            let error = #expect(throws: MultiplyAddsError.self) { _ = try Compressor(request) { _ in } }
+            #expect(
+                error?.description
+                    == "the student takes 576 multiply-adds for one example, more than the 575 of --max-multiply-adds. "
+                    + "--width 0.984375 would fit.")
+            request.width = nil
+            request.mostMultiplyAdds = 8
+            #expect(throws: MultiplyAddsError.self) { _ = try Compressor(request) { _ in } }
+        }
+    }
+
     @Test func acceptsAStudentOfExactlyTheBudget() throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])

@@ -22,7 +22,10 @@ import Training
         ("mlp", images, "BatchNormalization Flatten Dense"),
         ("rnn", images, "BatchNormalization Reshape"),
         ("bag-of-frames", images, "BatchNormalization Reshape"),
+        ("crnn", images, "BatchNormalization Reshape Conv1D"),
+        ("crnn", sequences, "BatchNormalization Conv1D"),
         ("conv", images, "BatchNormalization"),
+        ("vgg", images, "BatchNormalization Conv2D"),
         ("conv", sequences, "BatchNormalization Reshape"),
     ])
     func takesEveryKindOfExamplesThatItCan(name: String, shape: Shape, first: String) throws {
@@ -34,9 +37,22 @@ import Training
         #expect(plan.export.size.file.bytes > 30_000, "the width uses the budget")
     }
 
-    @Test(arguments: [("mlp", vectors), ("bag-of-frames", sequences), ("conv", images)])
-    func automaticIsTheStudentForTheShape(name: String, shape: Shape) throws {
-        #expect(try plan(.automatic, shape).digest == plan(.named(name), shape).digest)
+    @Test(arguments: [
+        ("mlp", vectors, 60_000), ("crnn", sequences, 60_000), ("rnn", sequences, 12_000), ("vgg", images, 60_000),
+        ("conv", images, 15_000),
+    ])
+    func automaticIsTheStudentForTheShapeAndTheBudget(name: String, shape: Shape, budget: Int) throws {
+        let automatic = try plan(.automatic, shape, budget: budget)
+        #expect(automatic.built.architecture.name == "student-\(name)")
+        #expect(try automatic.digest == plan(.named(name), shape, budget: budget).digest)
+        #expect(automatic.export.size.file.bytes <= budget)
+    }
+
+    @Test func fewMultiplyAddsMakeAutomaticImagesASmallerFamily() throws {
+        let free = try plan(.automatic, Self.images).built.graph.multiplyAddsPerExample
+        let bounded = try plan(.automatic, Self.images, multiplyAdds: free / 10)
+        #expect(bounded.built.architecture.name == "student-conv")
+        #expect(bounded.built.graph.multiplyAddsPerExample <= free / 10)
     }
 
     @Test func masksThePaddingOfSequencesWithLengths() throws {
@@ -48,7 +64,8 @@ import Training
         let error = try #require(throws: ModelFileError.self) { try plan(.named("conv"), Self.vectors) }
         #expect(
             "\(error)"
-                == "'conv': cannot take examples of shape (12). Students of the program: bag-of-frames, conv, mlp, rnn")
+                == "'conv': cannot take examples of shape (12). Students of the program: bag-of-frames, conv, crnn, mlp, "
+                + "rnn, vgg")
     }
 
     @Test func aNameThatIsNoneIsNoStudentAndNoFile() throws {
@@ -56,7 +73,7 @@ import Training
         let error = try #require(throws: ModelFileError.self) { try plan(.file("rnm"), Self.vectors) }
         #expect(
             "\(error)"
-                == "'rnm': is no file, and no student of the program (bag-of-frames, conv, mlp, rnn); did you mean 'rnn'?"
+                == "'rnm': is no file, and no student of the program (bag-of-frames, conv, crnn, mlp, rnn, vgg); did you mean 'rnn'?"
         )
         #expect(error.kind == .missing)
     }
@@ -70,7 +87,8 @@ import Training
     }
 
     private func plan(
-        _ student: CompressionRequest.Student, _ shape: Shape, lengths: [Int32]? = nil
+        _ student: CompressionRequest.Student, _ shape: Shape, lengths: [Int32]? = nil, budget: Int = 60_000,
+        multiplyAdds: Int? = nil
     ) throws -> StudentPlan {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path, file = try HDF5File(creating: path)
@@ -83,7 +101,8 @@ import Training
             try file.close()
             let data = try ExampleFile(opening: path)
             return try StudentPlan(
-                student, width: nil, budget: ByteCount(60_000), data: data, labelKind: data.labelKind, format: .hdf5)
+                student, width: nil, budget: ByteCount(budget), mostMultiplyAdds: multiplyAdds, data: data,
+                labelKind: data.labelKind, format: .hdf5)
         }
     }
 }

@@ -237,6 +237,18 @@ import Testing
         #expect(try file.widestWidth(fitting: ByteCount(1000), classes: 10) == nil)
     }
 
+    @Test func findsTheWidestOfSoManyMultiplyAdds() throws {
+        let text = "input: [4]\nlayers:\n  - Dense: {units: 64*width}\n  - Dense: {units: classes}"
+        let file = try ArchitectureFile(parsing: text, path: "a.yaml")
+        // (4 + 10) · 64 multiply-adds at width 1, and 14 for each unit.
+        for (limit, width) in [(896, 1.0), (909, 1.0), (910, 65 / 64.0), (14, 1 / 64.0)] {
+            #expect(try file.widestWidth(fitting: nil, mostMultiplyAdds: limit, classes: 10) == width)
+        }
+        #expect(try file.widestWidth(fitting: nil, mostMultiplyAdds: 13, classes: 10) == nil)
+        let both = try file.widestWidth(fitting: ByteCount(1_000_000), mostMultiplyAdds: 896, classes: 10)
+        #expect(both == 1)
+    }
+
     @Test func findsNoWidthWhereThereIsNone() throws {
         let file = try ArchitectureFile(parsing: "input: [4]\nlayers:\n  - Dense: {units: 2}", path: "a.yaml")
         #expect(try file.widestWidth(fitting: ByteCount(1_000_000)) == nil)

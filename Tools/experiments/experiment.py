@@ -37,9 +37,11 @@ def without_folders(options):
 
 
 class Experiment:
-    def __init__(self, name, description, data="cifar10", seeds=5):
+    def __init__(self, name, description, data="cifar10", seeds=5, positional=None):
         """`name` is that of the file of results; experiments of one name share their runs."""
         parser = argparse.ArgumentParser(description=description.splitlines()[0])
+        if positional:
+            parser.add_argument(positional, nargs="*", help="which of them; all by default")
         parser.add_argument("--compress", default=os.path.join(ROOT, ".build", "release", "compress"),
                             help="the program; by default the one that is built here")
         parser.add_argument("--data", help="the examples; by default those in .build/experiments")
