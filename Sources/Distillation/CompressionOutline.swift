@@ -18,6 +18,10 @@ public struct CompressionOutline: Sendable {
     public let measurements: [TeacherMeasurement]
     /// What should be known before anyone starts, in sentences.
     public let warnings: [String]
+    /// Whether labels alone are tried, too, and why.
+    public let baseline: String
+    /// What decides about the teachers' shares, if the user leaves it to the program.
+    public let weightChoice: String?
     /// The formula in force, that of the first stage before it.
     public let formulas: [String]
     public let augmentation: String?
@@ -83,12 +87,17 @@ extension Compressor {
             }
             perExample = try trial(reader, workers)
         }
-        let trainings = request.generations + (request.baseline ? 1 : 0)
+        let trainings = request.generations + (baseline.isWanted ? 1 : 0)
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
-            measurements: measurements, warnings: data.warnings + warnings.texts, formulas: formulas,
+            measurements: measurements, warnings: data.warnings + warnings.texts,
+            baseline: baseline.sentence,
+            weightChoice: request.teacherWeights == .automatic && teachers.count > 1
+                ? "teacher weights: learned if these are better than equal ones on \(grouped(validation.count)) held-out rows "
+                    + "beyond the noise, else equal (auto)" : nil,
+            formulas: formulas,
             augmentation: views.map { views in
                 let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
                 return
@@ -121,9 +130,10 @@ extension Compressor {
         }
         let logits = data.classCount * MemoryLayout<Float>.stride, base = Self.baseMemory + train.readingMemory
         let answered = min(Examination.byteCount, data.test.count * logits * (teachers.count + 4))
-        return (
-            base + largest, base + besideStudent + answered + studentMemory(request.recipe, threads: threads)
-        )
+        var recipe = request.recipe
+        // Labels alone are kept at their best epoch.
+        recipe.keepsBest = recipe.keepsBest || baseline.isWanted
+        return (base + largest, base + besideStudent + answered + studentMemory(recipe, threads: threads))
     }
 
     /// Refuses a run for which there is not enough memory, before any of it is taken.

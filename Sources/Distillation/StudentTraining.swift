@@ -38,13 +38,20 @@ struct StudentTraining {
     }
 
     /// The student on labels alone: the same recipe, and the same changes of its examples.
-    func baseline() throws -> TrainedNetwork {
-        try plan.train(request.recipe) { part in
+    func baseline() throws -> LabelsAlone {
+        var recipe = request.recipe
+        recipe.keepsBest = true
+        let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
             let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
             let trainer = try session("baseline", part).train(
                 part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
-            return TrainedNetwork(trainer)
+            let last = request.recipe.keepsBest ? trainer.result : trainer.latest
+            return LabelsAlone.Part(
+                last: TrainedNetwork(graph: part.graph, weights: last), best: TrainedNetwork(trainer),
+                bestEpoch: trainer.bestScore?.epoch,
+                isLastBest: trainer.bestScore.map { $0.epoch * reader.stepsPerEpoch } == trainer.step)
         }
+        return LabelsAlone(trained, plan)
     }
 
     private func train(

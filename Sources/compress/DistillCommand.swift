@@ -131,11 +131,16 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "The teachers' shares: equal, learned on held-out examples, another for each example, or given. (default: "
-                + "uniform)", valueName: "uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
+            "The teachers' shares: equal, learned on held-out examples, another for each example, or given. auto: learned "
+                + "if these are better than equal ones on held-out examples beyond the noise, else equal. (default: auto)",
+            valueName: "auto|uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
     var teacherWeights: TeacherWeights?
 
-    @Flag(inversion: .prefixedNo, help: "Also train the same student without teachers, and report the gain.")
+    @Flag(
+        inversion: .prefixedNo,
+        help:
+            "Also train the same student on labels alone, and report what teachers gain over it. (default: where training takes fewer than 10^14 multiply-adds: examples × epochs × 3 × those of an example)"
+    )
     var baseline: Bool?
 
     @Option(
@@ -204,14 +209,14 @@ struct DistillCommand: ParsableCommand {
         request.terms = file?.losses ?? preset?.terms ?? request.terms
         request.firstStage = file?.firstStage
         request.combination = combine ?? request.combination
-        request.teacherWeights = teacherWeights ?? request.teacherWeights
+        request.teacherWeights = teacherWeights ?? .automatic
         request.automatic = training.values.automatic
         request.augmentation = training.values.augmentation
         request.views = views?.value
         request.unlabeled = unlabeled?.value
         request.softTargets = softTargets ?? request.softTargets
         request.generations = generations ?? request.generations
-        request.baseline = baseline ?? request.baseline
+        request.baseline = baseline
         request.isResuming = resume != nil
         request.threads = threading.threads
         request.otherInputs = configuration.map { [$0] } ?? []
@@ -310,9 +315,10 @@ extension CompressionRequest {
     }
 }
 
-/// Reads `uniform`, `learned`, `by-example` or shares such as `0.5,0.3,0.2`.
+/// Reads `auto`, `uniform`, `learned`, `by-example` or shares such as `0.5,0.3,0.2`.
 @Sendable func teacherShares(_ text: String) throws -> TeacherWeights {
     switch text {
+    case "auto": return .automatic
     case "uniform": return .uniform
     case "learned": return .learned
     case "by-example": return .byExample
@@ -320,7 +326,7 @@ extension CompressionRequest {
         let shares = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
         guard shares.allSatisfy({ $0 >= 0 && $0.isFinite }), shares.reduce(0, +) > 0 else {
             throw ValidationError(
-                "expected uniform, learned, by-example, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'"
+                "expected auto, uniform, learned, by-example, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'"
             )
         }
         return .given(shares)

@@ -70,13 +70,14 @@ extension DistillOptions {
         add("first-stage", request.firstStage?.json)
         add("combine", .string(request.combination.rawValue))
         add("teacher-weights", .string(weightsWord))
-        add("baseline", .bool(request.baseline))
+        add("baseline", request.baseline.map { .bool($0) })
         add("threads", request.threads.map { .integer($0) })
         return .object(JSON.Object(members))
     }
 
     private var weightsWord: String {
         switch request.teacherWeights {
+        case .automatic: "auto"
         case .uniform: "uniform"
         case .learned: "learned"
         case .byExample: "by-example"

@@ -43,7 +43,7 @@ import Testing
 
     @Test func fitsTheBudget() throws {
         try withTeachers { folder, arguments in
-            let run = try Program.run(arguments + ["--budget", "60kB", "--baseline", "--json", "--quiet"], in: folder)
+            let run = try Program.run(arguments + ["--budget", "60kB", "--json", "--quiet"], in: folder)
             #expect(run.code == 0, "\(run.errors)")
             #expect(run.errors.isEmpty)
             let json = try run.json()
@@ -55,13 +55,25 @@ import Testing
             #expect(json["teachers"]?.array?.count == 2)
             #expect(
                 json["teachers"]?[0]?.object?.keys == [
-                    "path", "parameters", "bytes", "accuracy", "weight", "validation",
+                    "path", "parameters", "bytes", "accuracy", "weight", "validation", "errors", "interval",
                 ])
-            #expect(json["ensemble"]?.object?.keys == ["bytes", "accuracy", "validation"])
             #expect(
-                json["student"]?.object?.keys
-                    == ["path", "parameters", "bytes", "predicted_bytes", "accuracy", "agreement", "validation"])
-            #expect(json["baseline"]?.object?.keys == ["accuracy", "validation"])
+                json["ensemble"]?.object?.keys == [
+                    "bytes", "weights_bytes", "accuracy", "validation", "errors", "interval", "weight_choice",
+                ])
+            #expect(
+                json["student"]?.object?.keys == [
+                    "path", "parameters", "bytes", "predicted_bytes", "accuracy", "agreement", "validation", "errors",
+                    "interval", "differences",
+                ])
+            #expect(json["student"]?["differences"]?.object?.keys == ["ensemble", "baseline", "baseline_best"])
+            #expect(
+                json["student"]?["differences"]?["baseline"]?["accuracy"]?.object?.keys == [
+                    "value", "interval", "within_noise",
+                ])
+            #expect(json["baseline"]?.object?.keys == ["accuracy", "validation", "errors", "interval", "best"])
+            #expect(
+                json["baseline"]?["best"]?.object?.keys == ["epoch", "accuracy", "validation", "errors", "interval"])
             #expect(json["seconds"]?.object?.keys == ["load", "teach", "train", "evaluate", "export", "total"])
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "s.h5").path)
             let size = try #require(attributes[.size] as? Int)
