@@ -184,9 +184,21 @@ public final class Compressor {
         for generation in 2..<(request.generations + 1) {
             students.append(try trainGeneration(generation, after: students[generation - 2], training, teaching))
         }
-        let labelsAlone = baseline.isWanted ? try measuring(\.train) { try training.baseline() } : nil
+        func labelsAlone(run: Int) throws -> LabelsAlone? {
+            baseline.isWanted ? try measuring(\.train) { try training.baseline(run: run) } : nil
+        }
+        let seed = request.recipe.seed
+        var runs = [SeedRun(seed: seed, student: students[students.count - 1], labelsAlone: try labelsAlone(run: 0))]
+        for run in 1..<max(request.seeds, 1) {
+            let student = try measuring(\.train) {
+                try training.student(first, ensemble.mixture, generation: 1, run: run)
+            }
+            runs.append(SeedRun(seed: seed &+ run, student: student, labelsAlone: try labelsAlone(run: run)))
+        }
+        let written = try measuring(\.evaluate) { try best(of: runs, on: validation, workers) }
+        students[students.count - 1] = runs[written].student
         return try finish(
-            first, ensemble, students, labelsAlone, dataDigest: dataDigest, validation: validation, workers)
+            first, ensemble, students, runs, written, dataDigest: dataDigest, validation: validation, workers)
     }
 
     /// Does something whose time counts as part of a phase.
@@ -273,9 +285,10 @@ public final class Compressor {
     /// Reads the test split, for the first and only time, and writes the student with what was found.
     private func finish(
         _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork],
-        _ labelsAlone: LabelsAlone?, dataDigest: String, validation: ExampleSplit, _ workers: Workers
+        _ runs: [SeedRun], _ written: Int, dataDigest: String, validation: ExampleSplit, _ workers: Workers
     ) throws -> CompressionReport {
         let evaluating = Date(), test = data.test, hasBeenTested = teaching.knows(test)
+        let labelsAlone = runs[written].labelsAlone
         try teaching.prepare(test, phase: "testing")
         let networks = (students + (labelsAlone?.networks ?? [])).map { Examination.Model.network($0) }
         func shares(_ entrant: Entrant, besides count: Int) -> [Double] {
@@ -304,6 +317,7 @@ public final class Compressor {
         let validated = try standing(validation, ours)
         let tested = try standing(test, all, teachers: try teaching.targets(test))
         try inputs.check()
+        let seeds = try report(runs, written: written, validation, test, workers)
         if !hasBeenTested {
             warnOfSeenRows(ensemble, teachers.indices.compactMap { tested.marks[.teacher($0)] })
         }
@@ -312,7 +326,7 @@ public final class Compressor {
         let bytes = try measuring(\.export) {
             let scores = [validated[last], tested[last], ensemble.validation, tested[.ensemble]]
             return try export(
-                students[students.count - 1],
+                students[students.count - 1], seed: runs[written].seed,
                 Provenance.Results(
                     digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
                     scores: Array(zip(Provenance.scoreNames, scores)), agreement: likeness))
@@ -334,6 +348,7 @@ public final class Compressor {
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
+                weightBytes: plan.export.size.weights,
                 validation: validated[last], test: tested[last], testSpread: tested.spread(last), agreement: likeness),
             baseline: labelsAlone.map { labelsAlone in
                 CompressionReport.Baseline(
@@ -346,6 +361,7 @@ public final class Compressor {
                             testSpread: tested.spread(labels.best))
                     })
             },
+            seeds: seeds,
             differences: [
                 (.ensemble, Entrant.ensemble), (.baseline, labels.first), (.bestBaseline, labels.best),
             ].compactMap { other, entrant in
@@ -373,7 +389,11 @@ public final class Compressor {
     }
 
     /// Writes the student, which says where it comes from.
-    private func export(_ student: TrainedNetwork, _ results: Provenance.Results) throws -> ByteCount {
+    private func export(
+        _ student: TrainedNetwork, seed: Int, _ results: Provenance.Results
+    ) throws -> ByteCount {
+        var request = request
+        request.recipe.seed = seed
         let provenance = Provenance(request, labelKind: labelKind).text(results)
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
         return try plan.export.noting(notes).write(student.weights, to: request.output, limit: request.budget)

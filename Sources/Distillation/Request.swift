@@ -56,6 +56,9 @@ public struct CompressionRequest: Sendable {
     public var softTargets = SoftTargetForm.float32
     /// How many students are trained one after another, each taught by the one before.
     public var generations = 1
+    /// How many students are trained that differ in nothing but their seeds, which count from the recipe's; the one that is
+    /// best on held-out rows is written. One where there are generations.
+    public var seeds = 1
     /// Whether the same student is trained on labels alone as well; nil where its training is short (`BaselineRule`).
     public var baseline: Bool? = false
     public var runDirectory: String
@@ -175,6 +178,8 @@ public struct CompressionReport: Sendable {
         public let parameters: Int
         public let bytes: ByteCount
         public let predictedBytes: ByteCount
+        /// What its weights take, without the rest of its file.
+        public let weightBytes: ByteCount
         public let validation: Metrics
         public let test: Metrics
         public let testSpread: Spread
@@ -201,6 +206,8 @@ public struct CompressionReport: Sendable {
     public let comparisons: [Comparison]
     public let student: Student
     public let baseline: Baseline?
+    /// The same job with other seeds; nil for one.
+    public let seeds: SeedReport?
     /// From the ensemble, and from labels alone where there is a baseline.
     public let differences: [Difference]
     /// What should be known before anyone trusts the result, in sentences.

@@ -27,7 +27,7 @@ extension CompressionReport {
             ["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""]
                 + cells(ensembleValidation, ensembleTest, ensembleTestSpread))
         for other in comparisons { table.add(["", other.name, "", "", ""] + cells(other.validation, other.test)) }
-        table.add(row("student", student.model, of: student.bytes, student.validation, student.testSpread))
+        table.add(row("student", student.model, of: student.weightBytes, student.validation, student.testSpread))
         if let baseline {
             func row(_ role: String, _ name: String, _ validation: Metrics, _ test: Metrics, _ spread: Spread) {
                 table.add([role, name, "", "", ""] + cells(validation, test, spread))
@@ -47,7 +47,7 @@ extension CompressionReport {
         return [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test) + [errors]
     }
 
-    /// - Parameter bytes: What counts of it beside the weights of the ensemble.
+    /// - Parameter bytes: What its weights take.
     private func row(
         _ role: String, _ model: EvaluationReport.Model, of bytes: ByteCount, _ validation: Metrics, _ spread: Spread
     ) -> [String] {
@@ -57,10 +57,10 @@ extension CompressionReport {
     }
 
     private var remarks: [String] {
-        let ratio = Double(ensembleWeightBytes.bytes) / Double(max(student.bytes.bytes, 1))
+        let ratio = Double(ensembleWeightBytes.bytes) / Double(max(student.weightBytes.bytes, 1))
         let size = "\(fixed(ratio < 1 ? 1 / ratio : ratio, digits: 1)) times \(ratio < 1 ? "larger" : "smaller")"
         var remarks = [
-            "the student is \(size) than the ensemble's weights, and its first class is the ensemble's for "
+            "the student's weights are \(size) than the ensemble's, and its first class is the ensemble's for "
                 + "\(percent(student.agreement)) of the test examples"
         ]
         remarks.append(comparison)
@@ -72,6 +72,7 @@ extension CompressionReport {
         if let loss = lossToLabelsAlone {
             remarks.append("on held-out rows the student is worse than labels alone by \(points(loss))")
         }
+        if let seeds { remarks.append(seeds.sentence) }
         if let weightChoice { remarks.append(weightChoice) }
         let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
@@ -164,6 +165,7 @@ extension CompressionReport {
             object["baseline"] = json(baseline)
             object["gain_kept"] = gainKept.map { .number($0) } ?? .null
         }
+        object["seeds"] = seeds?.json
         object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         object["seconds"] = .object(
@@ -230,6 +232,7 @@ extension CompressionReport {
     private var studentJSON: JSON {
         var all = student.model.jsonMembers
         all.insert(.init("predicted_bytes", .integer(student.predictedBytes.bytes)), at: 3)
+        all.insert(.init("weights_bytes", .integer(student.weightBytes.bytes)), at: 4)
         all.append(.init("agreement", .number(student.agreement)))
         all += validation(student.validation) + spread(student.test, student.testSpread)
         all.append(.init("differences", differencesJSON))

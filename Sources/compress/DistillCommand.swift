@@ -100,6 +100,13 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "Train so many students that differ in their seeds alone (--seed, the next, …), report mean and standard error, "
+                + "and write the one that is best on held-out examples. (default: 1)", valueName: "n"),
+        transform: wholeNumber)
+    var seeds: Int?
+
+    @Option(
+        help: .init(
             "A loss under a name; what is said of it one by one goes before. youtube8m-winners, for several labels each: "
                 + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)",
             valueName: "youtube8m-winners|none"), transform: { try switchable($0, presetName) })
@@ -216,6 +223,7 @@ struct DistillCommand: ParsableCommand {
         request.unlabeled = unlabeled?.value
         request.softTargets = softTargets ?? request.softTargets
         request.generations = generations ?? request.generations
+        request.seeds = seeds ?? request.seeds
         request.baseline = baseline
         request.isResuming = resume != nil
         request.threads = threading.threads
@@ -246,6 +254,7 @@ struct DistillCommand: ParsableCommand {
         views = views ?? other.views
         softTargets = softTargets ?? other.softTargets
         generations = generations ?? other.generations
+        seeds = seeds ?? other.seeds
         preset = preset ?? other.preset
         temperature = temperature ?? other.temperature
         lambda = lambda ?? other.lambda
@@ -269,6 +278,9 @@ extension CompressionRequest {
         }
         if lambda.isZero && terms.allSatisfy(\.weight.isZero) {
             throw ValidationError("--lambda and the weights of all losses are 0: there would be nothing to learn from")
+        }
+        if seeds > 1 && generations > 1 {
+            throw ValidationError("--seeds and --generations do not go together: leave one of them out")
         }
         if views != nil && augmentation == nil {
             throw ValidationError("--views counts what --augment makes of each example; say --augment, too")

@@ -62,6 +62,7 @@ extension DistillOptions {
         add("views", request.views.map { .integer($0) })
         add("soft-targets", .string("\(request.softTargets)"))
         add("generations", .integer(request.generations))
+        add("seeds", .integer(request.seeds))
         add("preset", request.preset.map { .string($0.rawValue) })
         add("temperature", request.temperature.json)
         add("lambda", request.lambda.json)

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Tensors
 import TestSupport
@@ -82,6 +83,17 @@ import Training
             request.baseline = false
             let alone = try compress(request)
             #expect(alone.baseline == nil && alone.differences.map(\.other) == [.ensemble])
+        }
+    }
+
+    /// 23 weights of 4 bytes, beside Adam's state in the file that Keras wrote.
+    @Test func countsNoStateOfAnOptimizer() throws {
+        try withScene(DataFile([4], classes: 2, train: 20, test: 5)) { scene in
+            let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "ModelFilesTests/Fixtures/compiled.h5").path
+            let teacher = try Teacher(path, data: try ExampleFile(opening: scene.path("data.h5")))
+            #expect(teacher.weightBytes.bytes == 4 * 23)
+            #expect(teacher.bytes.bytes == 23_216)
         }
     }
 }

@@ -22,6 +22,8 @@ import Training
             #expect(report.student.predictedBytes.bytes == size)
             #expect(size <= request.budget.bytes)
             #expect(report.student.parameters == 6 * 8 + 8 + 4 * 8 + 8 * 3 + 3)
+            #expect(report.student.weightBytes.bytes == 4 * report.student.parameters)
+            #expect(report.ensembleWeightBytes.bytes == 4 * 2 * (6 * 10 + 10 + 10 * 3 + 3))
             #expect(report.teachers.map(\.path) == teachers)
             #expect(report.teachers.map(\.weight) == [0.5, 0.5])
             #expect(report.ensembleBytes.bytes == (try teachers.reduce(0) { try $0 + contents($1).count }))

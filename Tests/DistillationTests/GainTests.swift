@@ -19,6 +19,7 @@ import Training
             comparisons: [],
             student: CompressionReport.Student(
                 path: "s.h5", name: "s", parameters: 1, bytes: ByteCount(1), predictedBytes: ByteCount(1),
+                weightBytes: ByteCount(1),
                 validation: [], test: metrics(student), testSpread: spread, agreement: 1),
             baseline: baseline.map { value in
                 CompressionReport.Baseline(
@@ -27,7 +28,8 @@ import Training
                         CompressionReport.Baseline.Best(
                             epochs: [3], isEarlier: true, validation: [], test: metrics($0), testSpread: spread)
                     })
-            }, differences: differences, warnings: [], budget: ByteCount(1), seconds: CompressionReport.Seconds(),
+            }, seeds: nil, differences: differences, warnings: [], budget: ByteCount(1),
+            seconds: CompressionReport.Seconds(),
             peakMemory: ByteCount(1))
     }
 

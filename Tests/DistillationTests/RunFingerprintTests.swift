@@ -39,7 +39,7 @@ import Training
         ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }),
         ("augmentation", { $0.augmentation = try Augmentation("noise:0.2") }), ("views", { $0.views = 4 }),
         ("softTargets", { $0.softTargets = .float16 }), ("softTargets", { $0.softTargets = .top(2) }),
-        ("generations", { $0.generations = 2 }),
+        ("generations", { $0.generations = 2 }), ("seeds", { $0.seeds = 2 }),
     ]
 
     /// Files count by what is in them, which their digests say; the others decide where, how fast, or what else is done.

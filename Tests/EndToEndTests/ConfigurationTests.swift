@@ -94,6 +94,7 @@ import Testing
                     keep-best: false
                     soft-targets: float32
                     generations: 1
+                    seeds: 1
                     temperature: linear:1:4
                     lambda: linear:0:1@0.5,1
                     soft-weight: 1
@@ -148,6 +149,7 @@ import Testing
         views: 2
         soft-targets: top:2
         generations: 2
+        seeds: 1
         preset: youtube8m-winners
         temperature: exponential:8:1
         lambda: 0.25
