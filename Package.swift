@@ -86,7 +86,7 @@ let package = Package(
                 "Students",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        library("Reports", ["Tensors", "ModelFiles", "Distillation"]),
+        library("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .executableTarget(
             name: "compress",
             dependencies: [
@@ -125,7 +125,7 @@ let package = Package(
                 "TestSupport",
             ],
             hasFixtures: true),
-        tests("Reports", ["Tensors", "ModelFiles", "Distillation"]),
+        tests("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"], exclude: ["Hostile"],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),

@@ -18,6 +18,10 @@ public struct CompressionOutline: Sendable {
     public let measurements: [TeacherMeasurement]
     /// What should be known before anyone starts, in sentences.
     public let warnings: [String]
+    /// Whether labels alone are tried, too, and why.
+    public let baseline: String
+    /// What decides about the teachers' shares, if the user leaves it to the program.
+    public let weightChoice: String?
     /// The formula in force, that of the first stage before it.
     public let formulas: [String]
     public let augmentation: String?
@@ -31,6 +35,8 @@ public struct CompressionOutline: Sendable {
     public let firstEpochs: Int
     public let batchSize: Int
     public let stepsPerEpoch: Int
+    /// How many students there are that differ in their seeds alone.
+    public let seeds: Int
     /// How many trainings there are: of generations, perhaps of a baseline, and of each member that learns by itself.
     public let trainings: Int
     /// What teachers say, as it is kept in the run directory.
@@ -46,7 +52,7 @@ public struct CompressionOutline: Sendable {
     public let trainingSeconds: Double?
 
     /// All steps of all students.
-    public var steps: Int { stepsPerEpoch * (firstEpochs + epochs * trainings) }
+    public var steps: Int { stepsPerEpoch * (firstEpochs * seeds + epochs * trainings) }
 }
 
 extension Compressor {
@@ -83,12 +89,17 @@ extension Compressor {
             }
             perExample = try trial(reader, workers)
         }
-        let trainings = request.generations + (request.baseline ? 1 : 0)
+        let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
-            measurements: measurements, warnings: data.warnings + warnings.texts, formulas: formulas,
+            measurements: measurements, warnings: data.warnings + warnings.texts,
+            baseline: baseline.sentence,
+            weightChoice: request.teacherWeights == .automatic && teachers.count > 1
+                ? "teacher weights: learned if these are better than equal ones on \(grouped(validation.count)) held-out rows "
+                    + "beyond the noise, else equal (auto)" : nil,
+            formulas: formulas,
             augmentation: views.map { views in
                 let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
                 return
@@ -97,14 +108,16 @@ extension Compressor {
             validationCount: validation.count,
             testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
             firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
-            stepsPerEpoch: reader.stepsPerEpoch, trainings: trainings * plan.parts(recipe).count,
+            stepsPerEpoch: reader.stepsPerEpoch, seeds: request.seeds, trainings: trainings * plan.parts(recipe).count,
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             teachingMemory: ByteCount(memory.teaching), trainingMemory: ByteCount(memory.training),
             memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
             trainingSeconds: problem != nil
                 ? nil
-                : Double(reader.count * recipe.epochs) * (perExample * Double(trainings) + secondsOfLive)
-                    + Double(reader.count * (request.firstStage?.epochs ?? 0)) * (perExample + secondsOfLive)
+                : Double(reader.count * recipe.epochs)
+                    * (perExample * Double(trainings) + secondsOfLive * Double(request.seeds))
+                    + Double(reader.count * (request.firstStage?.epochs ?? 0) * request.seeds)
+                    * (perExample + secondsOfLive)
                     + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
     }
 
@@ -121,9 +134,13 @@ extension Compressor {
         }
         let logits = data.classCount * MemoryLayout<Float>.stride, base = Self.baseMemory + train.readingMemory
         let answered = min(Examination.byteCount, data.test.count * logits * (teachers.count + 4))
-        return (
-            base + largest, base + besideStudent + answered + studentMemory(request.recipe, threads: threads)
-        )
+        var recipe = request.recipe
+        // Labels alone are kept at their best epoch.
+        recipe.keepsBest = recipe.keepsBest || baseline.isWanted
+        // Trained networks wait for the test split.
+        let trained = request.generations + request.seeds - 2 + (baseline.isWanted ? 2 * request.seeds : 0)
+        let waiting = trained * plan.built.graph.layout.extent * MemoryLayout<Float>.stride
+        return (base + largest, base + besideStudent + answered + waiting + studentMemory(recipe, threads: threads))
     }
 
     /// Refuses a run for which there is not enough memory, before any of it is taken.

@@ -19,6 +19,8 @@ public final class Compressor {
     let teachers: [Teacher]
     let labelKind: LabelKind
     let unlabeled: ExampleSplit?
+    /// Whether labels alone are tried, too.
+    let baseline: BaselineRule
     /// The terms of layers of the student's loss, and of the first stage's.
     let layers: LayerTerms
     let firstLayers: LayerTerms?
@@ -61,10 +63,12 @@ public final class Compressor {
             provenance: Provenance(request, labelKind: labelKind).placeholder)
         unlabeled = try request.unlabeled.map(data.unlabeled)
         var request = request
+        let examples = data.trainAndValidation().train.count + (unlabeled?.count ?? 0)
         request.recipe.choose(
-            request.automatic, examples: data.trainAndValidation().train.count + (unlabeled?.count ?? 0),
-            parameters: plan.built.graph.layout.trainableParameterCount)
+            request.automatic, examples: examples, parameters: plan.built.graph.layout.trainableParameterCount)
         self.request = request
+        baseline = BaselineRule(
+            request.baseline, examples: examples, epochs: request.recipe.epochs, graph: plan.built.graph)
         let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
         self.teachers = teachers
         try plan.refuse(request.terms + (request.firstStage?.terms ?? []))
@@ -132,6 +136,7 @@ public final class Compressor {
         if let line = request.recipe.sentence(request.automatic, examples: train.count + (unlabeled?.count ?? 0)) {
             tell(.message(line))
         }
+        tell(.message(baseline.sentence))
         for warning in data.warnings { tell(.warning(warning)) }
         tell(.plan(teachers.map(\.plan)))
         tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))
@@ -165,6 +170,7 @@ public final class Compressor {
                 weights: request.teacherWeights, workers: workers)
             for line in ensemble.messages { tell(line) }
             try measureTeachers(first, validation, workers)
+            if first.knows(data.test) { try warnOfSeenRows(first, ensemble, workers) }
             try writeManifest(ensemble, dataDigest, directory)
             return ensemble
         }
@@ -179,9 +185,21 @@ public final class Compressor {
         for generation in 2..<(request.generations + 1) {
             students.append(try trainGeneration(generation, after: students[generation - 2], training, teaching))
         }
-        let baseline = request.baseline ? try measuring(\.train) { try training.baseline() } : nil
+        func labelsAlone(run: Int) throws -> LabelsAlone? {
+            baseline.isWanted ? try measuring(\.train) { try training.baseline(run: run) } : nil
+        }
+        let seed = request.recipe.seed
+        var runs = [SeedRun(seed: seed, student: students[students.count - 1], labelsAlone: try labelsAlone(run: 0))]
+        for run in 1..<max(request.seeds, 1) {
+            let student = try measuring(\.train) {
+                try training.student(first, ensemble.mixture, generation: 1, run: run)
+            }
+            runs.append(SeedRun(seed: seed &+ run, student: student, labelsAlone: try labelsAlone(run: run)))
+        }
+        let written = try measuring(\.evaluate) { try best(of: runs, on: validation, workers) }
+        students[students.count - 1] = runs[written].student
         return try finish(
-            first, ensemble, students, baseline: baseline, dataDigest: dataDigest, validation: validation, workers)
+            first, ensemble, students, runs, written, dataDigest: dataDigest, validation: validation, workers)
     }
 
     /// Does something whose time counts as part of a phase.
@@ -253,16 +271,27 @@ public final class Compressor {
         let marks: [Entrant: Examination.Marks]
 
         subscript(entrant: Entrant) -> CompressionReport.Metrics { marks[entrant]?.metrics ?? [] }
+
+        func spread(_ entrant: Entrant) -> CompressionReport.Spread {
+            CompressionReport.Spread(
+                errors: marks[entrant]?.errors ?? 0, margins: marks[entrant]?.samples.map(\.margin) ?? [])
+        }
+
+        /// How much better one of them is than another; nil where one of them was not there.
+        func difference(_ one: Entrant, _ other: Entrant) -> [MetricDifference]? {
+            marks[one].flatMap { one in marks[other].map { one.minus($0) } }
+        }
     }
 
     /// Reads the test split, for the first and only time, and writes the student with what was found.
     private func finish(
-        _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork], baseline: TrainedNetwork?,
-        dataDigest: String, validation: ExampleSplit, _ workers: Workers
+        _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork],
+        _ runs: [SeedRun], _ written: Int, dataDigest: String, validation: ExampleSplit, _ workers: Workers
     ) throws -> CompressionReport {
-        let evaluating = Date(), test = data.test
+        let evaluating = Date(), test = data.test, hasBeenTested = teaching.knows(test)
+        let labelsAlone = runs[written].labelsAlone
         try teaching.prepare(test, phase: "testing")
-        let networks = (students + (baseline.map { [$0] } ?? [])).map { Examination.Model.network($0) }
+        let networks = (students + (labelsAlone?.networks ?? [])).map { Examination.Model.network($0) }
         func shares(_ entrant: Entrant, besides count: Int) -> [Double] {
             let all = count + networks.count
             switch entrant {
@@ -289,33 +318,58 @@ public final class Compressor {
         let validated = try standing(validation, ours)
         let tested = try standing(test, all, teachers: try teaching.targets(test))
         try inputs.check()
+        let seeds = try report(runs, written: written, validation, test, workers)
+        if !hasBeenTested {
+            warnOfSeenRows(ensemble, teachers.indices.compactMap { tested.marks[.teacher($0)] })
+        }
         let last = Entrant.network(students.count - 1), likeness = tested.marks[last]?.agreement ?? 0
         seconds.evaluate += Date().timeIntervalSince(evaluating)
         let bytes = try measuring(\.export) {
             let scores = [validated[last], tested[last], ensemble.validation, tested[.ensemble]]
             return try export(
-                students[students.count - 1],
+                students[students.count - 1], seed: runs[written].seed,
                 Provenance.Results(
                     digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
                     scores: Array(zip(Provenance.scoreNames, scores)), agreement: likeness))
         }
         seconds.total = Date().timeIntervalSince(start)
-        let baselineEntrant = Entrant.network(students.count)
+        let labels = (first: Entrant.network(students.count), best: Entrant.network(students.count + 1))
         return CompressionReport(
             teachers: teachers.enumerated().map { index, teacher in
                 CompressionReport.Teacher(
                     path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
-                    weight: ensemble.weights[index], validation: ensemble.teacherValidation[index],
-                    test: tested[.teacher(index)])
+                    weightBytes: teacher.weightBytes,
+                    weight: ensemble.weights[index], validation: ensemble.teacherMarks[index].metrics,
+                    test: tested[.teacher(index)], testSpread: tested.spread(.teacher(index)))
             }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
+            ensembleWeightBytes: ByteCount(teachers.reduce(0) { $0 + $1.weightBytes.bytes }),
             ensembleValidation: ensemble.validation, ensembleTest: tested[.ensemble],
+            ensembleTestSpread: tested.spread(.ensemble), testCount: test.count, weightChoice: ensemble.choice,
             comparisons: comparisons(ensemble, students.count, validated, tested),
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
-                validation: validated[last], test: tested[last], agreement: likeness),
-            baselineValidation: baseline == nil ? [] : validated[baselineEntrant],
-            baselineTest: baseline.map { _ in tested[baselineEntrant] },
+                weightBytes: plan.export.size.weights,
+                validation: validated[last], test: tested[last], testSpread: tested.spread(last), agreement: likeness),
+            baseline: labelsAlone.map { labelsAlone in
+                CompressionReport.Baseline(
+                    validation: validated[labels.first], test: tested[labels.first],
+                    testSpread: tested.spread(labels.first),
+                    best: labelsAlone.best.map { _ in
+                        CompressionReport.Baseline.Best(
+                            epochs: labelsAlone.bestEpochs, isEarlier: labelsAlone.isEarlier,
+                            validation: validated[labels.best], test: tested[labels.best],
+                            testSpread: tested.spread(labels.best))
+                    })
+            },
+            seeds: seeds,
+            differences: [
+                (.ensemble, Entrant.ensemble), (.baseline, labels.first), (.bestBaseline, labels.best),
+            ].compactMap { other, entrant in
+                guard let test = tested.difference(last, entrant) else { return nil }
+                return CompressionReport.Difference(
+                    other: other, validation: validated.difference(last, entrant) ?? [], test: test)
+            },
             warnings: warnings.texts, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
     }
 
@@ -336,7 +390,11 @@ public final class Compressor {
     }
 
     /// Writes the student, which says where it comes from.
-    private func export(_ student: TrainedNetwork, _ results: Provenance.Results) throws -> ByteCount {
+    private func export(
+        _ student: TrainedNetwork, seed: Int, _ results: Provenance.Results
+    ) throws -> ByteCount {
+        var request = request
+        request.recipe.seed = seed
         let provenance = Provenance(request, labelKind: labelKind).text(results)
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
         return try plan.export.noting(notes).write(student.weights, to: request.output, limit: request.budget)

@@ -7,10 +7,14 @@ import Training
 struct Ensemble {
     /// How the student's teachers are mixed.
     let mixture: Mixture
-    let teacherValidation: [CompressionReport.Metrics]
+    let teacherMarks: [Examination.Marks]
     let validation: CompressionReport.Metrics
     /// The same teachers with equal shares, where theirs are others.
     let uniformValidation: CompressionReport.Metrics?
+    /// Whether its shares were learned on held-out rows.
+    let areLearned: Bool
+    /// How its shares were chosen, in a sentence; nil if the user chose them, or has one teacher.
+    let choice: String?
     let messages: [CompressionEvent]
 
     var weights: [Double] { mixture.weights }
@@ -23,12 +27,18 @@ struct Ensemble {
         weights choice: TeacherWeights, workers: Workers
     ) throws {
         let names = paths.map(Teacher.name), labelKind = validation.labelKind, count = names.count
+        let trial =
+            choice == .automatic && count > 1
+            ? try WeightTrial(targets, of: validation, combination: combination) : nil
+        self.choice = trial?.sentence
+        areLearned = choice == .learned || trial?.prefersLearned == true
         let uniform = Examination.equal(0..<count, of: count)
         let weights =
             switch choice {
-            case .uniform, .byExample: uniform
+            case .automatic where trial?.prefersLearned != true, .uniform, .byExample: uniform
             case .given(let shares): shares.map { $0 / shares.reduce(0, +) }
-            case .learned: try Self.learned(targets, of: validation, combination: combination, else: uniform)
+            case .automatic, .learned:
+                try Self.learned(targets, of: validation, combination: combination, else: uniform)
             }
         mixture = Mixture(combination, labelKind, weights: weights, isByExample: choice == .byExample)
         // Teachers whose ensemble may be better without them.
@@ -43,13 +53,14 @@ struct Ensemble {
             [weights, uniform] + names.indices.map { Examination.only($0, of: count) } + without,
             hasLoss: true)
         let all = marks[0]
-        teacherValidation = marks[2..<(2 + count)].map(\.metrics)
+        teacherMarks = Array(marks[2..<(2 + count)])
         self.validation = all.metrics
         uniformValidation = weights == uniform ? nil : marks[1].metrics
 
-        messages = Self.messages(
-            paths, choice, combination, weights, marks, teachers: teacherValidation,
-            without: Array(zip(doubtful, marks[(2 + count)...])))
+        messages =
+            Self.messages(
+                paths, choice, combination, weights, marks, teachers: teacherMarks,
+                without: Array(zip(doubtful, marks[(2 + count)...]))) + (trial.map { [.message($0.sentence)] } ?? [])
     }
 
     /// How good teachers and ensemble are on held-out examples, and what may be wrong with it.
@@ -59,13 +70,13 @@ struct Ensemble {
     ///   - others: Of the ensemble without one teacher, for some of them.
     private static func messages(
         _ paths: [String], _ choice: TeacherWeights, _ combination: Combination, _ weights: [Double],
-        _ marks: [Examination.Marks], teachers: [CompressionReport.Metrics], without others: [(Int, Examination.Marks)]
+        _ marks: [Examination.Marks], teachers: [Examination.Marks], without others: [(Int, Examination.Marks)]
     ) -> [CompressionEvent] {
-        guard let first = marks[0].metrics.first, let best = teachers.compactMap({ $0.first?.value }).max()
-        else { return [] }
+        guard let first = marks[0].metrics.first else { return [] }
+        func value(_ marks: Examination.Marks) -> Double { marks.metrics.first?.value ?? 0 }
         func four(_ value: Double) -> String { fixed(value, digits: 4) }
         let names = paths.map(Teacher.name), all = marks[0], equal = marks[1]
-        let parts = zip(names, teachers).map { "\($0) \(four($1.first?.value ?? 0))" }.joined(separator: ", ")
+        let parts = zip(names, teachers).map { "\($0) \(four(value($1)))" }.joined(separator: ", ")
         let figure = "held-out \(first.name.replacing("_", with: " "))"
         guard paths.count > 1 else { return [.message("\(figure): \(parts)")] }
         let shares = zip(names, weights).map { "\($0) \(fixed($1, digits: 2))" }.joined(separator: ", ")
@@ -73,17 +84,21 @@ struct Ensemble {
         var text = "\(figure): \(parts); "
         text += "ensemble \(four(first.value)) (\(way), weights \(shares))"
         if weights != Examination.equal(0..<paths.count, of: paths.count) {
-            text += ", with equal weights \(four(equal.metrics.first?.value ?? 0))"
+            text += ", with equal weights \(four(value(equal)))"
+            // What learned weights minimise may be at odds with the figure above.
+            if [.automatic, .learned].contains(choice) {
+                text += "; cross-entropy \(four(all.loss)), with equal weights \(four(equal.loss))"
+            }
         }
-        // What learned weights minimise may be at odds with the figure above.
-        if choice == .learned { text += "; cross-entropy \(four(all.loss)), with equal weights \(four(equal.loss))" }
         var messages = [CompressionEvent.message(text)]
-        let advice = choice == .learned ? "" : ", or use --teacher-weights learned"
-        if first.value < best {
+        let advice = [.automatic, .learned].contains(choice) ? "" : ", or use --teacher-weights auto"
+        let best = teachers.indices.max { value(teachers[$0]) < value(teachers[$1]) } ?? 0
+        if let lead = teachers[best].minus(all).first, lead.isClearlyAbove {
             messages.append(
                 .warning(
-                    "on held-out rows the ensemble (\(four(first.value))) is worse than its best teacher (\(four(best))). "
-                        + "Leave weak teachers out\(advice)"))
+                    "teacher '\(paths[best])' is better than the ensemble on held-out rows by \(lead.points): "
+                        + "\(four(value(teachers[best]))), the ensemble \(four(first.value)). Leave weak teachers out, give it "
+                        + "alone\(advice)"))
         }
         for (index, rest) in others {
             guard let score = rest.metrics.first?.value, score > first.value, rest.loss < all.loss else { continue }

@@ -25,10 +25,22 @@ struct Examination {
     struct Marks {
         /// Empty where there are no examples.
         var metrics: CompressionReport.Metrics = []
+        /// What each metric is made of.
+        var samples: [MetricSample] = []
+        /// How many examples' first class is wrong.
+        var errors = 0
         /// The mean cross-entropy, if it was asked for.
         var loss = 0.0
         /// How often the first class is that of the first mixture, if it was asked for.
         var agreement = 0.0
+
+        /// How much better this answer is than another of the same examples, metric by metric.
+        func minus(_ other: Marks) -> [MetricDifference] {
+            metrics.indices.map { index in
+                MetricDifference(
+                    (metrics[index].value, samples[index]), (other.metrics[index].value, other.samples[index]))
+            }
+        }
     }
 
     /// Asks all models about the examples, and measures mixtures of their answers.
@@ -50,7 +62,7 @@ struct Examination {
         let memory = (
             labels: Buffer(zeros: size).tensor, first: Buffer(zeros: size).tensor, other: Buffer(zeros: size).tensor
         )
-        var running = mixtures.map { _ in RunningMetrics(split.labelKind, classCount: classes) }
+        var running = mixtures.map { _ in RunningMetrics(split.labelKind, classCount: classes, isSampled: true) }
         var losses = mixtures.map { _ in 0.0 }, agreed = mixtures.map { _ in 0 }, start = 0
         for step in 0..<reader.stepsPerEpoch {
             let batch = try reader.batch(epoch: 0, step: step), count = batch.count
@@ -79,7 +91,8 @@ struct Examination {
         let total = Double(split.count)
         return mixtures.indices.map { index in
             Marks(
-                metrics: running[index].values(), loss: losses[index] / total, agreement: Double(agreed[index]) / total)
+                metrics: running[index].values(), samples: running[index].samples(), errors: running[index].errors,
+                loss: losses[index] / total, agreement: Double(agreed[index]) / total)
         }
     }
 

@@ -40,6 +40,16 @@ struct HeldOutExamples {
         firstClasses(logits).enumerated().map { hasLabel($0, $1) }
     }
 
+    /// The labels of some rows, rows × classes.
+    func labels(of rows: [Int]) -> Tensor {
+        let result = Buffer(zeros: rows.count * classCount).tensor.viewed(count: rows.count, shape: [classCount])
+        for (place, row) in rows.enumerated() {
+            result.slice(at: place * classCount, count: classCount).copy(
+                from: labels.slice(at: row * classCount, count: classCount))
+        }
+        return result
+    }
+
     /// How many examples have each label.
     var labelCounts: [Int] {
         labels.withSpan { labels in

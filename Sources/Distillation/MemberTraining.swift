@@ -40,10 +40,14 @@ extension StudentPlan {
     ///
     /// - Parameter train: Trains one part; what it returns has the layers of the part's graph.
     func train(_ recipe: Recipe, _ train: (TrainingPart) throws -> TrainedNetwork) rethrows -> TrainedNetwork {
-        let parts = parts(recipe)
-        if parts.count == 1 { return try train(parts[0]) }
+        together(try parts(recipe).map(train))
+    }
+
+    /// The parts side by side.
+    func together(_ parts: [TrainedNetwork]) -> TrainedNetwork {
+        if parts.count == 1 { return parts[0] }
         let whole = ParameterVector(zeros: built.graph.layout)
-        for part in parts { try train(part).copy(to: whole) }
+        for part in parts { part.copy(to: whole) }
         return TrainedNetwork(graph: built.graph, weights: whole.tensor)
     }
 

@@ -37,6 +37,7 @@ struct RunFingerprint: Equatable {
         add("teacher-weights", "\(request.teacherWeights)")
         add("soft-targets", "\(request.softTargets)")
         add("generations", "\(request.generations)")
+        add("seeds", "\(request.seeds)")
     }
 
     /// The same of one model that learns from labels.

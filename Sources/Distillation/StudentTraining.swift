@@ -28,29 +28,44 @@ struct StudentTraining {
 
     /// A student of these teachers.
     ///
-    /// - Parameter generation: 1 learns from the teachers of the request, each other one from the student before it.
-    func student(_ teaching: Teaching, _ mixture: Mixture, generation: Int) throws -> TrainedNetwork {
+    /// - Parameters:
+    ///   - generation: 1 learns from the teachers of the request, each other one from the student before it.
+    ///   - run: Counts runs with seeds of their own, from 0.
+    func student(_ teaching: Teaching, _ mixture: Mixture, generation: Int, run: Int = 0) throws -> TrainedNetwork {
         var recipe = request.recipe
-        recipe.seed &+= generation - 1
+        recipe.seed &+= generation - 1 + run
         return try plan.train(recipe) { part in
-            try train(part, teaching, mixture, generation: generation)
+            try train(part, teaching, mixture, generation: generation, run: run)
         }
+    }
+
+    /// What a training is called: the first run's has the plain name.
+    private func name(_ training: String, run: Int) -> String {
+        run == 0 ? training : "\(training) seed \(request.recipe.seed &+ run)"
     }
 
     /// The student on labels alone: the same recipe, and the same changes of its examples.
-    func baseline() throws -> TrainedNetwork {
-        try plan.train(request.recipe) { part in
+    func baseline(run: Int = 0) throws -> LabelsAlone {
+        var recipe = request.recipe
+        recipe.keepsBest = true
+        recipe.seed &+= run
+        let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
             let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
-            let trainer = try session("baseline", part).train(
+            let trainer = try session(name("baseline", run: run), part).train(
                 part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
-            return TrainedNetwork(trainer)
+            let last = request.recipe.keepsBest ? trainer.result : trainer.latest
+            return LabelsAlone.Part(
+                last: TrainedNetwork(graph: part.graph, weights: last), best: TrainedNetwork(trainer),
+                bestEpoch: trainer.bestScore?.epoch,
+                isLastBest: trainer.bestScore.map { $0.epoch * reader.stepsPerEpoch } == trainer.step)
         }
+        return LabelsAlone(trained, plan)
     }
 
     private func train(
-        _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture, generation: Int
+        _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture, generation: Int, run: Int
     ) throws -> TrainedNetwork {
-        let name = request.generations == 1 ? "student" : "generation \(generation)"
+        let name = name(request.generations == 1 ? "student" : "generation \(generation)", run: run)
         // The layers of the first teachers are not those of a generation, nor the student's those of a member.
         let layers = generation == 1 && part.member == nil ? layers : nil
         let terms = generation == 1 ? request.terms : request.terms.filter { !$0.kind.comparesLayers }
@@ -60,9 +75,9 @@ struct StudentTraining {
         let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
         var first: TrainedNetwork?
         if generation == 1, let stage = request.firstStage, let firstLayers {
-            first = try trainFirstStage(stage, firstLayers, teaching, mixture, reader)
+            first = try trainFirstStage(stage, firstLayers, teaching, mixture, reader, run: run)
         }
-        if part.isFirst { tell(.message("loss: \(loss.formulaInLines)")) }
+        if part.isFirst, run == 0 { tell(.message("loss: \(loss.formulaInLines)")) }
         let trainer = try session(name, part).train(
             layers?.student ?? part.graph, part.recipe, minimizing: loss,
             on: try teaching.lessons(reader, train, layers), train, validation, workers, from: first)
@@ -71,16 +86,18 @@ struct StudentTraining {
 
     /// Trains the student's layers before it learns to answer; returns its weights.
     private func trainFirstStage(
-        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture, _ reader: LessonReader
+        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture, _ reader: LessonReader,
+        run: Int
     ) throws -> TrainedNetwork {
         let loss = DistillationLoss(
             stage.terms, mixture: mixture, temperature: request.temperature, softWeight: .constant(1),
             lambda: .constant(0), places: layers.places, teacherNames: teaching.names)
         var recipe = request.recipe
         recipe.epochs = stage.epochs
+        recipe.seed &+= run
         (recipe.patience, recipe.keepsBest) = (nil, false)
-        tell(.message("loss of the first stage: \(loss.formulaInLines)"))
-        let trainer = try session("first stage").train(
+        if run == 0 { tell(.message("loss of the first stage: \(loss.formulaInLines)")) }
+        let trainer = try session(name("first stage", run: run)).train(
             layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, train, layers), train,
             validation.selecting([], name: "validation"), workers)
         return TrainedNetwork(trainer)

@@ -41,6 +41,8 @@ public struct Teacher: Sendable {
     public let path: String
     public let parameters: Int
     public let bytes: ByteCount
+    /// What its weights take, without the rest of its file, such as the state of an optimizer.
+    public let weightBytes: ByteCount
     /// What the user says of it.
     private let given: TeacherRules
     /// Where its architecture is, if its file holds weights alone.
@@ -111,6 +113,7 @@ public struct Teacher: Sendable {
         let size = file.sizeReport(inputs: inputs.shapes)
         parameters = size.parameters
         bytes = size.file
+        weightBytes = size.weights
         datasets = inputs.datasets.map { data.inputs[$0].name }
         probe = data.train.selecting(Array(0..<min(data.train.count, 256)), name: "train")
     }

@@ -1,7 +1,9 @@
 import Datasets
+import Foundation
 import ModelFiles
 import Networks
 import Tensors
+import Training
 
 /// What a compression has warned of so far.
 final class Warnings {
@@ -60,5 +62,43 @@ extension Compressor {
         let measured = try measuring.measure(logits)
         for warning in measured.flatMap(\.warnings) { tell(.warning(warning)) }
         return measured
+    }
+}
+
+extension Compressor {
+    /// The same before any training, where teachers have said what they say of the test split: in an earlier run.
+    func warnOfSeenRows(_ teaching: Teaching, _ ensemble: Ensemble, _ workers: Workers) throws {
+        let examination = Examination(
+            split: data.test, models: try teaching.targets(data.test).map { .asked($0) },
+            combination: request.combination,
+            workers: workers)
+        let count = teachers.count
+        warnOfSeenRows(ensemble, try examination.marks((0..<count).map { Examination.only($0, of: count) }))
+    }
+
+    /// Warns of teachers that are far better on held-out rows than on test examples: beyond three standard errors of the
+    /// difference, and by a hundredth at least.
+    ///
+    /// - Parameter test: Each teacher's marks on the test split.
+    func warnOfSeenRows(_ ensemble: Ensemble, _ test: [Examination.Marks]) {
+        let areLearned = ensemble.areLearned
+        for (teacher, (seen, unseen)) in zip(teachers, zip(ensemble.teacherMarks, test)) {
+            guard let there = seen.metrics.first, let here = unseen.metrics.first,
+                let margins = (seen.samples.first?.margin).flatMap({ one in
+                    unseen.samples.first.map { (one, $0.margin) }
+                })
+            else { continue }
+            let gap = there.value - here.value, error = hypot(margins.0, margins.1) / MetricDifference.deviations
+            guard gap >= 0.01, gap > TeacherSkill.deviations * error else { continue }
+            let name = there.name == "accuracy" ? "accuracy" : "GAP@20"
+            let figures =
+                "\(fixed(there.value, digits: 4)) on held-out rows and \(fixed(here.value, digits: 4)) on test examples"
+            tell(
+                .warning(
+                    "teacher '\(teacher.path)' has \(name) \(figures): it has probably been trained on the held-out rows, so "
+                        + "that what is measured there\(areLearned ? ", and teacher weights learned there, mean" : " means") "
+                        + "nothing. Give rows that no teacher has seen as validation/x and validation/y in the data file"
+                        + (areLearned ? ", or use --teacher-weights uniform" : "")))
+        }
     }
 }

@@ -5,6 +5,8 @@ public import Tensors
 
 /// Each teacher's share of the ensemble.
 public enum TeacherWeights: Hashable, Sendable {
+    /// Learned where these are better than equal ones on held-out rows beyond what may be chance, else equal.
+    case automatic
     case uniform
     /// Those that minimise the ensemble's loss on held-out rows.
     case learned

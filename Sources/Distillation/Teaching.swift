@@ -64,6 +64,11 @@ struct Teaching {
         wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
     }
 
+    /// Whether all teachers' answers to a split's examples as they are have been kept already.
+    func knows(_ split: ExampleSplit) -> Bool {
+        teachers.indices.allSatisfy { store.has(key($0, view: nil), split) }
+    }
+
     /// Makes sure that each teacher's logits are kept for a split.
     func prepare(_ split: ExampleSplit, phase: String) throws {
         for index in teachers.indices { try keep(index, [(split, store, nil)], phase: phase) }

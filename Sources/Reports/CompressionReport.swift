@@ -1,6 +1,7 @@
 public import Distillation
 public import ModelFiles
 import Tensors
+import Training
 
 // MARK: - For people
 
@@ -15,51 +16,97 @@ extension CompressionReport {
     private func table(width: Int?) -> String {
         var table = TextTable(
             [.init("", .left), .path("model"), .init("parameters"), .init("bytes"), .init("of ensemble")]
-                + [.init("held-out")] + columns(ensembleTest))
-        for teacher in teachers { table.add(row("teacher", teacher.model, teacher.validation)) }
+                + [.init("held-out")] + columns(ensembleTest) + [.init("errors")])
+        for teacher in teachers {
+            table.add(
+                row("teacher", teacher.model, of: teacher.weightBytes, teacher.validation, teacher.testSpread))
+        }
         table.addRule()
         let count = teachers.reduce(0) { $0 + $1.parameters }
         table.add(
-            ["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""] + cells(ensembleValidation, ensembleTest)
-        )
+            ["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""]
+                + cells(ensembleValidation, ensembleTest, ensembleTestSpread))
         for other in comparisons { table.add(["", other.name, "", "", ""] + cells(other.validation, other.test)) }
-        table.add(row("student", student.model, student.validation))
-        if let baselineTest {
-            table.add(["baseline", "labels only", "", "", ""] + cells(baselineValidation, baselineTest))
+        table.add(row("student", student.model, of: student.weightBytes, student.validation, student.testSpread))
+        if let baseline {
+            func row(_ role: String, _ name: String, _ validation: Metrics, _ test: Metrics, _ spread: Spread) {
+                table.add([role, name, "", "", ""] + cells(validation, test, spread))
+            }
+            row("baseline", "labels alone", baseline.validation, baseline.test, baseline.testSpread)
+            if let best = baseline.best, best.isEarlier {
+                let epochs = best.epochs.map { "\($0)" }.joined(separator: ", ")
+                row("", "at its best epoch, \(epochs)", best.validation, best.test, best.testSpread)
+            }
         }
         return table.text(width: width)
     }
 
-    /// The deciding figure on held-out examples, and everything on the test split.
-    private func cells(_ validation: Metrics, _ test: Metrics) -> [String] {
-        [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test)
+    /// The deciding figure on held-out examples, and everything on the test split; errors where examples have one class.
+    private func cells(_ validation: Metrics, _ test: Metrics, _ spread: Spread? = nil) -> [String] {
+        let errors = test.count == 1 ? spread.map { grouped($0.errors) } ?? "" : ""
+        return [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test) + [errors]
     }
 
-    private func row(_ role: String, _ model: EvaluationReport.Model, _ validation: Metrics) -> [String] {
-        let part = Double(model.bytes.bytes) / Double(max(ensembleBytes.bytes, 1))
+    /// - Parameter bytes: What its weights take.
+    private func row(
+        _ role: String, _ model: EvaluationReport.Model, of bytes: ByteCount, _ validation: Metrics, _ spread: Spread
+    ) -> [String] {
+        let part = Double(bytes.bytes) / Double(max(ensembleWeightBytes.bytes, 1))
         return [role, model.path, grouped(model.parameters), grouped(model.bytes.bytes), percent(part)]
-            + cells(validation, model.metrics)
+            + cells(validation, model.metrics, spread)
     }
 
     private var remarks: [String] {
-        let ratio = Double(ensembleBytes.bytes) / Double(max(student.bytes.bytes, 1))
+        let ratio = Double(ensembleWeightBytes.bytes) / Double(max(student.weightBytes.bytes, 1))
         let size = "\(fixed(ratio < 1 ? 1 / ratio : ratio, digits: 1)) times \(ratio < 1 ? "larger" : "smaller")"
         var remarks = [
-            "the student is \(size) than the ensemble, and its first class is the ensemble's for "
+            "the student's weights are \(size) than the ensemble's, and its first class is the ensemble's for "
                 + "\(percent(student.agreement)) of the test examples"
         ]
-        if let gainKept, gainKept < 0 {
-            remarks.append("the student is worse than the baseline, and keeps none of the ensemble's gain")
-        } else if let gainKept {
-            remarks.append("of the ensemble's gain over the baseline, the student keeps \(percent(gainKept))")
-        } else if baselineTest != nil {
-            remarks.append("the ensemble is no better than the baseline")
+        remarks.append(comparison)
+        if let gainKept, gainKept >= 0 {
+            remarks.append("of the ensemble's gain over \(labelsAlone), the student keeps \(percent(gainKept))")
+        } else if gainKept == nil, baseline != nil {
+            remarks.append("the ensemble is no better than \(labelsAlone)")
         }
+        if let loss = lossToLabelsAlone {
+            remarks.append("on held-out rows the student is worse than labels alone by \(points(loss))")
+        }
+        if let seeds { remarks.append(seeds.sentence) }
+        if let weightChoice { remarks.append(weightChoice) }
         let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
         remarks += warnings.map { "warning: \($0)" }
         remarks.append("\(verdict)")
         return remarks
+    }
+
+    /// The better of labels alone, in words.
+    private var labelsAlone: String {
+        betterBaseline == .bestBaseline && baseline?.best?.isEarlier == true
+            ? "labels alone at its best epoch" : "labels alone"
+    }
+
+    /// How many errors the student makes, and how it stands beside labels alone and the ensemble.
+    private var comparison: String {
+        let figure =
+            student.test.count == 1
+            ? "makes \(grouped(student.testSpread.errors)) errors of \(grouped(testCount))"
+            : "has \(columns(student.test)[0].title) \(fixed(student.test[0].value, digits: 4))"
+        let others = [betterBaseline, .ensemble].compactMap { other -> String? in
+            guard let other, let difference = differences.first(where: { $0.other == other })?.test.first else {
+                return nil
+            }
+            let name = other == .ensemble ? "the ensemble" : labelsAlone
+            guard !difference.isNoise else { return "within noise of \(name) (\(points(difference, signed: true)))" }
+            return "\(difference.value > 0 ? "better" : "worse") than \(name) by \(points(difference))"
+        }
+        return "on the test split the student \(figure): \(others.joined(separator: ", "))"
+    }
+
+    private func points(_ difference: MetricDifference, signed: Bool = false) -> String {
+        let value = 100 * (signed ? difference.value : abs(difference.value))
+        return "\(fixed(value, digits: 1)) ± \(fixed(100 * difference.margin, digits: 1)) points"
     }
 
     private func percent(_ share: Double) -> String { "\(fixed(share * 100, digits: 1)) %" }
@@ -88,16 +135,23 @@ extension CompressionReport.Seconds {
 extension CompressionReport {
     /// What the main job prints with `--json`.
     public var json: JSON {
-        let together: [JSON.Object.Member] = [.init("bytes", .integer(ensembleBytes.bytes))] + members(ensembleTest)
+        let together: [JSON.Object.Member] =
+            [
+                .init("bytes", .integer(ensembleBytes.bytes)),
+                .init("weights_bytes", .integer(ensembleWeightBytes.bytes)),
+            ] + members(ensembleTest)
         var object: JSON.Object = [
             "teachers": .array(
                 teachers.map { teacher in
                     .object(
                         JSON.Object(
                             teacher.model.jsonMembers + [.init("weight", .number(teacher.weight))]
-                                + validation(teacher.validation)))
+                                + validation(teacher.validation) + spread(teacher.test, teacher.testSpread)))
                 }),
-            "ensemble": .object(JSON.Object(together + validation(ensembleValidation))), "student": studentJSON,
+            "ensemble": .object(
+                JSON.Object(
+                    together + validation(ensembleValidation) + spread(ensembleTest, ensembleTestSpread)
+                        + (weightChoice.map { [.init("weight_choice", .string($0))] } ?? []))), "student": studentJSON,
         ]
         if !comparisons.isEmpty {
             object["comparisons"] = .array(
@@ -107,10 +161,11 @@ extension CompressionReport {
                             [.init("name", .string(other.name))] + members(other.test) + validation(other.validation)))
                 })
         }
-        if let baselineTest {
-            object["baseline"] = .object(JSON.Object(members(baselineTest) + validation(baselineValidation)))
+        if let baseline {
+            object["baseline"] = json(baseline)
             object["gain_kept"] = gainKept.map { .number($0) } ?? .null
         }
+        object["seeds"] = seeds?.json
         object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         object["seconds"] = .object(
@@ -124,11 +179,63 @@ extension CompressionReport {
         metrics.isEmpty ? [] : [.init("validation", .object(JSON.Object(members(metrics))))]
     }
 
+    /// What chance may have done to test figures.
+    private func spread(_ test: Metrics, _ spread: Spread) -> [JSON.Object.Member] {
+        let intervals = zip(test, spread.margins).map { metric, margin in
+            JSON.Object.Member(metric.name, interval(metric.value, margin))
+        }
+        return [.init("errors", .integer(spread.errors)), .init("interval", .object(JSON.Object(intervals)))]
+    }
+
+    /// From where to where, with a probability of 95 %.
+    private func interval(_ value: Double, _ margin: Double) -> JSON {
+        margin.isFinite ? .array([.number(value - margin), .number(value + margin)]) : .null
+    }
+
+    private func json(_ baseline: Baseline) -> JSON {
+        var all = members(baseline.test) + validation(baseline.validation) + spread(baseline.test, baseline.testSpread)
+        if let best = baseline.best {
+            let epoch: JSON =
+                best.epochs.count == 1 ? .integer(best.epochs[0]) : .array(best.epochs.map { .integer($0) })
+            all.append(
+                .init(
+                    "best",
+                    .object(
+                        JSON.Object(
+                            [.init("epoch", epoch)] + members(best.test) + validation(best.validation)
+                                + spread(best.test, best.testSpread)))))
+        }
+        return .object(JSON.Object(all))
+    }
+
+    /// How much better the student is than others, by their names and by metric.
+    private var differencesJSON: JSON {
+        func metrics(_ differences: [MetricDifference]) -> JSON {
+            let members = zip(student.test, differences).map { metric, difference -> JSON.Object.Member in
+                let facts: JSON = [
+                    "value": .number(difference.value), "interval": interval(difference.value, difference.margin),
+                    "within_noise": .bool(difference.isNoise),
+                ]
+                return .init(metric.name, facts)
+            }
+            return .object(JSON.Object(members))
+        }
+        return .object(
+            JSON.Object(
+                differences.map { difference in
+                    var all: JSON.Object = JSON.Object(metrics(difference.test).object?.members ?? [])
+                    if !difference.validation.isEmpty { all["validation"] = metrics(difference.validation) }
+                    return .init(difference.other.rawValue, .object(all))
+                }))
+    }
+
     private var studentJSON: JSON {
         var all = student.model.jsonMembers
         all.insert(.init("predicted_bytes", .integer(student.predictedBytes.bytes)), at: 3)
+        all.insert(.init("weights_bytes", .integer(student.weightBytes.bytes)), at: 4)
         all.append(.init("agreement", .number(student.agreement)))
-        all += validation(student.validation)
+        all += validation(student.validation) + spread(student.test, student.testSpread)
+        all.append(.init("differences", differencesJSON))
         return .object(JSON.Object(all))
     }
 }

@@ -11,7 +11,7 @@ extension CompressionOutline {
         let losses =
             formulas.count == 1
             ? ["loss: \(formulas[0])"] : zip(["first stage", "loss"], formulas).map { "\($0): \($1)" }
-        lines += losses
+        lines += losses + [baseline] + (weightChoice.map { [$0] } ?? [])
         if let augmentation { lines.append("augmentation: \(augmentation)") }
         let unlabeled = unlabeledCount > 0 ? " and \(grouped(unlabeledCount)) unlabeled" : ""
         let several = trainings == 1 ? "" : " for each of \(trainings) trainings"
@@ -63,6 +63,8 @@ extension CompressionOutline {
                 "predicted_bytes": .integer(size.bytes),
             ], "teachers": .array(teachers), "loss": .array(formulas.map { .string($0) }),
         ]
+        object["baseline"] = .string(baseline)
+        object["teacher_weights"] = weightChoice.map { .string($0) }
         object["augmentation"] = augmentation.map { .string($0) }
         object["examples"] = [
             "train": .integer(trainCount), "unlabeled": .integer(unlabeledCount),

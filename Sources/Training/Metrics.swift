@@ -28,7 +28,7 @@ public struct RunningMetrics {
     /// How many classes of each example are ranked.
     private static let depth = 20
 
-    private let kind: LabelKind
+    let kind: LabelKind
     private var count = 0
     /// How many examples' first class is true.
     private var hits = 0
@@ -36,13 +36,20 @@ public struct RunningMetrics {
     private var precision = 0.0
     /// How many examples have each class.
     private var positives: [Int]
-    private var pairs: [Pair] = []
+    var pairs: [ScoredLabel] = []
     private var top = Top()
+    /// What chance is told by; nil unless samples are wanted.
+    var sampling: Sampling?
 
-    public init(_ kind: LabelKind, classCount: Int) {
+    /// - Parameter isSampled: Whether `samples()` is wanted.
+    public init(_ kind: LabelKind, classCount: Int, isSampled: Bool = false) {
         self.kind = kind
         positives = [Int](repeating: 0, count: classCount)
+        if isSampled { sampling = Sampling() }
     }
+
+    /// How many examples' first class is wrong.
+    public var errors: Int { count - hits }
 
     /// Adds examples.
     ///
@@ -65,24 +72,32 @@ public struct RunningMetrics {
     }
 
     private mutating func add(_ scores: Span<Float>, truth: Span<Float>) {
+        let group = sampling?.group(of: count) ?? 0
         count += 1
         var labelCount = 0
         if kind == .manyLabels {
             for label in truth.indices where truth[label] > 0 {
                 positives[label] += 1
                 labelCount += 1
+                sampling?.labels.append(GroupedLabel(label, group: group))
             }
         }
         top.rank(kind == .oneClass ? 1 : max(Self.depth, labelCount), of: scores)
-        if let first = top.classes.first, truth[first] > 0 { hits += 1 }
+        let isHit = top.classes.first.map { truth[$0] > 0 } ?? false
+        if isHit { hits += 1 }
+        sampling?.hits.append(isHit ? 1 : 0)
         guard kind == .manyLabels else { return }
         var right = 0
         for (rank, label) in top.classes.enumerated() {
             let isTrue = truth[label] > 0
-            if rank < Self.depth { pairs.append(Pair(top.scores[rank], label: label, isTrue: isTrue)) }
+            if rank < Self.depth {
+                pairs.append(ScoredLabel(top.scores[rank], label: label, group: group, isTrue: isTrue))
+            }
             if rank < labelCount, isTrue, top.scores[rank] > 0 { right += 1 }
         }
-        precision += Double(right) / Double(max(labelCount, 1))
+        let share = Double(right) / Double(max(labelCount, 1))
+        precision += share
+        sampling?.precisions.append(Float(share))
     }
 
     /// The metrics' names, as `--json` has them.
@@ -119,21 +134,24 @@ public struct RunningMetrics {
     }
 }
 
-/// A class of an example, in 8 bytes: its score above, the class and whether it is true below.
-private struct Pair {
+/// A class of an example, in 8 bytes: its score above, the class, the example's group and whether it is true below.
+struct ScoredLabel {
     private let bits: UInt64
 
-    init(_ score: Float, label: Int, isTrue: Bool) {
+    init(_ score: Float, label: Int, group: Int, isTrue: Bool) {
         // −0 becomes 0; then the bits of floats, those of negative ones turned around, have the order of the floats.
         let pattern = (score + 0).bitPattern
         let ascending = pattern >> 31 == 0 ? pattern | 1 << 31 : ~pattern
-        bits = UInt64(~ascending) << 32 | UInt64(UInt32(label) << 1 | (isTrue ? 1 : 0))
+        bits = UInt64(~ascending) << 32 | UInt64(GroupedLabel(label, group: group).bits << 1 | (isTrue ? 1 : 0))
     }
 
     /// Smaller for a higher score.
     var order: UInt32 { UInt32(bits >> 32) }
-    var label: Int { Int(UInt32(truncatingIfNeeded: bits) >> 1) }
+    var label: Int { grouped.label }
+    var group: Int { grouped.group }
     var isTrue: Bool { bits & 1 == 1 }
+
+    private var grouped: GroupedLabel { GroupedLabel(bits: UInt32(truncatingIfNeeded: bits) >> 1) }
 }
 
 /// The highest scores of one example and their classes, the highest first; equal ones in the order of the classes.

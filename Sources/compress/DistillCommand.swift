@@ -107,6 +107,13 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "Train so many students that differ in their seeds alone (--seed, the next, …), report mean and standard error, "
+                + "and write the one that is best on held-out examples. (default: 1)", valueName: "n"),
+        transform: wholeNumber)
+    var seeds: Int?
+
+    @Option(
+        help: .init(
             "A loss under a name; what is said of it one by one goes before. youtube8m-winners, for several labels each: "
                 + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)",
             valueName: "youtube8m-winners|none"), transform: { try switchable($0, presetName) })
@@ -138,11 +145,16 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "The teachers' shares: equal, learned on held-out examples, another for each example, or given. (default: "
-                + "uniform)", valueName: "uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
+            "The teachers' shares: equal, learned on held-out examples, another for each example, or given. auto: learned "
+                + "if these are better than equal ones on held-out examples beyond the noise, else equal. (default: auto)",
+            valueName: "auto|uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
     var teacherWeights: TeacherWeights?
 
-    @Flag(inversion: .prefixedNo, help: "Also train the same student without teachers, and report the gain.")
+    @Flag(
+        inversion: .prefixedNo,
+        help:
+            "Also train the same student on labels alone, and report what teachers gain over it. (default: where training takes fewer than 10^14 multiply-adds: examples × epochs × 3 × those of an example)"
+    )
     var baseline: Bool?
 
     @Option(
@@ -212,14 +224,15 @@ struct DistillCommand: ParsableCommand {
         request.terms = file?.losses ?? preset?.terms ?? request.terms
         request.firstStage = file?.firstStage
         request.combination = combine ?? request.combination
-        request.teacherWeights = teacherWeights ?? request.teacherWeights
+        request.teacherWeights = teacherWeights ?? .automatic
         request.automatic = training.values.automatic
         request.augmentation = training.values.augmentation
         request.views = views?.value
         request.unlabeled = unlabeled?.value
         request.softTargets = softTargets ?? request.softTargets
         request.generations = generations ?? request.generations
-        request.baseline = baseline ?? request.baseline
+        request.seeds = seeds ?? request.seeds
+        request.baseline = baseline
         request.isResuming = resume != nil
         request.threads = threading.threads
         request.otherInputs = configuration.map { [$0] } ?? []
@@ -250,6 +263,7 @@ struct DistillCommand: ParsableCommand {
         views = views ?? other.views
         softTargets = softTargets ?? other.softTargets
         generations = generations ?? other.generations
+        seeds = seeds ?? other.seeds
         preset = preset ?? other.preset
         temperature = temperature ?? other.temperature
         lambda = lambda ?? other.lambda
@@ -273,6 +287,9 @@ extension CompressionRequest {
         }
         if lambda.isZero && terms.allSatisfy(\.weight.isZero) {
             throw ValidationError("--lambda and the weights of all losses are 0: there would be nothing to learn from")
+        }
+        if seeds > 1 && generations > 1 {
+            throw ValidationError("--seeds and --generations do not go together: leave one of them out")
         }
         if views != nil && augmentation == nil {
             throw ValidationError("--views counts what --augment makes of each example; say --augment, too")
@@ -328,9 +345,10 @@ extension CompressionRequest {
     }
 }
 
-/// Reads `uniform`, `learned`, `by-example` or shares such as `0.5,0.3,0.2`.
+/// Reads `auto`, `uniform`, `learned`, `by-example` or shares such as `0.5,0.3,0.2`.
 @Sendable func teacherShares(_ text: String) throws -> TeacherWeights {
     switch text {
+    case "auto": return .automatic
     case "uniform": return .uniform
     case "learned": return .learned
     case "by-example": return .byExample
@@ -338,7 +356,7 @@ extension CompressionRequest {
         let shares = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
         guard shares.allSatisfy({ $0 >= 0 && $0.isFinite }), shares.reduce(0, +) > 0 else {
             throw ValidationError(
-                "expected uniform, learned, by-example, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'"
+                "expected auto, uniform, learned, by-example, or a share for each teacher such as 0.5,0.3,0.2, found '\(text)'"
             )
         }
         return .given(shares)

@@ -63,6 +63,7 @@ extension DistillOptions {
         add("views", request.views.map { .integer($0) })
         add("soft-targets", .string("\(request.softTargets)"))
         add("generations", .integer(request.generations))
+        add("seeds", .integer(request.seeds))
         add("preset", request.preset.map { .string($0.rawValue) })
         add("temperature", request.temperature.json)
         add("lambda", request.lambda.json)
@@ -71,13 +72,14 @@ extension DistillOptions {
         add("first-stage", request.firstStage?.json)
         add("combine", .string(request.combination.rawValue))
         add("teacher-weights", .string(weightsWord))
-        add("baseline", .bool(request.baseline))
+        add("baseline", request.baseline.map { .bool($0) })
         add("threads", request.threads.map { .integer($0) })
         return .object(JSON.Object(members))
     }
 
     private var weightsWord: String {
         switch request.teacherWeights {
+        case .automatic: "auto"
         case .uniform: "uniform"
         case .learned: "learned"
         case .byExample: "by-example"

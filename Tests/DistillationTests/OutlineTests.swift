@@ -12,7 +12,7 @@ import Training
 @Suite struct OutlineTests {
     enum Kind: String, CaseIterable {
         case plain, live, views, layers, stages, lateLayers, unlabeled, unlabeledViews, generations, liveGenerations
-        case baseline
+        case baseline, seeds
     }
 
     private func change(_ request: inout CompressionRequest, _ kind: Kind, _ scene: Scene) throws {
@@ -33,6 +33,9 @@ import Training
         case .generations: request.generations = 3
         case .liveGenerations: (request.augmentation, request.generations) = (try Augmentation("flip"), 2)
         case .baseline: request.baseline = true
+        case .seeds:
+            (request.seeds, request.baseline) = (2, true)
+            request.firstStage = FirstStage(epochs: 2, terms: layers)
         }
     }
 
@@ -47,6 +50,23 @@ import Training
                 return try Compressor(request) { _ in }.outline().trainingMemory
             }
             #expect(try memory(1_000_000_000).bytes < memory(80).bytes + 1 << 20)
+        }
+    }
+
+    /// Students and labels alone, each at its last and its best epoch, wait for the test split; and the best epoch's
+    /// weights are kept while labels alone are learned from.
+    @Test func countsTrainedNetworks() throws {
+        try Pictures.withScene { scene in
+            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
+            func memory(_ seeds: Int, baseline: Bool) throws -> Int {
+                (request.seeds, request.baseline) = (seeds, baseline)
+                return try Compressor(request) { _ in }.outline().trainingMemory.bytes
+            }
+            let one = try memory(1, baseline: false), weights = try memory(2, baseline: false) - one
+            #expect(weights > 0)
+            #expect(try memory(5, baseline: false) == one + 4 * weights)
+            #expect(try memory(1, baseline: true) == one + 3 * weights)
+            #expect(try memory(2, baseline: true) == one + 6 * weights)
         }
     }
 

@@ -35,11 +35,12 @@ import Training
         ("firstStage", { $0.firstStage = FirstStage(epochs: 3, terms: [LossTerm(.kl)]) }),
         ("lambda", { $0.lambda = .constant(0.5) }), ("softWeight", { $0.softWeight = .constant(0.5) }),
         ("combination", { $0.combination = .geometric }), ("teacherWeights", { $0.teacherWeights = .learned }),
-        ("teacherWeights", { $0.teacherWeights = .byExample }), ("teacherWeights", { $0.teacherWeights = .given([2]) }),
+        ("teacherWeights", { $0.teacherWeights = .automatic }), ("teacherWeights", { $0.teacherWeights = .byExample }),
+        ("teacherWeights", { $0.teacherWeights = .given([2]) }),
         ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }),
         ("augmentation", { $0.augmentation = try Augmentation("noise:0.2") }), ("views", { $0.views = 4 }),
         ("softTargets", { $0.softTargets = .float16 }), ("softTargets", { $0.softTargets = .top(2) }),
-        ("generations", { $0.generations = 2 }),
+        ("generations", { $0.generations = 2 }), ("seeds", { $0.seeds = 2 }),
     ]
 
     /// Files count by what is in them, which their digests say; the others decide where, how fast, or what else is done.
@@ -51,7 +52,7 @@ import Training
         ("runDirectory", { $0.runDirectory = "moved.run" }), ("otherInputs", { $0.otherInputs = ["run.yaml"] }),
         // What is automatic counts by the recipe that is chosen.
         ("automatic", { $0.automatic = .all }), ("isResuming", { $0.isResuming = true }),
-        ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }),
+        ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }), ("baseline", { $0.baseline = nil }),
     ]
 
     @Test func everyOptionThatDecidesBitsCounts() throws {

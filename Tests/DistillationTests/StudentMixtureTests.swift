@@ -235,7 +235,9 @@ import Training
             }
             let (expected, report, stopped) = try compressStopped(
                 during: training, request("whole"), request("stopped"))
-            #expect(report.baselineTest?.map(\.value) == expected.baselineTest?.map(\.value))
+            #expect(report.baseline?.test.map(\.value) == expected.baseline?.test.map(\.value))
+            #expect(report.baseline?.best?.test.map(\.value) == expected.baseline?.best?.test.map(\.value))
+            #expect(report.baseline?.best?.epochs == expected.baseline?.best?.epochs)
             for name in ["student wide", "student narrow", "baseline wide", "baseline narrow"] {
                 let lines = try metricsLines(stopped.runDirectory).filter { $0["training"]?.string == name }
                 #expect(lines.filter { $0["epoch"] == nil }.map { $0["step"]?.integer } == Array(1...15))

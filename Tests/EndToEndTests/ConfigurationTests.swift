@@ -93,6 +93,7 @@ import Testing
                     seed: 0
                     soft-targets: float32
                     generations: 1
+                    seeds: 1
                     temperature: linear:1:4
                     lambda: linear:0:1@0.5,1
                     soft-weight: 1
@@ -101,7 +102,6 @@ import Testing
                           weight: 1
                     combine: mean
                     teacher-weights: "0.75,0.25"
-                    baseline: false
 
                     """)
             let again = try Program.run(
@@ -148,6 +148,7 @@ import Testing
         views: 2
         soft-targets: top:2
         generations: 2
+        seeds: 1
         preset: youtube8m-winners
         temperature: exponential:8:1
         lambda: 0.25
@@ -240,7 +241,7 @@ import Testing
                 "--ema-momentum", "none")
             let none = off.request
             #expect(none.recipe.clipNorm == nil && none.recipe.averageDecay == nil)
-            #expect(none.augmentation == nil && none.views == nil && none.unlabeled == nil && !none.baseline)
+            #expect(none.augmentation == nil && none.views == nil && none.unlabeled == nil && none.baseline == false)
             #expect(!off.configuration.yaml.contains("augment") && !off.configuration.yaml.contains("views"))
             #expect(throws: (any Error).self) { try options("--augment", "none", "--views", "3") }
         }
@@ -517,8 +518,8 @@ import Testing
             let json = try run.json()
             #expect(
                 json.object?.keys == [
-                    "student", "teachers", "loss", "examples", "steps", "soft_target_bytes", "soft_target_form",
-                    "memory_bytes", "seconds", "warnings", "budget",
+                    "student", "teachers", "loss", "baseline", "examples", "steps", "soft_target_bytes",
+                    "soft_target_form", "memory_bytes", "seconds", "warnings", "budget",
                 ])
             #expect(json["student"]?.object?.keys == ["description", "parameters", "input", "predicted_bytes"])
             #expect(json["budget"]?["fits"] == true)
@@ -528,6 +529,7 @@ import Testing
             let text = try Program.run(arguments + ["--budget", "100kB"], in: folder)
             #expect(text.output.hasPrefix("student: "))
             #expect(text.output.contains("\ndigits.h5  "))
+            #expect(text.output.contains("\nbaseline: labels alone are tried, too (auto: training takes "))
             #expect(text.output.hasSuffix(" left\nnothing was written\n"), "\(text.output)")
             let refused = try Program.run(arguments + ["--budget", "1kB"], in: folder)
             #expect(refused.code == 1)

@@ -43,7 +43,7 @@ import Testing
 
     @Test func fitsTheBudget() throws {
         try withTeachers { folder, arguments in
-            let run = try Program.run(arguments + ["--budget", "60kB", "--baseline", "--json", "--quiet"], in: folder)
+            let run = try Program.run(arguments + ["--budget", "60kB", "--json", "--quiet"], in: folder)
             #expect(run.code == 0, "\(run.errors)")
             #expect(run.errors.isEmpty)
             let json = try run.json()
@@ -55,13 +55,25 @@ import Testing
             #expect(json["teachers"]?.array?.count == 2)
             #expect(
                 json["teachers"]?[0]?.object?.keys == [
-                    "path", "parameters", "bytes", "accuracy", "weight", "validation",
+                    "path", "parameters", "bytes", "accuracy", "weight", "validation", "errors", "interval",
                 ])
-            #expect(json["ensemble"]?.object?.keys == ["bytes", "accuracy", "validation"])
             #expect(
-                json["student"]?.object?.keys
-                    == ["path", "parameters", "bytes", "predicted_bytes", "accuracy", "agreement", "validation"])
-            #expect(json["baseline"]?.object?.keys == ["accuracy", "validation"])
+                json["ensemble"]?.object?.keys == [
+                    "bytes", "weights_bytes", "accuracy", "validation", "errors", "interval", "weight_choice",
+                ])
+            #expect(
+                json["student"]?.object?.keys == [
+                    "path", "parameters", "bytes", "predicted_bytes", "weights_bytes", "accuracy", "agreement",
+                    "validation", "errors", "interval", "differences",
+                ])
+            #expect(json["student"]?["differences"]?.object?.keys == ["ensemble", "baseline", "baseline_best"])
+            #expect(
+                json["student"]?["differences"]?["baseline"]?["accuracy"]?.object?.keys == [
+                    "value", "interval", "within_noise",
+                ])
+            #expect(json["baseline"]?.object?.keys == ["accuracy", "validation", "errors", "interval", "best"])
+            #expect(
+                json["baseline"]?["best"]?.object?.keys == ["epoch", "accuracy", "validation", "errors", "interval"])
             #expect(json["seconds"]?.object?.keys == ["load", "teach", "train", "evaluate", "export", "total"])
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "s.h5").path)
             let size = try #require(attributes[.size] as? Int)
@@ -72,6 +84,24 @@ import Testing
                 try names(in: folder) == ["d.h5", "digits-k2.h5", "digits.h5", "s.h5", "s.run", "tiny.yaml"])
             let again = try Program.run("evaluate", "s.h5", "--data", "d.h5", "--json", in: folder)
             #expect(try again.json()["models"]?[0]?["accuracy"] == json["student"]?["accuracy"])
+        }
+    }
+
+    @Test func runsSeveralSeeds() throws {
+        try withTeachers { folder, arguments in
+            let all = arguments + ["--budget", "60kB", "--seeds", "2", "--seed", "3"]
+            let run = try Program.run(all + ["--json", "--quiet"], in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let seeds = try run.json()["seeds"]
+            #expect(seeds?.object?.keys == ["written", "student", "baseline", "baseline_best", "runs"])
+            #expect(seeds?["runs"]?.array?.map { $0["seed"] } == [.integer(3), .integer(4)])
+            #expect(seeds?["student"]?["accuracy"]?.object?.keys == ["mean", "standard_error"])
+            let refused = try Program.run(all + ["--generations", "2"], in: folder)
+            #expect(refused.code == 64)
+            #expect(
+                refused.errors.hasPrefix(
+                    "error: --seeds and --generations do not go together: leave one of them out\n"), "\(refused.errors)"
+            )
         }
     }
 

@@ -138,7 +138,8 @@ class Experiment:
         started = time.time()
         runs = os.path.join(self.folder, directory + ".run")
         said = json.loads(self.call(["distill", "--teachers"] + teachers + [
-            "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"] + options))
+            "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"]
+            + explicit(options) + options))
         result = {"held_out": said["student"]["validation"]["accuracy"],
                   **{key: said["student"][key] for key in ["accuracy", "bytes", "parameters", "agreement"]},
                   "ensemble": scores(said["ensemble"]),
@@ -169,6 +170,12 @@ class Experiment:
     def time_taken(self):
         minutes = sum(entry["seconds"] for entry in self.entries) / 60
         return "%d runs, %.0f minutes." % (len(self.entries), minutes)
+
+
+def explicit(options):
+    """What an experiment leaves out means the same whatever the program's defaults are: no baseline, equal weights."""
+    return ([] if "--baseline" in options else ["--no-baseline"]) + (
+        [] if "--teacher-weights" in options else ["--teacher-weights", "uniform"])
 
 
 def scores(model):

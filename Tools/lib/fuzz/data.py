@@ -157,7 +157,7 @@ class RunDirectories:
 
     def __init__(self, program, folder):
         self.runs = [self.stopped(program, folder / f"seed{index}", *more) for index, more in enumerate(
-            [("--soft-targets", "float32"), ("--soft-targets", "top:3"), ("--baseline",)])]  # fmt: skip
+            [("--soft-targets", "float32", "--no-baseline"), ("--soft-targets", "top:3", "--no-baseline"), ("--baseline",)])]  # fmt: skip
 
     def stopped(self, program, folder, *more):
         """A directory of a run that was stopped after a checkpoint, and the student that the run ends with."""

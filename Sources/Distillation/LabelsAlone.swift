@@ -1,0 +1,31 @@
+import Tensors
+
+/// The student on labels alone: with the student's recipe, and as it was after its best epoch on held-out rows.
+struct LabelsAlone {
+    let last: TrainedNetwork
+    /// Nil where no rows are held out.
+    let best: TrainedNetwork?
+    /// The best epoch of each part, counted from 1.
+    let bestEpochs: [Int]
+    /// Whether one of these was not the last.
+    let isEarlier: Bool
+
+    /// What learns by itself: all of it, or a member.
+    struct Part {
+        let last: TrainedNetwork
+        let best: TrainedNetwork
+        let bestEpoch: Int?
+        /// Whether the best epoch was the last one.
+        let isLastBest: Bool
+    }
+
+    init(_ parts: [Part], _ plan: StudentPlan) {
+        last = plan.together(parts.map(\.last))
+        bestEpochs = parts.compactMap(\.bestEpoch)
+        best = bestEpochs.count == parts.count ? plan.together(parts.map(\.best)) : nil
+        isEarlier = !parts.allSatisfy(\.isLastBest)
+    }
+
+    /// Both, as far as there are two.
+    var networks: [TrainedNetwork] { [last] + (best.map { [$0] } ?? []) }
+}
