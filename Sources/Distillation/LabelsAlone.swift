@@ -15,7 +15,7 @@ struct LabelsAlone {
         let last: TrainedNetwork
         let best: TrainedNetwork
         let bestEpoch: Int?
-        /// Whether the best epoch was the last one.
+        /// Whether the best epoch was the last one, or is what the recipe keeps.
         let isLastBest: Bool
     }
 

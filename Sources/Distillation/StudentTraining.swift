@@ -47,17 +47,18 @@ struct StudentTraining {
     /// The student on labels alone: the same recipe, and the same changes of its examples.
     func baseline(run: Int = 0) throws -> LabelsAlone {
         var recipe = request.recipe
-        recipe.keepsBest = true
+        (recipe.keepsBest, recipe.prefersLast) = (true, false)
         recipe.seed &+= run
         let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
             let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
             let trainer = try session(name("baseline", run: run), part).train(
                 part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
-            let last = request.recipe.keepsBest ? trainer.result : trainer.latest
             return LabelsAlone.Part(
-                last: TrainedNetwork(graph: part.graph, weights: last), best: TrainedNetwork(trainer),
+                last: TrainedNetwork(graph: part.graph, weights: trainer.result(by: request.recipe)),
+                best: TrainedNetwork(trainer),
                 bestEpoch: trainer.bestScore?.epoch,
-                isLastBest: trainer.bestScore.map { $0.epoch * reader.stepsPerEpoch } == trainer.step)
+                isLastBest: trainer.keepsBestScore(by: request.recipe)
+                    || trainer.bestScore.map { $0.epoch * reader.stepsPerEpoch } == trainer.step)
         }
         return LabelsAlone(trained, plan)
     }

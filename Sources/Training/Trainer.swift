@@ -117,10 +117,17 @@ public final class Trainer {
     public var latest: Tensor { average?.vector.tensor ?? weights.tensor }
 
     /// What training is for: the best weights where they are kept, else the latest.
-    public var result: Tensor { keepsBestScore ? best?.vector.tensor ?? latest : latest }
+    public var result: Tensor { result(by: recipe) }
+
+    /// What training is for by another recipe that differs in `keepsBest` and `prefersLast` alone.
+    public func result(by recipe: Recipe) -> Tensor {
+        keepsBestScore(by: recipe) ? best?.vector.tensor ?? latest : latest
+    }
 
     /// Whether the result is the weights of the best score.
-    public var keepsBestScore: Bool {
+    public var keepsBestScore: Bool { keepsBestScore(by: recipe) }
+
+    public func keepsBestScore(by recipe: Recipe) -> Bool {
         guard recipe.keepsBest, let bestScore else { return false }
         guard recipe.prefersLast, let lastScore else { return true }
         // The score is nearly a share of the examples, whose variance is p(1 − p)/n.

@@ -326,7 +326,7 @@ import Training
             let share = Double(report.student.bytes.bytes) / 1000
             #expect(
                 told.messages.first
-                    == "student: tiny, 115 parameters, 105 multiply-adds, \(report.student.bytes) of 100,000 bytes "
+                    == "student: tiny, 115 parameters, 72 multiply-adds, \(report.student.bytes) of 100,000 bytes "
                     + "(\(fixed(share, digits: 1)) %)")
         }
     }

@@ -134,6 +134,7 @@ import Testing
         output: /m/s.h5
         student: /m/tiny.yaml
         width: 0.5
+        max-multiply-adds: 5000000
         epochs: 3
         batch-size: 16
         optimizer: adamw
@@ -194,6 +195,7 @@ import Testing
             let options = try DistillCommand.parse(["--configuration", file]).options()
             #expect(options.configuration.yaml == text)
             let request = options.request
+            #expect(request.mostMultiplyAdds == 5_000_000)
             #expect(request.terms.count == 2)
             #expect(request.firstStage?.epochs == 3)
             #expect(request.views == 2)

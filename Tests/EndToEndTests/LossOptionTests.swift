@@ -132,7 +132,7 @@ import Testing
                 let run = try Program.run(
                     [
                         "train", "--architecture", "tiny.yaml", "--data", "d.h5", "--output", "m.h5", "--batch-size",
-                        "4096", "--optimizer", "sgd", "--learning-rate-schedule", "constant",
+                        "4096", "--optimizer", "sgd", "--learning-rate-schedule", "constant", "--no-keep-best",
                     ] + options, in: folder)
                 #expect(run.code == 0, "\(run.errors)")
                 let file = try HDF5File(opening: folder.appending(path: "m.h5").path)
