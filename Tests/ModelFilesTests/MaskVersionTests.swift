@@ -49,6 +49,29 @@ import Testing
         #expect(error?.problems.contains { $0.contains("'masking_a'") || $0.contains("'add'") } == false)
     }
 
+    /// Keras 3 would list `q` behind `p`, once the operations that make the mask read `p`.
+    @Test(arguments: [ExportPlan.Format.hdf5, .keras])
+    func refusesToWriteWhatMasksPutIntoAnotherOrder(format: ExportPlan.Format) throws {
+        func plan(mask: Bool) throws -> ExportPlan {
+            let layers = [
+                "{name: p, Dense: {units: 3}}", mask ? "{Masking: {}}" : "{Dense: {units: 3}}",
+                "{name: first, GRU: {units: 3}}", "{name: q, from: input, Dense: {units: 3}}", "{Dense: {units: 3}}",
+                "{Dense: {units: 3}}", "{name: second, GRU: {units: 3}}", "{from: [first, second], Concatenate: {}}",
+                "{Dense: {units: classes}}",
+            ]
+            let text = "name: m\ninput: [4, 3]\nlayers:\n" + layers.map { "  - \($0)\n" }.joined()
+            let architecture = try ArchitectureFile(parsing: text, path: "a.yaml").architecture(classes: 2)
+            return try ExportPlan(architecture.graph(), format: format)
+        }
+        _ = try plan(mask: false)
+        let error = #expect(throws: ModelFileError.self) { try plan(mask: true) }
+        #expect(
+            error?.description
+                == "'a.yaml': line 7, layer 'q' (Dense): Keras 3 would list it behind 'p' because of the "
+                + "masks, and mix up their weights. Models with masks in one of several branches cannot be written for "
+                + "Keras 3")
+    }
+
     @Test func readsVersionsAsTheyAreWritten() {
         #expect(KerasVersion("2.2.4-tf") == KerasVersion(2, 2))
         #expect(KerasVersion("3.0.0.dev2023100103") == KerasVersion(3, 0))
