@@ -57,7 +57,8 @@ struct StudentPlan {
                             + didYouMean(path, names)
                     ])
             }
-            let file = try KerasFile(opening: path)
+            var file = try KerasFile(opening: path)
+            file.renew()
             try file.architecture.refuseUntrainable()
             let input = try StudentInput(origin: path, inputs: file.architecture.inputs, data: data).fitted()
             try self.init(

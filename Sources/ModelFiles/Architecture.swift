@@ -80,6 +80,8 @@ public struct Architecture: Hashable, Sendable {
     public var origin: String
     public var name: String
     public var dialect: Dialect
+    /// The version of Keras whose rules it follows; nil if nothing names it.
+    public var version: KerasVersion?
     public var inputs: [Input]
     public var layers: [Layer]
     public var outputs: [Source]
@@ -106,6 +108,12 @@ public struct Architecture: Hashable, Sendable {
         self.outputs = outputs
         self.isStrict = isStrict
     }
+
+    /// The version whose rules count: the newest, unless one is named.
+    var rules: KerasVersion { version ?? .newest(dialect) }
+
+    /// Has the network follow the rules of the newest version, as one that is trained from now on.
+    public mutating func renew() { version = .newest(dialect) }
 
     /// The shapes of the inputs, if none leaves an axis open.
     public var inputShapes: [Shape]? {

@@ -17,7 +17,9 @@ extension LayerCatalog {
             let axes = settings.integers("attention_axes", default: [])
             layer.attentionAxes = axes.isEmpty ? nil : axes
             settings.require("softmax_robust_masking", false)
-            layer.takesMasks = settings.dialect == .keras3
+            layer.readsMasks = settings.version.headsReadMasks
+            layer.maskReading = settings.version.attentionMasks
+            layer.takesMasks = settings.version.headsTakeMasks
             return headed(layer, isFused: axes.isEmpty || axes == [1], &settings)
         },
         "GroupedQueryAttention": { grouped(&$0) }, "GroupQueryAttention": { grouped(&$0) },
@@ -84,7 +86,7 @@ extension LayerCatalog {
             isCausal: settings.argument("use_causal_mask"), window: window == 0 ? nil : window)
         layer.returnsScores = settings.argument("return_attention_scores")
         let isFused = isFused && layer.dropout == 0 && !layer.returnsScores
-        layer.zeroesHidden = settings.dialect == .keras3 && !isFused
+        layer.zeroesHidden = settings.version.softmaxZeroesHidden && !isFused
 
         guard let places = settings.namedInputs(["query", "value", "key"], byKeyword: ["attention_mask"]) else {
             return []
@@ -117,7 +119,8 @@ extension LayerCatalog {
         let isCausal = settings.argument("use_causal_mask") || settings.options["causal"] == true
         let returnsScores = settings.argument("return_attention_scores")
         let layer = SequenceAttention(
-            score, useScale: useScale, dropout: dropout, isCausal: isCausal, returnsScores: returnsScores)
+            score, useScale: useScale, dropout: dropout, isCausal: isCausal, returnsScores: returnsScores,
+            passesMask: settings.version.masksOfListsGoOn, maskReading: settings.version.attentionMasks)
         guard returnsScores else { return [LayerPart(layer)] }
         return [
             LayerPart("", layer), result("output", AttentionResult(.output, of: layer), [.all]),

@@ -48,7 +48,9 @@ extension Architecture {
     /// - Parameter inputs: The shapes of the inputs, where the architecture leaves lengths open.
     public func graph(inputs: [Shape]? = nil) throws(ModelFileError) -> BuiltArchitecture {
         var builder = GraphBuilder(self)
-        return try builder.build(inputs: inputs)
+        let built = try builder.build(inputs: inputs)
+        try built.refuseUnknownMasks()
+        return built
     }
 }
 
@@ -93,7 +95,7 @@ private struct GraphBuilder {
         }
         for layer in architecture.layers {
             var settings = LayerSettings(
-                layer.options, dialect: architecture.dialect, isStrict: architecture.isStrict,
+                layer.options, version: architecture.rules, isStrict: architecture.isStrict,
                 endsNetwork: ends.contains(layer.name),
                 call: LayerSettings.Call(
                     inputCount: (layer.calls.first?.count ?? 0) - (layer.hasExplicitMask ? 1 : 0),
@@ -319,7 +321,7 @@ private struct GraphBuilder {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
             return []
         }
-        if graph.isMasked(inputs[0]), let problem = maskProblem(layer, partCount: recipe.parts.count) {
+        if inputs.contains(where: graph.isMasked), let problem = maskProblem(layer, inputs, recipe.parts) {
             problems.append("\(layer.place): \(problem)")
             return []
         }
@@ -339,9 +341,8 @@ private struct GraphBuilder {
             }
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
-                // In Keras 3 a mask that is passed is for this layer alone, in Keras 2 for those behind it, too.
                 let ends =
-                    layer.hasExplicitMask && architecture.dialect == .keras3
+                    layer.hasExplicitMask && !architecture.rules.givenMasksGoOn
                     && recipe.parts.results.contains(position)
                 let passing = part.keepsMask ? LayerGraph.MaskPassing.of(inputs[0]) : part.masks
                 let result = try graph.call(
@@ -376,16 +377,28 @@ private struct GraphBuilder {
     }
 
     /// Why a layer cannot read a sequence with a mask.
-    private func maskProblem(_ layer: Architecture.Layer, partCount: Int) -> String? {
+    private func maskProblem(
+        _ layer: Architecture.Layer, _ inputs: [LayerGraph.Value], _ parts: [LayerPart]
+    ) -> String? {
         switch layer.className {
+        case "Multiply", "Maximum", "Minimum":
+            // Keras repeats a mask along the last axis alone, for each input that has as many axes as the result.
+            let rank = inputs.map { graph.shape(of: $0).rank }.max() ?? 0
+            let isLeftOut = parts.contains { ($0.layer as? Merge)?.leavesOutPadding == true }
+            let isMasked = inputs.contains { graph.shape(of: $0).rank == rank && graph.isMasked($0) }
+            return isLeftOut && isMasked && rank != 2
+                ? "reads values of \(rank) axes with a mask, and masks are left out of sequences (time, features) alone"
+                : nil
+        case _ where !graph.isMasked(inputs[0]): return nil
         case "Softmax":
-            "reads a sequence with a mask, of which Keras itself cannot compute it; use Activation with 'softmax', "
+            return
+                "reads a sequence with a mask, of which Keras itself cannot compute it; use Activation with 'softmax', "
                 + "which leaves masks alone"
-        case "BatchNormalization" where partCount > 1 && architecture.isStrict:
+        case "BatchNormalization" where parts.count > 1 && architecture.isStrict:
             // Its training would count padding; at inference it makes no difference.
-            "normalises another axis than the last of a sequence with a mask, and is not trained so here; "
+            return "normalises another axis than the last of a sequence with a mask, and is not trained so here; "
                 + "put it before the mask, or normalise the last axis"
-        default: nil
+        default: return nil
         }
     }
 

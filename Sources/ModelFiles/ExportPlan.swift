@@ -51,11 +51,12 @@ public struct ExportPlan: Sendable {
 
     /// Plans the file of a network.
     ///
-    /// - Throws: `ModelFileError` for a network that an archive cannot say.
+    /// - Throws: `ModelFileError` for a network that an archive cannot say, or whose layers Keras 3 would mix up.
     public init(
         _ built: BuiltArchitecture, precision: Precision = .float32, format: Format = .hdf5, notes: Notes = Notes()
     ) throws {
         let built = format == .keras ? try built.asKeras3() : built
+        if built.architecture.dialect == .keras3 { try built.refuseOrderOfMasks() }
         let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, format, notes)
         self.built = built
         self.file = file

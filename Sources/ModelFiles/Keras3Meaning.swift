@@ -39,6 +39,7 @@ extension Architecture {
     fileprivate func inKeras3() -> Architecture {
         var other = self
         other.dialect = .keras3
+        other.renew()
         for index in layers.indices
         where layers[index].className == "ops.gelu" && layers[index].options["approximate"]?.isNull != false {
             other.layers[index].options["approximate"] = false

@@ -9,10 +9,10 @@ public import Tensors
 /// Opening it reads the architecture and the sizes of the weights, not the weights.
 public struct KerasFile: Sendable {
     public let path: String
-    public let architecture: Architecture
+    public private(set) var architecture: Architecture
     let outline: ModelOutline
     /// The same with its layers in the order of the file, where that is another one, see `KerasConfiguration.asListed`.
-    private let listed: Architecture?
+    private var listed: Architecture?
 
     /// As the file says, such as `2.15.0`.
     public var kerasVersion: String? { outline.kerasVersion }
@@ -97,8 +97,10 @@ extension Architecture {
             try Self.refuseKeras1(version, text, origin)
             let dialect = Self.dialect(version, text)
             let model = try KerasConfiguration(json["model_config"] ?? json)
-            let architecture = try NestedModels.flatten(model, origin: origin, dialect: dialect)
-            let listed = try NestedModels.flatten(model.asListed, origin: origin, dialect: dialect)
+            var architecture = try NestedModels.flatten(model, origin: origin, dialect: dialect)
+            var listed = try NestedModels.flatten(model.asListed, origin: origin, dialect: dialect)
+            architecture.version = version.flatMap { KerasVersion($0) }
+            listed.version = architecture.version
             return (architecture, listed == architecture ? nil : listed)
         } catch let error as ModelFileError {
             throw error
@@ -135,6 +137,12 @@ extension Architecture {
 // MARK: - Building and reading
 
 extension KerasFile {
+    /// Has the network follow the rules of the newest version of Keras, as one that is trained from now on.
+    public mutating func renew() {
+        architecture.renew()
+        listed?.renew()
+    }
+
     /// Builds the graph and checks that the file's weights fit it.
     ///
     /// - Parameter inputs: The shapes of the inputs, where the model leaves lengths open.

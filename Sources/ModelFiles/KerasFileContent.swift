@@ -75,7 +75,7 @@ struct KerasFileContent: Sendable {
     }
 
     /// Whose meaning the names have, where versions differ.
-    private var kerasVersion: String { built.architecture.dialect == .keras2 ? "2.15.0" : "3.0.0" }
+    private var kerasVersion: String { built.architecture.rules.description }
 }
 
 // MARK: - Archives

@@ -4,6 +4,11 @@ struct LayerCall: Hashable {
     let number: Int
 }
 
+extension LayerCall {
+    /// The call that gives a value.
+    init(_ source: Architecture.Source) { self.init(layer: source.layer, number: source.call) }
+}
+
 /// The layers of a functional model in the order in which Keras lists them, and with them their weights, however the
 /// file has them: the furthest from the outputs first, and among equals the first that a walk from the outputs meets.
 ///
@@ -54,7 +59,7 @@ func kerasExecution(outputs: [LayerCall], reads: (LayerCall) -> [LayerCall]) -> 
 /// All calls that lead to the outputs, each after those it reads.
 ///
 /// A circle is cut where it closes.
-private func callsInOrder(
+func callsInOrder(
     _ outputs: [LayerCall], _ reads: (LayerCall) -> [LayerCall], enter: (String) -> Void
 ) -> [LayerCall] {
     var seen: Set<LayerCall> = [], finished: [LayerCall] = []
@@ -82,14 +87,18 @@ extension Architecture {
         guard !isChain else { return Array(layers.indices) }
         let positions = Dictionary(
             layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let names = ModelFiles.kerasOrder(outputs: outputs.map { LayerCall(layer: $0.layer, number: $0.call) }) {
-            call in
-            guard let position = positions[call.layer], layers[position].calls.indices.contains(call.number) else {
-                return []
-            }
-            return layers[position].flattened(call: call.number).map { LayerCall(layer: $0.layer, number: $0.call) }
-        }
+        let names = ModelFiles.kerasOrder(outputs: outputs.map { LayerCall($0) }) { reads($0, positions) }
         return names.compactMap { positions[$0] }
+    }
+
+    /// The calls whose results a call reads.
+    ///
+    /// - Parameter positions: Of the layers, by name.
+    func reads(_ call: LayerCall, _ positions: [String: Int]) -> [LayerCall] {
+        guard let position = positions[call.layer], layers[position].calls.indices.contains(call.number) else {
+            return []
+        }
+        return layers[position].flattened(call: call.number).map { LayerCall($0) }
     }
 }
 

@@ -601,11 +601,17 @@ extension LayerCatalog {
         "Average": { merge(.average, $0) }, "Maximum": { merge(.maximum, $0) }, "Minimum": { merge(.minimum, $0) },
         "Concatenate": { settings in
             let axis = settings.integer("axis", default: -1, in: -16...16)
-            return [LayerPart(Concatenate(axis: axis, keras2Masks: settings.dialect == .keras2))]
+            return [LayerPart(Concatenate(axis: axis, mask: settings.mergedMask))]
         },
     ]
 
     private static func merge(_ operation: Merge.Operation, _ settings: LayerSettings) -> [LayerPart] {
-        [LayerPart(Merge(operation, keras2Masks: settings.dialect == .keras2))]
+        let leavesOutPadding = settings.version.mergingLeavesOutPadding
+        return [LayerPart(Merge(operation, mask: settings.mergedMask, leavesOutPadding: leavesOutPadding))]
     }
+}
+
+extension LayerSettings {
+    /// What mask a merging layer's result has.
+    var mergedMask: MaskRule { dialect == .keras2 ? .all : version.masksOfListsGoOn ? .any : .none }
 }

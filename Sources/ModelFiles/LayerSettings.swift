@@ -8,7 +8,8 @@ import Tensors
 /// again: the options that are not as Keras has them by itself.
 struct LayerSettings {
     let options: JSON.Object
-    let dialect: Architecture.Dialect
+    /// The version of Keras whose rules count.
+    let version: KerasVersion
     /// Whether the network's predictions are this layer's output, so that a sigmoid must be a step of its own.
     let endsNetwork: Bool
     /// Whether people wrote the options, and may have mistyped a name.
@@ -24,15 +25,17 @@ struct LayerSettings {
     static let largestInteger = 1 << 24
 
     init(
-        _ options: JSON.Object, dialect: Architecture.Dialect, isStrict: Bool = false, endsNetwork: Bool = false,
+        _ options: JSON.Object, version: KerasVersion, isStrict: Bool = false, endsNetwork: Bool = false,
         call: Call = Call()
     ) {
         self.options = options
         self.call = call
-        self.dialect = dialect
+        self.version = version
         self.isStrict = isStrict
         self.endsNetwork = endsNetwork
     }
+
+    var dialect: Architecture.Dialect { version.dialect }
 
     /// The end of an error about a name that is not known.
     func suggestion(for name: String, among known: some Collection<String>) -> String {
@@ -392,7 +395,7 @@ extension LayerSettings {
             fail("option '\(name)': the layer '\(className)' is not supported as an activation")
             return []
         }
-        var inner = LayerSettings(config, dialect: dialect, isStrict: isStrict, endsNetwork: endsNetwork)
+        var inner = LayerSettings(config, version: version, isStrict: isStrict, endsNetwork: endsNetwork)
         let parts = LayerCatalog.parts(className, &inner)
         absorb(inner, "\(className) inside")
         var named: JSON.Object = config["name"].map { ["name": $0] } ?? [:]

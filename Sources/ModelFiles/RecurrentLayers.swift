@@ -63,15 +63,15 @@ extension LayerCatalog {
         }
         write(forward, first, backward, second, to: &settings)
         return joined(
-            ahead, back, isMerged ? mergeLayer(mode, keras2Masks: settings.dialect == .keras2) : nil)
+            ahead, back, isMerged ? mergeLayer(mode, mask: settings.dialect == .keras2 ? .all : .any) : nil)
     }
 
-    private static func mergeLayer(_ mode: String, keras2Masks: Bool) -> any Layer {
+    private static func mergeLayer(_ mode: String, mask: MaskRule) -> any Layer {
         switch mode {
-        case "sum": Merge(.add, keras2Masks: keras2Masks)
-        case "mul": Merge(.multiply, keras2Masks: keras2Masks)
-        case "ave": Merge(.average, keras2Masks: keras2Masks)
-        default: Concatenate(keras2Masks: keras2Masks)
+        case "sum": Merge(.add, mask: mask)
+        case "mul": Merge(.multiply, mask: mask)
+        case "ave": Merge(.average, mask: mask)
+        default: Concatenate(mask: mask)
         }
     }
 

@@ -48,7 +48,7 @@ extension LayerCatalog {
         /// Options to read it by, as the layer around it reads its own.
         func settings(in outer: LayerSettings) -> LayerSettings {
             LayerSettings(
-                options, dialect: outer.dialect, isStrict: outer.isStrict, endsNetwork: outer.endsNetwork)
+                options, version: outer.version, isStrict: outer.isStrict, endsNetwork: outer.endsNetwork)
         }
     }
 

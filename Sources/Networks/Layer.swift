@@ -28,6 +28,8 @@ public struct LayerPlan: Sendable {
     public var maskAxes: Int
     /// Whether it takes the masks that its inputs still have, and what becomes of them.
     public var maskReading: MaskReading
+    /// Whether later layers find no masks attached to its inputs (Keras's MultiHeadAttention).
+    public var takesMasks = false
     /// Multiplications with additions in one example's forward pass.
     public var multiplyAdds: Int
     /// What `backward` reads again of what `forward` saw. The memory of the rest is others' in the meantime.
@@ -87,18 +89,16 @@ public enum MaskRule: Sendable {
     case joined
 }
 
-/// Which masks a layer takes, where a network loses some while it runs.
+/// Which masks a layer reads, where a network loses some while it runs.
 ///
 /// In Keras 3 a tensor has its mask twice: in the plan of the network, and attached to the tensor while the network runs.
-/// MultiHeadAttention takes the attached ones, and takes them off its inputs (Keras 3.15, `call`): a layer that reads
-/// these inputs later, and takes what is attached, finds nothing.
+/// Layers with `takesMasks` take the attached ones off their inputs: a layer that reads these inputs later, and the attached
+/// masks, finds none.
 public enum MaskReading: Sendable {
     /// The mask of the plan, whatever was taken off.
     case planned
     /// The mask that is still attached.
     case attached
-    /// The same, and takes the masks off all its inputs.
-    case taking
 }
 
 /// The name, shape and initial values of one parameter.

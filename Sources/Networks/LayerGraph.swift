@@ -98,6 +98,12 @@ public struct LayerGraph: Sendable {
     /// Whether some frames of `value` may be padding.
     public func isMasked(_ value: Value) -> Bool { masks[value.index] != nil }
 
+    /// Whether some layer computes a mask.
+    public var hasMasks: Bool { masks.contains { $0 != nil } }
+
+    /// How many leading axes of `value` its mask has numbers for; nil if it has none.
+    public func maskRank(of value: Value) -> Int? { masks[value.index].map(maskAxes) }
+
     public mutating func addInput(_ shape: Shape) -> Value {
         precondition(nodes.isEmpty, "inputs come before layers")
         shapes.append(shape)
@@ -159,7 +165,7 @@ public struct LayerGraph: Sendable {
                 output: output, maskAction: action, maskAxes: maskAxes, masks: taken))
         if case .any = plan.mask, isLost.contains(true) { lostMasks.insert(output.index) }
         if case .first = plan.mask, isLost.first == true { lostMasks.insert(output.index) }
-        if plan.maskReading == .taking { lostMasks.formUnion(values.map(\.index)) }
+        if plan.takesMasks { lostMasks.formUnion(values.map(\.index)) }
         return output
     }
 

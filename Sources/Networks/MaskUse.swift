@@ -48,10 +48,12 @@ extension LayerGraph {
         case let layer as Recurrent:
             return layer.options.forgetsMaskWithStates && taken.count > 1 ? [nil] : [taken[0]]
         case let layer as GlobalPooling: return layer.kind == .average ? taken : nil
+        case let layer as Merge: return layer.leavesOutPadding ? taken : taken.map { _ in nil }
         case is SequenceAttention, is FramePooling, is ClusterResiduals, is FisherVectors, is PaddingToZero:
             return taken
         case let layer as MultiHeadAttention:
             // What a query without anything to look at gives, is another matter of masks.
+            let taken = layer.readsMasks ? taken : taken.map { _ in nil }
             let hides = layer.inputs.mask != nil || taken.contains { $0 != nil }
             return taken + [hides && layer.zeroesHidden ? -1 : nil]
         default: return nil

@@ -34,5 +34,9 @@ public enum FileMark {
 /// Names of files.
 public enum FileName {
     /// Gives a file another name; whatever had that name is gone. Nothing happens if there is no such file.
-    public static func move(_ path: String, to other: String) { _ = unsafe rename(path, other) }
+    ///
+    /// - Throws: `StorageError` of the other name if the file keeps its own.
+    public static func move(_ path: String, to other: String) throws(StorageError) {
+        guard unsafe rename(path, other) == 0 || errno == ENOENT else { throw StorageError(.write, other) }
+    }
 }

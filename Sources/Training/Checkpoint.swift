@@ -16,6 +16,7 @@ public struct Checkpoint {
 
     /// - Parameter epoch: What is known of the epoch so far.
     /// - Parameter check: Throws where the checkpoint may not be kept, such as when the data changed meanwhile.
+    /// - Throws: `StorageError` or `HDF5Error` where it, or the one before it, cannot be written or named.
     func save(_ trainer: Trainer, epoch: EpochSums, check: () throws -> Void = {}) throws {
         try HDF5File.writeSealed(to: path) { file in
             try file.root.attributes.write(fingerprint, to: "fingerprint")
@@ -35,7 +36,7 @@ public struct Checkpoint {
             }
         } beforeNaming: {
             try check()
-            FileName.move(path, to: Self.previous(path))
+            try FileName.move(path, to: Self.previous(path))
         }
     }
 

@@ -256,7 +256,7 @@ import Testing
             (true, [false, false], [1, 1, 1, 1]),
         ] as [(keras2: Bool, masked: [Bool], expected: [Float])])
     func masksMeet(keras2: Bool, masked: [Bool], expected: [Float]) throws {
-        for layer in [Merge(.add, keras2Masks: keras2), Concatenate(keras2Masks: keras2)] as [any Layer] {
+        for layer in [Merge(.add, mask: keras2 ? .all : .any), Concatenate(mask: keras2 ? .all : .any)] as [any Layer] {
             var graph = LayerGraph()
             let inputs = [graph.addInput([4, 1]), graph.addInput([4, 1])]
             let sources = try inputs.enumerated().map { index, input in
@@ -298,7 +298,7 @@ import Testing
             let input = graph.addInput([4, 1])
             let source = try graph.add("masking", Masking(), to: [input])
             let bent = try graph.add("tanh", ElementwiseActivation(Activation(.tanh)), to: [source])
-            let merged = try graph.add("sum", Merge(.add, keras2Masks: keras2), to: [source, bent])
+            let merged = try graph.add("sum", Merge(.add, mask: keras2 ? .all : .any), to: [source, bent])
             finish(&graph, try graph.add("mask", MaskReader(), to: [merged]))
             #expect(try mask(graph, [[0, 3, 0, 4]]) == [0, 1, 0, 1])
         }

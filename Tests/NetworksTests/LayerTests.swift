@@ -238,6 +238,15 @@ import Testing
             try expectLayerContract(Merge(operation), inputs: [[4], [4]], step: 1e-3)
             try expectLayerContract(Merge(operation), inputs: [[4], [4], [4], [4]], step: 1e-3)
         }
+        for operation in [Merge.Operation.multiply, .maximum, .minimum] {
+            let merge = Merge(operation, leavesOutPadding: true)
+            for masked in 1...3 {
+                try expectLayerContract(
+                    merge, inputs: [[3, 2], [3, 2], [3, 2]], padding: [3, 1, 2], maskedInputs: masked, step: 1e-3)
+            }
+            try expectLayerContract(
+                merge, inputs: [[3, 2], [1, 2], [3, 1]], padding: [2, 1, 0], maskedInputs: 1, step: 1e-3)
+        }
         try expectLayerContract(Merge(.subtract), inputs: [[4], [4]])
         try expectLayerContract(Concatenate(), inputs: [[2, 3], [2, 4], [2, 1]])
         try expectLayerContract(Concatenate(axis: 1), inputs: [[2, 3], [4, 3]])

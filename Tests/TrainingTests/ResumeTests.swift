@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import HDF5
 import Networks
+import Storage
 import Tensors
 import TestSupport
 import Testing
@@ -156,6 +157,24 @@ import Training
             #expect(
                 try train(file, recipe, checkpoint: path) { epochs.append($0.epoch) }.stateBits == whole.stateBits)
             #expect(epochs == [3])
+        }
+    }
+
+    /// The checkpoint before the last one is not lost without a word, and the last one stays.
+    @Test func stopsWhereTheCheckpointBeforeCannotBeKept() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            let whole = try train(file, recipe, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
+            let spare = URL(filePath: Checkpoint.previous(path))
+            try FileManager.default.createDirectory(at: spare, withIntermediateDirectories: true)
+            try Data().write(to: spare.appending(path: "file"))
+            #expect(throws: StorageError(.write, spare.path, EISDIR)) { try train(file, recipe, checkpoint: path) }
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains("checkpoint") }
+                    .sorted() == ["checkpoint-previous.h5", "checkpoint.h5"])
+            try FileManager.default.removeItem(at: spare)
+            #expect(try train(file, recipe, checkpoint: path).stateBits == whole.stateBits)
         }
     }
 

@@ -106,3 +106,19 @@ extension Broadcast {
         return Shape(axes)
     }
 }
+
+/// Lends tensors in a larger shape: those that have it as they are, the others repeated.
+func withRepeated(_ kernels: KernelContext, _ inputs: [Tensor], _ shape: Shape, _ body: ([Tensor]) -> Void) {
+    let size = inputs[0].count * shape.elementCount
+    kernels.withScratch(inputs.count { $0.shape != shape } * size) { scratch in
+        var offset = 0
+        body(
+            inputs.map { x in
+                guard x.shape != shape else { return x }
+                defer { offset += size }
+                let y = scratch.slice(at: offset, count: size).viewed(count: x.count, shape: shape)
+                Broadcast(x, to: shape).expand(x, into: y)
+                return y
+            })
+    }
+}

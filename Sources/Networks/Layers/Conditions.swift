@@ -91,22 +91,6 @@ public struct Choice: Layer {
     }
 }
 
-/// Lends tensors in a larger shape: those that have it as they are, the others repeated.
-private func withRepeated(_ kernels: KernelContext, _ inputs: [Tensor], _ shape: Shape, _ body: ([Tensor]) -> Void) {
-    let size = inputs[0].count * shape.elementCount
-    kernels.withScratch(inputs.count { $0.shape != shape } * size) { scratch in
-        var offset = 0
-        body(
-            inputs.map { x in
-                guard x.shape != shape else { return x }
-                defer { offset += size }
-                let y = scratch.slice(at: offset, count: size)
-                Broadcast(x, to: shape).expand(x, into: y)
-                return y
-            })
-    }
-}
-
 /// The same numbers for every example, beside whatever it reads: a constant of a graph, such as a table of positions. It has
 /// as many axes as what it reads, the first ones of extent 1.
 public struct Constant: Layer {

@@ -15,7 +15,7 @@ public struct Einsum: Layer {
         let letters = try Letters(equation, inputs)
         var plan = LayerPlan(
             output: Shape(letters.output.dropFirst().map { letters.extents[$0] ?? 1 }),
-            multiplyAdds: letters.count(letters.shared + letters.rows + letters.summed + letters.columns))
+            multiplyAdds: letters.product(letters.shared + letters.rows + letters.summed + letters.columns))
         plan.backwardReads = .inputs
         return plan
     }
@@ -25,7 +25,7 @@ public struct Einsum: Layer {
         letters.withOrder(pass.kernels, pass.input(0), letters.first, letters.firstOrder) { x in
             letters.withOrder(pass.kernels, pass.input(1), letters.second, letters.secondOrder) { y in
                 letters.withResult(pass.kernels, pass.output, letters.output, letters.outputOrder) { z in
-                    for item in 0..<letters.count(letters.shared) {
+                    for item in 0..<letters.product(letters.shared) {
                         pass.kernels.multiply(
                             letters.firstMatrix(x, item), letters.secondMatrix(y, item),
                             into: letters.outputMatrix(z, item))
@@ -42,7 +42,7 @@ public struct Einsum: Layer {
             if let dx = pass.inputGradient(0) {
                 letters.withOrder(kernels, pass.input(1), letters.second, letters.secondOrder) { y in
                     letters.withResult(kernels, dx, letters.first, letters.firstOrder) { dx in
-                        for item in 0..<letters.count(letters.shared) {
+                        for item in 0..<letters.product(letters.shared) {
                             kernels.multiply(
                                 letters.outputMatrix(dz, item), letters.secondMatrix(y, item).transposed,
                                 into: letters.firstMatrix(dx, item))
@@ -53,7 +53,7 @@ public struct Einsum: Layer {
             if let dy = pass.inputGradient(1) {
                 letters.withOrder(kernels, pass.input(0), letters.first, letters.firstOrder) { x in
                     letters.withResult(kernels, dy, letters.second, letters.secondOrder) { dy in
-                        for item in 0..<letters.count(letters.shared) {
+                        for item in 0..<letters.product(letters.shared) {
                             kernels.multiply(
                                 letters.firstMatrix(x, item).transposed, letters.outputMatrix(dz, item),
                                 into: letters.secondMatrix(dy, item))
@@ -66,7 +66,7 @@ public struct Einsum: Layer {
 }
 
 /// What the letters of an equation stand for.
-private struct Letters {
+private struct Letters: NamedAxes {
     let first, second, output: [Character]
     let shared, rows, summed, columns: [Character]
     private(set) var extents: [Character: Int] = [:]
@@ -117,38 +117,7 @@ private struct Letters {
         extents[first[0]] = x.count
     }
 
-    func count(_ letters: [Character]) -> Int { letters.reduce(1) { $0 * (extents[$1] ?? 1) } }
-
-    private func matrix(_ tensor: Tensor, _ rows: [Character], _ columns: [Character], _ item: Int) -> Matrix {
-        let (height, width) = (count(rows), count(columns))
-        return Matrix(tensor, rows: height, columns: width, at: item * height * width)
-    }
-
     func firstMatrix(_ tensor: Tensor, _ item: Int) -> Matrix { matrix(tensor, rows, summed, item) }
     func secondMatrix(_ tensor: Tensor, _ item: Int) -> Matrix { matrix(tensor, summed, columns, item) }
     func outputMatrix(_ tensor: Tensor, _ item: Int) -> Matrix { matrix(tensor, rows, columns, item) }
-
-    /// Lends a tensor with its axes in another order: itself if they are in that order.
-    func withOrder(
-        _ kernels: KernelContext, _ tensor: Tensor, _ from: [Character], _ to: [Character], _ body: (Tensor) -> Void
-    ) {
-        guard from != to else { return body(tensor) }
-        kernels.withScratch(tensor.elementCount) { copy in
-            permuteAxes(
-                of: tensor, from.map { extents[$0] ?? 1 }, order: to.compactMap(from.firstIndex), into: copy)
-            body(copy)
-        }
-    }
-
-    /// Lends room for a tensor with its axes in another order, and puts what is written there in its place.
-    func withResult(
-        _ kernels: KernelContext, _ tensor: Tensor, _ to: [Character], _ from: [Character], _ body: (Tensor) -> Void
-    ) {
-        guard from != to else { return body(tensor) }
-        kernels.withScratch(tensor.elementCount) { copy in
-            body(copy)
-            permuteAxes(
-                of: copy, from.map { extents[$0] ?? 1 }, order: to.compactMap(from.firstIndex), into: tensor)
-        }
-    }
 }

@@ -124,13 +124,13 @@ public struct EinsumDense: Layer {
 }
 
 /// What the letters of an equation stand for, the axes of an ellipsis being letters too.
-private struct Axes {
+private struct Axes: NamedAxes {
     /// The letters of each array, that of the examples first.
     private(set) var input: [Character] = [], kernel: [Character] = [], output: [Character] = []
     /// Letters by their role, each in the order of the output, or of the kernel.
     private(set) var shared: [Character] = [], rows: [Character] = [], summed: [Character] = []
     private(set) var units: [Character] = []
-    private var extents: [Character: Int] = [:]
+    private(set) var extents: [Character: Int] = [:]
 
     init(_ equation: String, _ shape: Shape, _ outputShape: [Int?]) throws(ShapeError) {
         let text = equation.filter { $0 != " " }
@@ -181,43 +181,11 @@ private struct Axes {
 
     mutating func setExampleCount(_ count: Int) { extents[input[0]] = count }
 
-    subscript(letter: Character) -> Int { extents[letter] ?? 1 }
-
-    func product(_ letters: [Character]) -> Int { letters.reduce(1) { $0 * self[$1] } }
-
     /// The axes of a bias: from the first that it has on, with 1 for those that it has not.
     func bias(_ letters: String) throws(ShapeError) -> [Int] {
         guard !letters.isEmpty, letters.allSatisfy({ output.dropFirst().contains($0) }),
             let first = output.firstIndex(where: { letters.contains($0) })
         else { throw ShapeError("has the bias axes '\(letters)', which are not all in its output '\(String(output))'") }
         return output[first...].map { letters.contains($0) ? self[$0] : 1 }
-    }
-
-    /// A rows × columns matrix of one of the shared letters' values.
-    func matrix(_ tensor: Tensor, _ rows: [Character], _ columns: [Character], _ item: Int) -> Matrix {
-        let (height, width) = (product(rows), product(columns))
-        return Matrix(tensor, rows: height, columns: width, at: item * height * width)
-    }
-
-    /// Lends a tensor with its axes in another order: itself if they are in that order.
-    func withOrder(
-        _ kernels: KernelContext, _ tensor: Tensor, _ from: [Character], _ to: [Character], _ body: (Tensor) -> Void
-    ) {
-        guard from != to else { return body(tensor) }
-        kernels.withScratch(tensor.elementCount) { copy in
-            permuteAxes(of: tensor, from.map { self[$0] }, order: to.compactMap(from.firstIndex), into: copy)
-            body(copy)
-        }
-    }
-
-    /// Lends room for a tensor with its axes in another order, and puts what is written there in its place.
-    func withResult(
-        _ kernels: KernelContext, _ tensor: Tensor, _ to: [Character], _ from: [Character], _ body: (Tensor) -> Void
-    ) {
-        guard from != to else { return body(tensor) }
-        kernels.withScratch(tensor.elementCount) { copy in
-            body(copy)
-            permuteAxes(of: copy, from.map { self[$0] }, order: to.compactMap(from.firstIndex), into: tensor)
-        }
     }
 }

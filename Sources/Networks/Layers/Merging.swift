@@ -4,18 +4,26 @@ public import Tensors
 /// Several inputs become one, elementwise.
 ///
 /// Axes of 1 are repeated to fit the other inputs', and inputs of fewer axes get axes of 1 in front.
+///
+/// With `leavesOutPadding`, a step is merged from the inputs in which it is real, as Keras does it from 3.4 on for
+/// products, maxima and minima. Of a step that is padding in all of them, a product is 0, an extremum the first input.
 public struct Merge: Layer {
     public enum Operation: Hashable, Sendable { case add, subtract, multiply, average, maximum, minimum }
 
     public let operation: Operation
-    /// Whether masks meet as in Keras 2 (real in all) rather than Keras 3 (real in any).
-    public let keras2Masks: Bool
+    /// What mask the result has: versions of Keras differ.
+    public let mask: MaskRule
+    /// Whether steps that are padding in an input are merged from the others.
+    public let leavesOutPadding: Bool
     /// Whether inputs of fewer axes are refused, since operations, unlike layers, would put ones before the examples.
     public let needsSameRank: Bool
 
-    public init(_ operation: Operation, keras2Masks: Bool = false, needsSameRank: Bool = false) {
+    public init(
+        _ operation: Operation, mask: MaskRule = .any, leavesOutPadding: Bool = false, needsSameRank: Bool = false
+    ) {
         self.operation = operation
-        self.keras2Masks = keras2Masks
+        self.mask = mask
+        self.leavesOutPadding = leavesOutPadding && [.multiply, .maximum, .minimum].contains(operation)
         self.needsSameRank = needsSameRank
     }
 
@@ -29,14 +37,15 @@ public struct Merge: Layer {
         // Partial products or extrema, so that each input's gradient can be told from the others'.
         let folds = [.multiply, .maximum, .minimum].contains(operation) && inputs.count > 2 ? inputs.count - 2 : 0
         var plan = LayerPlan(
-            output: output, saved: Array(repeating: output, count: folds), mask: keras2Masks ? .all : .any)
+            output: output, saved: Array(repeating: output, count: folds), mask: mask,
+            maskReading: leavesOutPadding ? .attached : .planned)
         plan.backwardReads = [.multiply, .maximum, .minimum].contains(operation) ? .inputs : []
         return plan
     }
 
     public func forward(_ pass: ForwardPass) {
-        let y = pass.output, last = pass.inputCount - 1
-        withFullSize(pass.kernels, (0...last).map { pass.input($0) }, y.shape) { inputs in
+        let y = pass.output, last = pass.inputCount - 1, padding = padding(pass)
+        withOperands(pass.kernels, (0...last).map { pass.input($0) }, padding, y.shape) { inputs in
             var left = inputs[0]
             for position in 1...last {
                 let right = inputs[position]
@@ -57,6 +66,7 @@ public struct Merge: Layer {
             }
         }
         if operation == .average { scale(y, by: 1 / Float(pass.inputCount), into: y) }
+        padding.eachHidden { example, step in fillHidden(y, example, step, from: pass.input(0)) }
     }
 
     public func backward(_ pass: BackwardPass) {
@@ -73,9 +83,7 @@ public struct Merge: Layer {
             switch operation {
             case .add, .average, .subtract: scaleGradient(dy, into: gradients)
             case .multiply, .maximum, .minimum:
-                withFullSize(pass.kernels, positions.map { pass.input($0) }, shape) { inputs in
-                    unfold(pass, inputs, into: gradients)
-                }
+                unfoldReal(pass, into: gradients)
             }
             for (position, dx) in places.enumerated() where isSmall[position] {
                 if let dx, let full = gradients[position] { Broadcast(dx, to: shape).sum(full, into: dx) }
@@ -93,7 +101,7 @@ public struct Merge: Layer {
     }
 
     /// The gradients of a product or extremum of several, from the last to the first.
-    private func unfold(_ pass: BackwardPass, _ inputs: [Tensor], into gradients: [Tensor?]) {
+    func unfold(_ pass: BackwardPass, _ inputs: [Tensor], into gradients: [Tensor?]) {
         let dy = pass.outputGradient
         pass.kernels.withScratch(2 * dy.elementCount) { scratch in
             let spare = scratch.slice(at: 0, count: dy.elementCount)
@@ -112,34 +120,18 @@ public struct Merge: Layer {
             }
         }
     }
-
-    /// Lends the inputs in the shape of the output: those that have it as they are, the others repeated.
-    private func withFullSize(_ kernels: KernelContext, _ inputs: [Tensor], _ shape: Shape, _ body: ([Tensor]) -> Void)
-    {
-        let size = inputs[0].count * shape.elementCount
-        kernels.withScratch(inputs.count { $0.shape != shape } * size) { scratch in
-            var offset = 0
-            body(
-                inputs.map { x in
-                    guard x.shape != shape else { return x }
-                    defer { offset += size }
-                    let y = scratch.slice(at: offset, count: size).viewed(count: x.count, shape: shape)
-                    Broadcast(x, to: shape).expand(x, into: y)
-                    return y
-                })
-        }
-    }
 }
 
 /// Inputs one after another along an axis.
 public struct Concatenate: Layer {
     /// Keras's: 1 is the first after the examples, negative ones count from the end.
     public let axis: Int
-    public let keras2Masks: Bool
+    /// What mask the result has, unless the inputs are joined in time: versions of Keras differ.
+    public let mask: MaskRule
 
-    public init(axis: Int = -1, keras2Masks: Bool = false) {
+    public init(axis: Int = -1, mask: MaskRule = .any) {
         self.axis = axis
-        self.keras2Masks = keras2Masks
+        self.mask = mask
     }
 
     private func place(_ rank: Int) -> Int { axis < 0 ? rank + axis : axis - 1 }
@@ -157,8 +149,8 @@ public struct Concatenate: Layer {
         }
         var axes = first.axes
         axes[place] = inputs.reduce(0) { $0 + $1[place] }
-        let joinsTime = place == 0 && first.rank > 1
-        var plan = LayerPlan(output: Shape(axes), mask: joinsTime ? .joined : keras2Masks ? .all : .any)
+        let joinsTime = place == 0 && first.rank > 1 && mask != .none
+        var plan = LayerPlan(output: Shape(axes), mask: joinsTime ? .joined : mask)
         plan.backwardReads = []
         return plan
     }

@@ -38,7 +38,10 @@ public struct MultiHeadAttention: Layer {
     public var inputs = Inputs()
     /// Whether a query that may look at nothing finds zeros, rather than the mean of all values.
     public var zeroesHidden = false
-    /// Whether later layers find no masks on what it reads, see `MaskReading`.
+    /// Whether masks that follow the graph hide padding, and go on with the result.
+    public var readsMasks = true
+    /// Which masks it reads, and whether it takes them off what it reads.
+    public var maskReading = MaskReading.attached
     public var takesMasks = false
     /// Whether the result is followed by the weights (…, H, T, S).
     public var returnsScores = false
@@ -71,10 +74,12 @@ public struct MultiHeadAttention: Layer {
             let size = (projection.input + projection.output).reduce(1, *)
             return sum + size * rows * (["key", "value"].contains(projection.name) ? S : T)
         }
-        return LayerPlan(
+        var plan = LayerPlan(
             output: returnsScores ? [results.reduce(0) { $0 + $1.elementCount }] : results[0], parameters: parameters,
-            saved: saved, mask: self.inputs.query == 0 ? .first : .none, maskReading: takesMasks ? .taking : .attached,
+            saved: saved, mask: readsMasks && self.inputs.query == 0 ? .first : .none, maskReading: maskReading,
             multiplyAdds: kernelSizes + rows * heads * T * S * (keyDimension + valueDimension))
+        plan.takesMasks = takesMasks
+        return plan
     }
 
     /// The shapes of the results: what was found, and the weights.
@@ -215,7 +220,8 @@ public struct MultiHeadAttention: Layer {
     }
 
     private func maskTensors(_ mask: (Int) -> Tensor?) -> (query: Tensor?, keys: [Tensor?]) {
-        (mask(inputs.query), [mask(inputs.value)] + (inputs.key.map { [mask($0)] } ?? []))
+        guard readsMasks else { return (nil, []) }
+        return (mask(inputs.query), [mask(inputs.value)] + (inputs.key.map { [mask($0)] } ?? []))
     }
 
     /// Calls `body` for every block of scores, with the pairs that count: a block for each head if those differ.

@@ -23,15 +23,21 @@ public struct SequenceAttention: Layer {
     public let isCausal: Bool
     /// Whether the result is followed by the weights (T, S).
     public let returnsScores: Bool
+    /// Whether the result has the query's mask.
+    public let passesMask: Bool
+    public let maskReading: MaskReading
 
     public init(
-        _ score: Score, useScale: Bool, dropout: Float = 0, isCausal: Bool = false, returnsScores: Bool = false
+        _ score: Score, useScale: Bool, dropout: Float = 0, isCausal: Bool = false, returnsScores: Bool = false,
+        passesMask: Bool = true, maskReading: MaskReading = .attached
     ) {
         self.score = score
         self.useScale = useScale
         self.dropout = dropout
         self.isCausal = isCausal
         self.returnsScores = returnsScores
+        self.passesMask = passesMask
+        self.maskReading = maskReading
     }
 
     /// The shapes of the results: the means, and the weights.
@@ -62,7 +68,7 @@ public struct SequenceAttention: Layer {
         if score == .concat { parameters.append(ParameterSpec("concat_score_weight", [], .ones)) }
         return LayerPlan(
             output: returnsScores ? [results.reduce(0) { $0 + $1.elementCount }] : results[0],
-            parameters: parameters, saved: [results[1]], mask: .first, maskReading: .attached,
+            parameters: parameters, saved: [results[1]], mask: passesMask ? .first : .none, maskReading: maskReading,
             multiplyAdds: T * S * (inputs[0].channels + inputs[1].channels))
     }
 
