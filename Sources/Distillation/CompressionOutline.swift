@@ -88,7 +88,8 @@ extension Compressor {
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
-            measurements: measurements, warnings: data.warnings + warnings.texts, formulas: formulas,
+            measurements: measurements, warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts,
+            formulas: formulas,
             augmentation: views.map { views in
                 let count = views.count.map { "\($0) views of each example, shown to the teachers beforehand" }
                 return

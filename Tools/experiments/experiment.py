@@ -136,7 +136,7 @@ class Experiment:
         started = time.time()
         runs = os.path.join(self.folder, directory + ".run")
         said = json.loads(self.call(["distill", "--teachers"] + teachers + [
-            "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"] + options))
+            "--data", self.data, "--output", output, "--run-directory", runs, "--force", "--seed", str(seed), "--json"] + options))
         result = {"held_out": said["student"]["validation"]["accuracy"],
                   **{key: said["student"][key] for key in ["accuracy", "bytes", "parameters", "agreement"]},
                   "ensemble": scores(said["ensemble"]),
