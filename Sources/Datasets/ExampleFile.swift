@@ -21,7 +21,8 @@ public struct ExampleInput: Hashable, Sendable {
     }
 }
 
-/// A file of examples: `train/x`, `train/y`, `test/x`, `test/y`, and optionally `validation/x`, `validation/y`.
+/// A file of examples: `train/x`, `train/y`, `test/x`, `test/y`, and optionally `validation/x`, `validation/y`; or a NumPy
+/// archive with such arrays.
 ///
 /// Beside `x` there may be other inputs under names of their own, such as `train/rgb` and `train/audio`, for models that
 /// want them.
@@ -42,15 +43,22 @@ public struct ExampleFile: Sendable {
     /// The validation examples, if the file has a group of them.
     public let validation: ExampleSplit?
     /// What is unusual about the labels, but possible: sentences for whoever is to trust the result.
-    public let warnings: [String]
+    public private(set) var warnings: [String]
 
     /// Labels beyond this are taken for damage, unless the file names its classes.
     private static let mostClasses = 1 << 20
 
     /// - Parameter isOurs: Whether this program has just written it.
     public init(opening path: String, isOurs: Bool = false) throws {
-        if !isOurs { try Rehearsal.run(path) }
-        let file = try HDF5File(opening: path, isOurs: isOurs)
+        self = try HDF5View.open(path, .splits, isOurs: isOurs) { try ExampleFile($0, path) }
+        if !isOurs, let archive = HDF5View.archive(path), try archive.isUndivided() {
+            warnings.append(
+                "the archive has x and y of all examples: a fixed fifth of them, \(test.count) of "
+                    + "\(train.count + test.count), is for testing; give x_test and y_test to choose which")
+        }
+    }
+
+    private init(_ file: borrowing HDF5File, _ path: String) throws {
         let names = try Self.classNames(file, path)
         let hasValidation = try file.root.contains("validation")
         let meaning = try StoredLabels.meaning(
@@ -95,7 +103,8 @@ public struct ExampleFile: Sendable {
     ///
     /// - Throws: `ExampleFileError` where they are not like those of this file.
     public func unlabeled(_ path: String) throws -> ExampleSplit {
-        ExampleSplit(try SplitSource(unlabeled: path, like: train.source), classCount)
+        let source = try HDF5View.open(path, .unlabeled) { try SplitSource(unlabeled: $0, path, like: train.source) }
+        return ExampleSplit(source, classCount)
     }
 
     private static func classNames(_ file: borrowing HDF5File, _ path: String) throws -> [String]? {

@@ -68,13 +68,16 @@ final class ImportedColumn {
     private let last: HDF5Dataset?
     private var rowsDone = 0
 
-    /// - Parameter validation: How many of the last rows go to the split `validation`.
+    /// - Parameters:
+    ///   - split: Nil for a dataset at the top.
+    ///   - validation: How many of the last rows go to the split `validation`.
     init(
-        _ name: String, of split: String, in root: borrowing HDF5Group, _ type: HDF5Type, shape: [Int],
+        _ name: String, of split: String?, in root: borrowing HDF5Group, _ type: HDF5Type, shape: [Int],
         validation: Int
     ) throws {
         let example = Array(shape.dropFirst())
-        self.first = try root.createDataset("\(split)/\(name)", type, shape: [shape[0] - validation] + example)
+        self.first = try root.createDataset(
+            split.map { "\($0)/\(name)" } ?? name, type, shape: [shape[0] - validation] + example)
         self.last =
             validation > 0 ? try root.createDataset("validation/\(name)", type, shape: [validation] + example) : nil
     }

@@ -157,9 +157,7 @@ final class SplitSource: Sendable {
     /// Examples of which nothing is known: `NAME/x`, or `x` at the top.
     ///
     /// - Parameter split: What labeled examples are like.
-    init(unlabeled path: String, like split: SplitSource) throws {
-        try Rehearsal.run(path)
-        let file = try HDF5File(opening: path)
+    init(unlabeled file: borrowing HDF5File, _ path: String, like split: SplitSource) throws {
         let isGrouped = try file.root.contains("train")
         let folder = isGrouped ? "train/" : "", place = SplitPlace(path: path, split: isGrouped ? "train" : "")
         guard try file.root.kind(of: "\(folder)x") == .dataset else {

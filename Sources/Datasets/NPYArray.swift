@@ -10,21 +10,20 @@ struct NPYArray: ~Copyable {
     /// (examples, …), with at least one element.
     let shape: [Int]
     private let isBigEndian: Bool
+    /// Whether the first axis runs fastest, as in arrays that pandas makes of tables.
+    private let isFortran: Bool
     private var reader: ZipMemberReader
 
     /// numpy itself reads no longer header.
     private static let headerLimit = 10_000
     private static let rowLimit = 1 << 28
+    /// The most bytes of an array in Fortran order: its rows are scattered, so all of it is in memory at once.
+    private static let fortranLimit = 1 << 30
 
     init(_ member: ZipReader.Member, in archive: borrowing ZipReader) throws {
         let place = NPYPlace(path: archive.path, name: member.name)
         var reader = try archive.reader(of: member)
         let (header, headerByteCount) = try Self.header(from: &reader, place)
-        guard !header.isFortran else {
-            throw place.error(
-                expected: "an array in C order", found: "Fortran order",
-                "Save it again as np.ascontiguousarray(…) makes it.")
-        }
         let byteCount = header.shape.reduce(header.type.byteCount) { product, extent in
             guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
             return overflow ? nil : value
@@ -33,6 +32,11 @@ struct NPYArray: ~Copyable {
             throw place.error(
                 expected: "the elements of an array of shape \(header.shape)",
                 found: "\(member.byteCount - headerByteCount) bytes", "The file is damaged; fetch it again.")
+        }
+        guard !header.isFortran || byteCount <= Self.fortranLimit else {
+            throw place.error(
+                expected: "an array in C order, as it has more than \(Self.fortranLimit) bytes",
+                found: "Fortran order", "Save it again as np.ascontiguousarray(…) makes it.")
         }
         guard let count = header.shape.first, byteCount > 0, byteCount / count <= Self.rowLimit else {
             throw place.error(
@@ -43,6 +47,7 @@ struct NPYArray: ~Copyable {
         self.type = header.type
         self.shape = header.shape
         self.isBigEndian = header.isBigEndian
+        self.isFortran = header.isFortran
         self.reader = reader
     }
 
@@ -73,8 +78,35 @@ struct NPYArray: ~Copyable {
         }
     }
 
-    /// Hands over all elements, some rows at a time, and makes sure that nothing follows.
+    /// Hands over all elements in C order, some rows at a time, and makes sure that nothing follows.
     mutating func readAll<Element: NumPyElement>(
+        as: Element.Type, _ take: (Range<Int>, Span<Element>) throws -> Void
+    ) throws {
+        guard isFortran else { return try readBlocks(as: Element.self, take) }
+        var all: [Element] = []
+        all.reserveCapacity(shape.reduce(1, *))
+        try readBlocks(as: Element.self) { _, elements in for index in elements.indices { all.append(elements[index]) }
+        }
+        let places = fortranPlaces, count = shape[0], step = max(1, (1 << 18) / places.count)
+        for start in stride(from: 0, to: count, by: step) {
+            let rows = start..<min(start + step, count)
+            let elements = rows.flatMap { row in places.map { all[row + $0] } }
+            try take(rows, elements.span)
+        }
+    }
+
+    /// Where the elements of row 0 lie in Fortran order, listed in C order; those of row r lie r places later.
+    private var fortranPlaces: [Int] {
+        var places = [0], stride = shape[0]
+        for extent in shape.dropFirst() {
+            places = places.flatMap { place in (0..<extent).map { place + $0 * stride } }
+            stride *= extent
+        }
+        return places
+    }
+
+    /// Hands over all elements in the order of the file.
+    private mutating func readBlocks<Element: NumPyElement>(
         as: Element.Type, _ take: (Range<Int>, Span<Element>) throws -> Void
     ) throws {
         let width = shape.dropFirst().reduce(1, *), size = MemoryLayout<Element>.size

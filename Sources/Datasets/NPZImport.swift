@@ -1,12 +1,10 @@
 public import HDF5
 import Zip
 
-/// An archive of numpy's with the arrays `x_train`, `y_train`, `x_test` and `y_test`, as Keras publishes data sets.
+/// An archive of NumPy's arrays, which is read as the data file that it could be: see `NPZLayout` for their names.
 ///
-/// Also `train_x` or `train/x`, and `images` and `labels` for `x` and `y`; arrays of `validation` or `val` may be there,
-/// too. Bytes of shape (examples, height, width) are grey pictures, and get an axis of one channel.
-///
-/// What labels mean, `LabelMeaning` says.
+/// Bytes of shape (examples, height, width) are gray images, and get an axis of one channel. What labels mean,
+/// `LabelMeaning` says.
 public struct NPZImport: ExampleImport, Hashable {
     public var path: String
     public var classNames: [String]?
@@ -19,11 +17,17 @@ public struct NPZImport: ExampleImport, Hashable {
 
     public func amount() throws -> Int {
         let archive = try open()
-        return try splits(in: archive).reduce(0) { try $0 + NPYArray($1.x, in: archive).shape[0] }
+        return try NPZLayout(of: archive).splits.reduce(0) { try $0 + NPYArray($1.x, in: archive).shape[0] }
+    }
+
+    /// Whether the archive has x and y of all examples, of which some rows are for testing.
+    func isUndivided() throws -> Bool {
+        let archive = try open()
+        return try NPZLayout(of: archive).isUndivided
     }
 
     /// - Throws: `ExampleFileError` that says what it is, if it is no archive; `ZipError` if it cannot be read.
-    private func open() throws -> ZipReader {
+    func open() throws -> ZipReader {
         if let kind = FileKind(of: path), ![.npz, .zip, .kerasArchive, .pyTorch, .unknown].contains(kind) {
             let advice = kind == .npy ? "Put the arrays of all splits into one archive" : "Save the arrays in Python"
             throw ExampleFileError(
@@ -34,84 +38,95 @@ public struct NPZImport: ExampleImport, Hashable {
     }
 
     public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
-        let archive = try open(), splits = try splits(in: archive)
-        try check(splits, in: archive)
-        let meaning = try meaning(of: splits, in: archive)
+        let archive = try open(), layout = try NPZLayout(of: archive)
+        if validationCount > 0, layout.splits.count == 3 {
+            throw ExampleFileError(
+                path, expected: "no validation examples where some of train are to become such",
+                found: "'\(layout.splits[1].x.name)'", "Leave --validation out.")
+        }
+        try check(layout, in: archive)
+        let meaning = try meaning(of: layout.splits, in: archive)
         var done = 0
-        for split in splits {
-            let validation = split.name == "train" ? validationCount : 0
-            var x = try NPYArray(split.x, in: archive), y = try NPYArray(split.y, in: archive)
+        for split in layout.splits {
+            guard let labels = split.y else { continue }
+            var x = try NPYArray(split.x, in: archive), y = try NPYArray(labels, in: archive)
             let count = x.shape[0], isMany = meaning == .severalLabels
-            let inputs = try ImportedColumn(
-                "x", of: split.name, in: root, x.type, shape: exampleShape(x), validation: validation)
-            let labels = try ImportedColumn(
-                "y", of: split.name, in: root, isMany ? .uint8 : .int32, shape: [count] + (isMany ? [y.columns] : []),
-                validation: validation)
-            try copy(&x, to: inputs) { try progress(done + $0) }
+            func column(_ name: String, _ type: HDF5Type, _ shape: [Int]) throws -> NPZColumn {
+                try NPZColumn(
+                    name, of: split.name, in: root, type, shape: shape,
+                    validation: split.name == "train" ? validationCount : 0, isUndivided: layout.isUndivided)
+            }
+            try copy(&x, to: try column("x", x.type, exampleShape(x))) { try progress(done + $0) }
+            let labelColumn = try column("y", isMany ? .uint8 : .int32, [count] + (isMany ? [y.columns] : []))
             try y.readLabels { block in
                 if isMany {
-                    try labels.append(block.values.map { UInt8($0) })
+                    try labelColumn.append(block.values.map { UInt8($0) }.span)
                 } else {
-                    try labels.append(block.classes)
+                    try labelColumn.append(block.classes.span)
                 }
+            }
+            for (name, member) in split.others {
+                // What cannot be read is not for us, and no reason to refuse the rest.
+                guard var other = try? NPYArray(member, in: archive), other.shape[0] == count else { continue }
+                try copy(&other, to: try column(name, other.type, other.shape)) { _ in }
             }
             done += count
         }
     }
 }
 
-// MARK: - What is there
+// MARK: - Parts
 
 extension NPZImport {
-    private struct Split {
-        let name: String
-        let x: ZipReader.Member
-        let y: ZipReader.Member
+    /// Writes the examples without labels, as `x`, and perhaps their `length`.
+    func writeUnlabeled(to root: borrowing HDF5Group) throws {
+        let archive = try open()
+        for split in try NPZLayout(unlabeled: archive).splits {
+            for (name, member) in [("x", split.x)] + split.others {
+                try write(member, in: archive, as: name, to: root)
+            }
+        }
     }
 
-    /// Train, perhaps validation, test.
-    private func splits(in archive: borrowing ZipReader) throws -> [Split] {
-        let found = try [("train", ["train"]), ("validation", ["validation", "val"]), ("test", ["test"])].compactMap {
-            name, words in
-            let x = member(["x", "images"], words, in: archive), y = member(["y", "labels"], words, in: archive)
-            if name == "validation", x == nil, y == nil { return Split?.none }
-            guard let x, let y else {
-                let names = archive.members.map { "'\($0.name)'" }.joined(separator: ", ")
-                throw ExampleFileError(
-                    path,
-                    expected: "arrays 'x_\(name)' and 'y_\(name)', or 'train_x', 'train/x', 'train_images' and "
-                        + "the like", found: names.isEmpty ? "an empty archive" : names,
-                    "Save them with np.savez(…, x_train=…, y_train=…, x_test=…, y_test=…).")
-            }
-            return Split(name: name, x: x, y: y)
-        }
-        if validationCount > 0, found.count == 3 {
+    /// Writes one array under its own name.
+    func write(array name: String, to root: borrowing HDF5Group) throws {
+        let archive = try open()
+        guard let member = archive["\(name).npy"] else {
+            let names = archive.members.prefix(8).map { "'\($0.name)'" }.joined(separator: ", ")
             throw ExampleFileError(
-                path, expected: "no validation examples where some of train are to become such",
-                found: "'\(found[1].x.name)'", "Leave --validation out.")
+                path, expected: "an array '\(name)'", found: names.isEmpty ? "an empty archive" : names,
+                "Name one of its arrays, as in \(path):x_test.")
         }
-        return found
+        try write(member, in: archive, as: name, to: root)
     }
 
-    private func member(
-        _ kinds: [String], _ splits: [String], in archive: borrowing ZipReader
-    ) -> ZipReader.Member? {
-        for kind in kinds {
-            for split in splits {
-                for name in ["\(kind)_\(split)", "\(split)_\(kind)", "\(split)/\(kind)"] {
-                    if let member = archive["\(name).npy"] { return member }
-                }
-            }
-        }
-        return nil
+    private func write(
+        _ member: ZipReader.Member, in archive: borrowing ZipReader, as name: String, to root: borrowing HDF5Group
+    ) throws {
+        var array = try NPYArray(member, in: archive)
+        let shape = name == "x" ? exampleShape(array) : array.shape
+        try copy(&array, to: try NPZColumn(name, of: nil, in: root, array.type, shape: shape)) { _ in }
     }
+}
 
+// MARK: - Checks
+
+extension NPZImport {
     /// What can be known from the headers.
-    private func check(_ splits: [Split], in archive: borrowing ZipReader) throws {
-        let first = try NPYArray(splits[0].x, in: archive), firstLabels = try NPYArray(splits[0].y, in: archive)
-        try leaveSomeToTrain(of: first.shape[0], in: path)
+    private func check(_ layout: NPZLayout, in archive: borrowing ZipReader) throws {
+        let splits = layout.splits
+        guard let labels = splits[0].y else { return }
+        let first = try NPYArray(splits[0].x, in: archive), firstLabels = try NPYArray(labels, in: archive)
+        let count = first.shape[0]
+        try leaveSomeToTrain(of: layout.isUndivided ? count - HeldOut.testCount(of: count) : count, in: path)
+        if layout.isUndivided, count < 2 {
+            throw first.place.error(
+                expected: "at least 2 examples, one of them to test with", found: "\(count)",
+                "Give more, or x_train, y_train, x_test and y_test.")
+        }
         for split in splits {
-            let x = try NPYArray(split.x, in: archive), y = try NPYArray(split.y, in: archive)
+            guard let own = split.y else { continue }
+            let x = try NPYArray(split.x, in: archive), y = try NPYArray(own, in: archive)
             guard x.shape.count >= 2 else {
                 throw x.place.error(
                     expected: "shape (examples, …)", found: "\(x.shape)",
@@ -131,22 +146,22 @@ extension NPZImport {
             }
             guard y.columns == firstLabels.columns else {
                 throw y.place.error(
-                    expected: "\(firstLabels.columns) labels an example, as in '\(splits[0].y.name)'",
+                    expected: "\(firstLabels.columns) labels an example, as in '\(labels.name)'",
                     found: "\(y.columns)", "All splits must be labeled alike.")
             }
         }
     }
 
     /// Reads all labels once, and refuses those that cannot be any.
-    private func meaning(of splits: [Split], in archive: borrowing ZipReader) throws -> LabelMeaning {
+    private func meaning(of splits: [NPZLayout.Split], in archive: borrowing ZipReader) throws -> LabelMeaning {
         var meaning: LabelMeaning?
-        for split in splits {
-            var y = try NPYArray(split.y, in: archive)
+        for member in splits.compactMap(\.y) {
+            var y = try NPYArray(member, in: archive)
             var scan = LabelScan(columns: y.columns)
             do {
                 try y.readLabels { try scan.look(at: $0) }
             } catch let problem as LabelScan.Problem {
-                throw problem.error(path, split.y.name)
+                throw problem.error(path, member.name)
             }
             if meaning != .severalLabels { meaning = scan.meaning }
         }
@@ -157,12 +172,12 @@ extension NPZImport {
 // MARK: - Copying
 
 extension NPZImport {
-    /// Channels are last, and grey images have one.
+    /// Channels are last, and gray images have one.
     private func exampleShape(_ x: borrowing NPYArray) -> [Int] {
         x.shape + (x.type == .uint8 && x.shape.count == 3 ? [1] : [])
     }
 
-    private func copy(_ x: inout NPYArray, to column: ImportedColumn, _ progress: (Int) throws -> Void) throws {
+    private func copy(_ x: inout NPYArray, to column: NPZColumn, _ progress: (Int) throws -> Void) throws {
         func copy<Element: NumPyElement>(_ element: Element.Type) throws {
             try x.readAll(as: element) { rows, elements in
                 try column.append(elements)

@@ -94,7 +94,8 @@ extension Compressor {
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
-            measurements: measurements, warnings: data.warnings + warnings.texts,
+            measurements: measurements,
+            warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts,
             baseline: baseline.sentence,
             weightChoice: request.teacherWeights == .automatic && teachers.count > 1
                 ? "teacher weights: learned if these are better than equal ones on \(grouped(validation.count)) held-out rows "

@@ -30,6 +30,9 @@ public final class Compressor {
     let inputs: WatchedFiles
     /// All that the user was warned of.
     let warnings: Warnings
+    private let steps: RunSteps
+    /// What is to be said of a given student whose first layers do not suit the data.
+    let inputWarning: String?
     private var seconds = CompressionReport.Seconds()
     private let start = Date()
 
@@ -44,8 +47,13 @@ public final class Compressor {
     ) throws {
         let warnings = Warnings()
         self.warnings = warnings
+        let steps = RunSteps()
+        self.steps = steps
         self.tell = { event in
             if case .warning(let text) = event { warnings.texts.append(text) }
+            if case .began(let phase, _) = event, let number = steps.number(of: phase) {
+                tell(.step(number, of: steps.count))
+            }
             tell(event)
         }
         self.isInterrupted = isInterrupted
@@ -79,6 +87,7 @@ public final class Compressor {
         layers = try wire(request.terms)
         firstLayers = try request.firstStage.map { try wire($0.terms) }
         digests = try request.teachers.map(sha256(ofFile:))
+        inputWarning = if case .file = request.student { try plan.inputWarning(data) } else { nil }
         try refuseOtherInputs()
         try RunDirectory.check(
             request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
@@ -110,8 +119,8 @@ public final class Compressor {
     /// Does the work.
     ///
     /// - Parameter configuration: Everything that is in force as a configuration file, to be kept for `--resume`.
-    /// - Throws: `OtherRunError` where the run that is to go on is another one, before any teacher runs and anything is
-    ///   written; `LockError` where another process does the same; `InputChangedError` where an input changes meanwhile.
+    /// - Throws: `OtherRunError` where the run that is to go on is another one, and `EarlierRunError` where one would be
+    ///   replaced without being told, before any teacher runs and anything is written; `LockError` where another process does the same; `InputChangedError` where an input changes meanwhile.
     public func run(configuration: String? = nil) throws -> CompressionReport {
         try refuseMemory(threads: request.threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let directory = try RunDirectory(
@@ -127,8 +136,9 @@ public final class Compressor {
         if request.isResuming {
             try directory.resume(fingerprint)
         } else {
-            try directory.begin(fingerprint, configuration: configuration)
+            try directory.begin(fingerprint, configuration: configuration, replacing: request.replacesRun)
         }
+        steps.begin(phases)
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
@@ -137,7 +147,7 @@ public final class Compressor {
             tell(.message(line))
         }
         tell(.message(baseline.sentence))
-        for warning in data.warnings { tell(.warning(warning)) }
+        for warning in data.warnings + (inputWarning.map { [$0] } ?? []) { tell(.warning(warning)) }
         tell(.plan(teachers.map(\.plan)))
         tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))
 
@@ -290,7 +300,7 @@ public final class Compressor {
     ) throws -> CompressionReport {
         let evaluating = Date(), test = data.test, hasBeenTested = teaching.knows(test)
         let labelsAlone = runs[written].labelsAlone
-        try teaching.prepare(test, phase: "testing")
+        try teaching.prepare(test: test)
         let networks = (students + (labelsAlone?.networks ?? [])).map { Examination.Model.network($0) }
         func shares(_ entrant: Entrant, besides count: Int) -> [Double] {
             let all = count + networks.count
@@ -332,6 +342,10 @@ public final class Compressor {
                     digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
                     scores: Array(zip(Provenance.scoreNames, scores)), agreement: likeness))
         }
+        let facts = try facts(
+            students[students.count - 1], of: written, validation, workers, student: validated[last],
+            ensemble: ensemble.validation,
+            baseline: labelsAlone == nil ? [] : validated[.network(students.count)])
         seconds.total = Date().timeIntervalSince(start)
         let labels = (first: Entrant.network(students.count), best: Entrant.network(students.count + 1))
         return CompressionReport(
@@ -370,7 +384,39 @@ public final class Compressor {
                 return CompressionReport.Difference(
                     other: other, validation: validated.difference(last, entrant) ?? [], test: test)
             },
-            warnings: warnings.texts, budget: request.budget, seconds: seconds, peakMemory: peakMemory())
+            warnings: warnings.texts, advice: facts.advice, budget: request.budget, seconds: seconds,
+            peakMemory: peakMemory())
+    }
+
+    /// What this run says of what to try next.
+    private func facts(
+        _ network: TrainedNetwork, of run: Int, _ validation: ExampleSplit, _ workers: Workers,
+        student: CompressionReport.Metrics, ensemble: CompressionReport.Metrics, baseline: CompressionReport.Metrics
+    ) throws -> RunFacts {
+        let (train, _) = data.trainAndValidation(), last = request.generations
+        let count = min(train.count, validation.count, 2_000)
+        let some = train.selecting((0..<count).map { $0 * train.count / count }, name: "train")
+        let training = try evaluate(network.graph, weights: network.weights, on: some, workers: workers)
+        var facts = RunFacts()
+        facts.metric = (student.first?.name ?? "accuracy").replacing("_", with: " ")
+        facts.validationCount = validation.count
+        facts.epochs = request.recipe.epochs
+        facts.scores = MetricsLog.scores(
+            of: request.title(last == 1 ? "student" : "generation \(last)", run: run),
+            metric: student.first?.name ?? "",
+            in: request.runDirectory)
+        (facts.student, facts.ensemble) = (student.first?.value, ensemble.first?.value)
+        (facts.baseline, facts.training) = (baseline.first?.value, training.first?.value)
+        facts.firstTemperature = request.temperature(0)
+        facts.budgetUse = Double(plan.export.size.file.bytes) / Double(max(request.budget.bytes, 1))
+        facts.isAugmented = request.augmentation != nil
+        facts.isFedBadly = inputWarning != nil
+        var automatic = request.recipe
+        automatic.choose(
+            .epochs, examples: train.count + (unlabeled?.count ?? 0),
+            parameters: plan.built.graph.layout.trainableParameterCount)
+        facts.automaticEpochs = automatic.epochs
+        return facts
     }
 
     /// The teachers with equal weights, if they have others, and the generations, if there are several.

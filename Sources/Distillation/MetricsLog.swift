@@ -98,6 +98,16 @@ final class MetricsLog {
         events = try EventFile(in: "\(directory)/tensorboard/\(training.replacing(" ", with: "-"))", source: mark)
     }
 
+    /// The deciding figure on validation examples after each epoch of a training, as far as there are lines of it.
+    static func scores(of training: String, metric: String, in directory: String) -> [Double] {
+        let lines = (FileManager.default.contents(atPath: "\(directory)/metrics.jsonl") ?? Data()).split(
+            separator: UInt8(ascii: "\n"))
+        return lines.compactMap { line in
+            guard let json = read(line), json["training"]?.string == training, json["epoch"] != nil else { return nil }
+            return json["validation_\(metric)"]?.number
+        }
+    }
+
     // MARK: - Lines
 
     /// `{…,"crc32c":"1a2b3c4d"}`, of which the checksum is that of `{…}`.

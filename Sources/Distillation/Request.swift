@@ -68,6 +68,8 @@ public struct CompressionRequest: Sendable {
     public var otherInputs: [String] = []
     /// Whether to go on from the run directory's checkpoint.
     public var isResuming = false
+    /// Whether an earlier run in the run directory may be replaced.
+    public var replacesRun = false
     public var threads: Int?
 
     public init(
@@ -81,6 +83,11 @@ public struct CompressionRequest: Sendable {
 }
 
 extension CompressionRequest {
+    /// What a training is called: the first run's has the plain name, the others their seed's.
+    func title(_ training: String, run: Int) -> String {
+        run == 0 ? training : "\(training) seed \(recipe.seed &+ run)"
+    }
+
     /// The files that are read while it is done.
     public var inputs: [String] {
         let rules = teachers.compactMap { teacherRules[$0] }
@@ -98,6 +105,8 @@ public enum CompressionEvent: Sendable {
     case message(String)
     /// Something the user should know before trusting the result.
     case warning(String)
+    /// The part of the work that begins next is this step of so many, counted from 1.
+    case step(Int, of: Int)
     /// A part of the work begins; `total` counts examples.
     case began(String, total: Int)
     /// More examples are done. `note` is the latest figure worth seeing.
@@ -214,6 +223,8 @@ public struct CompressionReport: Sendable {
     public let differences: [Difference]
     /// What should be known before anyone trusts the result, in sentences.
     public let warnings: [String]
+    /// What to try for a better student, in sentences.
+    public var advice: [String] = []
     public let budget: ByteCount
     public let seconds: Seconds
     public let peakMemory: ByteCount

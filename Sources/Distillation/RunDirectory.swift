@@ -60,7 +60,14 @@ final class RunDirectory: Sendable {
     }
 
     /// Begins a run: removes what an earlier one has left here but for what teachers said.
-    func begin(_ fingerprint: RunFingerprint, configuration: String?) throws {
+    ///
+    /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
+    func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {
+        if !replacing, Self.hasCheckpoint(path) {
+            throw EarlierRunError(
+                directory: path,
+                differences: Self.saved(path)?["fingerprint"].map(fingerprint.differences) ?? ["its settings are lost"])
+        }
         try write(["mark": .string(mark)])
         for name in Self.names(path) where Self.isResult(name) { WholeFile.remove("\(path)/\(name)") }
         for training in Self.names("\(path)/tensorboard") {
@@ -208,6 +215,25 @@ public struct RunDirectoryError: Error, CustomStringConvertible {
     public let description: String
 
     init(_ description: String) { self.description = description }
+}
+
+/// An earlier run in the run directory, which a new one would replace.
+public struct EarlierRunError: Error, CustomStringConvertible {
+    public let directory: String
+    /// What the new run has otherwise; nothing for the very same run.
+    let differences: [String]
+
+    public var description: String {
+        guard !differences.isEmpty else {
+            return
+                "'\(directory)' holds this very run, stopped or finished. Go on with it with --resume, or begin anew "
+                + "with --force"
+        }
+        let some = differences.prefix(3).joined(separator: "; ")
+        let more = differences.count > 3 ? "; and \(differences.count - 3) more" : ""
+        return "'\(directory)' holds a run with other options, data or models: \(some)\(more). Name another "
+            + "--run-directory, go on with that run with --resume, or replace it with --force"
+    }
 }
 
 /// Whether a run directory has a training to go on with.

@@ -80,15 +80,16 @@ struct StudentPlan {
                 classes: data.classCount, input: shape, width: fitted ?? ArchitectureFile.widthStep), labelKind
         ).graph()
         try self.init(
-            built, width: file.usesWidth ? fitted : nil, training: file.training, budget: budget,
-            mostMultiplyAdds: mostMultiplyAdds, data: data, labelKind: labelKind, format, notes
+            built, width: file.usesWidth ? fitted : nil, isSmallest: file.usesWidth && fitted == nil,
+            training: file.training, budget: budget, mostMultiplyAdds: mostMultiplyAdds, data: data,
+            labelKind: labelKind, format, notes
         ) { try widest(file) }
     }
 
     private init(
-        _ built: BuiltArchitecture, width: Double?, training: ArchitectureFile.Training = .jointly, budget: ByteCount?,
-        mostMultiplyAdds: Int?, data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format,
-        _ notes: ExportPlan.Notes,
+        _ built: BuiltArchitecture, width: Double?, isSmallest: Bool = false,
+        training: ArchitectureFile.Training = .jointly, budget: ByteCount?, mostMultiplyAdds: Int?,
+        data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
@@ -125,7 +126,9 @@ struct StudentPlan {
         }
         export = try ExportPlan(built, format: format, notes: notes)
         if let budget, export.size.file > budget {
-            throw BudgetError(limit: budget, size: export.size, fittingWidth: try widest())
+            throw BudgetError(
+                limit: budget, size: export.size, fittingWidth: isSmallest ? nil : try widest(),
+                smallest: isSmallest ? built.architecture.name : nil)
         }
         if let mostMultiplyAdds, graph.multiplyAddsPerExample > mostMultiplyAdds {
             throw MultiplyAddsError(
@@ -180,9 +183,16 @@ public struct BudgetError: Error, CustomStringConvertible {
     public let size: SizeReport
     /// The widest width of the same architecture that fits, if there is one.
     public let fittingWidth: Double?
+    /// The name of the architecture, where no width of it fits: the size is that of the narrowest one.
+    public let smallest: String?
 
     public var description: String {
         let excess = ByteCount(size.file.bytes - limit.bytes)
+        if let smallest {
+            return "the narrowest '\(smallest)' takes \(size.file), \(excess) over the budget of \(limit): "
+                + "\(size.weights) of weights, and \(size.overhead) that any file needs for names, shapes and the "
+                + "architecture. Give it a --budget of \(size.file.bytes)B, or choose a smaller --student."
+        }
         let cure =
             fittingWidth.map { "--width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)") would fit" }
             ?? "Choose a smaller --student"

@@ -39,11 +39,6 @@ struct StudentTraining {
         }
     }
 
-    /// What a training is called: the first run's has the plain name.
-    private func name(_ training: String, run: Int) -> String {
-        run == 0 ? training : "\(training) seed \(request.recipe.seed &+ run)"
-    }
-
     /// The student on labels alone: the same recipe, and the same changes of its examples.
     func baseline(run: Int = 0) throws -> LabelsAlone {
         var recipe = request.recipe
@@ -51,7 +46,7 @@ struct StudentTraining {
         recipe.seed &+= run
         let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
             let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
-            let trainer = try session(name("baseline", run: run), part).train(
+            let trainer = try session(request.title("baseline", run: run), part).train(
                 part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
             return LabelsAlone.Part(
                 last: TrainedNetwork(graph: part.graph, weights: trainer.result(by: request.recipe)),
@@ -66,7 +61,7 @@ struct StudentTraining {
     private func train(
         _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture, generation: Int, run: Int
     ) throws -> TrainedNetwork {
-        let name = name(request.generations == 1 ? "student" : "generation \(generation)", run: run)
+        let name = request.title(request.generations == 1 ? "student" : "generation \(generation)", run: run)
         // The layers of the first teachers are not those of a generation, nor the student's those of a member.
         let layers = generation == 1 && part.member == nil ? layers : nil
         let terms = generation == 1 ? request.terms : request.terms.filter { !$0.kind.comparesLayers }
@@ -98,7 +93,7 @@ struct StudentTraining {
         recipe.seed &+= run
         (recipe.patience, recipe.keepsBest) = (nil, false)
         if run == 0 { tell(.message("loss of the first stage: \(loss.formulaInLines)")) }
-        let trainer = try session(name("first stage", run: run)).train(
+        let trainer = try session(request.title("first stage", run: run)).train(
             layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, train, layers), train,
             validation.selecting([], name: "validation"), workers)
         return TrainedNetwork(trainer)

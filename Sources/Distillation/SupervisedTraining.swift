@@ -23,6 +23,8 @@ public struct TrainingRequest: Sendable {
     public var runDirectory: String?
     /// Whether to go on from the checkpoint in the run directory.
     public var isResuming = false
+    /// Whether an earlier run in the run directory may be replaced.
+    public var replacesRun = false
     public var threads: Int?
 
     /// The files that are read.
@@ -63,6 +65,7 @@ public func trainModel(
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
     for warning in data.warnings { tell(.warning(warning)) }
+    if let warning = try plan.inputWarning(data) { tell(.warning(warning)) }
     let (train, validation) = data.trainAndValidation()
     var request = request
     request.recipe.choose(
@@ -105,7 +108,7 @@ extension TrainingRequest {
         if isResuming {
             try directory.resume(fingerprint)
         } else {
-            try directory.begin(fingerprint, configuration: nil)
+            try directory.begin(fingerprint, configuration: nil, replacing: replacesRun)
         }
         return directory
     }

@@ -53,7 +53,7 @@ struct Teaching {
         }
         let unasked = teachers.indices.filter { live.contains($0) || !missing($0, wanted($0)).isEmpty }
         if unasked.count > 1 { try Teacher.check(unasked.map { teachers[$0] }) }
-        for index in teachers.indices { try keep(index, wanted(index), phase: "teaching by") }
+        for index in teachers.indices { try keep(index, wanted(index), phase: RunSteps.Phase.predicting) }
     }
 
     /// Examples to ask a teacher about, where its answers are kept, and the view of them.
@@ -69,12 +69,12 @@ struct Teaching {
         teachers.indices.allSatisfy { store.has(key($0, view: nil), split) }
     }
 
-    /// Makes sure that each teacher's logits are kept for a split.
-    func prepare(_ split: ExampleSplit, phase: String) throws {
-        for index in teachers.indices { try keep(index, [(split, store, nil)], phase: phase) }
+    /// Makes sure that each teacher's logits are kept for the test split.
+    func prepare(test split: ExampleSplit) throws {
+        for index in teachers.indices { try keep(index, [(split, store, nil)], phase: RunSteps.Phase.testing) }
     }
 
-    private func keep(_ index: Int, _ wanted: [Wanted], phase: String) throws {
+    private func keep(_ index: Int, _ wanted: [Wanted], phase: (String) -> String) throws {
         let teacher = teachers[index], missing = missing(index, wanted)
         guard !missing.isEmpty else {
             return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
@@ -84,7 +84,7 @@ struct Teaching {
             tell(.warning("'\(path)' is damaged: '\(teacher.path)' makes its predictions anew"))
         }
         let network = try teacher.network()
-        tell(.began("\(phase) \(teacher.name)", total: missing.reduce(0) { $0 + $1.split.count }))
+        tell(.began(phase(teacher.name), total: missing.reduce(0) { $0 + $1.split.count }))
         for (split, store, view) in missing {
             let change = view.flatMap { view in views.map { $0.change(view) } }
             try store.keep(key(index, view: view), split, check: inputs.check) { take in

@@ -57,12 +57,12 @@ struct TrainingSession {
         }
         run.epochEnded = { report in
             if let first = report.validation.first {
-                score = ", held-out \(first.name.replacing("_", with: " ")) \(fixed(first.value, digits: 4))"
+                score = ", validation \(first.name.replacing("_", with: " ")) \(fixed(first.value, digits: 4))"
                 advance(0)
             }
             try log?.append(report, terms: objective.terms)
         }
-        tell(.began("training \(name)", total: source.count * recipe.epochs))
+        tell(.began(RunSteps.Phase.training(name), total: source.count * recipe.epochs))
         do {
             try run.run(trainer, minimizing: objective, on: source, workers: workers)
         } catch {

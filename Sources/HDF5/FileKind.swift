@@ -241,13 +241,11 @@ extension FileKind {
 
     private var dataCure: String? {
         switch self {
-        case .npy: "Put the arrays into an .npz (numpy.savez) and import that: compress import npz"
-        case .npz: "Import it first: compress import npz"
+        case .npy: "Put the arrays into one archive: numpy.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
         case .idx: "Import it first: compress import idx"
         case .records: "Import it first: compress import youtube8m"
         case .text, .json, .parquet, .arrow, .matlab, .pickle, .netCDF, .sqlite:
-            "Read it in Python, save arrays with numpy.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…), and import "
-                + "these: compress import npz"
+            "Read it in Python, and save arrays with numpy.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
         case .kerasArchive: "It is a model; models are given as teachers"
         default: nil
         }

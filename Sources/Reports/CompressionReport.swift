@@ -8,15 +8,30 @@ import Training
 extension CompressionReport {
     /// Who taught, how good the student is, whether it fits, and what to think of it.
     public func text(width: Int? = nil) -> String {
-        table(width: width) + "\n" + remarks.map { wrapped($0, width: width) + "\n" }.joined()
+        caption + table(width: width) + "\n" + remarks.map { wrapped($0, width: width) + "\n" }.joined()
     }
 
     public var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: student.bytes) }
 
+    /// What the last columns of the table are.
+    private var caption: String {
+        let columns = Reports.columns(ensembleTest).map(\.title)
+        guard let first = columns.first else { return "" }
+        return columns.count == 1
+            ? "\(first) on validation and test examples:\n"
+            : "\(first) on validation examples, and all metrics on test examples:\n"
+    }
+
+    /// The columns of figures on test examples.
+    private var testColumns: [TextTable.Column] {
+        let columns = Reports.columns(ensembleTest)
+        return columns.count == 1 ? [.init("test")] : columns.map { .init("test \($0.title)") }
+    }
+
     private func table(width: Int?) -> String {
         var table = TextTable(
             [.init("", .left), .path("model"), .init("parameters"), .init("bytes"), .init("of ensemble")]
-                + [.init("held-out")] + columns(ensembleTest) + [.init("errors")])
+                + [.init("validation")] + testColumns + [.init("errors")])
         for teacher in teachers {
             table.add(
                 row("teacher", teacher.model, of: teacher.weightBytes, teacher.validation, teacher.testSpread))
@@ -60,8 +75,8 @@ extension CompressionReport {
         let ratio = Double(ensembleWeightBytes.bytes) / Double(max(student.weightBytes.bytes, 1))
         let size = "\(fixed(ratio < 1 ? 1 / ratio : ratio, digits: 1)) times \(ratio < 1 ? "larger" : "smaller")"
         var remarks = [
-            "the student's weights are \(size) than the ensemble's, and its first class is the ensemble's for "
-                + "\(percent(student.agreement)) of the test examples"
+            "the student's weights are \(size) than the ensemble's, and it agrees with the ensemble on "
+                + "\(percent(student.agreement)) of test examples"
         ]
         remarks.append(comparison)
         if let gainKept, gainKept >= 0 {
@@ -76,7 +91,7 @@ extension CompressionReport {
         if let weightChoice { remarks.append(weightChoice) }
         let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
-        remarks += warnings.map { "warning: \($0)" }
+        remarks += warnings.map { "warning: \($0)" } + advice.map { "to do better: \($0)" }
         remarks.append("\(verdict)")
         return remarks
     }
@@ -167,6 +182,7 @@ extension CompressionReport {
         }
         object["seeds"] = seeds?.json
         object["warnings"] = .array(warnings.map { .string($0) })
+        object["advice"] = .array(advice.map { .string($0) })
         object["budget"] = verdict.json
         object["seconds"] = .object(
             JSON.Object((seconds.parts + [("total", seconds.total)]).map { .init($0.name, .number($0.value)) }))

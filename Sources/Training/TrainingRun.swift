@@ -176,7 +176,7 @@ public struct NotFiniteError: Error, CustomStringConvertible {
             "; the largest gradient is \($0.value.isNaN ? .nan : $0.value) at \($0.parameter)"
         }
         return "the loss is not finite after step \(step) (\(values)\(slope ?? "")). \(remark.map { "\($0). " } ?? "")"
-            + "Begin anew with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data"
+            + "Begin anew, with --force, with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data"
             + (checkpoint.map { "; '\($0)' has the state of the last good epoch" } ?? "")
     }
 }

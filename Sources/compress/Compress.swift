@@ -12,7 +12,8 @@ struct Compress: ParsableCommand {
         commandName: "compress",
         abstract: "Distil several Keras models into one small student that fits a byte budget.",
         discussion: """
-            Without a subcommand, does the main job; 'compress help distill' lists its options.
+            'compress help distill' says more of schedules, of teachers that do not match the data, and of \
+            configuration files; 'compress help COMMAND' has the options of a command.
 
             Examples:
               compress --teachers a.h5 b.h5 c.h5 --data digits.h5 --budget 1MB \\
@@ -82,6 +83,14 @@ enum Program {
 
     /// Does what the arguments say, which may be to print help.
     private static func run(_ arguments: [String]) throws -> ExitStatus {
+        guard !arguments.isEmpty else {
+            Terminal.error.write(ShortHelp.beginning)
+            return .usage
+        }
+        if let help = Help.asked(by: arguments, width: Terminal.output.limit ?? 80) {
+            try Output.write(help)
+            return .success
+        }
         do {
             var command = try Compress.parseAsRoot(arguments)
             try command.run()

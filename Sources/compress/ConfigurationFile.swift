@@ -113,7 +113,7 @@ extension ConfigurationFile {
     }
 
     /// What belongs to one call of the program, not to a job.
-    private static let calls = ["resume", "configuration", "dry-run", "json", "quiet", "help"]
+    private static let calls = ["resume", "force", "configuration", "dry-run", "json", "quiet", "help"]
 
     /// Options whose values are parts with commas between them, which may be a list in a file.
     private static let composed = [

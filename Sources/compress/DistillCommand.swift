@@ -44,13 +44,15 @@ struct DistillCommand: ParsableCommand {
     @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions
 
     @Option(
-        help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
+        help: .init(
+            "The examples: an HDF5 file with train/x, train/y, test/x and test/y, or a NumPy archive (.npz) with x_train, "
+                + "y_train, x_test and y_test.", valueName: "path"))
     var data: String?
 
     @Option(
         help: .init(
-            "More examples to learn from what the teachers say of them: an HDF5 file with train/x, or none. (default: "
-                + "none)",
+            "More examples to learn from what the teachers say of them: an HDF5 file with train/x, a NumPy archive with "
+                + "x_train or x, or none. (default: none)",
             valueName: "path|none"), transform: { switchable($0) { $0 } })
     var unlabeled: Switchable<String>?
 
@@ -166,6 +168,12 @@ struct DistillCommand: ParsableCommand {
     @Option(help: .init("Go on with the stopped run of this directory.", valueName: "dir"))
     var resume: String?
 
+    @Flag(
+        help:
+            "Replace the earlier run in the run directory. Predictions of the same teachers for the same data are kept."
+    )
+    var force = false
+
     @Option(help: .init("A file of options. What is said on the command line goes before it.", valueName: "path"))
     var configuration: String?
 
@@ -183,6 +191,9 @@ struct DistillCommand: ParsableCommand {
         }
         guard resume == nil || configuration == nil else {
             throw ValidationError("--resume goes on with the run's own configuration; leave --configuration out")
+        }
+        guard resume == nil || !force else {
+            throw ValidationError("--resume goes on with the run, and --force replaces it; leave one of them out")
         }
     }
 
@@ -234,6 +245,7 @@ struct DistillCommand: ParsableCommand {
         request.seeds = seeds ?? request.seeds
         request.baseline = baseline
         request.isResuming = resume != nil
+        request.replacesRun = force
         request.threads = threading.threads
         request.otherInputs = configuration.map { [$0] } ?? []
         try request.check()

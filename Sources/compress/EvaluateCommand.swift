@@ -33,7 +33,10 @@ struct EvaluateCommand: ParsableCommand {
     @Argument(help: "Keras models (.h5, .hdf5, .keras).")
     var models: [String]
 
-    @Option(help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
+    @Option(
+        help: .init(
+            "The examples: an HDF5 file with train/x, train/y, test/x and test/y, or a NumPy archive (.npz) with x_train, "
+                + "y_train, x_test and y_test.", valueName: "path"))
     var data: String
 
     @Option(help: "Which examples. Without a group 'validation' in the file, a fixed part of train is held out for it.")

@@ -36,6 +36,7 @@ extension Progress {
         case .plan(let plans): show { planText(plans, width: $0) }
         case .message(let text): message(text)
         case .warning(let text): message("warning: \(text)".styled(.bold, on: .error))
+        case .step(let number, let count): nextStep(number, of: count)
         case .began(let name, let total): begin(name, total: total)
         case .advanced(let count, let note): advance(by: count, note: note)
         case .ended: end()

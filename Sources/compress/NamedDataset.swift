@@ -31,9 +31,12 @@ final class InputDataset: Sendable {
     /// How many frames of each example are real; nil where all are.
     private let frameCounts: [Int]?
 
-    init(opening name: DatasetName) throws {
-        try Rehearsal.run(name.file)
-        let file = try HDF5File(opening: name.file)
+    /// Opens a dataset of an HDF5 file, or an array of a NumPy archive.
+    static func open(_ name: DatasetName) throws -> InputDataset {
+        try HDF5View.open(name.file, dataset: name.dataset) { try InputDataset(name, $0) }
+    }
+
+    private init(_ name: DatasetName, _ file: borrowing HDF5File) throws {
         let dataset = try file.root.dataset(name.dataset)
         guard !dataset.shape.isEmpty, dataset.type.byteCount != nil else {
             throw Failure(

@@ -13,7 +13,7 @@ struct PredictCommand: ParsableCommand {
         commandName: "predict",
         abstract: "Write what a model says of examples.",
         discussion: """
-            Reads examples from a dataset of an HDF5 file, of shape (examples, …) and of any type of numbers, and writes \
+            Reads examples from a dataset of an HDF5 file, or an array of a NumPy archive (digits.npz:x_test), of shape (examples, …) and of any type of numbers, and writes \
             what the model's own last layer says as float32: the dataset 'output', or 'output_0', 'output_1', … for a \
             model with several outputs. Inputs and outputs that are a dict are in the order of their sorted keys, as \
             Keras has them; an output's key is the attribute 'name' of its dataset. Examples may differ from the model's \
@@ -55,7 +55,7 @@ struct PredictCommand: ParsableCommand {
         let watched = WatchedFiles(files)
         try OutputFile.check(output, inputs: files)
         let file = try models.open(model, among: [model])
-        let examples = try inputs.map { try InputDataset(opening: $0) }
+        let examples = try inputs.map { try InputDataset.open($0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
         let network = try file.network(inputs: feeds.shapes).network
         let prediction = Prediction(

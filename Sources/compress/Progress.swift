@@ -18,6 +18,8 @@ final class Progress: Sendable {
     private let isQuiet: Bool
     private let terminal = Terminal.error
     private let phase = Mutex<Phase?>(nil)
+    /// What stands before the name of the phase that begins next.
+    private let step = Mutex("")
 
     private static let isLineDrawn = Atomic(false)
     /// Work shorter than this is not worth a word.
@@ -25,12 +27,20 @@ final class Progress: Sendable {
 
     init(isQuiet: Bool) { self.isQuiet = isQuiet }
 
+    /// Numbers the phase that begins next.
+    func nextStep(_ number: Int, of count: Int) { step.withLock { $0 = "\(number)/\(count) " } }
+
     /// Begins a phase, and ends the one before it.
     func begin(_ name: String, total: Int, unit: String = "examples", done: Int = 0) {
         end()
+        let step = step.withLock { step in
+            defer { step = "" }
+            return step
+        }
         phase.withLock {
             $0 = Phase(
-                line: ProgressLine(phase: name, done: 0, total: total - done, unit: unit, seconds: 0), offset: done,
+                line: ProgressLine(phase: step + name, done: 0, total: total - done, unit: unit, seconds: 0),
+                offset: done,
                 start: .now, shown: nil)
         }
     }

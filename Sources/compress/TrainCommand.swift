@@ -27,7 +27,9 @@ struct TrainCommand: ParsableCommand {
     var architecture: String
 
     @Option(
-        help: .init("The examples: an HDF5 file with train/x, train/y, test/x and test/y.", valueName: "path"))
+        help: .init(
+            "The examples: an HDF5 file with train/x, train/y, test/x and test/y, or a NumPy archive (.npz) with x_train, "
+                + "y_train, x_test and y_test.", valueName: "path"))
     var data: String
 
     @Option(help: .init("The model to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
@@ -50,12 +52,21 @@ struct TrainCommand: ParsableCommand {
             valueName: "dir"))
     var resume: String?
 
+    @Flag(help: "Replace the earlier run in the run directory.")
+    var force = false
+
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         guard resume == nil || runDirectory == nil else {
             throw ValidationError("--resume names the run directory; leave --run-directory out")
+        }
+        guard resume == nil || !force else {
+            throw ValidationError("--resume goes on with the run, and --force replaces it; leave one of them out")
+        }
+        guard runDirectory != nil || !force else {
+            throw ValidationError("--force replaces the run in --run-directory; name that, too")
         }
     }
 
@@ -69,6 +80,7 @@ struct TrainCommand: ParsableCommand {
         request.augmentation = values.augmentation
         request.runDirectory = resume ?? runDirectory
         request.isResuming = resume != nil
+        request.replacesRun = force
         request.threads = threading.threads
         let summary = try train(request, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)

@@ -11,7 +11,7 @@ import Zip
     }
 
     /// Archives and data files that `Tools/reference/npz_fixtures.py` wrote.
-    @Test(arguments: ["keras", "one-hot", "many-labels", "validation"])
+    @Test(arguments: ["keras", "one-hot", "many-labels", "validation", "fortran"])
     func writesWhatPythonMakesOfIt(name: String) throws {
         try withTemporaryFolder { folder in
             let output = folder.appending(path: "d.h5").path
@@ -49,13 +49,14 @@ import Zip
         }
     }
 
-    @Test func refusesFortranOrder() throws {
-        let path = Self.fixture("fortran.npz")
-        try expectError(path) {
-            """
-            'x_train.npy' in '\($0)': expected an array in C order, found Fortran order. \
-            Save it again as np.ascontiguousarray(…) makes it.
-            """
+    /// The first axis runs fastest there, as in arrays that pandas makes of tables: element (r, i, j) of shape (2, 2, 3)
+    /// lies at r + 2 i + 4 j.
+    @Test func readsFortranOrder() throws {
+        let x = array("|u1", "(2, 2, 3)", Array(0..<12), isFortran: true), y = array("|u1", "(2,)", [0, 1])
+        try withArchive(["x_train": x, "y_train": y, "x_test": x, "y_test": y]) { path in
+            let data = try ExampleFile(opening: path)
+            #expect(data.exampleShape == [2, 3, 1])
+            #expect(try inputs(data.train) == [[0, 4, 8, 2, 6, 10], [1, 5, 9, 3, 7, 11]])
         }
     }
 
@@ -172,8 +173,138 @@ import Zip
     @Test func refusesValidationTwice() throws {
         var files = NPZImport(path: Self.fixture("validation.npz"))
         files.validationCount = 1
-        let error = #expect(throws: ExampleFileError.self) { try files.amount() }
+        let error = #expect(throws: ExampleFileError.self) {
+            try withTemporaryFolder { try files.write(to: $0.appending(path: "d.h5").path) }
+        }
         #expect(error?.advice == "Leave --validation out.")
+    }
+
+    // MARK: - As a data file
+
+    private func inputs(_ split: ExampleSplit) throws -> [[Float]] {
+        let width = split.exampleShape.reduce(1, *)
+        let batch = try ExampleReader(split, batchSize: split.count, order: .sequential).batch(epoch: 0, step: 0)
+        var values = [Float](repeating: 0, count: split.count * width)
+        var span = values.mutableSpan
+        batch.readInputs(0..<split.count, into: &span)
+        return (0..<split.count).map { Array(values[($0 * width)..<(($0 + 1) * width)]) }
+    }
+
+    /// Archives are data files as they are: the same examples and labels as those of the data file that Python wrote, and
+    /// nothing is left behind.
+    @Test(arguments: ["keras", "one-hot", "many-labels", "validation", "fortran"])
+    func isReadLikeTheDataFileThatPythonMakesOfIt(name: String) throws {
+        try withTemporaryFolder { folder in
+            let archive = try ExampleFile(opening: Self.fixture("\(name).npz"))
+            let output = folder.appending(path: "d.h5").path
+            _ = try NPZImport(path: Self.fixture("\(name).npz")).write(to: output)
+            let file = try ExampleFile(opening: output)
+            #expect(archive.path == Self.fixture("\(name).npz"))
+            #expect(archive.labelKind == file.labelKind)
+            #expect(archive.classCount == file.classCount)
+            #expect(archive.warnings == file.warnings)
+            #expect((archive.validation == nil) == (file.validation == nil))
+            let pairs = [(archive.train, file.train), (archive.test, file.test)]
+            for (found, wanted) in pairs
+                + zip([archive.validation], [file.validation]).compactMap({
+                    guard let found = $0, let wanted = $1 else { return nil }
+                    return (found, wanted)
+                })
+            {
+                #expect(try inputs(found) == inputs(wanted))
+                #expect(found.source.labels == wanted.source.labels)
+            }
+        }
+    }
+
+    /// Other inputs and lengths are as in a data file; text and what has other rows is not for us.
+    @Test func takesOtherInputsAndLengths() throws {
+        let x = array("|u1", "(2, 3, 1)", [1, 2, 3, 4, 5, 6]), y = array("|u1", "(2,)", [0, 1])
+        let arrays = [
+            "X_train": x, "y_train": y, "train_rgb": array("|u1", "(2, 1)", [7, 8]),
+            "length_train": array("|u1", "(2,)", [3, 1]), "id_train": array("<U1", "(2,)", [65, 0, 0, 0, 66, 0, 0, 0]),
+            "X_test": x, "y_test": y, "test_rgb": array("|u1", "(2, 1)", [7, 8]),
+            "length_test": array("|u1", "(2,)", [3, 1]), "mean_train": array("|u1", "(1, 1)", [0]),
+        ]
+        try withArchive(arrays) { path in
+            let data = try ExampleFile(opening: path)
+            #expect(data.inputs == [ExampleInput("x", [3, 1, 1]), ExampleInput("rgb", [1])])
+            #expect(data.train.source.frameCounts == [3, 1])
+        }
+    }
+
+    /// Of x and y alone a fifth is for testing: the same rows each time, in their order, with their labels.
+    @Test func dividesWhatIsUndivided() throws {
+        let count = 40, x = array("|u1", "(40, 1)", (0..<40).map { UInt8($0) })
+        let y = array("|u1", "(40,)", (0..<40).map { UInt8($0 % 4) })
+        try withArchive(["x": x, "y": y]) { path in
+            let data = try ExampleFile(opening: path)
+            #expect(data.test.count == 8)
+            let (train, test) = (try inputs(data.train).map { $0[0] }, try inputs(data.test).map { $0[0] })
+            #expect((train + test).sorted() == (0..<count).map(Float.init))
+            #expect(train == train.sorted() && test == test.sorted())
+            #expect(data.train.source.labels == train.map { Int32($0) % 4 })
+            #expect(data.test.source.labels == test.map { Int32($0) % 4 })
+            #expect(
+                data.warnings == [
+                    "the archive has x and y of all examples: a fixed fifth of them, 8 of 40, is for testing; give x_test "
+                        + "and y_test to choose which"
+                ])
+            #expect(try inputs(ExampleFile(opening: path).test).map { $0[0] } == test)
+        }
+        let one = array("|u1", "(1, 1)", [1]), label = array("|u1", "(1,)", [0])
+        try withArchive(["x": one, "y": label]) { path in
+            #expect(throws: ExampleFileError.self) { try ExampleFile(opening: path) }
+        }
+    }
+
+    /// NaN is found where examples are read, and is called by row and value like that of any data file.
+    @Test func refusesNotFiniteInputs() throws {
+        let x = array("<f2", "(2, 2)", [0, 0, 0, 0x3C, 0, 0x7E, 0, 0]), y = array("|u1", "(2,)", [0, 1])
+        try withArchive(["x_train": x, "y_train": y, "x_test": x, "y_test": y]) { path in
+            let error = #expect(throws: ExampleFileError.self) { try inputs(ExampleFile(opening: path).train) }
+            #expect(
+                error?.description
+                    == "'train/x' in '\(path)': expected finite float32 numbers, found nan in row 1, element 0. Remove or "
+                    + "repair that example.")
+        }
+    }
+
+    @Test func takesUnlabeledExamples() throws {
+        let x = array("|u1", "(2, 1)", [1, 2]), y = array("|u1", "(2,)", [0, 1])
+        try withArchive(["x_train": x, "y_train": y, "x_test": x, "y_test": y]) { path in
+            let data = try ExampleFile(opening: path)
+            #expect(try inputs(data.unlabeled(path)) == [[1], [2]])
+            try withArchive(["x": array("|u1", "(3, 1)", [7, 8, 9])]) { more in
+                let found = try inputs(data.unlabeled(more))
+                #expect(found == [[7], [8], [9]])
+            }
+            try withArchive(["z": x]) { other in
+                let error = #expect(throws: ExampleFileError.self) { try data.unlabeled(other) }
+                #expect(
+                    error?.description.hasPrefix(
+                        "'\(other)': expected an array 'x_train' or 'x' of examples without labels, found 'z.npy'.")
+                        == true)
+            }
+        }
+    }
+
+    /// Flipped bits and missing ends of an archive that is read as data: refused or read, and no temporary file is left.
+    @Test func survivesDamageAsData() throws {
+        try withTemporaryFolder { folder in
+            let bytes = try Data(contentsOf: URL(filePath: Self.fixture("one-hot.npz")))
+            let path = folder.appending(path: "x.npz")
+            for place in stride(from: 0, to: bytes.count, by: 3) {
+                var changed = bytes
+                changed[place] ^= UInt8(1 << (place % 8))
+                try changed.write(to: path)
+                _ = try? ExampleFile(opening: path.path)
+            }
+            for count in stride(from: 0, to: bytes.count, by: 97) {
+                try bytes.prefix(count).write(to: path)
+                #expect(throws: (any Error).self) { try ExampleFile(opening: path.path) }
+            }
+        }
     }
 
     private func expectError(_ path: String, _ text: (String) -> String) throws {
@@ -187,8 +318,9 @@ import Zip
         }
     }
 
-    private func array(_ type: String, _ shape: String, _ elements: [UInt8]) -> [UInt8] {
-        let header = Array("{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }\n".utf8)
+    private func array(_ type: String, _ shape: String, _ elements: [UInt8], isFortran: Bool = false) -> [UInt8] {
+        let order = isFortran ? "True" : "False"
+        let header = Array("{'descr': '\(type)', 'fortran_order': \(order), 'shape': \(shape), }\n".utf8)
         return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + elements
     }
 

@@ -91,6 +91,28 @@ import Testing
         }
     }
 
+    /// What the narrowest takes, what of that is no weights, and a budget that it fits into.
+    @Test func saysWhatTheSmallestStudentTakes() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.student = .named("mlp")
+            request.budget = ByteCount(2_000)
+            let error = try #require(#expect(throws: BudgetError.self) { _ = try Compressor(request) { _ in } })
+            let size = error.size, name = try #require(error.smallest)
+            #expect(size.weights.bytes + size.overhead.bytes == size.file.bytes)
+            #expect(
+                error.description
+                    == "the narrowest '\(name)' takes \(size.file), "
+                    + "\(ByteCount(size.file.bytes - 2_000)) over the budget of 2,000 bytes: \(size.weights) of weights, and "
+                    + "\(size.overhead) that any file needs for names, shapes and the architecture. Give it a --budget of "
+                    + "\(size.file.bytes)B, or choose a smaller --student.")
+            request.budget = size.file
+            _ = try Compressor(request) { _ in }
+            request.budget = ByteCount(size.file.bytes - 1)
+            #expect(throws: BudgetError.self) { _ = try Compressor(request) { _ in } }
+        }
+    }
+
     @Test func acceptsAStudentOfExactlyTheBudget() throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])

@@ -240,9 +240,10 @@ import Training
             try compress(request, told: told)
             #expect(
                 told.parts == [
-                    "teaching by teacher1: 80", "teaching by teacher2: 80", "training student: 216",
+                    "predicting with teacher1: 80", "predicting with teacher2: 80", "training student: 216",
                     "testing teacher1: 30", "testing teacher2: 30",
                 ])
+            #expect(told.steps == ["1/4", "2/4", "3/4", "4/4", "4/4"])
             let student = try weights(request.output)
             scene.data.change = { split, x in if split == "test" { x = x.map { 1 - 2 * $0 } } }
             try scene.writeData()
@@ -350,7 +351,7 @@ import Training
 
             let third = try scene.writeTeacher("teacher3.h5", seed: 3), more = Told()
             try compress(scene.request(teachers + [third]), told: more)
-            #expect(more.parts == ["teaching by teacher3: 80", "training student: 216", "testing teacher3: 30"])
+            #expect(more.parts == ["predicting with teacher3: 80", "training student: 216", "testing teacher3: 30"])
         }
     }
 
@@ -363,7 +364,7 @@ import Training
             try scene.writeData()
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
+            #expect(told.parts == ["predicting with teacher: 80", "training student: 216", "testing teacher: 30"])
         }
     }
 
@@ -375,7 +376,7 @@ import Training
             try scene.writeTeacher("teacher.h5", seed: 2)
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
+            #expect(told.parts == ["predicting with teacher: 80", "training student: 216", "testing teacher: 30"])
             let second = try contents(request.output)
             #expect(first != second)
         }
@@ -393,7 +394,7 @@ import Training
             }
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
+            #expect(told.parts == ["predicting with teacher: 80", "training student: 216", "testing teacher: 30"])
             let same = try contents(request.output)
             #expect(student == same)
         }
@@ -460,7 +461,7 @@ import Training
             request.teacherRules = [teacher: rules]
             let told = Told()
             try compress(request, told: told)
-            #expect(told.parts == ["teaching by teacher: 80", "training student: 216", "testing teacher: 30"])
+            #expect(told.parts == ["predicting with teacher: 80", "training student: 216", "testing teacher: 30"])
             let again = Told()
             try compress(request, told: again)
             #expect(again.parts == ["training student: 216"])

@@ -58,8 +58,8 @@ import Training
                 request.recipe.batchSize = batchSize
             }
             // 8 held-out examples alone, or those and 72 examples thrice.
-            #expect(live.told.parts.first == "teaching by conv: 8")
-            #expect(kept.told.parts.first == "teaching by conv: 224")
+            #expect(live.told.parts.first == "predicting with conv: 8")
+            #expect(kept.told.parts.first == "predicting with conv: 224")
             #expect(live.weights == kept.weights)
             let plain = try student(scene, teachers, "plain") { $0.recipe.batchSize = batchSize }
             #expect(plain.weights != live.weights)
@@ -93,7 +93,7 @@ import Training
                 request.recipe.batchSize = batchSize
                 request.terms += [LossTerm(.attention([Pictures.pair("late", "middle")]), weight: .constant(0))]
             }
-            #expect(live.told.parts.first == "teaching by conv: 8")
+            #expect(live.told.parts.first == "predicting with conv: 8")
             #expect(live.weights == kept.weights)
         }
     }

@@ -204,7 +204,7 @@ import Training
                 found.description
                     == "the loss is not finite after step \(found.step) (\(terms.joined(separator: ", ")); the largest "
                     + "gradient is \(gradient.value.isNaN ? "nan" : "\(gradient.value)") at \(gradient.parameter)). "
-                    + "Begin anew with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data; '\(path)' has the state of the "
+                    + "Begin anew, with --force, with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data; '\(path)' has the state of the "
                     + "last good epoch")
             let file = try HDF5File(opening: path)
             let step = try file.root.attributes.integer("step")
@@ -219,7 +219,7 @@ import Training
             request.isResuming = false
             let told = Told()
             let report = try compress(request, told: told)
-            #expect(!told.parts.contains { $0.hasPrefix("teaching") })
+            #expect(!told.parts.contains { $0.hasPrefix("predicting") })
             #expect(report.student.test[0].value.isFinite)
             let steps = try metricsLines(request.runDirectory).filter { $0["epoch"] == nil }
             #expect(steps.count == 300)

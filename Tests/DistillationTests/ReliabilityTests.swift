@@ -32,7 +32,7 @@ import Testing
     private static let inputs = ["data.h5", "teacher1.h5", "teacher2.h5", "student.yaml", "more.h5"]
 
     /// Changed while the first teacher is asked, while the student learns, and while the test examples are looked at.
-    @Test(arguments: inputs, ["teaching by teacher1", "training student", "testing teacher1"])
+    @Test(arguments: inputs, ["predicting with teacher1", "training student", "testing teacher1"])
     func keepsNothingOfInputsThatChange(name: String, phase: String) throws {
         try withScene { scene in
             var request = scene.request(try [1, 2].map { try scene.writeTeacher("teacher\($0).h5", seed: $0) })
@@ -52,7 +52,7 @@ import Testing
             let run = try snapshot(request.runDirectory)
             #expect(
                 run.keys.contains { $0.hasPrefix("soft-targets/") && $0.hasSuffix(".h5") }
-                    == (phase != "teaching by teacher1"))
+                    == (phase != "predicting with teacher1"))
             #expect(!run.keys.contains { $0.contains("partial") })
             #expect(run["student-checkpoint.h5"] == nil || phase == "testing teacher1")
             // With the file as it was, the run goes on to the bits of one that was not disturbed.
@@ -119,7 +119,7 @@ import Testing
             try refuse(other, "teachers changed")
             let told = Told()
             try compress(request, told: told)
-            #expect(!told.parts.contains { $0.hasPrefix("teaching") })
+            #expect(!told.parts.contains { $0.hasPrefix("predicting") })
         }
     }
 
@@ -132,7 +132,7 @@ import Testing
             try touch(request.data)
             let other = Told(), again = Told()
             try compress(request, told: other)
-            #expect(other.parts.contains { $0.hasPrefix("teaching") })
+            #expect(other.parts.contains { $0.hasPrefix("predicting") })
             try good.write(to: URL(filePath: request.data))
             try compress(request, told: again)
             #expect(again.parts == ["training student: 216"])

@@ -180,11 +180,55 @@ import Testing
             #expect(try snapshot(scene.path("")) == before)
             request.runDirectory = scene.path("m.run")
             _ = try trainModel(request) { _ in }
+            #expect(
+                message { _ = try trainModel(request) { _ in } }
+                    == "'\(scene.path("m.run"))' holds this very run, stopped or finished. Go on with it with --resume, or "
+                    + "begin anew with --force")
+            request.replacesRun = true
             _ = try trainModel(request) { _ in }
             let path = scene.path("m.run/model-checkpoint.h5")
             try FileManager.default.removeItem(atPath: path)
             try FileManager.default.copyItem(atPath: request.output, toPath: path)
             #expect(message { _ = try trainModel(request) { _ in } }?.hasPrefix("'\(path)' is not of the run") == true)
+        }
+    }
+
+    /// A run that was trained is work that nobody wants to lose; what teachers said is kept anyway.
+    @Test func anEarlierRunIsNotReplacedUnasked() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            request.replacesRun = false
+            let before = try snapshot(request.runDirectory), told = Told()
+            #expect(
+                message { try compress(request, told: told) }
+                    == "'\(request.runDirectory)' holds this very run, stopped or finished. Go on with it with --resume, or "
+                    + "begin anew with --force")
+            request.recipe.learningRate *= 2
+            let rate = request.recipe.learningRate
+            #expect(
+                message { try compress(request, told: told) }
+                    == "'\(request.runDirectory)' holds a run with other options, data or models: learning-rate is \(rate), "
+                    + "was \(rate / 2). Name another --run-directory, go on with that run with --resume, or replace it "
+                    + "with --force")
+            #expect(told.parts.isEmpty)
+            #expect(try snapshot(request.runDirectory) == before)
+            request.replacesRun = true
+            try compress(request, told: told)
+            #expect(told.parts.first?.hasPrefix("training student") == true)
+        }
+    }
+
+    /// Of a run that ended before its student had a checkpoint there is nothing to lose.
+    @Test func aRunWithoutACheckpointIsBegunAgain() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            request.replacesRun = false
+            let told = Told()
+            #expect(throws: CancellationError.self) {
+                try compress(request, told: told) { told.parts.last?.hasPrefix("predicting") == true }
+            }
+            try compress(request)
         }
     }
 

@@ -52,6 +52,7 @@ import Training
         ("runDirectory", { $0.runDirectory = "moved.run" }), ("otherInputs", { $0.otherInputs = ["run.yaml"] }),
         // What is automatic counts by the recipe that is chosen.
         ("automatic", { $0.automatic = .all }), ("isResuming", { $0.isResuming = true }),
+        ("replacesRun", { $0.replacesRun = true }),
         ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }), ("baseline", { $0.baseline = nil }),
     ]
 

@@ -119,6 +119,8 @@ struct Scene {
             runDirectory: path(run))
         request.student = .file(path("student.yaml"))
         request.threads = 2
+        // Most tests that use a directory twice are about something else.
+        request.replacesRun = true
         return request
     }
 }
@@ -130,6 +132,8 @@ final class Told {
     var warnings: [String] = []
     /// The parts of the work, with the number of examples of each.
     var parts: [String] = []
+    /// The number of each part that is a step of its own.
+    var steps: [String] = []
     var examples = 0
 
     func hear(_ event: CompressionEvent) {
@@ -137,6 +141,7 @@ final class Told {
         case .plan(let teachers): plans = teachers
         case .message(let text): messages.append(text)
         case .warning(let text): warnings.append(text)
+        case .step(let number, let count): steps.append("\(number)/\(count)")
         case .began(let name, let total): parts.append("\(name): \(total)")
         case .advanced(let count, _): examples += count
         case .ended: break

@@ -127,8 +127,10 @@ import Testing
     @Test(arguments: causes) func saysWhichRuleWouldMendATeacher(cause: Cause) throws {
         try withTeacher(changing: cause.change) { scene, teacher in
             let (outline, _) = try measurements(scene, [teacher])
-            let warning = try #require(outline.warnings.first)
-            #expect(outline.warnings.count == 1)
+            // What does not suit a teacher may not suit the student, of which another warning tells.
+            let warnings = outline.warnings.filter { !$0.hasPrefix("student '") }
+            let warning = try #require(warnings.first)
+            #expect(warnings.count == 1)
             #expect(warning.hasPrefix("teacher '\(teacher)' "))
             #expect(warning.contains(" with --teacher-input teacher=\(cause.rule)"), "\(warning)")
             #expect(warning.count <= 500)
@@ -138,7 +140,7 @@ import Testing
             let after = mended.measurements[0].skill.value
             #expect(after > 0.9)
             #expect(before < after - 0.2)
-            #expect(mended.warnings == [])
+            #expect(mended.warnings.filter { !$0.hasPrefix("student '") } == [])
         }
     }
 

@@ -213,11 +213,11 @@ import Testing
 
             // Every option of the command line is a key, but for those of one call.
             let help = try Program.run("help", "distill", in: folder).output
-            let names = Set(help.matches(of: /(?m)^ +(?:-q, )?--([a-z-]+)/).map { String($0.1) })
+            let names = Set(help.matches(of: /(?m)^ +(?:-[qh], )?--(?:\[no-\])?([a-z-]+)/).map { String($0.1) })
             let keys = Set(text.matches(of: /(?m)^([a-z-]+):/).map { String($0.1) })
             #expect(
                 names.subtracting(keys) == [
-                    "run-directory", "configuration", "resume", "dry-run", "json", "quiet", "version",
+                    "run-directory", "configuration", "resume", "force", "dry-run", "json", "quiet", "version", "help",
                 ])
             #expect(keys.subtracting(names) == ["losses", "first-stage"])
         }
@@ -498,7 +498,7 @@ import Testing
                 let run = try Program.run(
                     "--teachers", "lr=0.1/digits.h5", "--teacher-classes", "\(name)=lr=0.1/labels=all.txt", "--data",
                     "d.h5", "--budget", "1MB", "--student", "lr=0.1/digits.h5", "--output", "s.h5", "--epochs", "1",
-                    "--quiet", in: folder)
+                    "--force", "--quiet", in: folder)
                 #expect(run.code == 0, "\(run.errors)")
                 let again = try Program.run("--resume", "s.run", "--quiet", in: folder)
                 #expect(again.code == 0, "\(again.errors)")

@@ -22,6 +22,81 @@ import Testing
         }
     }
 
+    /// A NumPy archive is data for every command, and means what the data file that is imported from it means.
+    @Test func readsNumPyArchivesEverywhere() throws {
+        try withFolder { folder in
+            let fixture = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "DatasetsTests/Fixtures/keras.npz")
+            try FileManager.default.copyItem(at: fixture, to: folder.appending(path: "d.npz"))
+            #expect(try Program.run("import", "npz", "d.npz", "--output", "d.h5", in: folder).code == 0)
+            let student = """
+                name: tiny
+                input: [5, 4, 1]
+                layers:
+                  - Rescaling: {scale: 0.00392157}
+                  - Flatten: {}
+                  - Dense: {units: classes, activation: softmax}
+                """
+            try student.write(to: folder.appending(path: "tiny.yaml"), atomically: true, encoding: .utf8)
+            func outputs(_ data: String, _ x: String) throws -> [String] {
+                let name = data.replacing(".", with: "-")
+                let trained = try Program.run(
+                    "train", "--architecture", "tiny.yaml", "--data", data, "--output", "\(name).h5", "--epochs", "2",
+                    in: folder)
+                #expect(trained.code == 0, "\(trained.errors)")
+                let evaluated = try Program.run("evaluate", "\(name).h5", "--data", data, "--json", in: folder)
+                let job = [
+                    "--teachers", "\(name).h5", "--data", data, "--unlabeled", data, "--budget", "60kB", "--student",
+                    "tiny.yaml",
+                    "--output", "s-\(name).h5", "--epochs", "2", "--json",
+                ]
+                let planned = try Program.run(job + ["--dry-run"], in: folder)
+                #expect(planned.code == 0, "\(planned.errors)")
+                let distilled = try Program.run(job, in: folder)
+                #expect(distilled.code == 0, "\(distilled.errors)")
+                let said = try Program.run(
+                    "predict", "\(name).h5", "--inputs", "\(data):\(x)", "--output", "p-\(name).h5", in: folder)
+                #expect(said.code == 0, "\(said.errors)")
+                let predictions = try HDF5File(opening: folder.appending(path: "p-\(name).h5").path)
+                let metrics = try evaluated.json()["models"]?[0]?["accuracy"]
+                let student = try distilled.json()["student"]
+                return [
+                    "\(metrics as Any)", "\(student?["accuracy"] as Any) \(student?["agreement"] as Any)",
+                    "\(try predictions.root.dataset("output").read(as: Float.self))",
+                ]
+            }
+            #expect(try outputs("d.npz", "x_test") == outputs("d.h5", "test/x"))
+        }
+    }
+
+    /// Damaged archives, and arrays that are not there, are the input's fault.
+    @Test func refusesDamagedArchives() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let fixture = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "DatasetsTests/Fixtures/one-hot.npz")
+            let bytes = try Data(contentsOf: fixture)
+            func refuse(_ bytes: Data, _ words: String, _ arguments: String...) throws {
+                try bytes.write(to: folder.appending(path: "d.npz"))
+                let run = try Program.run(arguments, in: folder)
+                #expect(run.code == 65)
+                #expect(run.errors.contains(words), "\(run.errors)")
+                #expect(try names(in: folder) == ["d.npz", "digits.h5"])
+            }
+            for count in [0, 10, 200, bytes.count - 5] {
+                try refuse(bytes.prefix(count), "'d.npz'", "evaluate", "digits.h5", "--data", "d.npz")
+            }
+            var flipped = bytes
+            flipped[120] ^= 1
+            try refuse(flipped, "'d.npz'", "evaluate", "digits.h5", "--data", "d.npz")
+            try refuse(
+                bytes, "'d.npz': expected an array 'x', found 'train/x.npy', ", "predict", "digits.h5", "--inputs",
+                "d.npz:x", "--output", "p.h5")
+            let none = try Program.run("evaluate", "digits.h5", "--data", "none.npz", in: folder)
+            #expect(none.code == 66)
+        }
+    }
+
     /// A link is as long as its target's name, which says nothing of the file.
     @Test func followsLinks() throws {
         try withFolder { folder in

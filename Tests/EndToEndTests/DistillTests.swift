@@ -49,7 +49,8 @@ import Testing
             let json = try run.json()
             #expect(
                 json.object?.keys == [
-                    "teachers", "ensemble", "student", "baseline", "gain_kept", "warnings", "budget", "seconds",
+                    "teachers", "ensemble", "student", "baseline", "gain_kept", "warnings", "advice", "budget",
+                    "seconds",
                     "peak_memory_bytes",
                 ])
             #expect(json["teachers"]?.array?.count == 2)

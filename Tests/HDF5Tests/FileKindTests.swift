@@ -58,7 +58,7 @@ import Testing
                 == "it is a Git LFS pointer, not HDF5. Fetch the file itself with 'git lfs pull'")
         #expect(
             FileKind.npz.refusal(for: .data)
-                == "it is an archive of NumPy's arrays (.npz), not HDF5. Import it first: compress import npz")
+                == "it is an archive of NumPy's arrays (.npz), not HDF5")
         #expect(FileKind.unknown.refusal(for: .data) == "it is no HDF5 file")
     }
 

@@ -109,7 +109,7 @@ import Training
             #expect((1...3).contains(step))
             #expect(
                 error?.description == "the loss is not finite after step \(step) (ground truth nan; the "
-                    + "largest gradient is nan at dense/kernel). Begin anew with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data"
+                    + "largest gradient is nan at dense/kernel). Begin anew, with --force, with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data"
             )
         }
     }

@@ -138,7 +138,7 @@ class Experiment:
         started = time.time()
         runs = os.path.join(self.folder, directory + ".run")
         said = json.loads(self.call(["distill", "--teachers"] + teachers + [
-            "--data", self.data, "--output", output, "--run-directory", runs, "--seed", str(seed), "--json"]
+            "--data", self.data, "--output", output, "--run-directory", runs, "--force", "--seed", str(seed), "--json"]
             + explicit(options) + options))
         result = {"held_out": said["student"]["validation"]["accuracy"],
                   **{key: said["student"][key] for key in ["accuracy", "bytes", "parameters", "agreement"]},

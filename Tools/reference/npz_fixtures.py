@@ -90,7 +90,7 @@ def main():
     write("large", arrays, {"sum": x[:1400].sum(axis=1)}, compression=zipfile.ZIP_DEFLATED)
 
     transposed = {"x_train": np.asfortranarray(x[:4]), "y_train": y[:4], "x_test": x[4:6], "y_test": y[4:6]}
-    write("fortran", transposed, {})
+    write("fortran", transposed, splits(x[:4], y[:4], x[4:6], y[4:6]))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ class Imports:
     def __init__(self, program, folder):
         self.archives = sorted(path for path in DATA.glob("*.npz") if path.stat().st_size < 10_000)
         self.records = sorted(DATA.glob("*.tfrecord*"))
+        self.model = (MODELS / "digits.h5").read_bytes()
 
     def mutant(self, chance):
         return chance.choice([self.archive, self.archive, self.idx, self.cifar, self.record, self.record])(chance)
@@ -69,7 +70,11 @@ class Imports:
     def archive(self, chance):
         source = chance.choice(self.archives)
         data = chance.choice(PLAIN)(chance, bytearray(source.read_bytes()))
-        return Mutant(source.name, {"x.npz": bytes(data)}, ["import", "npz", "x.npz", "--output", "out.h5"], "out.h5")
+        files = {"x.npz": bytes(data), "digits.h5": self.model}
+        command = chance.choice(
+            [["import", "npz", "x.npz", "--output", "out.h5"], ["evaluate", "digits.h5", "--data", "x.npz"],
+             ["predict", "digits.h5", "--inputs", "x.npz:x_test", "--output", "out.h5"]])  # fmt: skip
+        return Mutant(source.name, files, command, "out.h5")
 
     def idx(self, chance):
         images = b"\0\0\x08\x03\0\0\0\x06\0\0\0\x03\0\0\0\x03" + bytes(range(54))

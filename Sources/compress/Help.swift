@@ -1,0 +1,185 @@
+import ArgumentParser
+import Foundation
+import ModelFiles
+import Reports
+
+/// What `--help` prints: everything about a command, its options grouped by topic.
+///
+/// `-h` prints `ShortHelp` instead, which fits one screen.
+struct Help {
+    /// Options under a heading.
+    struct Topic {
+        let title: String
+        /// The long names of the options, in the order in which they are listed.
+        let options: [String]
+    }
+
+    /// The help that a command line asks for; nil if it asks for none.
+    static func asked(by arguments: [String], width: Int) -> String? {
+        let words = arguments.prefix { $0 != "--" }
+        let name = words.first == "help" ? words.dropFirst().first : words.first
+        let command = Compress.configuration.subcommands.first { $0.configuration.commandName == name }
+        if words.contains("-h") { return ShortHelp.text(of: command?.configuration.commandName ?? "distill") }
+        let isAsked = words.contains("--help") || words.first == "help" && (command != nil || words.count == 1)
+        guard isAsked else { return nil }
+        return command.map { Help($0).text(width: width) } ?? Help(DistillCommand.self).overview(width: width)
+    }
+
+    private let configuration: CommandConfiguration
+    private let options: [Option]
+
+    init(_ command: any ParsableCommand.Type) {
+        configuration = command.configuration
+        let commands = try? JSON(parsing: Compress._dumpHelp())["command"]?["subcommands"]?.array
+        let own = commands?.first { $0["commandName"]?.string == command.configuration.commandName }
+        let arguments = own?["arguments"]?.array
+        options = Option.all(arguments ?? [])
+    }
+
+    /// All of one command: how it is called, its options by topic, then its notes and examples.
+    func text(width: Int) -> String {
+        let name = configuration.commandName ?? ""
+        return wrapped(
+            "\(configuration.abstract)\n\nUSAGE: compress \(name) \(usage)", width: width) + "\n\n"
+            + topics(width: width) + wrapped(configuration.discussion, width: width) + "\n"
+    }
+
+    /// What the program can do, and all of the main job.
+    private func overview(width: Int) -> String {
+        let whole = Compress.configuration
+        let commands = whole.subcommands.map {
+            Self.entry($0.configuration.commandName ?? "", $0.configuration.abstract, width)
+        }
+        return wrapped("\(whole.abstract)\n\nUSAGE: compress \(usage)\n       compress COMMAND …", width: width)
+            + "\n\nCOMMANDS (distill, the main job, is the one without a name):\n" + commands.joined() + "\n"
+            + topics(width: width) + wrapped(whole.discussion, width: width) + "\n"
+    }
+
+    /// The arguments without which there is nothing to do.
+    private var usage: String {
+        let required = options.filter { titles[$0.name] == Self.required }
+        return (required.map(\.synopsis) + ["[options]"]).joined(separator: " ")
+    }
+
+    private func topics(width: Int) -> String {
+        let titles = titles
+        return orderedTitles.map { title in
+            let entries = options.filter { titles[$0.name] == title }.sorted { order($0, title) < order($1, title) }
+            return entries.isEmpty
+                ? ""
+                : title.uppercased() + ":\n" + entries.map { Self.entry($0.heading, $0.text, width) }.joined() + "\n"
+        }.joined()
+    }
+
+    // MARK: - Topics
+
+    private static let required = "Required", every = "Every command", rest = "Options"
+
+    /// The topics of the main job; the options of other commands are few.
+    static let topics = [
+        Topic(title: required, options: ["teachers", "data", "budget", "output"]),
+        Topic(title: "Student", options: ["student", "width"]),
+        Topic(title: "Ensemble", options: ["teacher-weights", "combine", "soft-targets"]),
+        Topic(title: "Loss", options: ["temperature", "lambda", "soft-weight", "preset"]),
+        Topic(title: "Training options", options: ["epochs", "batch-size", "learning-rate", "optimizer"]),
+        Topic(title: "Examples", options: ["augment", "views", "unlabeled"]),
+        Topic(title: "Comparison and repetition", options: ["baseline", "seeds", "generations"]),
+        Topic(title: "Run", options: ["dry-run", "run-directory", "resume", "force", "configuration"]),
+    ]
+
+    private var isMainJob: Bool { configuration.commandName == "distill" }
+
+    /// The topic of each option.
+    private var titles: [String: String] {
+        var titles: [String: String] = [:]
+        for option in options {
+            let topic = isMainJob ? Self.topics.first { $0.options.contains(option.name) } : nil
+            titles[option.name] =
+                topic?.title ?? option.section
+                ?? (["json", "quiet", "threads", "version", "help"].contains(option.name)
+                    ? Self.every : option.isRequired ? Self.required : Self.rest)
+        }
+        return titles
+    }
+
+    private var orderedTitles: [String] {
+        var all = isMainJob ? Self.topics.map(\.title) : [Self.required, Self.rest]
+        for option in options { if let section = option.section, !all.contains(section) { all.append(section) } }
+        if isMainJob { all.append(Self.rest) }
+        return all + [Self.every]
+    }
+
+    /// The place of an option in its topic: that of the table, else that of the declaration.
+    private func order(_ option: Option, _ title: String) -> Int {
+        let listed = isMainJob ? Self.topics.first { $0.title == title }?.options ?? [] : []
+        return listed.firstIndex(of: option.name) ?? listed.count + option.place
+    }
+
+    /// A name, and behind or below it what it does.
+    private static func entry(_ heading: String, _ text: String, _ width: Int) -> String {
+        let column = 26, indent = String(repeating: " ", count: column)
+        let lines = wrapped(text, width: max(width - column, 30)).split(
+            separator: "\n", omittingEmptySubsequences: false)
+        let start = "  " + heading
+        let first =
+            start.count < column
+            ? start + String(repeating: " ", count: column - start.count) : start + "\n" + indent
+        return first + lines.joined(separator: "\n" + indent) + "\n"
+    }
+}
+
+extension Help {
+    /// An option or argument, as the parser knows it.
+    private struct Option {
+        /// The long name, or what stands for a value without one.
+        let name: String
+        let heading: String
+        /// How it is called.
+        let synopsis: String
+        let text: String
+        let section: String?
+        let isRequired: Bool
+        let place: Int
+
+        /// - Parameter arguments: What `_dumpHelp` says of a command.
+        static func all(_ arguments: [JSON]) -> [Option] {
+            let names = arguments.compactMap { $0["preferredName"]?["name"]?.string }
+            return arguments.enumerated().compactMap { place, argument in
+                let name = argument["preferredName"]?["name"]?.string
+                // A flag and its opposite are one entry.
+                if let name, name.hasPrefix("no-"), names.contains(String(name.dropFirst(3))) { return nil }
+                return Option(argument, name, place, isSwitch: name.map { names.contains("no-\($0)") } ?? false)
+            }
+        }
+
+        private init(_ argument: JSON, _ name: String?, _ place: Int, isSwitch: Bool) {
+            let value = argument["valueName"]?.string ?? ""
+            let dots = argument["isRepeating"] == true && argument["parsingStrategy"] == "upToNextOption" ? " …" : ""
+            let letters = (argument["names"]?.array ?? []).filter { $0["kind"] == "short" }
+                .compactMap { $0["name"]?.string.map { "-\($0), " } }.joined()
+            let long = name.map { isSwitch ? "--[no-]\($0)" : "--\($0)" }
+            let isFlag = argument["kind"] == "flag"
+            self.name = name ?? value
+            synopsis =
+                long.map { isFlag ? $0 : "\($0) <\(value)>\(dots)" }
+                ?? "<\(value)>" + (argument["isRepeating"] == true ? " …" : "")
+            heading = letters + synopsis
+            text = Self.text(argument, isFlag: isFlag, name)
+            section = argument["sectionTitle"]?.string
+            isRequired = argument["isOptional"] == false
+            self.place = place
+        }
+
+        private static func text(_ argument: JSON, isFlag: Bool, _ name: String?) -> String {
+            var text = argument["abstract"]?.string ?? ""
+            if name == "help" { return "-h: the most used options on one screen. --help: everything." }
+            guard !isFlag else { return text }
+            let values =
+                argument["allValueStrings"]?.array?.compactMap(\.string)
+                ?? argument["allValues"]?.array?.compactMap(\.string)
+            if let values, !values.isEmpty { text += " (\(values.joined(separator: ", ")))" }
+            if let usual = argument["defaultValue"]?.string { text += " (default: \(usual))" }
+            return text
+        }
+    }
+}

@@ -1,0 +1,153 @@
+/// What `-h` prints: how a command is called and its most used options, on one screen of 80 × 24.
+///
+/// Tests compare every option here with the command's own, and count the lines.
+enum ShortHelp {
+    /// What the program prints when it is run without a word.
+    static let beginning = """
+        compress makes one small Keras model of several trained ones, within a budget
+        of bytes. It needs your models, the data, the budget and a name for the result:
+
+          compress --teachers a.h5 b.keras --data digits.npz --budget 100kB \\
+            --output student.h5
+
+        digits.npz holds the arrays x_train, y_train, x_test and y_test, as numpy.savez
+        writes them. HDF5 with train/x, train/y, test/x and test/y is read as well.
+        Add --dry-run to see sizes, memory and time before anything is written.
+
+        The most used options: compress -h        All of them: compress --help
+
+        """
+
+    static func text(of command: String) -> String { texts[command] ?? "" }
+
+    private static let texts = [
+        "distill": """
+        usage: compress --teachers PATH ... --data PATH --budget SIZE --output PATH
+
+        Distil several Keras models into one small student that fits a byte budget.
+
+        required:
+          --teachers PATH ...      trained Keras models: .h5, .hdf5, .keras
+          --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
+          --budget SIZE            most bytes of the student's file: 250kB, 1GB, 1GiB
+          --output PATH            the student: .h5, or .keras for Keras 3 alone
+        most used:
+          --student NAME|PATH      a student by name, or an architecture (.yaml, .h5)
+          --epochs N               passes over the training examples
+          --temperature T          softens predictions: a number or a schedule
+          --baseline               compare with the same student on labels alone
+          --teacher-input RULES    feed a model otherwise: 'conv=scale:0.00392157'
+          --augment STEPS          change examples at random: crop:4,flip
+          --dry-run                print sizes, memory and time, and stop
+          --resume DIR             go on with a stopped run
+          --force                  replace the earlier run in the run directory
+
+        other commands: train, evaluate, predict, inspect, convert, layers, import
+        all options: compress --help    a command: compress COMMAND -h
+
+        """,
+        "train": """
+        usage: compress train --architecture PATH --data PATH --output PATH
+
+        Train one model on the true labels: a teacher, or a student to compare with.
+
+        required:
+          --architecture PATH      layers in words (.yaml), or a Keras model (.h5)
+          --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
+          --output PATH            the model: .h5, or .keras for Keras 3 alone
+        most used:
+          --width X                the multiplier of the architecture's widths
+          --epochs N               passes over the training examples
+          --batch-size N           examples in a step
+          --learning-rate X        the highest learning rate
+          --augment STEPS          change examples at random: crop:4,flip
+          --keep-best              keep the epoch with the best validation score
+          --early-stopping N       stop after N epochs without a better score
+          --run-directory DIR      keep checkpoints and metrics there
+          --resume DIR             go on with a stopped run
+
+        all options: compress train --help
+
+        """,
+        "evaluate": """
+        usage: compress evaluate MODEL ... --data PATH
+
+        Measure models on labeled examples, each by itself and together.
+
+        required:
+          MODEL ...                Keras models: .h5, .hdf5, .keras
+          --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
+        most used:
+          --split NAME             test, validation or train
+          --ensemble               the mean of the models' probabilities, too
+          --teacher-input RULES    feed a model otherwise: 'conv=scale:0.00392157'
+          --teacher-classes LIST   the order of a model's classes: 'conv=labels.txt'
+          --json                   the result as JSON
+
+        all options: compress evaluate --help
+
+        """,
+        "predict": """
+        usage: compress predict MODEL --inputs FILE:DATASET ... --output PATH
+
+        Write what a model's last layer gives for each example.
+
+        required:
+          MODEL                    a Keras model: .h5, .hdf5, .keras
+          --inputs FILE:DATASET ...
+                                   one dataset for each input, such as d.h5:test/x
+          --output PATH            the predictions, an HDF5 file
+        most used:
+          --teacher-input RULES    feed the model otherwise: '*=scale:0.00392157'
+
+        all options: compress predict --help
+
+        """,
+        "inspect": """
+        usage: compress inspect PATH ... [--budget SIZE]
+
+        Print the layers of models and architectures, and the bytes they take.
+
+          PATH ...                 models (.h5, .hdf5, .keras) or architectures (.yaml)
+          --budget SIZE            say whether all together fit: 250kB, 1GB, 1GiB
+          --json                   the result as JSON
+
+        all options: compress inspect --help
+
+        """,
+        "convert": """
+        usage: compress convert MODEL --output PATH
+
+        Write a model in another format of Keras.
+
+          MODEL                    a Keras model: .h5, .hdf5, .keras
+          --output PATH            the same model: .h5, or .keras
+
+        all options: compress convert --help
+
+        """,
+        "layers": """
+        usage: compress layers
+
+        List the layers of Keras, and what can be done with each.
+
+        all options: compress layers --help
+
+        """,
+        "import": """
+        usage: compress import FORMAT SOURCE ... --output PATH
+
+        Make a data file (HDF5) of other people's files. NumPy archives (.npz) need no
+        import: other commands read them as they are.
+
+          FORMAT                   idx, cifar10, cifar100, npz or youtube8m
+          SOURCE ...               a folder, or files
+          --output PATH            the data file to write
+          --validation N           make the last N training examples validation examples
+          --class-names NAME ...   the names of the classes, from class 0 on
+
+        all options: compress import --help
+
+        """,
+    ]
+}
