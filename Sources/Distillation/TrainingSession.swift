@@ -78,7 +78,9 @@ struct TrainingSession {
                 ? "training \(name) ended after epoch \(trainer.step / source.stepsPerEpoch): "
                     + "no better on held-out examples for \(recipe.patience ?? 0) epochs; " : ""
             let kept = trainer.keepsBestScore ? "kept" : "was best"
-            tell(.message("\(end)epoch \(best.epoch) \(kept), \(fixed(best.value, digits: 4))"))
+            tell(
+                .message(
+                    "\(end.isEmpty ? "\(name): " : end)epoch \(best.epoch) \(kept), \(fixed(best.value, digits: 4))"))
         }
         return trainer
     }

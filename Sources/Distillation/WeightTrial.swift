@@ -14,7 +14,15 @@ struct WeightTrial {
     let found: (loss: MetricDifference, metric: MetricDifference)?
     let count: Int
 
-    var prefersLearned: Bool { found.map { $0.loss.isClearlyAbove && !$0.metric.isClearlyBelow } ?? false }
+    /// What is gained has to be worth it, too: teachers that have learned the held-out rows by heart differ there by little,
+    /// and what they differ by means nothing elsewhere.
+    var prefersLearned: Bool {
+        guard let (loss, metric) = found else { return false }
+        return loss.isClearlyAbove && loss.value - loss.margin > Self.leastGain && !metric.isClearlyBelow
+    }
+
+    /// In nats an example.
+    private static let leastGain = 0.01
 
     /// How many numbers of each teacher are looked at, at most.
     private static let mostNumbers = 4 << 20
@@ -55,10 +63,11 @@ struct WeightTrial {
         let rows = "on \(grouped(count)) held-out rows"
         if prefersLearned { return "teacher weights: learned (auto: they lower the cross-entropy by \(gain) \(rows))" }
         let reason =
-            loss.isClearlyAbove
+            metric.isClearlyBelow
             ? "worsen the first metric by \(fixed(-100 * metric.value, digits: 1)) ± \(fixed(100 * metric.margin, digits: 1)) points "
                 + rows
-            : "lower the cross-entropy by \(gain) \(rows), no more than noise"
+            : "lower the cross-entropy by \(gain) \(rows), "
+                + (loss.isClearlyAbove ? "too little to matter" : "no more than noise")
         return "teacher weights: equal (auto: learned ones \(reason))"
     }
 }
