@@ -17,6 +17,8 @@ struct KerasConfiguration {
         var arguments: JSON.Object = [:]
         /// The mask that each call names, if it names one.
         var masks: [Reference?] = []
+        /// All masks that the calls of a layer with several inputs name, and by which names.
+        var namedMasks: [(name: String, tensor: Reference)] = []
         /// All that each call uses, masks included.
         var uses: [[Reference]] = []
         /// The model inside, if the layer is one, or distributes one over time.
@@ -153,6 +155,7 @@ extension KerasConfiguration {
         let isKeras3 = jsons.contains { $0["inbound_nodes"]?.array?.contains(where: isKeras3Node) ?? false }
         if isKeras3 { model.countOutputsFromZero() } else { model.countNodesFromZero() }
         model.takeExplicitMasks(isKeras2: !isKeras3)
+        for problem in model.foreignMasks(isKeras2: !isKeras3) { problems[problem.name, default: []].append(problem) }
         model.sortAsKeras()
         let serious = model.layers.flatMap { problems[$0.name] ?? [] }
         guard serious.isEmpty else { throw ConfigurationError(LayerProblem.grouped(serious)) }
@@ -200,12 +203,62 @@ extension KerasConfiguration {
             let layer = layers[index], masks = layer.masks.compactMap(\.self)
             guard masks.count == layer.calls.count else { continue }
             let follows = layer.calls.contains { call in call.first.map { Self.mayBeMasked($0.layer, byName) } ?? true }
-            // One that is an input of the model cannot be what follows the graph.
-            let isGiven = masks.contains { byName[$0.layer]?.isInput ?? false }
+            let isGiven = masks.contains { !Self.follows($0, layer, byName) }
             guard isKeras2 || !follows || isGiven else { continue }
             for (call, mask) in masks.enumerated() { layers[index].calls[call].append(mask) }
             layers[index].keywords.append(Self.maskKeyword)
         }
+    }
+
+    /// Masks that calls of models and of layers with several inputs name, and which do not follow the graph.
+    private func foreignMasks(isKeras2: Bool) -> [LayerProblem] {
+        let byName = Dictionary(layers.map { ($0.name, $0) }) { first, _ in first }
+        return layers.flatMap { layer in
+            layer.namedMasks.filter { isKeras2 || !Self.follows($0.tensor, layer, byName) }.map {
+                layer.problem(of: $0.name)
+            }
+        }
+    }
+
+    /// Masks that calls of layers with several inputs name. Keras 3.10 and later name those alone that somebody passed.
+    var passedMasks: [LayerProblem] {
+        layers.flatMap { layer in
+            layer.model?.passedMasks ?? layer.namedMasks.map { layer.problem(of: $0.name) }
+        }
+    }
+
+    /// Operations that make masks of masks in Keras 3.
+    private static let maskOperations: Set = [
+        "ops.any", "ops.all", "ops.logical_or", "ops.logical_and", "ops.expand_dims", "ops.concatenate",
+        "ops.broadcast_to", "ops.convert_to_tensor",
+    ]
+
+    /// Whether a mask is what Keras 3 makes of the inputs of mask-making layers that a layer reads, directly or by others.
+    private static func follows(_ mask: Reference, _ reader: Layer, _ layers: [String: Layer]) -> Bool {
+        var before: Set<String> = [], open = reader.calls.joined().map(\.layer), makers: [Reference: Set<Double>] = [:]
+        while let name = open.popLast() {
+            guard before.insert(name).inserted, let layer = layers[name] else { continue }
+            if layer.className == "Masking" || layer.options["mask_zero"] == true {
+                for read in layer.calls.joined() {
+                    makers[read, default: []].insert(layer.options["mask_value"]?.number ?? 0)
+                }
+            }
+            open += layer.calls.joined().map(\.layer)
+        }
+        var masks = [mask], seen: Set<Reference> = []
+        while let mask = masks.popLast() {
+            guard seen.insert(mask).inserted else { continue }
+            guard let layer = layers[mask.layer] else { return false }
+            switch layer.className {
+            case "ops.not_equal":
+                let read = layer.calls.joined().first, number = layer.options["x2"]?.number ?? 0
+                guard read.map({ makers[$0, default: []].contains(number) }) == true else { return false }
+            case "ops.zeros_like", "ops.ones_like": break
+            case _ where maskOperations.contains(layer.className): masks += layer.calls.joined()
+            default: return false
+            }
+        }
+        return true
     }
 
     /// What an explicit mask is called: the last that a call reads.
@@ -320,6 +373,12 @@ extension KerasConfiguration {
 }
 
 extension KerasConfiguration.Layer {
+    fileprivate func problem(of mask: String) -> LayerProblem {
+        LayerProblem(
+            name: name, className: className,
+            text: "is called with a mask of its own as '\(mask)', which is not supported")
+    }
+
     /// Reads `inbound_nodes`: who calls the layer, and how.
     ///
     /// - Parameter inputs: The names of the model's inputs.
@@ -424,9 +483,7 @@ extension KerasConfiguration.Layer {
                 continue
             }
             if names.contains(member.key) {
-                guard !tensors.contains(where: { inputs.contains($0.layer) }) else {
-                    throw ConfigurationError("is called with an input as '\(member.key)', which is not supported")
-                }
+                namedMasks += tensors.map { (member.key, $0) }
                 continue
             }
             switch tensors.count {

@@ -97,6 +97,12 @@ extension Architecture {
             try Self.refuseKeras1(version, text, origin)
             let dialect = Self.dialect(version, text)
             let model = try KerasConfiguration(json["model_config"] ?? json)
+            let passed = model.passedMasks
+            if dialect == .keras3, !passed.isEmpty,
+                version.flatMap({ KerasVersion($0) }) ?? .newest(dialect) >= KerasVersion(3, 10)
+            {
+                throw ConfigurationError(LayerProblem.grouped(passed))
+            }
             var architecture = try NestedModels.flatten(model, origin: origin, dialect: dialect)
             var listed = try NestedModels.flatten(model.asListed, origin: origin, dialect: dialect)
             architecture.version = version.flatMap { KerasVersion($0) }
