@@ -55,18 +55,19 @@ let package = Package(
 
         library("Isolation", ["CIsolation"]),
         library("Tensors"),
+        library("Threads"),
         library(
             "Kernels",
             [
                 "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
             ]),
-        library("Networks", ["Tensors", "Kernels"]),
+        library("Networks", ["Tensors", "Threads", "Kernels"]),
         library("Storage"),
         library("HDF5", ["CHDF5", "CZlib", "CIsolation", "Storage"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),
-        library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation"]),
+        library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Threads"]),
         library(
             "ModelFiles",
             [

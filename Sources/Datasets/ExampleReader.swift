@@ -1,6 +1,7 @@
 import Dispatch
 import HDF5
 import Synchronization
+import Threads
 
 /// Delivers the examples of a split in batches, in any order and from any place.
 ///
@@ -12,7 +13,6 @@ public final class ExampleReader: Sendable {
     private let plan: ReadingPlan
     private let rowsPerSegment: Int
     private let state: Mutex<State>
-    private let queue = DispatchQueue(label: "examples")
 
     private struct State: Sendable {
         var epoch = -1
@@ -91,9 +91,9 @@ public final class ExampleReader: Sendable {
             state.pending = nil
             return try pending.wait()
         }
-        let load = WindowLoad(epoch, index)
-        load.start(on: queue, job(epoch, index, state))
-        let window = try load.wait()
+        // One thread reads at a time.
+        _ = try? state.pending?.wait()
+        let window = try job(epoch, index, state)()
         if plan.isWhole {
             state.whole = window.data
         }
@@ -111,8 +111,8 @@ public final class ExampleReader: Sendable {
         }
         if let pending = state.pending, pending.epoch == epoch, pending.index == index { return }
         let load = WindowLoad(epoch, index)
-        load.start(on: queue, job(epoch, index, state))
-        state.pending = load
+        // Without a thread it is read when it is needed.
+        state.pending = load.start(job(epoch, index, state)) ? load : nil
     }
 
     private func job(_ epoch: Int, _ index: Int, _ state: State) -> @Sendable () throws -> LoadedWindow {
@@ -156,11 +156,18 @@ private final class WindowLoad: Sendable {
         self.index = index
     }
 
-    func start(on queue: DispatchQueue, _ job: @escaping @Sendable () throws -> LoadedWindow) {
-        queue.async(group: group) {
+    /// Reads on a thread of its own.
+    ///
+    /// - Returns: false if the system has no thread for it. A queue of Dispatch would wait for one, and perhaps for ever.
+    func start(_ job: @escaping @Sendable () throws -> LoadedWindow) -> Bool {
+        group.enter()
+        let isStarted = SystemThread.start(stackSize: 1 << 20) {
             let value = Result { try job() }
             self.result.withLock { $0 = value }
+            self.group.leave()
         }
+        if !isStarted { group.leave() }
+        return isStarted
     }
 
     func wait() throws -> LoadedWindow {

@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import Synchronization
+import Threads
 
 /// A fixed number of threads that share out tasks. The calling thread is one of them.
 ///
