@@ -194,6 +194,8 @@ class RunDirectories:
         data = chance.choice(PLAIN if isText else BYTES)(chance, data) if data else data
         files = {**inputs, **run, name: bytes(data)}
         isConfiguration = name.endswith("configuration.yaml")
+        # What has the name of a lock without its text is another program's, and is left alone.
+        locked = (73,) if name.endswith(".lock") else ()
         return Mutant(
-            name, files, ["--resume", "run"], "out.h5", codes=(0, 64, 65, 66),
+            name, files, ["--resume", "run"], "out.h5", codes=(0, 64, 65, 66) + locked,
             expected=None if isConfiguration else student)  # fmt: skip
