@@ -16,8 +16,7 @@ struct BaselineRule {
     ///   - examples: Those of an epoch.
     init(_ given: Bool?, examples: Int, epochs: Int, graph: LayerGraph) {
         // Backward there are two products for each one forward: by the inputs, and by the weights.
-        let forward = graph.multiplyAdds.values.reduce(0) { $0 + Double($1) }
-        let all = Double(examples) * Double(epochs) * 3 * forward
+        let all = Double(examples) * Double(epochs) * 3 * Double(graph.multiplyAddsPerExample)
         isWanted = given ?? (all < Self.mostMultiplyAdds)
         let count = "\(Self.scientific(all)) multiply-adds"
         let reason =

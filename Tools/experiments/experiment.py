@@ -123,7 +123,8 @@ class Experiment:
             return entry
         started = time.time()
         said = json.loads(self.call(
-            ["train", "--data", self.data, "--output", output, "--seed", str(seed), "--json"] + options))
+            ["train", "--data", self.data, "--output", output, "--seed", str(seed), "--json"]
+            + last_epoch(options) + options))
         held_out = self.evaluate([output], "validation")["models"][0]["accuracy"]
         result = {key: said[key] for key in ["accuracy", "bytes", "parameters"]}
         return entry or self.keep(run, seed, options, {"held_out": held_out, **result}, started)
@@ -173,9 +174,14 @@ class Experiment:
 
 
 def explicit(options):
-    """What an experiment leaves out means the same whatever the program's defaults are: no baseline, equal weights."""
-    return ([] if "--baseline" in options else ["--no-baseline"]) + (
+    """What an experiment leaves out means the same whatever the program's defaults are: no baseline, equal weights of the
+    teachers, and the weights of the last epoch."""
+    return last_epoch(options) + ([] if "--baseline" in options else ["--no-baseline"]) + (
         [] if "--teacher-weights" in options else ["--teacher-weights", "uniform"])
+
+
+def last_epoch(options):
+    return [] if "--keep-best" in options else ["--no-keep-best"]
 
 
 def scores(model):

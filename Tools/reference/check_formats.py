@@ -30,7 +30,7 @@ import keras
 import numpy as np
 
 from check_export import check_equal, largest_difference, read_outputs
-from fixture_files import MODELS, randomize, seed
+from fixture_files import MODELS, load_model, randomize, seed
 from keras_fixtures import FIXTURES
 
 FORMATS = [".keras", ".h5"]
@@ -230,18 +230,8 @@ def input_names(name):
         return [f"input_{index}" for index in range(count)] or ["input"]
 
 
-def load_model(path):
-    try:
-        return keras.models.load_model(path, compile=False)
-    except ValueError as error:
-        # Keras 3 knows shared layers by addresses, of which one may be free and taken again while it loads.
-        if "different `go_backwards` value" not in str(error):
-            raise
-        return keras.models.load_model(path, compile=False)
-
-
 def load(path, name, trains):
-    model = load_model(path)
+    model = load_model(keras, path)
     with h5py.File(MODELS / f"{name}.io.h5") as file:
         inputs = [file[dataset][...] for dataset in input_names(name)]
     inputs = inputs if len(inputs) > 1 else inputs[0]

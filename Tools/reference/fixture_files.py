@@ -69,6 +69,17 @@ def seed(name):
     return np.random.default_rng(zlib.crc32(name.encode()))
 
 
+def load_model(keras, path):
+    """What Keras loads of a file, uncompiled."""
+    try:
+        return keras.models.load_model(path, compile=False)
+    except ValueError as error:
+        # Keras 3 knows shared layers by addresses, of which one may be free and taken again while it loads.
+        if "different `go_backwards` value" not in str(error):
+            raise
+        return keras.models.load_model(path, compile=False)
+
+
 def randomize(model, generator):
     """Gives every weight a value far from its initial one."""
     for weight in model.weights:

@@ -50,7 +50,7 @@ else:
 
 import h5py
 
-from fixture_files import randomize
+from fixture_files import load_model, randomize
 
 layers = keras.layers
 FEATURES, STEPS, WORDS = 3, 4, 7
@@ -495,7 +495,7 @@ class Checks:
         if run.returncode != 0:
             return self.refused(Path(path).name, run.stderr)
         try:
-            model = self.load(path)
+            model = load_model(keras, path)
             # A dict of inputs by their names Keras 2 takes for a list of inputs as well, one of structures neither does.
             takes = not IS_KERAS3 and isinstance(argument, dict) and set(argument) == {each.name for each in model.inputs}
             if isinstance(argument, dict) and not takes and not isinstance(model.input, dict):
@@ -513,15 +513,6 @@ class Checks:
             self.counts["wrong"] += 1
             return False
         return self.compare(Path(path).name, [np.asarray(result) for result in nest.flatten(results)], expected)
-
-    def load(self, path):
-        try:
-            return keras.models.load_model(path, compile=False)
-        except ValueError as error:
-            # Keras 3 knows shared layers by addresses, of which one may be free and taken again while it loads.
-            if "different `go_backwards` value" not in str(error):
-                raise
-            return keras.models.load_model(path, compile=False)
 
     def run(self, *arguments):
         return subprocess.run([self.compress, *arguments], capture_output=True, text=True)
