@@ -24,7 +24,6 @@ public struct ExampleBatch: Sendable {
     public func readInputs(_ examples: Range<Int>, of position: Int = 0, into inputs: inout MutableSpan<Float>) {
         let source = split.inputs[position], width = source.dataset.elementsPerRow
         check(examples, inputs.count, width)
-        let (scale, offset) = (source.scale, source.offset)
         let frameCounts = split.source.frameCounts(of: source), frameWidth = source.elementsPerFrame
         for (index, example) in examples.enumerated() {
             let (window, slot) = locate(example)
@@ -32,10 +31,11 @@ public struct ExampleBatch: Sendable {
             var output = inputs._mutatingExtracting((index * width)..<(index * width + real))
             let range = (slot * width)..<(slot * width + real)
             switch window.data.inputs[position] {
-            case .uint8(let values): convert(values.span.extracting(range), scale, offset, into: &output)
-            case .float16(let values): convert(values.span.extracting(range), scale, offset, into: &output)
-            case .float32(let values): convert(values.span.extracting(range), scale, offset, into: &output)
+            case .uint8(let values): convert(values.span.extracting(range), into: &output)
+            case .float16(let values): widen(values.span.extracting(range), into: &output)
+            case .float32(let values): convert(values.span.extracting(range), into: &output)
             }
+            source.scaling.apply(to: &output)
             var padding = inputs._mutatingExtracting((index * width + real)..<((index + 1) * width))
             padding.update(repeating: 0)
         }
@@ -50,7 +50,7 @@ public struct ExampleBatch: Sendable {
             var output = labels._mutatingExtracting((index * width)..<((index + 1) * width))
             if split.labelKind == .manyLabels {
                 let all = window.data.labels
-                convert(all.span.extracting((slot * width)..<((slot + 1) * width)), 1, 0, into: &output)
+                convert(all.span.extracting((slot * width)..<((slot + 1) * width)), into: &output)
             } else {
                 output.update(repeating: 0)
                 output[Int(split.source.labels[window.data.rows[slot]])] = 1
@@ -95,37 +95,12 @@ public struct ExampleBatch: Sendable {
 
 // MARK: - Conversion: loops that the compiler turns into vector instructions
 
-private func convert(_ values: Span<UInt8>, _ scale: Float, _ offset: Float, into output: inout MutableSpan<Float>) {
+private func convert(_ values: Span<UInt8>, into output: inout MutableSpan<Float>) {
     precondition(values.count == output.count, "unequal counts")
-    if scale == 1 && offset == 0 {
-        for index in values.indices {
-            output[index] = Float(values[index])
-        }
-    } else {
-        for index in values.indices {
-            output[index] = Float(values[index]) * scale + offset
-        }
-    }
+    for index in values.indices { output[index] = Float(values[index]) }
 }
 
-private func convert(_ values: Span<Float>, _ scale: Float, _ offset: Float, into output: inout MutableSpan<Float>) {
+private func convert(_ values: Span<Float>, into output: inout MutableSpan<Float>) {
     precondition(values.count == output.count, "unequal counts")
-    if scale == 1 && offset == 0 {
-        for index in values.indices {
-            output[index] = values[index]
-        }
-    } else {
-        for index in values.indices {
-            output[index] = values[index] * scale + offset
-        }
-    }
-}
-
-private func convert(_ values: Span<Float16>, _ scale: Float, _ offset: Float, into output: inout MutableSpan<Float>) {
-    widen(values, into: &output)
-    if scale != 1 || offset != 0 {
-        for index in output.indices {
-            output[index] = output[index] * scale + offset
-        }
-    }
+    for index in values.indices { output[index] = values[index] }
 }

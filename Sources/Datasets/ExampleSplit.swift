@@ -21,9 +21,9 @@ public struct ExampleSplit: Sendable {
     public var count: Int { rows.count }
     public var exampleShape: [Int] { source.x.exampleShape }
     public var labelKind: LabelKind { source.labelKind }
-    /// What stands among the inputs where nothing is: what 0 in the file is, the offset of x; where examples have true
-    /// lengths, 0, as behind these.
-    public var zero: Float { hasFrameCounts ? 0 : source.x.offset }
+    /// What stands among the inputs where nothing is: what 0 in the file is, the offset of x, one number or one for each
+    /// channel; where examples have true lengths, 0, as behind these.
+    public var zero: [Float] { hasFrameCounts ? [0] : source.x.scaling.offset }
     /// Whether nothing is known of its examples.
     public var isUnlabeled: Bool { source.isUnlabeled }
     /// Whether the file says how many frames of each example are real.
@@ -86,14 +86,12 @@ public struct ExampleSplit: Sendable {
 final class InputSource: Sendable {
     let name: String
     let dataset: HDF5Dataset
-    let scale: Float
-    let offset: Float
+    let scaling: InputScaling
 
-    init(_ name: String, _ dataset: consuming HDF5Dataset, scale: Float, offset: Float) {
+    init(_ name: String, _ dataset: consuming HDF5Dataset, _ scaling: InputScaling) {
         self.name = name
         self.dataset = dataset
-        self.scale = scale
-        self.offset = offset
+        self.scaling = scaling
     }
 
     var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
@@ -148,8 +146,7 @@ final class SplitSource: Sendable {
         self.isByteColumn = stored.isByteColumn
         self.labelRows = LabelRows(stored.taken())
         let count = x.shape[0]
-        let (scale, offset) = try place.scaling(x.attributes, of: "x")
-        let input = InputSource("x", x, scale: scale, offset: offset)
+        let scaling = try place.scaling(x, of: "x"), input = InputSource("x", x, scaling)
         self.x = input
         self.inputs = [input] + (try Self.otherInputs(root, place, count: count))
     }
@@ -175,9 +172,9 @@ final class SplitSource: Sendable {
                 "x", expected: "examples of shape \(split.x.exampleShape), as in '\(split.path)'", found: "\(shape)",
                 "The student takes one kind of examples.")
         }
-        let (scale, offset) = try place.scaling(x.attributes, of: "x")
+        let scaling = try place.scaling(x, of: "x")
         frameCounts = try place.readFrameCounts(file.root, of: x)
-        let input = InputSource("x", x, scale: scale, offset: offset)
+        let input = InputSource("x", x, scaling)
         (self.x, inputs) = (input, [input])
         (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
         (labelKind, labels, labelsPerExample, isByteColumn) = (.oneClass, [], 1, false)
@@ -204,8 +201,8 @@ final class SplitSource: Sendable {
             guard dataset.type.byteCount != nil, dataset.shape.count >= 2, dataset.shape[0] == count,
                 dataset.elementCount > 0
             else { continue }
-            let (scale, offset) = try place.scaling(dataset.attributes, of: name)
-            inputs.append(InputSource(name, dataset, scale: scale, offset: offset))
+            let scaling = try place.scaling(dataset, of: name)
+            inputs.append(InputSource(name, dataset, scaling))
         }
         return inputs
     }
@@ -225,11 +222,12 @@ final class SplitSource: Sendable {
         for input in inputs {
             guard let other = train.inputs.first(where: { $0.name == input.name }) else { continue }
             for (attribute, found, wanted) in [
-                ("scale", input.scale, other.scale), ("offset", input.offset, other.offset),
+                ("scale", input.scaling.scale, other.scaling.scale),
+                ("offset", input.scaling.offset, other.scaling.offset),
             ] where found != wanted {
                 throw ExampleFileError(
                     path, "\(name)/\(input.name)",
-                    expected: "\(attribute) \(wanted), as 'train/\(input.name)' has it", found: "\(found)",
+                    expected: "\(attribute) \(list(wanted)), as 'train/\(input.name)' has it", found: list(found),
                     "Give '\(attribute)' the same value in every split; without the attribute it is "
                         + "\(attribute == "scale" ? 1 : 0).")
             }
@@ -256,4 +254,9 @@ final class SplitSource: Sendable {
     private var labelColumns: String {
         labelsPerExample == 1 ? "" : ", \(labelsPerExample)"
     }
+}
+
+/// One number, or some with a limit.
+private func list(_ numbers: [Float]) -> String {
+    numbers.prefix(4).map { "\($0)" }.joined(separator: ", ") + (numbers.count > 4 ? ", …" : "")
 }

@@ -56,7 +56,7 @@ public enum Rehearsal {
 
     private static func visit(_ dataset: borrowing HDF5Dataset) throws {
         for name in ["scale", "offset"] where try dataset.attributes.contains(name) {
-            _ = try? dataset.attributes.double(name)
+            _ = try? dataset.attributes.doubles(name)
         }
         guard let rows = dataset.shape.first, rows > 0, dataset.type.byteCount != nil else { return }
         for row in Set([0, rows - 1]) {

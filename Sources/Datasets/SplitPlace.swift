@@ -59,18 +59,14 @@ struct SplitPlace {
         return names.count > 8 ? "\(shown) and \(names.count - 8) more" : names.isEmpty ? "nothing" : shown
     }
 
-    func scaling(_ attributes: borrowing HDF5Attributes, of input: String) throws -> (scale: Float, offset: Float) {
-        var values: [Float] = [1, 0]
-        for (index, name) in ["scale", "offset"].enumerated() where try attributes.contains(name) {
-            let value = try attributes.double(name)
-            guard Float(value).isFinite else {
-                throw error(
-                    input, expected: "a finite number in the attribute '\(name)'", found: "\(value)",
-                    "Inputs are x·scale + offset.")
-            }
-            values[index] = Float(value)
+    func scaling(_ dataset: borrowing HDF5Dataset, of input: String) throws -> InputScaling {
+        do {
+            return try InputScaling(of: dataset)
+        } catch let problem as InputScaling.Problem {
+            throw error(
+                input, expected: problem.expected, found: problem.found,
+                "Models are fed with x·scale + offset; channels are the last axis.")
         }
-        return (values[0], values[1])
     }
 
     func readFrameCounts(_ root: borrowing HDF5Group, of x: borrowing HDF5Dataset) throws -> [Int32]? {

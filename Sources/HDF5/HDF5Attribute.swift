@@ -47,11 +47,20 @@ extension HDF5Attributes {
 
     /// The number in an attribute that holds one, whatever its type.
     public func double(_ name: String) throws(HDF5Error) -> Double {
+        let values = try doubles(name)
+        guard values.count == 1 else {
+            throw unsupported(name, "expected one number, found \(values.count)")
+        }
+        return values[0]
+    }
+
+    /// The numbers in an attribute, whatever its shape and type.
+    public func doubles(_ name: String) throws(HDF5Error) -> [Double] {
         let attribute = try Attribute(name, of: self)
         guard attribute.type.isFloat || attribute.type.isInteger else {
             throw unsupported(name, "expected a number, found \(attribute.type)")
         }
-        return try attribute.readNumber(name, of: self, as: Double.self)
+        return try attribute.readNumbers(name, of: self, as: Double.self)
     }
 
     /// The whole number in an attribute that holds one.
@@ -60,7 +69,11 @@ extension HDF5Attributes {
         guard attribute.type.isInteger else {
             throw unsupported(name, "expected a whole number, found \(attribute.type)")
         }
-        return try attribute.readNumber(name, of: self, as: Int.self)
+        let values = try attribute.readNumbers(name, of: self, as: Int.self)
+        guard values.count == 1 else {
+            throw unsupported(name, "expected one number, found \(values.count)")
+        }
+        return values[0]
     }
 
     private func readStrings(_ name: String) throws(HDF5Error) -> [String] {
@@ -113,18 +126,16 @@ private struct Attribute: ~Copyable {
         self.space = space
     }
 
-    func readNumber<Element: HDF5Element>(
+    func readNumbers<Element: HDF5Element>(
         _ name: String, of owner: borrowing HDF5Attributes, as: Element.Type
-    ) throws(HDF5Error) -> Element {
-        guard count == 1 else {
-            throw owner.unsupported(name, "expected one number, found \(count)")
-        }
+    ) throws(HDF5Error) -> [Element] {
         let id = handle.id
         let memoryType = try Element.hdf5Type.makeHandle(owner.place)
         let memoryTypeID = memoryType.id
-        var value = Element.zero
-        try attempt("read attribute '\(name)' of", owner.place) { unsafe H5Aread(id, memoryTypeID, &value) }
-        return value
+        var values = [Element](repeating: .zero, count: count)
+        guard count > 0 else { return values }
+        try attempt("read attribute '\(name)' of", owner.place) { unsafe H5Aread(id, memoryTypeID, &values) }
+        return values
     }
 
     func readFixedStrings(_ name: String, of owner: borrowing HDF5Attributes) throws(HDF5Error) -> [String] {
@@ -226,6 +237,13 @@ extension HDF5Attributes {
         let type = try Element.hdf5Type.makeHandle(place)
         let space = try attemptHandle("write attribute '\(name)' of", place, .write) { H5Screate(H5S_SCALAR) }
         try write([value], to: name, type, space)
+    }
+
+    /// Writes a list of numbers.
+    public func write<Element: HDF5Element>(_ values: [Element], to name: String) throws(HDF5Error) {
+        let type = try Element.hdf5Type.makeHandle(place)
+        let space = try makeSpace([values.count], place)
+        try write(values, to: name, type, space)
     }
 
     private func writeEmptyList(to name: String) throws(HDF5Error) {

@@ -26,8 +26,7 @@ struct DatasetName: ExpressibleByArgument, CustomStringConvertible {
 final class InputDataset: Sendable {
     let name: DatasetName
     private let dataset: HDF5Dataset
-    private let scale: Float
-    private let offset: Float
+    private let scaling: InputScaling
     /// How many frames of each example are real; nil where all are.
     private let frameCounts: [Int]?
 
@@ -44,8 +43,11 @@ final class InputDataset: Sendable {
                 "\(name): expected numbers of shape (examples, …), found \(dataset.type) of shape "
                     + "\(Shape(dataset.shape))")
         }
-        scale = try Self.number("scale", of: dataset, usually: 1)
-        offset = try Self.number("offset", of: dataset, usually: 0)
+        do {
+            scaling = try InputScaling(of: dataset)
+        } catch let problem as InputScaling.Problem {
+            throw Failure(.badInput, "\(dataset.place): expected \(problem.expected), found \(problem.found)")
+        }
         frameCounts = try Self.frameCounts(beside: name, file.root, shape: dataset.shape)
         self.name = name
         self.dataset = dataset
@@ -69,16 +71,6 @@ final class InputDataset: Sendable {
         return counts
     }
 
-    private static func number(_ name: String, of dataset: borrowing HDF5Dataset, usually: Float) throws -> Float {
-        guard try dataset.attributes.contains(name) else { return usually }
-        let value = try Float(dataset.attributes.double(name))
-        guard value.isFinite else {
-            throw Failure(
-                .badInput, "\(dataset.place): expected a finite number in the attribute '\(name)', found \(value)")
-        }
-        return value
-    }
-
     var count: Int { dataset.shape[0] }
     var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
 
@@ -88,9 +80,7 @@ final class InputDataset: Sendable {
     func read(_ rows: Range<Int>, into values: inout [Float]) throws {
         var span = values.mutableSpan
         try dataset.readNumbers(rows: rows, into: &span)
-        if scale != 1 || offset != 0 {
-            for index in values.indices { values[index] = values[index] * scale + offset }
-        }
+        scaling.apply(to: &span)
         if let frameCounts { clear(&values, rows, behind: frameCounts) }
         try refuseNotFinite(values, rows)
     }

@@ -190,6 +190,22 @@ import Testing
             })
     }
 
+    @Test func refusesScalesThatAreNeitherOneNorOneForEachChannel() throws {
+        for (values, message) in [
+            ([1.0, 2], "expected one number, or one for each of the 3 channels, in the attribute 'scale', found 2"),
+            ([], "expected one number, or one for each of the 3 channels, in the attribute 'scale', found 0"),
+            ([1, .nan, 2], "expected finite numbers in the attribute 'scale', found nan"),
+            ([1e39], "expected a finite number in the attribute 'scale', found 1e+39"),
+        ] {
+            try expectError(
+                "'train/x' in 'd.h5': \(message). Models are fed with x·scale + offset; channels are the last axis.",
+                replacing("train/x") {
+                    let x = try $0.file.root.createDataset("train/x", [UInt8](repeating: 0, count: 60), shape: [20, 3])
+                    try x.attributes.write(values, to: "scale")
+                })
+        }
+    }
+
     @Test func saysWhatIsThereInstead() throws {
         func refusal(_ names: [String]) throws -> String {
             try withTemporaryFolder { folder in

@@ -108,6 +108,28 @@ import Testing
         }
     }
 
+    /// Channels are the last axis: row 0 of (2, 3) examples, each channel by numbers of its own; one offset serves all.
+    @Test func appliesScaleAndOffsetOfEachChannel() throws {
+        for type in [HDF5Type.uint8, .float16, .float32] {
+            let recipe = Recipe(type: type) { path, new in
+                guard path.hasSuffix("/x") else { return false }
+                let count = path == "train/x" ? 20 : 5
+                let x = try new.file.root.createDataset(path, type, shape: [count, 2, 3])
+                let values = (0..<(count * 6)).map { UInt8($0 % 6) }
+                if type == .uint8 { try x.write(values.span) } else { try x.write(values.map { Float($0) }.span) }
+                try x.attributes.write([2.0, 0.5, -1], to: "scale")
+                try x.attributes.write([Float(1)], to: "offset")
+                return true
+            }
+            try withReader(recipe, Case(type: type, order: .sequential, windowByteCount: 1000)) { reader in
+                var values = [Float](repeating: 0, count: 6)
+                var span = values.mutableSpan
+                try reader.batch(epoch: 0, step: 0).readInputs(1..<2, into: &span)
+                #expect(values == [1, 1.5, -1, 7, 3, -4])
+            }
+        }
+    }
+
     @Test func widensEveryFiniteHalfExactly() throws {
         // All 63,488 of them, 64 rows of 992.
         let halves = (0...UInt16.max).map { Float16(bitPattern: $0) }.filter { $0.isFinite }

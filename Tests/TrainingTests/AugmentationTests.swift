@@ -10,7 +10,7 @@ private func numbered(_ count: Int, _ shape: Shape) -> [Float] { (1...(count * s
 
 /// What an augmentation makes of examples, and their lengths.
 private func augmented(
-    _ text: String, _ values: [Float], _ shape: Shape, lengths: [Int]? = nil, seeds: [Int], zero: Float = 0
+    _ text: String, _ values: [Float], _ shape: Shape, lengths: [Int]? = nil, seeds: [Int], zero: [Float] = [0]
 ) throws -> (values: [Float], lengths: [Int]?) {
     let memory = Buffer(zeros: 2 * values.count), count = values.count / shape.elementCount
     let source = memory.tensor(count: count, shape: shape)
@@ -24,7 +24,7 @@ private func augmented(
 }
 
 private func augmented(
-    _ text: String, _ values: [Float], _ shape: Shape, seed: Int, zero: Float = 0
+    _ text: String, _ values: [Float], _ shape: Shape, seed: Int, zero: [Float] = [0]
 ) throws -> [Float] {
     try augmented(text, values, shape, seeds: [seed], zero: zero).values
 }
@@ -205,14 +205,14 @@ private func augmented(
 
 @Suite struct PictureStepTests {
     /// The picture padded and cut, one pixel after the other.
-    private func cropped(_ x: [Float], _ shape: Shape, down: Int, right: Int, zero: Float) -> [Float] {
+    private func cropped(_ x: [Float], _ shape: Shape, down: Int, right: Int, zero: [Float]) -> [Float] {
         var y: [Float] = []
         for row in 0..<shape[0] {
             for column in 0..<shape[1] {
                 for channel in 0..<shape[2] {
                     let (r, c) = (row + down, column + right)
                     let isInside = r >= 0 && r < shape[0] && c >= 0 && c < shape[1]
-                    y.append(isInside ? x[(r * shape[1] + c) * shape[2] + channel] : zero)
+                    y.append(isInside ? x[(r * shape[1] + c) * shape[2] + channel] : zero[channel % zero.count])
                 }
             }
         }
@@ -222,10 +222,12 @@ private func augmented(
     @Test(arguments: [[5, 7, 3], [8, 8, 1], [4, 3, 2]] as [Shape])
     func cropsWherePaddingAndCuttingWould(shape: Shape) throws {
         let x = numbered(1, shape), places = (-2...2).flatMap { down in (-2...2).map { (down, $0) } }
-        let candidates = places.map { cropped(x, shape, down: $0.0, right: $0.1, zero: -0.5) }
+        // What 0 in the file is, for each channel.
+        let zero = (0..<shape[2]).map { -0.5 - Float($0) }
+        let candidates = places.map { cropped(x, shape, down: $0.0, right: $0.1, zero: zero) }
         var seen = Set<Int>()
         for seed in 0..<400 {
-            let found = try augmented("crop:2", x, shape, seed: seed, zero: -0.5)
+            let found = try augmented("crop:2", x, shape, seed: seed, zero: zero)
             let place = try #require(candidates.firstIndex(of: found), "seed \(seed)")
             seen.insert(place)
         }
@@ -284,7 +286,7 @@ private func augmented(
             } / Double(height * width)
         var seen = Set<[Float]>(), area = 0
         for seed in 0..<2000 {
-            let found = try augmented("cutout:\(side)", x, shape, seed: seed, zero: -1)
+            let found = try augmented("cutout:\(side)", x, shape, seed: seed, zero: [-1])
             #expect(candidates[found] != nil, "seed \(seed)")
             seen.insert(found)
             area += found.count { $0 == -1 }
@@ -304,7 +306,7 @@ private func augmented(
         ]
         var counts = [Int](repeating: 0, count: 5)
         for seed in 0..<1000 {
-            let found = try augmented("shift:2", x, [5, 2], lengths: [4], seeds: [seed], zero: -1)
+            let found = try augmented("shift:2", x, [5, 2], lengths: [4], seeds: [seed], zero: [-1])
             #expect(found.lengths == [4])
             counts[try #require(expected.firstIndex(of: found.values), "\(found.values)")] += 1
         }
@@ -332,7 +334,7 @@ private func augmented(
         let x = numbered(1, [4, 2])
         var counts: [[Float]: Int] = [:]
         for seed in 0..<10_000 {
-            let found = try augmented("drop-frames:0.4", x, [4, 2], lengths: [3], seeds: [seed], zero: -1)
+            let found = try augmented("drop-frames:0.4", x, [4, 2], lengths: [3], seeds: [seed], zero: [-1])
             let length = try #require(found.lengths?.first)
             #expect(found.values[(2 * length)...].allSatisfy { $0 == -1 })
             counts[Array(found.values[..<(2 * length)]), default: 0] += 1
@@ -493,7 +495,7 @@ private func largestGap(_ values: [Double], _ share: (Double) -> Double) -> Doub
         inputs.copy(from: [1, 2, 99, 5, 99, 99] as [Float])
         labels.copy(from: [1, 0, 0, 1] as [Float])
         var lengths: [Int]? = [2, 1]
-        augmentation.mix(inputs, labels: labels, lengths: &lengths, key: key, zero: -1)
+        augmentation.mix(inputs, labels: labels, lengths: &lengths, key: key, zero: [-1])
         #expect(lengths == [2, 2])
         let a = Double(share), b = 1 - a
         expectClose(inputs.values.map { Double($0) }, [a + 5 * b, 2 * a - b, -1, 5 * a + b, 2 * b - a, -1])

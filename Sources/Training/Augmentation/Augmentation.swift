@@ -72,9 +72,9 @@ public struct Augmentation: Hashable, Sendable {
     ///   - result: Where they are written; may be `source`.
     ///   - lengths: How many frames of each example are real, before and afterwards; nil where all are.
     ///   - keys: One for each example, made of what it should depend on: a seed, the row of the file, the epoch.
-    ///   - zero: What 0 in the data file is among these numbers: its offset.
+    ///   - zero: What 0 in the data file is among these numbers: its offset, one for all channels or one for each.
     public func apply(
-        to source: Tensor, into result: Tensor, lengths: inout [Int]?, keys: [RandomKey], zero: Float = 0
+        to source: Tensor, into result: Tensor, lengths: inout [Int]?, keys: [RandomKey], zero: [Float] = [0]
     ) {
         let shape = source.shape, size = shape.elementCount
         precondition(result.count == source.count && result.shape == shape, "\(shape) does not fit \(result.shape)")
@@ -99,10 +99,10 @@ struct Example {
     let frameSize: Int
     /// How many of its frames are real.
     var length: Int
-    /// What is written where there is nothing.
-    let zero: Float
+    /// What is written where there is nothing: one number, or one for each channel.
+    let zero: [Float]
 
-    init(_ values: Tensor, at start: Int, length: Int?, zero: Float) {
+    init(_ values: Tensor, at start: Int, length: Int?, zero: [Float]) {
         let frames = values.shape.axes.first ?? 1
         (self.values, self.start, self.zero) = (values, start, zero)
         frameCount = frames
@@ -120,7 +120,15 @@ struct Example {
         values.copy(places(frames), of: values, to: start + frame * frameSize)
     }
 
-    func blank(_ frames: Range<Int>) { values.fill(places(frames), with: zero) }
+    func blank(_ frames: Range<Int>) { clear(places(frames)) }
+
+    /// Writes `zero` to elements of the tensor.
+    func clear(_ elements: Range<Int>) {
+        guard zero.count > 1 else { return values.fill(elements, with: zero[0]) }
+        for element in elements {
+            values.fill(element..<(element + 1), with: zero[(element - start) % zero.count])
+        }
+    }
 }
 
 extension Augmentation.Step {

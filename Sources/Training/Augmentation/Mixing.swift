@@ -56,8 +56,8 @@ extension Augmentation {
     ///   - labels: B × C: 1 for each label; afterwards the share of each.
     ///   - lengths: How many frames of each example are real, before and afterwards; nil where all are.
     ///   - key: One for the batch.
-    ///   - zero: What 0 in the data file is among these numbers: its offset.
-    public func mix(_ inputs: Tensor, labels: Tensor, lengths: inout [Int]?, key: RandomKey, zero: Float = 0) {
+    ///   - zero: What 0 in the data file is among these numbers: its offset, one for all channels or one for each.
+    public func mix(_ inputs: Tensor, labels: Tensor, lengths: inout [Int]?, key: RandomKey, zero: [Float] = [0]) {
         guard let mixing = mixing(count: inputs.count, key: key) else { return }
         if let before = lengths {
             let size = inputs.shape.elementCount

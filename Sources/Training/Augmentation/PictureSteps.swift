@@ -16,8 +16,8 @@ extension Example {
             }
             let origin = start + (row + down) * frameSize + max(right, 0) * channels
             values.copy(origin..<(origin + kept), of: values, to: place + before)
-            values.fill(place..<(place + before), with: zero)
-            values.fill((place + before + kept)..<(place + frameSize), with: zero)
+            clear(place..<(place + before))
+            clear((place + before + kept)..<(place + frameSize))
         }
     }
 
@@ -42,7 +42,7 @@ extension Example {
         let first = max(left, 0) * channels, last = min(left + side, width) * channels
         for row in max(top, 0)..<min(top + side, height) {
             let place = start + row * frameSize
-            values.fill((place + first)..<(place + last), with: zero)
+            clear((place + first)..<(place + last))
         }
     }
 }
