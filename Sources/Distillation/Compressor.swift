@@ -453,8 +453,8 @@ extension CompressionRequest {
     fileprivate func refuseUnclearTeachers() throws {
         let names = teachers.map(Teacher.name), known = "the teachers are \(names.joined(separator: ", "))"
         var problems: [String] = []
-        for term in terms + (firstStage?.terms ?? []) where term.kind.comparesLayers {
-            let loss = "loss '\(term.kind.rawValue)'"
+        for term in terms + (firstStage?.terms ?? []) where term.loss.comparesLayers {
+            let loss = "loss '\(term.loss.name)'"
             switch term.teacher {
             case nil where names.count > 1:
                 problems.append("\(loss) must say whose layers it means, with 'teacher' (\(known))")
@@ -473,15 +473,15 @@ extension CompressionRequest {
     fileprivate func refuseLosses(labelKind: LabelKind, data: ExampleFile) throws {
         var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
             term.measure.refusal(labelKind: labelKind, classCount: data.classCount).map {
-                "loss '\(term.kind.rawValue)': \($0)"
+                "loss '\(term.loss.name)': \($0)"
             }
         }
         if let refusal = preset?.refusal(labelKind: labelKind) { problems.append(refusal) }
-        let answers = terms.filter { !$0.kind.comparesLayers && !$0.weight.isZero }
+        let answers = terms.filter { !$0.loss.comparesLayers && !$0.weight.isZero }
         if generations > 1, answers.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")
         }
-        if unlabeled != nil, answers.allSatisfy({ $0.measure.answerLoss?.needsLabels == true }) {
+        if unlabeled != nil, answers.allSatisfy({ $0.measure.response?.needsLabels == true }) {
             problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
         }
         if let refusal = softTargets.refusal(classCount: data.classCount) { problems.append(refusal) }

@@ -25,8 +25,8 @@ public struct DistillationLoss: Objective {
     /// Which taps and which of a lesson's layers the terms of layers compare.
     private let places: [LayerTerms.Place]
     private let labelLoss: LabelLoss
-    private let answerLosses: [(any AnswerLoss)?]
-    private let layerLosses: [(any LayerLoss)?]
+    private let responseLosses: [(any ResponseLoss)?]
+    private let featureLosses: [(any FeatureLoss)?]
     private let teacherNames: [String]
 
     init(
@@ -38,8 +38,8 @@ public struct DistillationLoss: Objective {
         (self.softWeight, self.lambda, self.places) = (softWeight, lambda, places)
         self.teacherNames = teacherNames
         labelLoss = LabelLoss(mixture.labelKind)
-        answerLosses = prediction.map(\.measure.answerLoss)
-        layerLosses = prediction.map(\.measure.layerLoss)
+        responseLosses = prediction.map(\.measure.response)
+        featureLosses = prediction.map(\.loss.feature)
     }
 
     public var terms: [String] {
@@ -49,10 +49,10 @@ public struct DistillationLoss: Objective {
 
     /// The terms' names, numbered where there are several of a kind.
     private var names: [String] {
-        let kinds = prediction.map(\.kind.rawValue)
-        return kinds.indices.map { index in
-            let number = kinds[...index].count { $0 == kinds[index] }
-            return kinds.count { $0 == kinds[index] } > 1 ? "\(kinds[index]) \(number)" : kinds[index]
+        let losses = prediction.map(\.loss.name)
+        return losses.indices.map { index in
+            let number = losses[...index].count { $0 == losses[index] }
+            return losses.count { $0 == losses[index] } > 1 ? "\(losses[index]) \(number)" : losses[index]
         }
     }
 
@@ -90,7 +90,7 @@ public struct DistillationLoss: Objective {
         let w = softWeight(progress), λ = lambda(progress), T = Float(temperature(progress))
         let weights = prediction.map { w * $0.weight(progress) }
         let count = logits.elementCount, shape = logits.shape
-        let isTaught = zip(answerLosses, weights).contains { $0 != nil && $1 != 0 }
+        let isTaught = zip(responseLosses, weights).contains { $0 != nil && $1 != 0 }
         return kernels.withScratch((2 + (isTaught ? batch.teacherCount : 0)) * count) { memory in
             func part(_ index: Int) -> Tensor {
                 memory.slice(at: index * count, count: count).viewed(count: logits.count, shape: shape)
@@ -116,15 +116,15 @@ public struct DistillationLoss: Objective {
                 // Not every loss shows it: correlations with what is no number are none. Infinite logits are sure ones.
                 if hasNaN(ensemble) { return terms.map { _ in .nan } }
             }
-            let answers = Answers(
+            let responses = Responses(
                 labelKind: labelKind, temperature: T, student: logits, teacher: ensemble, labels: labels)
             var values = prediction.indices.map { index in
-                guard let loss = answerLosses[index], weights[index] != 0 else { return 0.0 }
+                guard let loss = responseLosses[index], weights[index] != 0 else { return 0.0 }
                 return weights[index]
-                    * loss.add(answers, scale: Float(weights[index]) * scale, to: gradient, kernels: kernels)
+                    * loss.add(responses, scale: Float(weights[index]) * scale, to: gradient, kernels: kernels)
             }
             for (place, wanted) in zip(places, batch.layers) {
-                guard let loss = layerLosses[place.term], weights[place.term] != 0 else { continue }
+                guard let loss = featureLosses[place.term], weights[place.term] != 0 else { continue }
                 let sum = compare(
                     taps[place.taps], wanted, by: loss, examples, scale: Float(weights[place.term]) * scale, kernels)
                 values[place.term] = weights[place.term] * sum
@@ -137,7 +137,7 @@ public struct DistillationLoss: Objective {
     ///
     /// - Parameter wanted: What a teacher's layers give for the whole batch.
     private func compare(
-        _ taps: ArraySlice<Tap>, _ wanted: [Tensor], by loss: any LayerLoss, _ examples: Range<Int>, scale: Float,
+        _ taps: ArraySlice<Tap>, _ wanted: [Tensor], by loss: any FeatureLoss, _ examples: Range<Int>, scale: Float,
         _ kernels: KernelContext
     ) -> Double {
         zip(taps, wanted).reduce(0.0) { sum, pair in
@@ -176,18 +176,5 @@ extension DistillationLoss {
         let soft = terms.count == 1 ? terms[0] : "(\(terms.joined(separator: plus)))"
         let hard = labelKind == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
         return "\(softWeight) · \(soft)\(plus)\(lambda) · \(hard)"
-    }
-}
-
-extension LossTerm.Measure {
-    func formula(_ labelKind: LabelKind, temperature: String, teacher: String?) -> String {
-        if let answerLoss { return answerLoss.formula(labelKind, temperature: temperature) }
-        let of = teacher.map { " of \($0)" } ?? ""
-        func counted(_ noun: String) -> String { pairs.count == 1 ? "1 \(noun)" : "\(pairs.count) \(noun)s" }
-        return switch kind {
-        case .fsp: "Σ ‖FSP(student) − FSP(teacher\(of))‖² over \(counted("pair")) of layers"
-        case .attention: "½ Σ ‖attention − attention\(of)‖ over \(counted("layer"))"
-        default: "½ Σ ‖adapted layer − layer\(of)‖² over \(counted("layer"))"
-        }
     }
 }

@@ -1,14 +1,9 @@
-import Kernels
 import ModelFiles
 import Networks
 import Tensors
 
-/// The terms of a loss that compare layers, wired to the networks: nodes at the student's layers whose values the
-/// objective sees, and nodes at a teacher's layers that give what these should be.
-///
-///     fsp         the larger of two layers max-pooled to the smaller one's size, then FlowMatrix (Yim et al., 2017)
-///     hint        a Dense layer of the teacher's channels on the student's layer, which learns (Romero et al., 2015)
-///     attention   AttentionMap of each layer (Zagoruyko and Komodakis, 2017)
+/// The terms of a loss that compare layers, connected to the networks (`FeatureLoss`): nodes at the student's layers whose
+/// values the objective sees, and nodes at a teacher's layers that give their targets.
 struct LayerTerms {
     /// One term: which of the student's taps it sees, and which values of which teacher.
     struct Place: Hashable, Sendable {
@@ -69,7 +64,8 @@ struct LayerTerms {
         _ pair: [LossTerm.LayerPair], _ term: LossTerm, _ suffix: String, _ teacher: BuiltArchitecture,
         _ teacherName: String, _ graph: inout LayerGraph, _ values: inout [LayerGraph.Value]
     ) {
-        let of = "loss '\(term.kind.rawValue)'"
+        guard let loss = term.loss.feature else { return }
+        let of = "loss '\(term.loss.name)'"
         func find(_ name: String, in model: BuiltArchitecture, _ owner: String) -> LayerGraph.Value? {
             if let value = model.value(of: name) { return value }
             problems.append("\(of): \(owner) has no layer '\(name)'\(didYouMean(name, model.layerNames))")
@@ -79,24 +75,12 @@ struct LayerTerms {
         let other = pair.map { find($0.teacher, in: teacher, "the teacher '\(teacherName)'") }.compactMap(\.self)
         guard mine.count == pair.count, other.count == pair.count else { return }
         do {
-            let (learned, given): (LayerGraph.Value, LayerGraph.Value)
-            switch term.kind {
-            case .fsp:
-                learned = try flow(mine[0], mine[1], "fsp \(suffix)", &student)
-                given = try flow(other[0], other[1], "fsp \(suffix)", &graph)
-            case .attention:
-                learned = try student.add(student.freeName("attention \(suffix)"), AttentionMap(), to: mine)
-                given = try graph.add(graph.freeName("attention \(suffix)"), AttentionMap(), to: other)
-            default:
-                let channels = graph.shape(of: other[0]).channels
-                // Named by what it learns, it goes on from the first stage to the next wherever the pair stands there.
-                let name = student.freeName("hint \(teacherName) \(pair[0].student) \(pair[0].teacher)")
-                learned = try student.add(name, Dense(units: channels), to: mine)
-                given = other[0]
-            }
+            let names = FeatureNames(
+                pair: suffix, adapter: "\(teacherName) \(pair[0].student) \(pair[0].teacher)")
+            let (learned, given) = try loss.connect(mine, in: &student, other, in: &graph, names: names)
             let (found, wanted) = (student.shape(of: learned), graph.shape(of: given))
             guard found == wanted else {
-                problems.append(mismatch(of, term, pair, found, wanted, teacherName))
+                problems.append(mismatch(of, loss.needs(found), pair, wanted, teacherName))
                 return
             }
             student.tap(learned)
@@ -108,43 +92,10 @@ struct LayerTerms {
     }
 
     private func mismatch(
-        _ of: String, _ term: LossTerm, _ pair: [LossTerm.LayerPair], _ found: Shape, _ wanted: Shape,
-        _ teacher: String
+        _ of: String, _ found: String, _ pair: [LossTerm.LayerPair], _ wanted: Shape, _ teacher: String
     ) -> String {
         let mine = pair.map(\.student).joined(separator: " → "), other = pair.map(\.teacher).joined(separator: " → ")
-        let what =
-            switch term.kind {
-            case .fsp: "a matrix of \(found), which needs the same numbers of channels"
-            case .attention: "a map of \(found), which needs the same height and width"
-            default: "\(found), which needs the same height and width, or as many steps"
-            }
-        return "\(of): '\(mine)' of the student gives \(what); '\(other)' of '\(teacher)' gives \(wanted)"
-    }
-
-    /// Adds the FSP matrix of two layers, whose heights and widths are made equal.
-    private func flow(
-        _ first: LayerGraph.Value, _ second: LayerGraph.Value, _ name: String, _ graph: inout LayerGraph
-    ) throws(ShapeError) -> LayerGraph.Value {
-        let a = graph.shape(of: first), b = graph.shape(of: second)
-        guard a.rank == 3, b.rank == 3 else {
-            throw ShapeError(
-                "the flow between layers is that of pictures (height, width, channels), found \(a) and \(b)")
-        }
-        func pooled(_ value: LayerGraph.Value, _ from: Shape, to size: Shape, _ suffix: String) throws(ShapeError)
-            -> LayerGraph.Value
-        {
-            guard from[0] != size[0] || from[1] != size[1] else { return value }
-            guard from[0] % size[0] == 0, from[1] % size[1] == 0 else {
-                throw ShapeError("\(from) cannot be pooled to \(size[0]) × \(size[1]), which does not divide it")
-            }
-            return try graph.add(
-                graph.freeName("\(name) \(suffix)"), Pooling2D(.max, poolSize: (from[0] / size[0], from[1] / size[1])),
-                to: [value])
-        }
-        let isFirstLarger = a[0] * a[1] > b[0] * b[1]
-        let left = isFirstLarger ? try pooled(first, a, to: b, "first") : first
-        let right = isFirstLarger ? second : try pooled(second, b, to: a, "second")
-        return try graph.add(graph.freeName(name), FlowMatrix(), to: [left, right])
+        return "\(of): '\(mine)' of the student gives \(found); '\(other)' of '\(teacher)' gives \(wanted)"
     }
 }
 

@@ -30,12 +30,12 @@ public struct LossReader {
         for member in members {
             if member.key == "losses" {
                 terms = self.terms(member.value)
-                let kinds = LossTerm.Kind.allCases.filter(\.comparesLayers).map(\.rawValue)
-                for term in terms where !term.kind.comparesLayers {
+                let kinds = Loss.all.filter(\.comparesLayers).map(\.name)
+                for term in terms where !term.loss.comparesLayers {
                     fail(
                         member.value,
                         "'first-stage' learns from layers alone (\(kinds.joined(separator: ", "))), "
-                            + "found '\(term.kind.rawValue)'")
+                            + "found '\(term.loss.name)'")
                 }
             } else {
                 epochs = member.value.json.integer.flatMap { $0 >= 1 ? $0 : nil }
@@ -84,8 +84,8 @@ public struct LossReader {
             fail(value, "expected one loss, such as kl or dkd: {beta: 8}, found \(Self.words(value))")
             return nil
         }
-        guard let kind = LossTerm.Kind(rawValue: name) else {
-            let names = LossTerm.Kind.allCases.map(\.rawValue).sorted()
+        guard let loss = Loss.named(name) else {
+            let names = Loss.all.map(\.name).sorted()
             fail(
                 value,
                 "there is no loss '\(name)'\(didYouMean(name, names)) (losses are \(names.joined(separator: ", ")))")
@@ -93,41 +93,41 @@ public struct LossReader {
         }
         var options: [YAMLValue.Member] = []
         if let given = member?.value, !given.isNull {
-            guard let members = members(given, of: name, among: Self.keys(kind)) else { return nil }
+            guard let members = members(given, of: name, among: Self.keys(loss)) else { return nil }
             options = members
         }
         func option(_ key: String) -> YAMLValue? { options.first { $0.key == key }?.value }
 
         let weight = option("weight").map { self.weight($0, of: name) } ?? .constant(1)
-        let numbers = readNumbers(of: kind, option, value)
-        let pairs = kind.layersOfPair.map { readPairs($0, of: name, option, value) } ?? []
+        let numbers = readNumbers(of: loss, option, value)
+        let pairs = loss.layersOfPair.map { readPairs($0, of: name, option, value) } ?? []
         guard let weight, let numbers, let pairs else { return nil }
-        var term = LossTerm(LossTerm.Measure(kind, numbers: numbers, pairs: pairs), weight: weight)
+        var term = LossTerm(LossTerm.Measure(loss, numbers: numbers, pairs: pairs), weight: weight)
         if let teacher = option("teacher") { term.teacher = self.name(teacher, "'\(name)': 'teacher'") }
         return term
     }
 
     /// What may stand behind a loss's name.
-    private static func keys(_ kind: LossTerm.Kind) -> [String] {
-        (kind.comparesLayers ? ["pairs", "teacher"] : kind.numbers.map(\.key)) + ["weight"]
+    private static func keys(_ loss: Loss) -> [String] {
+        (loss.comparesLayers ? ["pairs", "teacher"] : loss.parameters.map(\.key)) + ["weight"]
     }
 
-    /// Reads the numbers of a loss; those that are not said are its paper's.
+    /// Reads the parameters of a loss; those that are not given are its paper's.
     private mutating func readNumbers(
-        of kind: LossTerm.Kind, _ option: (String) -> YAMLValue?, _ loss: YAMLValue
+        of loss: Loss, _ option: (String) -> YAMLValue?, _ place: YAMLValue
     ) -> [Double]? {
         var values: [Double] = []
-        for number in kind.numbers {
-            guard let given = option(number.key) else {
-                values.append(number.value)
+        for parameter in loss.parameters {
+            guard let given = option(parameter.key) else {
+                values.append(parameter.value)
                 continue
             }
-            if let value = self.number(given, "'\(kind.rawValue)': '\(number.key)'") { values.append(value) }
+            if let value = number(given, "'\(loss.name)': '\(parameter.key)'") { values.append(value) }
         }
-        guard values.count == kind.numbers.count else { return nil }
+        guard values.count == loss.parameters.count else { return nil }
         guard values.isEmpty || values.contains(where: { $0 > 0 }) else {
-            let keys = kind.numbers.map(\.key).joined(separator: " and ")
-            fail(loss, "'\(kind.rawValue)': \(keys) are both 0; leave the loss out")
+            let keys = loss.parameters.map(\.key).joined(separator: " and ")
+            fail(place, "'\(loss.name)': \(keys) are both 0; leave the loss out")
             return nil
         }
         return values
@@ -167,21 +167,18 @@ public struct LossReader {
 
     // MARK: - Pairs of layers
 
-    private static func example(_ count: Int) -> String {
-        count == 2 ? "[{student: [stem, block1], teacher: [stem, stage1]}]" : "[{student: block2, teacher: stage2}]"
-    }
-
     /// Reads `pairs`, each of `count` layers of the student and as many of a teacher.
     private mutating func readPairs(
         _ count: Int, of name: String, _ option: (String) -> YAMLValue?, _ loss: YAMLValue
     ) -> [[LossTerm.LayerPair]]? {
         guard let value = option("pairs") else {
-            fail(loss, "'\(name)' needs 'pairs', such as \(Self.example(count))")
+            fail(loss, "'\(name)' needs 'pairs', such as \(Loss.examplePairs(count))")
             return nil
         }
         guard let elements = value.elements, !elements.isEmpty else {
             fail(
-                value, "'\(name)': 'pairs': expected a list such as \(Self.example(count)), found \(Self.words(value))")
+                value,
+                "'\(name)': 'pairs': expected a list such as \(Loss.examplePairs(count)), found \(Self.words(value))")
             return nil
         }
         let before = problems.count, pairs = elements.map { pair($0, of: name, count: count) }
@@ -193,7 +190,7 @@ public struct LossReader {
         guard let members = members(value, of: "\(name)/pairs", among: ["student", "teacher"]) else { return [] }
         let layers = ["student", "teacher"].map { side -> [String] in
             guard let layers = members.first(where: { $0.key == side })?.value else {
-                fail(value, "'\(name)': a pair needs '\(side)', such as \(Self.example(count))")
+                fail(value, "'\(name)': a pair needs '\(side)', such as \(Loss.examplePairs(count))")
                 return []
             }
             return self.layers(layers, "'\(name)': '\(side)'", count: count)

@@ -53,7 +53,7 @@ extension StudentPlan {
 
     /// Refuses losses that look at layers of the student, whose members are no one network while they learn.
     func refuse(_ terms: [LossTerm]) throws {
-        let names = Set(terms.filter(\.kind.comparesLayers).map(\.kind.rawValue)).sorted()
+        let names = Set(terms.filter(\.loss.comparesLayers).map(\.loss.name)).sorted()
         guard !members.isEmpty, !names.isEmpty else { return }
         throw LossError(
             problems: names.map {

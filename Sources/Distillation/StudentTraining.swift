@@ -64,7 +64,7 @@ struct StudentTraining {
         let name = request.title(request.generations == 1 ? "student" : "generation \(generation)", run: run)
         // The layers of the first teachers are not those of a generation, nor the student's those of a member.
         let layers = generation == 1 && part.member == nil ? layers : nil
-        let terms = generation == 1 ? request.terms : request.terms.filter { !$0.kind.comparesLayers }
+        let terms = generation == 1 ? request.terms : request.terms.filter { !$0.loss.comparesLayers }
         let loss = DistillationLoss(
             terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
             lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)

@@ -78,27 +78,25 @@ struct ConfigurationFile {
 // MARK: - Together with the command line
 
 extension ConfigurationFile {
+    /// A line for each loss.
+    private static let losses = Loss.all.map { loss in
+        let entry = "    - \(loss.example)"
+        return loss.comparesLayers ? entry : entry.padding(toLength: 38, withPad: " ", startingAt: 0) + loss.summary
+    }.joined(separator: "\n")
+
     static let help = """
-        A configuration file (--configuration) is YAML: every long option is a key, and its value what would stand behind \
-        it; several values are a list, what has commas may be one, what is said of several models is a map, and a flag is \
-        true or false. Paths are relative to the folder that the program is run in. Two keys have no option:
+        A configuration file (--configuration) is YAML: every long option is a key, and its value what the option takes; \
+        several values are a list, values with commas may be one, options for a model are a map, and a flag is true or \
+        false. Paths are relative to the working directory. Two keys have no option:
 
           losses:                     the terms of the prediction loss (default: kl)
-            - kl                      divergence of softened predictions
-            - cross-entropy           cross-entropy with them: kl and the ensemble's entropy
-            - mse                     squared error of logits
-            - dkd: {alpha: 1, beta: 8}
-            - dist: {beta: 2, gamma: 2}
-            - rkd: {distance: 25, angle: 50}
-            - hint: {pairs: [{student: block2, teacher: stage2}], weight: 0.1}
-            - attention: {pairs: [{student: block2, teacher: stage2}]}
-            - fsp: {pairs: [{student: [stem, block2], teacher: [stem, stage2]}]}
-          first-stage:                layers alone, before the rest of training
+        \(losses)
+          first-stage:                feature losses alone, before the rest of training
             epochs: 5
             losses: [hint: {pairs: [{student: block2, teacher: stage2}]}]
 
-        Each loss may have a 'weight', a number or a schedule; those that compare layers name the 'teacher' where there \
-        are several. The run directory has the file 'configuration.yaml' with everything in force.
+        Each loss may have a 'weight', a number or a schedule; feature losses name the 'teacher' where there are several. \
+        The run directory has the file 'configuration.yaml' with everything in force.
         """
 }
 
@@ -145,7 +143,7 @@ extension ConfigurationFile {
             throw Problem(member, "'\(key)' belongs on the command line, as --\(key)")
         }
         guard let form = Self.forms[key] else {
-            let isLoss = LossTerm.Kind(rawValue: key) != nil
+            let isLoss = Loss.named(key) != nil
             throw Problem(
                 member,
                 "there is no key '\(key)'\(isLoss ? "; losses stand under 'losses'" : didYouMean(key, Self.keys))")

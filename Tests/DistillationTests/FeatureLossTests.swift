@@ -8,7 +8,7 @@ import Testing
 @testable import Distillation
 
 /// Distances of layers against numbers worked out by hand and the papers' formulas.
-@Suite struct LayerLossTests {
+@Suite struct FeatureLossTests {
     static let fsp = LossTerm.Measure.fsp([]), hint = LossTerm.Measure.hint([])
     static let attention = LossTerm.Measure.attention([])
 
@@ -81,7 +81,8 @@ import Testing
             buffer.tensor.copy(from: rows.flatMap { $0.map { Float($0) } })
             return buffer.tensor(count: rows.count, shape: [rows[0].count])
         }
-        let loss = try #require(measure.layerLoss), u = tensor(student), v = tensor(teacher), gradient = tensor(student)
+        let loss = try #require(measure.loss.feature), u = tensor(student), v = tensor(teacher),
+            gradient = tensor(student)
         gradient.fill(with: 0)
         let value = loss.add(u, v, scale: 1, to: gradient, kernels: KernelContext()), once = gradient.values
         _ = loss.add(u, v, scale: 2, to: gradient, kernels: KernelContext())

@@ -80,8 +80,20 @@ import Training
     @Test func readsWhatItWrites() throws {
         let all = try terms(Self.losses).terms
         #expect(try terms(JSON.array(all.map(\.json)).yaml).terms == all)
-        let first = FirstStage(epochs: 3, terms: all.filter(\.kind.comparesLayers))
+        let first = FirstStage(epochs: 3, terms: all.filter(\.loss.comparesLayers))
         #expect(try stage(first.json.yaml).stage == first)
+    }
+
+    /// The table of `docs/losses.md` has a row for each loss, with what it compares, its paper and its parameters.
+    @Test func thePageHasEveryLoss() throws {
+        let page = URL(filePath: #filePath).appending(path: "../../../docs/losses.md").standardized
+        let rows = try String(contentsOf: page, encoding: .utf8).split(separator: "\n").filter { $0.hasPrefix("| `") }
+        for loss in Loss.all {
+            let row = try #require(rows.first { $0.hasPrefix("| `\(loss.name)` |") }, "no row of \(loss.name)")
+            #expect(row.hasPrefix("| `\(loss.name)` | \(loss.summary)"))
+            if loss != .crossEntropy { #expect(row.contains("(\(loss.paper))"), "\(loss.name)") }
+            for (key, value) in loss.parameters { #expect(row.contains("`\(key): \(Int(value))`"), "\(loss.name)") }
+        }
     }
 
     private static let mistakes: [(String, String)] = [

@@ -9,7 +9,7 @@ import Testing
 @testable import Distillation
 
 /// Losses of predictions against numbers worked out by hand, against the papers' formulas, and against themselves.
-@Suite struct AnswerLossTests {
+@Suite struct ResponseLossTests {
     static let measures: [LossTerm.Measure] = [
         .kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 3), .rkd(distance: 25, angle: 50),
     ]
@@ -109,20 +109,9 @@ import Testing
                     Array(values[$0..<($0 + dataset.shape[1])])
                 }
             }
-            let measure: LossTerm.Measure =
-                switch try group.attributes.string("measure") {
-                case "kl": .kl
-                case "cross-entropy": .crossEntropy
-                case "mse": .mse
-                case "dkd":
-                    .dkd(alpha: try group.attributes.double("alpha"), beta: try group.attributes.double("beta"))
-                case "dist":
-                    .dist(beta: try group.attributes.double("beta"), gamma: try group.attributes.double("gamma"))
-                default:
-                    .rkd(
-                        distance: try group.attributes.double("distance"),
-                        angle: try group.attributes.double("angle"))
-                }
+            let loss = try #require(Loss.named(try group.attributes.string("measure")))
+            let measure = LossTerm.Measure(
+                loss, numbers: try loss.parameters.map { try group.attributes.double($0.key) })
             let labelKind: LabelKind = try group.attributes.string("task") == "oneClass" ? .oneClass : .manyLabels
             let expected: [Double] = try group.dataset("gradient").read()
             let value: [Double] = try group.dataset("value").read()
@@ -331,7 +320,7 @@ import Testing
 
     @Test func saysItsFormula() throws {
         func formula(_ measure: LossTerm.Measure, _ labelKind: LabelKind, _ temperature: String) -> String? {
-            measure.answerLoss?.formula(labelKind, temperature: temperature)
+            measure.response?.formula(labelKind, temperature: temperature)
         }
         #expect(formula(.kl, .oneClass, "4") == "4² · KL(ensemble ‖ student) at T = 4")
         #expect(formula(.kl, .manyLabels, "1") == "Σ Bernoulli KL(ensemble ‖ student)")
@@ -396,13 +385,13 @@ import Testing
             buffer.tensor.copy(from: rows.flatMap { $0.map { Float($0) } })
             return buffer.tensor(count: z.count, shape: [z[0].count])
         }
-        let answers = Answers(
+        let responses = Responses(
             labelKind: labelKind, temperature: Float(T), student: tensor(z), teacher: tensor(v),
             labels: tensor(labels ?? z.map { $0.map { _ in 0 } }))
         let gradient = tensor(z)
         gradient.fill(with: start)
-        let loss = try #require(measure.answerLoss)
-        let value = loss.add(answers, scale: scale, to: gradient, kernels: KernelContext())
+        let loss = try #require(measure.response)
+        let value = loss.add(responses, scale: scale, to: gradient, kernels: KernelContext())
         return (value, gradient.values.map { Double($0) })
     }
 }

@@ -14,17 +14,17 @@ import Tensors
 ///
 /// A batch is computed in shards (`Recipe.shardSize`, 64 examples), and intra relates the examples of a shard. A
 /// correlation with numbers that are all equal is 0, and has no gradient: so is intra's of one example alone.
-struct CorrelationLoss: AnswerLoss {
+struct CorrelationLoss: ResponseLoss {
     let beta, gamma: Double
 
-    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
-        let z = answers.student, T = answers.temperature, count = z.count, classes = z.shape.channels
+    func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        let z = responses.student, T = responses.temperature, count = z.count, classes = z.shape.channels
         let share = gamma * Double(count) / Double(classes)
         return kernels.withBlocks(3, count: count, columns: classes) { rows in
             kernels.withBlocks(3, count: classes, columns: count) { columns in
                 let (p, q, dp) = (rows[0], rows[1], rows[2])
-                probabilities(z, labelKind: answers.labelKind, temperature: T, into: p)
-                probabilities(answers.teacher, labelKind: answers.labelKind, temperature: 1, into: q)
+                probabilities(z, labelKind: responses.labelKind, temperature: T, into: p)
+                probabilities(responses.teacher, labelKind: responses.labelKind, temperature: 1, into: q)
                 for (row, column) in zip([p, q], columns) {
                     swapAxes(row, outer: 1, a: count, b: classes, inner: 1, into: column)
                 }
@@ -32,7 +32,7 @@ struct CorrelationLoss: AnswerLoss {
                 let intra = correlationDistance(columns[0], columns[1], scale: Float(share), to: columns[2])
                 swapAxes(columns[2], outer: 1, a: classes, b: count, inner: 1, into: dp)
                 let inter = correlationDistance(p, q, scale: Float(beta), to: dp)
-                switch answers.labelKind {
+                switch responses.labelKind {
                 case .oneClass: softmaxGradient(p, outputGradient: dp, into: dp)
                 case .manyLabels: activateGradient(Activation(.sigmoid), value: p, outputGradient: dp, into: dp)
                 }
@@ -56,4 +56,15 @@ struct CorrelationLoss: AnswerLoss {
             or none: set beta to 0, or use kl
             """
     }
+}
+
+extension Loss {
+    public static let dist = Loss(
+        "dist", compares: "correlations of classes and of examples", paper: "Huang et al., 2022",
+        parameters: [("beta", 2), ("gamma", 2)],
+        { CorrelationLoss(beta: $0[0], gamma: $0[1]) })
+}
+
+extension LossTerm.Measure {
+    public static func dist(beta: Double, gamma: Double) -> Self { Self(.dist, numbers: [beta, gamma]) }
 }

@@ -10,20 +10,20 @@ import Tensors
 /// Where examples have several labels, p and q are sigmoids, and there is a binary cross-entropy for each class, summed.
 /// It is the divergence and T² times the ensemble's entropy, which no student can change: the gradient is the same, and
 /// the value is that of papers that minimize cross-entropies.
-struct CrossEntropyLoss: AnswerLoss {
-    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
-        let T = answers.temperature, z = answers.student
+struct CrossEntropyLoss: ResponseLoss {
+    func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        let T = responses.temperature, z = responses.student
         return kernels.withBlocks(2, count: z.count, columns: z.shape.channels) { blocks in
             let q = blocks[0], p = blocks[1]
             var sum = 0.0
-            switch answers.labelKind {
+            switch responses.labelKind {
             case .oneClass:
-                softmax(answers.teacher, temperature: 1, into: q)
+                softmax(responses.teacher, temperature: 1, into: q)
                 sum = -softCrossEntropy(z, targets: q, temperature: T, probabilities: p)
                 addScaled(q, by: -1, to: p)
                 addScaled(p, by: T * scale, to: gradient)
             case .manyLabels:
-                activate(Activation(.sigmoid), answers.teacher, into: q)
+                activate(Activation(.sigmoid), responses.teacher, into: q)
                 sum = binaryCrossEntropy(z, targets: q, temperature: T, scale: T * scale, to: gradient)
             }
             return Double(T * T) * sum
@@ -36,4 +36,15 @@ struct CrossEntropyLoss: AnswerLoss {
             temperature: temperature
         )
     }
+}
+
+extension Loss {
+    public static let crossEntropy = Loss(
+        "cross-entropy", compares: "kl plus the ensemble's entropy",
+        paper: "Hinton, Vinyals, Dean, 2015",
+        { _ in CrossEntropyLoss() })
+}
+
+extension LossTerm.Measure {
+    public static let crossEntropy = Self(.crossEntropy)
 }

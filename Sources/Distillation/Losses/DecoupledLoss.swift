@@ -15,18 +15,18 @@ import Tensors
 /// p_t is 1 but for rounding. Its gradient is T · (p_t − q_t) at z_t, and −p̂_c times that at the others; that of NCKD
 /// is T · (p̂ − q̂). An example of which no class is known has neither; mixed labels count as the class of the largest
 /// share.
-struct DecoupledLoss: AnswerLoss {
+struct DecoupledLoss: ResponseLoss {
     let alpha, beta: Double
 
-    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
-        let T = answers.temperature, targets = targets(answers.labels), count = targets.count
-        let classes = answers.student.shape.channels
+    func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        let T = responses.temperature, targets = targets(responses.labels), count = targets.count
+        let classes = responses.student.shape.channels
         guard count > 0 else { return 0 }
         return kernels.withBlocks(3, count: count, columns: classes - 1) { others in
             kernels.withBlocks(3, count: count, columns: 1) { odds in
                 for part in others + odds { part.fill(with: 0) }
-                split(answers.student, targets, temperature: T, others: others[0], odds: odds[0])
-                split(answers.teacher, targets, temperature: 1, others: others[1], odds: odds[1])
+                split(responses.student, targets, temperature: T, others: others[0], odds: odds[0])
+                split(responses.teacher, targets, temperature: 1, others: others[1], odds: odds[1])
                 let target = binaryDivergence(
                     odds[0], from: odds[1], temperature: T, scale: Float(alpha) * T * scale, to: odds[2])
                 let rest = divergence(
@@ -110,4 +110,15 @@ struct DecoupledLoss: AnswerLoss {
             }
         }
     }
+}
+
+extension Loss {
+    public static let dkd = Loss(
+        "dkd", compares: "true and other classes separately", paper: "Zhao et al., 2022",
+        parameters: [("alpha", 1), ("beta", 8)],
+        { DecoupledLoss(alpha: $0[0], beta: $0[1]) })
+}
+
+extension LossTerm.Measure {
+    public static func dkd(alpha: Double, beta: Double) -> Self { Self(.dkd, numbers: [alpha, beta]) }
 }

@@ -9,16 +9,16 @@ import Tensors
 ///
 /// Where examples have several labels, p and q are sigmoids, and there is a Bernoulli divergence for each class,
 /// summed. The factor T² keeps the gradient's size while T grows: T² · KL tends to Σ (z − v)² / 2C of centered logits.
-struct DivergenceLoss: AnswerLoss {
-    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
-        let T = answers.temperature
+struct DivergenceLoss: ResponseLoss {
+    func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        let T = responses.temperature
         let sum =
-            switch answers.labelKind {
+            switch responses.labelKind {
             case .oneClass:
-                divergence(answers.student, from: answers.teacher, temperature: T, scale: T * scale, to: gradient)
+                divergence(responses.student, from: responses.teacher, temperature: T, scale: T * scale, to: gradient)
             case .manyLabels:
                 binaryDivergence(
-                    answers.student, from: answers.teacher, temperature: T, scale: T * scale, to: gradient)
+                    responses.student, from: responses.teacher, temperature: T, scale: T * scale, to: gradient)
             }
         return Double(T * T) * sum
     }
@@ -28,4 +28,14 @@ struct DivergenceLoss: AnswerLoss {
             labelKind == .oneClass ? "KL(ensemble ‖ student)" : "Σ Bernoulli KL(ensemble ‖ student)",
             temperature: temperature)
     }
+}
+
+extension Loss {
+    public static let kl = Loss(
+        "kl", compares: "softened predictions", paper: "Hinton, Vinyals, Dean, 2015",
+        { _ in DivergenceLoss() })
+}
+
+extension LossTerm.Measure {
+    public static let kl = Self(.kl)
 }

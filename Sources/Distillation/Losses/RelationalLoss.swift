@@ -15,11 +15,11 @@ import Tensors
 /// All is a function of squared distances, cosines by the law of cosines; with w_ij the slope at ‖z_i − z_j‖², the
 /// gradient at z_i is Σ_j 2 w_ij (z_i − z_j). Costs B² C + B³ for B examples: a batch is computed in shards
 /// (`Recipe.shardSize`, 64 examples), and the relations are those among the examples of a shard.
-struct RelationalLoss: AnswerLoss {
+struct RelationalLoss: ResponseLoss {
     let distance, angle: Double
 
-    func add(_ answers: Answers, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
-        kernels.withPoints(answers) { z, v in
+    func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {
+        kernels.withPoints(responses) { z, v in
             let count = z.count, squares = squaredDistances(z), others = squaredDistances(v)
             // The slopes at the squared distances; that of i and j is in [i, j] and [j, i] together.
             var slopes = [Double](repeating: 0, count: count * count)
@@ -84,4 +84,15 @@ struct RelationalLoss: AnswerLoss {
             matrix[i * count + i] = Float(diagonal)
         }
     }
+}
+
+extension Loss {
+    public static let rkd = Loss(
+        "rkd", compares: "distances and angles between examples", paper: "Park et al., 2019",
+        parameters: [("distance", 25), ("angle", 50)],
+        { RelationalLoss(distance: $0[0], angle: $0[1]) })
+}
+
+extension LossTerm.Measure {
+    public static func rkd(distance: Double, angle: Double) -> Self { Self(.rkd, numbers: [distance, angle]) }
 }

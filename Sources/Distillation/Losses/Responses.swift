@@ -1,8 +1,8 @@
 public import Datasets
 public import Tensors
 
-/// What the student and the ensemble say of some examples, and what is true of them.
-public struct Answers {
+/// The predictions of the student and of the ensemble for some examples, and their labels.
+public struct Responses {
     public let labelKind: LabelKind
     public let temperature: Float
     /// The student's logits z, examples × classes; not divided by the temperature.
@@ -10,7 +10,7 @@ public struct Answers {
     /// The ensemble's logits at the temperature, examples × classes: its softened predictions q are their softmax, or
     /// their sigmoid where examples have several labels. They are as if divided by the temperature already.
     public let teacher: Tensor
-    /// Examples × classes: the share of each class in an example's truth, mostly 0 or 1; zeros where nothing is known.
+    /// Examples × classes: the share of each class in an example's labels, mostly 0 or 1; zeros of unlabeled examples.
     public let labels: Tensor
 
     public init(labelKind: LabelKind, temperature: Float, student: Tensor, teacher: Tensor, labels: Tensor) {
