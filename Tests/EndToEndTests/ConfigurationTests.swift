@@ -268,17 +268,26 @@ import Testing
         }
     }
 
-    @Test func theExampleOfTheReadmeIsRight() throws {
-        let readme = URL(filePath: #filePath).appending(path: "../../../README.md").standardized
-        let blocks = try String(contentsOf: readme, encoding: .utf8).split(separator: "```")
+    @Test func theExamplesOfThePagesAreRight() throws {
+        let readme = try losses(of: "README.md")
+        #expect(readme == [["kl", "dist"], []])
+        let page = try losses(of: "docs/configuration.md")
+        #expect(page == [["kl", "dkd", "dist", "rkd", "mse"], ["fsp", "hint", "attention"]])
+    }
+
+    /// The losses of the first configuration file on a page, and those of its first stage.
+    private func losses(of page: String) throws -> [[String]] {
+        let url = URL(filePath: #filePath).appending(path: "../../../\(page)").standardized
+        let blocks = try String(contentsOf: url, encoding: .utf8).split(separator: "```")
         let text = try #require(blocks.first { $0.hasPrefix("yaml\n") }).dropFirst(5)
+        var losses: [[String]] = []
         try withFolder { folder in
             let file = folder.appending(path: "run.yaml").path
             try text.write(toFile: file, atomically: true, encoding: .utf8)
-            let options = try DistillCommand.parse(["--configuration", file]).options().request
-            #expect(options.terms.map(\.kind.rawValue) == ["kl", "dkd", "dist", "rkd", "mse"])
-            #expect(options.firstStage?.terms.map(\.kind.rawValue) == ["fsp", "hint", "attention"])
+            let request = try DistillCommand.parse(["--configuration", file]).options().request
+            losses = [request.terms, request.firstStage?.terms ?? []].map { $0.map(\.loss.name) }
         }
+        return losses
     }
 
     /// What is said on the command line goes before the file; what neither says is chosen by the program.
