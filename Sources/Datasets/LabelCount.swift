@@ -107,7 +107,7 @@ extension [LabelCount] {
         var texts: [String] = []
         if allSatisfy({ $0.withOneLabel == $0.exampleCount }) {
             texts.append(
-                "every row of y has exactly one 1, and is read as several labels each, as y is of bytes; for one class each, "
+                "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; for one class each, "
                     + "store class numbers: y.argmax(axis=1)")
         }
         for count in self where count.withoutLabels > 0 {

@@ -4,7 +4,7 @@ import Tensors
 
 /// Rules that would make examples fit, for errors to name.
 extension FeedSearch {
-    /// Steps that would make examples fit an input, if some are likely to be meant: axes in another order, pictures of
+    /// Steps that would make examples fit an input, if some are likely to be meant: axes in another order, images of
     /// another size or of more colors, the same numbers in another shape.
     static func steps(from shape: Shape, to input: Architecture.Input) -> [InputStep]? {
         let turned = permutations(of: shape.rank).map { [InputStep.transpose($0)] }

@@ -8,7 +8,7 @@ public enum InputStep: Hashable, Sendable {
     case scale([Float])
     /// x + b, with one number, or one for each channel.
     case offset([Float])
-    /// Pictures (H, W), (H, W, C) or (…, H, W, C) of another size, as Keras's `Resizing` makes them.
+    /// Images (H, W), (H, W, C) or (…, H, W, C) of another size, as Keras's `Resizing` makes them.
     case resize(height: Int, width: Int, isNearest: Bool)
     /// The axes of one example in another order, counted from 0.
     case transpose([Int])
@@ -37,7 +37,7 @@ public enum InputStep: Hashable, Sendable {
             }
             return shape
         case .resize(let height, let width, _):
-            guard shape.rank >= 2 else { throw ShapeError("takes pictures (H, W) or (H, W, C), found \(shape)") }
+            guard shape.rank >= 2 else { throw ShapeError("takes images (H, W) or (H, W, C), found \(shape)") }
             guard shape.rank > 2 else { return [height, width] }
             return Shape(shape.axes.dropLast(3) + [height, width, shape.channels])
         case .transpose(let axes):

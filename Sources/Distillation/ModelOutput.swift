@@ -101,7 +101,7 @@ extension ModelOutput: CustomStringConvertible {
         case (.sigmoid, .oneClass) where !isOneUnit:
             "sigmoid, for labels of one class each: the probabilities given that exactly one class is true"
         case (.softmax, .manyLabels):
-            "softmax, for several labels each: each class's probability by itself"
+            "softmax, for multi-label data: each class's probability by itself"
         default: nil
         }
     }

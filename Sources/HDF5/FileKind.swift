@@ -189,7 +189,7 @@ extension FileKind {
         case .netCDF: "a classic NetCDF file"
         case .sqlite: "an SQLite database"
         case .pickle: "a Python pickle"
-        case .picture: "a picture"
+        case .picture: "an image"
         case .pdf: "a PDF document"
         case .pyTorch: "a PyTorch file"
         case .onnx: "an ONNX model"

@@ -88,7 +88,7 @@ enum LayerCatalog {
         Group(title: "Activations", recipes: activations),
         Group(title: "Regularization", recipes: regularization),
         Group(title: "Merging", recipes: merging),
-        Group(title: "Shapes and pictures", recipes: shapes),
+        Group(title: "Shapes and images", recipes: shapes),
         Group(title: "Categories", recipes: categories),
         Group(title: "Augmentation", recipes: augmentations, note: augmentationNote),
         Group(title: "Operations", recipes: operations, note: operationNote),
@@ -508,7 +508,7 @@ extension LayerCatalog {
         "Identity": { _ in [LayerPart(Identity())] },
     ]
 
-    /// Layers that change pictures in training alone; a file of Keras may have them, and they do nothing.
+    /// Layers that change images in training alone; a file of Keras may have them, and they do nothing.
     static let augmentations: [String: Recipe] = [
         "RandomFlip": augmentation, "RandomRotation": augmentation, "RandomZoom": augmentation,
         "RandomTranslation": augmentation, "RandomContrast": augmentation, "RandomBrightness": augmentation,
@@ -521,7 +521,7 @@ extension LayerCatalog {
     ]
 
     private static let augmentation: Recipe = { settings in
-        if settings.isStrict { settings.fail("pictures are not changed in training here") }
+        if settings.isStrict { settings.fail("images are not changed in training here") }
         let foreign = ["name", "dtype", "trainable", "data_format", "seed"]
         for option in settings.options.members where !foreign.contains(option.key) {
             settings.write(option.value, to: option.key)

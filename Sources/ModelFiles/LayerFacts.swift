@@ -240,7 +240,7 @@ extension LayerCatalog {
                 "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization", "RandomCrop",
                 "Solarization",
             ],
-            advice: "changes pictures at inference too. Apply it to the data, and save the model without it"),
+            advice: "changes images at inference too. Apply it to the data, and save the model without it"),
         LayerRefusal(
             classes: ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"],
             advice: "holds a model of another framework, which is not read. Build the model from Keras's own layers "
@@ -251,7 +251,7 @@ extension LayerCatalog {
                 + "and save it again"),
         LayerRefusal(
             classes: ["*3D", "*3DTranspose"],
-            advice: "works on volumes; only vectors, sequences and pictures are computed here. Build the model from "
+            advice: "works on volumes; only vectors, sequences and images are computed here. Build the model from "
                 + "layers of one and two dimensions"),
         LayerRefusal(
             classes: ["ConvLSTM*"],

@@ -89,7 +89,8 @@ extension CompressionReport {
         }
         if let seeds { remarks.append(seeds.sentence) }
         if let weightChoice { remarks.append(weightChoice) }
-        let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
+        let times = seconds.parts.map { "\($0.name == "teach" ? "predict" : $0.name) \(duration($0.value))" }
+            .joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
         remarks += warnings.map { "warning: \($0)" } + advice.map { "to do better: \($0)" }
         remarks.append("\(verdict)")

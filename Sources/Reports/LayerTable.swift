@@ -100,7 +100,7 @@ extension LayerTable {
                 return row(["`\(cells[0])`"] + cells.dropFirst() + [layer.remark])
             }
         }
-        lines += ["", "## Refused by name", "", row(["layers", "what is said of them"]), row(["---", "---"])]
+        lines += ["", "## Refused by name", "", row(["layers", "why, and what to do"]), row(["---", "---"])]
         lines += LayerFacts.refusals.map { refusal in
             row([refusal.classes.map { "`\($0)`" }.joined(separator: ", "), refusal.advice])
         }

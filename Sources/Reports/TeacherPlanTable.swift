@@ -20,7 +20,7 @@ public func planText(_ plans: [TeacherPlan], width: Int? = nil) -> String {
 }
 
 private struct PlanTable {
-    private static let titles = ["teacher", "parameters", "size", "fed with", "answers", "classes"]
+    private static let titles = ["teacher", "parameters", "size", "fed with", "output", "classes"]
     private static let feedColumn = 3
     /// The widths that paths and feeds keep where room is short.
     private static let leastPath = 14, leastFeed = 18
@@ -57,7 +57,7 @@ private struct PlanTable {
 
     func text(_ width: Int?) -> String {
         var table = TextTable([
-            .path("teacher"), .init("parameters"), .init("size"), .init("fed with", .left), .init("answers", .left),
+            .path("teacher"), .init("parameters"), .init("size"), .init("fed with", .left), .init("output", .left),
             .init("classes", .left),
         ])
         for row in rows { table.add(row) }

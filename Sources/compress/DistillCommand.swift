@@ -116,7 +116,7 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "A loss under a name; what is said of it one by one goes before. youtube8m-winners, for several labels each: "
+            "A loss under a name; options override it. youtube8m-winners, for multi-label data: "
                 + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)",
             valueName: "youtube8m-winners|none"), transform: { try switchable($0, presetName) })
     var preset: Switchable<Preset>?
@@ -174,7 +174,7 @@ struct DistillCommand: ParsableCommand {
     )
     var force = false
 
-    @Option(help: .init("A file of options. What is said on the command line goes before it.", valueName: "path"))
+    @Option(help: .init("A file of options. The command line overrides it.", valueName: "path"))
     var configuration: String?
 
     @Flag(

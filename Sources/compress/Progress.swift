@@ -82,7 +82,7 @@ final class Progress: Sendable {
         if line.seconds >= Self.worthSaying && line.done > 0 { terminal.write(line.summary + "\n") }
     }
 
-    /// Says something between two pictures of the line.
+    /// Says something between two frames of the line.
     func message(_ text: String) { show { wrapped(text, width: $0, indentation: 2) + "\n" } }
 
     /// Shows text of several lines, made for the columns there are.

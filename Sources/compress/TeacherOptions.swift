@@ -164,7 +164,7 @@ extension TeacherOptions.Named<String> {
 private func named(_ text: String, _ example: String) throws -> (name: String, value: String) {
     guard let sign = text.lastIndex(of: "="), sign != text.startIndex else {
         throw ValidationError(
-            "expected the name of a model and what is said of it, such as \(example), found '\(text)'")
+            "expected the name of a model and its options, such as \(example), found '\(text)'")
     }
     return (String(text[..<sign]), String(text[sign...].dropFirst()))
 }

@@ -74,7 +74,7 @@ import Testing
             #expect(file.labelKind == .manyLabels)
             #expect(
                 file.warnings == [
-                    "every row of y has exactly one 1, and is read as several labels each, as y is of bytes; "
+                    "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; "
                         + "for one class each, store class numbers: y.argmax(axis=1)"
                 ])
         }

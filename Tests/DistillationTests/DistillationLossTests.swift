@@ -240,8 +240,8 @@ import Training
         #expect(preset.refusal(labelKind: .manyLabels) == nil)
         #expect(
             preset.refusal(labelKind: .oneClass)
-                == "preset 'youtube8m-winners' is for examples with several labels each, "
-                + "and here each has one class: leave --preset out")
+                == "preset 'youtube8m-winners' is for multi-label data, "
+                + "and here each example has one class: leave --preset out")
     }
 
     // MARK: - Help

@@ -35,7 +35,7 @@ import Training
         ),
         (
             flow(("early", "answer"), ("first", "second")),
-            "loss 'fsp': 'early' and 'first', 'answer' and 'second': the flow between layers is that of pictures "
+            "loss 'fsp': 'early' and 'first', 'answer' and 'second': the flow between layers is that of images "
                 + "(height, width, channels), found (6, 6, 3) and (3)"
         ),
         (
@@ -111,7 +111,7 @@ import Training
             request.augmentation = try Augmentation("crop:4,flip,mixup:0.2")
             request.views = 3
             let expected = ["crop:4", "flip"].map {
-                "'\($0)' takes pictures (H, W, C), found examples (6); leave it out"
+                "'\($0)' takes images (H, W, C), found examples (6); leave it out"
             }
             #expect(
                 try refusal(scene, request)

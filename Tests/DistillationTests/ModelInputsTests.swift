@@ -171,7 +171,7 @@ import Testing
         #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-5 })
     }
 
-    /// Pictures of another size, range and number of colors, and one sigmoid unit for two classes.
+    /// Images of another size, range and number of colors, and one sigmoid unit for two classes.
     @Test func picturesMadeToFitSayWhatKerasSays() throws {
         let (found, expected) = try predict(
             "pictures.h5", "pictures-data.h5", rules: "scale:0.00392157,reshape:5x4x1,resize:8x6,channels:0-0-0")

@@ -7,9 +7,9 @@ import TestSupport
 
 @testable import Distillation
 
-/// Networks of small pictures, whose layers can be compared.
+/// Networks of small images, whose layers can be compared.
 enum Pictures {
-    /// Two convolutions between which pictures become half as large. `mid` has the size of the teacher's.
+    /// Two convolutions between which images become half as large. `mid` has the size of the teacher's.
     static let student = """
         name: tiny
         input: [6, 6, 2]

@@ -80,7 +80,7 @@ import Testing
     @Test func refusesAugmentationThatDoesNotSuit() throws {
         try withData { folder in
             let message =
-                "'crop:2' takes pictures (H, W, C), found examples (12, 12); leave it out, or give gray pictures a "
+                "'crop:2' takes images (H, W, C), found examples (12, 12); leave it out, or give gray images a "
                 + "last axis of 1"
             try expectRefusal(Self.arguments + ["--augment", "crop:2"], 65, message, in: folder)
             try expectRefusal(

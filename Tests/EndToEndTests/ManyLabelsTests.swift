@@ -76,7 +76,7 @@ import Testing
             #expect(run.code == 65)
             #expect(
                 run.errors
-                    == "error: preset 'youtube8m-winners' is for examples with several labels each, and here each "
+                    == "error: preset 'youtube8m-winners' is for multi-label data, and here each example "
                     + "has one class: leave --preset out\n")
             #expect(try names(in: folder) == before)
             let unknown = try Program.run(Self.arguments + ["--preset", "winners"], in: folder)

@@ -108,7 +108,7 @@ func copyFixture(_ name: String, to folder: URL) throws {
     try FileManager.default.copyItem(at: fixtures, to: folder.appending(path: name))
 }
 
-/// Writes examples that suit the fixture `digits.h5`: pictures of 12 × 12, ten classes.
+/// Writes examples that suit the fixture `digits.h5`: images of 12 × 12, ten classes.
 func writeDigits(to url: URL, train: Int = 60, test: Int = 20, labels: Int = 1) throws {
     let file = try HDF5File(creating: url.path)
     for (name, count) in [("train", train), ("test", test)] {

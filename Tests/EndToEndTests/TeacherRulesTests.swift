@@ -5,7 +5,7 @@ import Testing
 
 /// Models that do not match the data, on the command line.
 @Suite struct TeacherRulesTests {
-    /// A folder with two models for pictures (12, 12, 1), data of pictures (144), and a student for them.
+    /// A folder with two models for images (12, 12, 1), data of images (144), and a student for them.
     private func withFlatDigits(_ body: (URL) throws -> Void) throws {
         try withFolder { folder in
             for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }

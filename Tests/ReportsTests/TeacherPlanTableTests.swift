@@ -42,7 +42,7 @@ import Testing
         #expect(
             planText(plans, width: 80) == """
 
-                teacher        parameters     size  fed with            answers        classes
+                teacher        parameters     size  fed with            output         classes
                 ────────────────────────────────────────────────────────────────────────────────
                 …hers/conv.h5     279,338  1.19 MB  x (28, 28, 1)       softmax of 10  by name
                 …/resnet50.h5  23,608,202  94.8 MB  x (28, 28, 1)       logits of 10   reordered

@@ -127,8 +127,8 @@ private func augmented(
             try Augmentation("crop:4,flip,drop-frames:0.2,noise:1,shift:20").refusals(
                 shape: [20, 64], hasLengths: true)
                 == [
-                    "'crop:4' takes pictures (H, W, C), found examples (20, 64) with true lengths; leave it out",
-                    "'flip' takes pictures (H, W, C), found examples (20, 64) with true lengths; leave it out",
+                    "'crop:4' takes images (H, W, C), found examples (20, 64) with true lengths; leave it out",
+                    "'flip' takes images (H, W, C), found examples (20, 64) with true lengths; leave it out",
                     "'shift:20' could leave nothing of 20 places; move by less than 20",
                 ])
     }
@@ -136,23 +136,23 @@ private func augmented(
     @Test(arguments: [
         (
             "flip", [28, 28], false,
-            "'flip' takes pictures (H, W, C), found examples (28, 28); leave it out, "
-                + "or give gray pictures a last axis of 1"
+            "'flip' takes images (H, W, C), found examples (28, 28); leave it out, "
+                + "or give gray images a last axis of 1"
         ),
         (
             "cutout:2", [8, 16, 3], true,
-            "'cutout:2' takes pictures (H, W, C), found examples (8, 16, 3) with true lengths; leave it out"
+            "'cutout:2' takes images (H, W, C), found examples (8, 16, 3) with true lengths; leave it out"
         ),
-        ("crop:28", [28, 30, 1], false, "'crop:28' could leave nothing of pictures of 28 × 30; pad by less than 28"),
-        ("crop:1", [1, 30, 1], false, "'crop:1' could leave nothing of pictures of 1 × 30; leave it out"),
-        ("cutout:29", [30, 28, 1], false, "'cutout:29' is larger than pictures of 30 × 28; cut out at most 28"),
+        ("crop:28", [28, 30, 1], false, "'crop:28' could leave nothing of images of 28 × 30; pad by less than 28"),
+        ("crop:1", [1, 30, 1], false, "'crop:1' could leave nothing of images of 1 × 30; leave it out"),
+        ("cutout:29", [30, 28, 1], false, "'cutout:29' is larger than images of 30 × 28; cut out at most 28"),
         (
             "drop-frames:0.2", [28, 28, 1], false,
             "'drop-frames:0.2' takes sequences (T, C), found examples (28, 28, 1); leave it out"
         ),
         (
             "shift:2", [784], false,
-            "'shift:2' takes sequences (T, C) or pictures (H, W, C), found examples (784); leave it out"
+            "'shift:2' takes sequences (T, C) or images (H, W, C), found examples (784); leave it out"
         ),
         ("shift:1", [1, 3], false, "'shift:1' could leave nothing of 1 places; leave it out"),
     ])

@@ -1,7 +1,7 @@
 import Foundation
 public import Kernels
 
-/// How pictures are resized; Keras's words, which are TensorFlow's.
+/// How images are resized; Keras's words, which are TensorFlow's.
 ///
 /// Centres of pixels are at halves. The formulas and their order are those of TensorFlow's kernels (`resize_bilinear_op`,
 /// `resize_bicubic_op`, `resize_area_op`, `scale_and_translate_op`), in single precision.

@@ -204,7 +204,7 @@ public struct AdaptiveMaxPooling2D: Layer {
     }
 }
 
-/// Pictures of another size, (…, H, W, C) or (H, W) to those of `y`, as Keras's `Resizing` makes them.
+/// Images of another size, (…, H, W, C) or (H, W) to those of `y`, as Keras's `Resizing` makes them.
 public func resizePictures(_ x: Tensor, _ interpolation: Interpolation, into y: Tensor) {
     let rank = x.shape.rank
     precondition(rank >= 2 && y.shape.rank == rank && x.count == y.count, "\(x.shape) cannot be resized to \(y.shape)")

@@ -4,16 +4,16 @@ public import Tensors
 ///
 /// | step | examples | what it does |
 /// | --- | --- | --- |
-/// | `crop:4` | pictures | pads by 4 pixels and cuts the old size out at a random place |
-/// | `flip` | pictures | mirrors left and right, half of the time |
-/// | `cutout:8` | pictures | blanks a square of 8 × 8 around a random pixel, cut off at the border |
-/// | `shift:10` | sequences, pictures | moves along the first axis by up to 10 places either way |
+/// | `crop:4` | images | pads by 4 pixels and cuts the old size out at a random place |
+/// | `flip` | images | mirrors left and right, half of the time |
+/// | `cutout:8` | images | blanks a square of 8 × 8 around a random pixel, cut off at the border |
+/// | `shift:10` | sequences, images | moves along the first axis by up to 10 places either way |
 /// | `drop-frames:0.2` | sequences | leaves out each frame with probability 0.2; the others move up |
 /// | `noise:0.1` | any | adds normal numbers of deviation 0.1, in the units that the model sees |
 /// | `mixup:0.2` | any | λ of an example and 1 − λ of another, labels too, λ from Beta(0.2, 0.2) |
 ///
 /// What is blank has the value that 0 in the data file has after its scale and offset: black, silence, padding.
-/// Examples with three axes are pictures (H, W, C) unless they have true lengths; examples with two axes are sequences
+/// Examples with three axes are images (H, W, C) unless they have true lengths; examples with two axes are sequences
 /// (T, C), and so are all that have true lengths. Frames behind an example's true length are no part of it: they are
 /// not moved in, and get no noise.
 ///
@@ -22,7 +22,7 @@ public import Tensors
 public struct Augmentation: Hashable, Sendable {
     /// One change; each may be there once, and `mixup` comes last.
     public enum Step: Hashable, Sendable {
-        /// Pictures (H, W, C), padded on all sides and cut back to H × W (He et al., 2016).
+        /// Images (H, W, C), padded on all sides and cut back to H × W (He et al., 2016).
         ///
         ///     y[r, c] = x[r + a, c + b], or blank outside        a, b each uniform in −padding … padding
         case crop(padding: Int)

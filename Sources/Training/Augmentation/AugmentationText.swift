@@ -115,12 +115,12 @@ extension Augmentation.Step {
         switch self {
         case .crop, .flip, .cutout:
             guard isPicture else {
-                let advice = shape.rank == 2 && !hasLengths ? ", or give gray pictures a last axis of 1" : ""
-                return needs("pictures (H, W, C)") + advice
+                let advice = shape.rank == 2 && !hasLengths ? ", or give gray images a last axis of 1" : ""
+                return needs("images (H, W, C)") + advice
             }
             return tooMuch(of: shape)
         case .shift(let limit):
-            guard shape.rank >= 2 else { return needs("sequences (T, C) or pictures (H, W, C)") }
+            guard shape.rank >= 2 else { return needs("sequences (T, C) or images (H, W, C)") }
             guard limit >= shape[0] else { return nil }
             return "'\(self)' could leave nothing of \(shape[0]) places; "
                 + (shape[0] > 1 ? "move by less than \(shape[0])" : "leave it out")
@@ -130,13 +130,13 @@ extension Augmentation.Step {
     }
 
     private func tooMuch(of shape: Shape) -> String? {
-        let side = min(shape[0], shape[1]), pictures = "pictures of \(shape[0]) × \(shape[1])"
+        let side = min(shape[0], shape[1]), images = "images of \(shape[0]) × \(shape[1])"
         switch self {
         case .crop(let padding) where padding >= side:
-            return "'\(self)' could leave nothing of \(pictures); "
+            return "'\(self)' could leave nothing of \(images); "
                 + (side > 1 ? "pad by less than \(side)" : "leave it out")
         case .cutout(let square) where square > side:
-            return "'\(self)' is larger than \(pictures); cut out at most \(side)"
+            return "'\(self)' is larger than \(images); cut out at most \(side)"
         default: return nil
         }
     }

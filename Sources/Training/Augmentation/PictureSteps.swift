@@ -1,6 +1,6 @@
 import Tensors
 
-/// What is done to pictures (H, W, C), in place; `Augmentation.Step` has the formulas.
+/// What is done to images (H, W, C), in place; `Augmentation.Step` has the formulas.
 extension Example {
     func crop(padding: Int, key: RandomKey) {
         let height = values.shape[0], width = values.shape[1], channels = values.shape[2]
