@@ -39,7 +39,7 @@ public final class Compressor {
     /// Opens the data and fits the student to the budget; only then are the teachers opened, and checked against the data.
     /// Nothing is written.
     ///
-    /// - Throws: `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
+    /// - Throws: `UnknownFormatError` for an output that is no kind of model file; `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
     ///   `LossError` for a loss that labels, student or teachers do not allow.
     public init(
         _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
@@ -59,6 +59,7 @@ public final class Compressor {
         self.isInterrupted = isInterrupted
         inputs = WatchedFiles(request.inputs)
         try request.refuseUnclearTeachers()
+        let format = try ModelFormats.named(by: request.output)
         let data = try ExampleFile(opening: request.data)
         self.data = data
         let labelKind = data.labelKind
@@ -67,8 +68,9 @@ public final class Compressor {
         plan = try StudentPlan(
             request.student, width: request.width, budget: request.budget,
             mostMultiplyAdds: request.mostMultiplyAdds, data: data, labelKind: labelKind,
-            format: ExportPlan.Format(of: request.output),
+            format: format,
             provenance: Provenance(request, labelKind: labelKind).placeholder)
+        if request.generations > 1 { _ = try ExportPlan(plan.built, format: RunDirectory.format) }
         unlabeled = try request.unlabeled.map(data.unlabeled)
         var request = request
         let examples = data.trainAndValidation().train.count + (unlabeled?.count ?? 0)
@@ -249,11 +251,10 @@ public final class Compressor {
         _ generation: Int, after student: TrainedNetwork, _ training: StudentTraining,
         _ teaching: ([Teacher], [String]) -> Teaching
     ) throws -> TrainedNetwork {
-        let path = RunDirectory.student(
-            request.runDirectory, ofGeneration: generation - 1, format: plan.export.format)
+        let path = RunDirectory.student(request.runDirectory, ofGeneration: generation - 1)
         // Where a student comes from is known at the end; those on the way are the run's own.
         let notes = ExportPlan.Notes(["run": training.directory.mark], classNames: data.classNames)
-        _ = try plan.export.noting(notes).write(student.weights, to: path)
+        try ExportPlan(plan.built, format: RunDirectory.format, notes: notes).write(student.weights, to: path)
         let teacher = try Teacher(path, data: data)
         let next = teaching([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {

@@ -111,9 +111,12 @@ extension RunDirectory {
         "\(directory)/\(training.replacing(" ", with: "-"))\(checkpointEnding)"
     }
 
+    /// How a run keeps the models that it reads again, whatever format its result has.
+    static let format = KerasHDF5()
+
     /// The student that teaches the next generation.
-    static func student(_ directory: String, ofGeneration generation: Int, format: ExportPlan.Format) -> String {
-        "\(directory)/generation-\(generation).\(format == .keras ? "keras" : "h5")"
+    static func student(_ directory: String, ofGeneration generation: Int) -> String {
+        "\(directory)/generation-\(generation).h5"
     }
 
     /// Whether there is a training to go on with.
@@ -126,7 +129,7 @@ extension RunDirectory {
     /// Whether a file is one that training leaves, which a run that begins anew removes.
     private static func isResult(_ name: String) -> Bool {
         name.hasSuffix(checkpointEnding) || name.hasSuffix(Checkpoint.previous(checkpointEnding))
-            || name == "metrics.jsonl" || name.wholeMatch(of: /generation-[0-9]+\.(h5|keras)/) != nil
+            || name == "metrics.jsonl" || name.wholeMatch(of: /generation-[0-9]+\.h5/) != nil
     }
 
     private static func isOwnName(_ name: String) -> Bool {

@@ -25,7 +25,7 @@ struct StudentPlan {
     ///   - provenance: A text as long as the one that the file will say.
     init(
         _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int? = nil,
-        data: ExampleFile, labelKind: LabelKind, format: ExportPlan.Format, provenance: String? = nil
+        data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, provenance: String? = nil
     ) throws {
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
         let shape = Shape(data.exampleShape), hasLengths = data.train.hasFrameCounts
@@ -70,7 +70,7 @@ struct StudentPlan {
 
     private init(
         _ file: ArchitectureFile, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int?, shape: Shape,
-        data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
+        data: ExampleFile, labelKind: LabelKind, _ format: any ModelFormat, _ notes: ExportPlan.Notes,
         _ widest: (ArchitectureFile) throws -> Double?
     ) throws {
         _ = try StudentInput(origin: file.path, inputs: file.inputs, data: data).fitted()
@@ -89,7 +89,7 @@ struct StudentPlan {
     private init(
         _ built: BuiltArchitecture, width: Double?, isSmallest: Bool = false,
         training: ArchitectureFile.Training = .jointly, budget: ByteCount?, mostMultiplyAdds: Int?,
-        data: ExampleFile, labelKind: LabelKind, _ format: ExportPlan.Format, _ notes: ExportPlan.Notes,
+        data: ExampleFile, labelKind: LabelKind, _ format: any ModelFormat, _ notes: ExportPlan.Notes,
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin

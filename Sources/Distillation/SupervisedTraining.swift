@@ -45,17 +45,18 @@ public struct TrainedModel: Sendable {
 
 /// Trains a model on the true labels, and writes it.
 ///
-/// - Throws: What is wrong with architecture and data, before any training; `CheckpointError` where there is none to go
+/// - Throws: What is wrong with output, architecture and data, before any training; `CheckpointError` where there is none to go
 ///   on from, or one of another run; `CancellationError` when interrupted.
 public func trainModel(
     _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
     tell: @escaping (CompressionEvent) -> Void
 ) throws -> TrainedModel {
     let start = Date(), inputs = WatchedFiles(request.inputs)
+    let format = try ModelFormats.named(by: request.output)
     let data = try ExampleFile(opening: request.data)
     let plan = try StudentPlan(
         .file(request.architecture), width: request.width, budget: nil, data: data, labelKind: data.labelKind,
-        format: ExportPlan.Format(of: request.output))
+        format: format)
     let problems = request.augmentation?.refusals(of: data) ?? []
     if !problems.isEmpty { throw LossError(problems: problems) }
     let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount

@@ -12,17 +12,6 @@ public struct ExportPlan: Sendable {
         case float32, float16
     }
 
-    /// What kind of file it is.
-    public enum Format: String, Sendable, CaseIterable {
-        /// One HDF5 file, which Keras 2 and Keras 3 load.
-        case hdf5
-        /// A zip archive, which Keras 3 loads.
-        case keras
-
-        /// As a file's name ends.
-        public init(of path: String) { self = path.lowercased().hasSuffix(".keras") ? .keras : .hdf5 }
-    }
-
     /// What a file says beside the network. Keras reads past it.
     public struct Notes: Hashable, Sendable {
         /// Attributes of the file. `provenance`, JSON, says where the network comes from.
@@ -39,37 +28,35 @@ public struct ExportPlan: Sendable {
     /// The file as it will be.
     public let size: SizeReport
     public let precision: Precision
-    public let format: Format
+    public let format: any ModelFormat
     /// What Keras needs beside itself to load the file; nil if nothing.
     public var needs: String? {
-        let classes = Set(built.architecture.layers.map(\.className).filter { LayerCatalog.frames[$0] != nil })
+        let classes = Set(content.built.architecture.layers.map(\.className).filter { LayerCatalog.frames[$0] != nil })
         guard !classes.isEmpty else { return nil }
         return "Keras loads it with the package of Tools/keras, for \(classes.sorted().joined(separator: ", "))"
     }
-    private let built: BuiltArchitecture
-    private let file: KerasFileContent
+    private let content: ModelContent
 
     /// Plans the file of a network.
     ///
-    /// - Throws: `ModelFileError` for a network that an archive cannot say, or whose layers Keras 3 would mix up.
+    /// - Throws: `ModelFileError` for a network that the format cannot express.
     public init(
-        _ built: BuiltArchitecture, precision: Precision = .float32, format: Format = .hdf5, notes: Notes = Notes()
+        _ built: BuiltArchitecture, precision: Precision = .float32, format: any ModelFormat = KerasHDF5(),
+        notes: Notes = Notes()
     ) throws {
-        let built = format == .keras ? try built.asKeras3() : built
-        if built.architecture.dialect == .keras3 { try built.refuseOrderOfMasks() }
-        let file = KerasFileContent(built, precision == .float32 ? .float32 : .float16, format, notes)
-        self.built = built
-        self.file = file
+        let content = ModelContent(
+            try format.expressing(built), precision == .float32 ? .float32 : .float16, notes)
+        self.content = content
         self.precision = precision
         self.format = format
-        size = try file.predictedSize()
+        size = content.report(file: try format.byteCount(of: content))
     }
 
     /// The same plan with other notes.
     ///
     /// - Precondition: They are as long as those planned with, or the file's size is no longer what was predicted.
     public func noting(_ notes: Notes) throws -> ExportPlan {
-        try ExportPlan(built, precision: precision, format: format, notes: notes)
+        try ExportPlan(content.built, precision: precision, format: format, notes: notes)
     }
 
     /// Writes the file, whole and no larger than `limit`, or leaves nothing at `path`.
@@ -85,15 +72,7 @@ public struct ExportPlan: Sendable {
     public func write(_ weights: Tensor, to path: String, limit: ByteCount? = nil) throws -> ByteCount {
         try refuse(size.file, over: limit, path)
         let byteCount = try WholeFile.write(to: path) { partial in
-            switch format {
-            case .hdf5: try writeHDF5(weights, of: path, at: partial)
-            case .keras:
-                try WholeFile.withScratch(for: path) { scratch in
-                    try writeHDF5(weights, of: path, at: scratch)
-                } read: { scratch in
-                    try file.writeArchive(to: partial, as: path, weights: scratch)
-                }
-            }
+            try format.write(content, weights, to: partial, as: path)
         } check: { _, byteCount in
             guard abs(byteCount - size.file.bytes) <= Self.tolerance else {
                 throw ModelFileError(
@@ -103,10 +82,6 @@ public struct ExportPlan: Sendable {
             try refuse(ByteCount(byteCount), over: limit, path)
         }
         return ByteCount(byteCount)
-    }
-
-    private func writeHDF5(_ weights: Tensor, of path: String, at partial: String) throws {
-        try HDF5File.writeContent(of: path, at: partial) { try file.write(weights, to: $0.root) }
     }
 
     /// The prediction is exact; anything else within a page is a matter of another version of the HDF5 library.

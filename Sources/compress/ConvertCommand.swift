@@ -17,10 +17,10 @@ struct ConvertCommand: ParsableCommand {
               compress convert model.weights.h5 --architecture model.json --output model.h5
             """)
 
-    @Argument(help: "A Keras model (.h5, .hdf5, .keras).")
+    @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)).")
     var model: String
 
-    @Option(help: .init("The file to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
+    @Option(help: .init("The file to write: \(ModelFormats.summary).", valueName: "path"))
     var output: String
 
     @Option(help: .init("How numbers are stored.", valueName: "type"))
@@ -30,11 +30,11 @@ struct ConvertCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        try OutputFile.check(output, inputs: [model] + models.named(among: [model]).map(\.value))
+        let format = try OutputFile.checkModel(output, inputs: [model] + models.named(among: [model]).map(\.value))
         let file = try models.open(model, among: [model])
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
-        let plan = try ExportPlan(built, precision: precision, format: ExportPlan.Format(of: output), notes: notes)
+        let plan = try ExportPlan(built, precision: precision, format: format, notes: notes)
         if let needs = plan.needs { common.note("'\(output)': \(needs)") }
         let byteCount = try plan.write(network.weights, to: output)
         try common.print(

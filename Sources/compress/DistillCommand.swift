@@ -38,7 +38,7 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("Keras models (.h5, .hdf5, .keras), of any mix of architectures.", valueName: "path"))
+        help: .init("Keras models (\(ModelFormats.readableSuffixes)), of any mix of architectures.", valueName: "path"))
     var teachers: [String] = []
 
     @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions
@@ -62,7 +62,7 @@ struct DistillCommand: ParsableCommand {
             valueName: "size"), transform: byteCount)
     var budget: ByteCount?
 
-    @Option(help: .init("The student to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
+    @Option(help: .init("The student to write: \(ModelFormats.summary).", valueName: "path"))
     var output: String?
 
     @Option(
@@ -199,7 +199,8 @@ struct DistillCommand: ParsableCommand {
 
     func run() throws {
         let options = try options()
-        try OutputFile.check(options.request.output, inputs: options.request.inputs + options.request.otherInputs)
+        _ = try OutputFile.checkModel(
+            options.request.output, inputs: options.request.inputs + options.request.otherInputs)
         if dryRun {
             let outline = try outline(options)
             return try common.print(outline.text(width: Terminal.output.limit), json: outline.json)

@@ -30,7 +30,7 @@ struct EvaluateCommand: ParsableCommand {
 
     enum Split: String, ExpressibleByArgument, CaseIterable { case test, validation, train }
 
-    @Argument(help: "Keras models (.h5, .hdf5, .keras).")
+    @Argument(help: "Keras models (\(ModelFormats.readableSuffixes)).")
     var models: [String]
 
     @Option(

@@ -19,7 +19,7 @@ struct InspectCommand: ParsableCommand {
               compress inspect conv.yaml --input 28,28,1 --classes 10 --width 0.5
             """)
 
-    @Argument(help: "Keras models (.h5, .hdf5, .keras) or architectures (.yaml).")
+    @Argument(help: "Keras models (\(ModelFormats.readableSuffixes)) or architectures (.yaml).")
     var paths: [String]
 
     @Option(

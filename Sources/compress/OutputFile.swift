@@ -1,8 +1,15 @@
 import Foundation
+import ModelFiles
 import Storage
 
 /// Finds out before any work is done that its result could not be kept.
 enum OutputFile {
+    /// The format in which a model is written to a path; throws if there is none, or if no file can be created there.
+    static func checkModel(_ path: String, inputs: [String]) throws -> any ModelFormat {
+        try check(path, inputs: inputs)
+        return try ModelFormats.named(by: path)
+    }
+
     /// Throws if no file can be created at a path, or if it is one of the inputs.
     ///
     /// A regular file there is no obstacle: it will be replaced once the new one is whole.

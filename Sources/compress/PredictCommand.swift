@@ -27,7 +27,7 @@ struct PredictCommand: ParsableCommand {
                 --output predictions.h5
             """)
 
-    @Argument(help: "A Keras model (.h5, .hdf5, .keras).")
+    @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)).")
     var model: String
 
     @Option(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Distillation
+import ModelFiles
 import Reports
 import Training
 
@@ -32,7 +33,7 @@ struct TrainCommand: ParsableCommand {
                 + "y_train, x_test and y_test.", valueName: "path"))
     var data: String
 
-    @Option(help: .init("The model to write: .h5, or .keras for Keras 3 alone.", valueName: "path"))
+    @Option(help: .init("The model to write: \(ModelFormats.summary).", valueName: "path"))
     var output: String
 
     @Option(
@@ -71,7 +72,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     func run() throws {
-        try OutputFile.check(output, inputs: [architecture, data])
+        _ = try OutputFile.checkModel(output, inputs: [architecture, data])
         let values = training.values
         var request = TrainingRequest(
             architecture: architecture, data: data, output: output, recipe: values.recipe)

@@ -77,6 +77,28 @@ import Training
         }
     }
 
+    /// What a generation is kept in has nothing to do with what is written at the end.
+    @Test func areKeptAlikeWhateverIsWritten() throws {
+        try withScene { scene, teachers in
+            func request(_ name: String, _ suffix: String) -> CompressionRequest {
+                var request = scene.request(teachers, run: name, output: "\(name).\(suffix)")
+                request.generations = 2
+                return request
+            }
+            let (one, other) = (request("one", "h5"), request("other", "keras"))
+            try compress(one)
+            try compress(other)
+            let (first, second) = (try weights(one.output), try weights(other.output))
+            #expect(first == second)
+            let kept = try ["one", "other"].map { name in
+                try FileManager.default.contentsOfDirectory(atPath: scene.path(name)).filter {
+                    $0.hasPrefix("generation") && !$0.contains("checkpoint")
+                }
+            }
+            #expect(kept == [["generation-1.h5"], ["generation-1.h5"]])
+        }
+    }
+
     /// Interrupted in the middle of each generation, with kept answers and with teachers beside the student.
     @Test(arguments: [1, 2, 3], ["", "flip"])
     func resumesToTheSameStudent(generation: Int, steps: String) throws {

@@ -102,7 +102,7 @@ import Training
             let data = try ExampleFile(opening: path)
             return try StudentPlan(
                 student, width: nil, budget: ByteCount(budget), mostMultiplyAdds: multiplyAdds, data: data,
-                labelKind: data.labelKind, format: .hdf5)
+                labelKind: data.labelKind, format: KerasHDF5())
         }
     }
 }

@@ -67,7 +67,7 @@ import Testing
 
     /// What somebody put there afterwards stays, and what would be replaced is named.
     @Test(arguments: [
-        "manifest.json", "metrics.jsonl", "generation-1.h5", "generation-7.keras", "student-checkpoint.h5",
+        "manifest.json", "metrics.jsonl", "generation-1.h5", "generation-7.h5", "student-checkpoint.h5",
         "student-checkpoint-previous.h5", "teacher-checkpoint.h5",
     ])
     func refusesFilesOfOthersUnderItsNames(name: String) throws {
@@ -158,12 +158,19 @@ import Testing
         }
     }
 
-    @Test(arguments: ["metrics.jsonl", "generation-1.h5", "soft-targets/a.h5", "run.json", "../run/manifest.json"])
-    func refusesAnOutputThatItWouldReplace(name: String) throws {
+    @Test(arguments: [
+        ("student-checkpoint.h5", "choose another name for --output"),
+        ("generation-1.h5", "choose another name for --output"),
+        ("soft-targets/a.h5", "choose another name for --output"),
+        ("../run/generation-2.h5", "choose another name for --output"),
+        ("metrics.jsonl", "has the unknown suffix '.jsonl'"), ("run.json", "has the unknown suffix '.json'"),
+        ("../run/manifest.json", "has the unknown suffix '.json'"),
+    ])
+    func refusesAnOutputThatItWouldReplace(name: String, reason: String) throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
             request.output = scene.path("run/\(name)")
-            #expect(try refusal(scene, request)?.contains("choose another name for --output") == true)
+            #expect(try refusal(scene, request)?.contains(reason) == true)
             request.output = scene.path("run/student.h5")
             try compress(request)
         }

@@ -24,6 +24,31 @@ import Testing
         }
     }
 
+    /// Every command that writes a model; the other inputs are not even looked for.
+    @Test(arguments: [
+        ["--teachers", "no.h5", "--data", "no.h5", "--budget", "1MB"],
+        ["--teachers", "no.h5", "--data", "no.h5", "--budget", "1MB", "--dry-run"],
+        ["train", "--architecture", "no.yaml", "--data", "no.h5"], ["convert", "no.h5"],
+    ])
+    func refusesUnknownFormatsBeforeAnyWork(command: [String]) throws {
+        try withFolder { folder in
+            for (name, found) in [
+                ("s.onnx", "has the unknown suffix '.onnx'"), ("s.pt", "has the unknown suffix '.pt'"),
+                ("s", "has no suffix"),
+            ] {
+                let run = try Program.run(command + ["--output", name], in: folder)
+                #expect(run.code == 64)
+                #expect(
+                    run.errors == """
+                        error: '\(name)' \(found); the suffix of --output decides the format of a model. Choose .h5 or \
+                        .hdf5 (HDF5, for Keras 2 and 3), or .keras (an archive, for Keras 3)
+
+                        """)
+                #expect(try names(in: folder).isEmpty)
+            }
+        }
+    }
+
     @Test func removesWhatAKilledRunHasLeft() throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)

@@ -125,7 +125,7 @@ import Zip
         let examples = try Examples(of: fixture(model))
         let (built, network) = try KerasFile(opening: fixture(model)).network()
         let notes = ExportPlan.Notes(["provenance": "{}"], classNames: ["coat", "boot"])
-        let plan = try ExportPlan(built, format: .keras, notes: notes)
+        let plan = try ExportPlan(built, format: KerasArchive(), notes: notes)
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "copy.keras").path
             let written = try plan.write(network.weights, to: path)
@@ -147,7 +147,7 @@ import Zip
     func refusesToChangeTheMeaningOfKeras2(model: String) throws {
         let built = try KerasFile(opening: fixture(model)).graph()
         #expect {
-            _ = try ExportPlan(built, format: .keras)
+            _ = try ExportPlan(built, format: KerasArchive())
         } throws: { error in
             "\(error)".hasSuffix("A .keras file would predict something else; write .h5")
         }
@@ -156,7 +156,7 @@ import Zip
     private func refusal(_ model: String) throws -> String {
         let path = fixture(model), built = try KerasFile(opening: path).graph()
         do {
-            _ = try ExportPlan(built, format: .keras)
+            _ = try ExportPlan(built, format: KerasArchive())
             return ""
         } catch {
             return "\(error)".replacing("'\(path)': ", with: "")
@@ -209,7 +209,7 @@ import Zip
         let (built, network) = try KerasFile(opening: fixture(model)).network()
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "copy.keras").path
-            try ExportPlan(built, format: .keras).write(network.weights, to: path)
+            try ExportPlan(built, format: KerasArchive()).write(network.weights, to: path)
             let variables = try ZipReader(opening: path)
             let member = try #require(variables["model.weights.h5"])
             let weights = folder.appending(path: "weights.h5").path
@@ -245,13 +245,14 @@ import Zip
     /// Keras 3.15 gives GlorotUniform `input_axes: null`, at which Keras 2 stops.
     @Test func leavesOutArgumentsThatOnlyOneKerasKnows() throws {
         let built = try KerasFile(opening: fixture("dense.h5")).graph()
-        for format in ExportPlan.Format.allCases {
+        for suffix in ["keras", "h5"] {
             try withTemporaryFolder { folder in
-                let path = folder.appending(path: format == .keras ? "s.keras" : "s.h5").path
-                try ExportPlan(built, format: format).write(ParameterVector(zeros: built.graph.layout), to: path)
+                let path = folder.appending(path: "s.\(suffix)").path
+                try ExportPlan(built, format: ModelFormats.named(by: path)).write(
+                    ParameterVector(zeros: built.graph.layout), to: path)
                 let initializer = try KerasFile(opening: path).architecture.layers[0].options["kernel_initializer"]
                 #expect(initializer?["class_name"] == "GlorotUniform")
-                #expect((initializer?["config"]?["input_axes"] == nil) == (format == .hdf5))
+                #expect((initializer?["config"]?["input_axes"] == nil) == (suffix == "h5"))
             }
         }
     }

@@ -31,7 +31,7 @@ import Testing
         let (built, network) = try KerasFile(opening: path).network()
         try withTemporaryFolder { folder in
             let copy = folder.appending(path: "copy.keras").path
-            try ExportPlan(built, format: .keras).write(network.weights, to: copy)
+            try ExportPlan(built, format: KerasArchive()).write(network.weights, to: copy)
             #expect(
                 try KerasFile(opening: copy).network().network.predict(examples.inputs)
                     == network.predict(examples.inputs))
@@ -50,8 +50,8 @@ import Testing
     }
 
     /// Keras 3 would list `q` behind `p`, once the operations that make the mask read `p`.
-    @Test(arguments: [ExportPlan.Format.hdf5, .keras])
-    func refusesToWriteWhatMasksPutIntoAnotherOrder(format: ExportPlan.Format) throws {
+    @Test(arguments: [KerasHDF5(), KerasArchive()] as [any ModelFormat])
+    func refusesToWriteWhatMasksPutIntoAnotherOrder(format: any ModelFormat) throws {
         func plan(mask: Bool) throws -> ExportPlan {
             let layers = [
                 "{name: p, Dense: {units: 3}}", mask ? "{Masking: {}}" : "{Dense: {units: 3}}",

@@ -146,12 +146,12 @@ import Testing
         #expect(json?[1]?["name"] == "end" && json?[1]?["bytes"] == 636 && json?[1]?["share"] == 0.75)
     }
 
-    @Test(arguments: ExportPlan.Format.allCases, [("1", "1"), ("1", "2")])
-    func comesBackFromAFileAsItWas(format: ExportPlan.Format, weights: (String, String)) throws {
+    @Test(arguments: ["m.h5", "m.keras"], [("1", "1"), ("1", "2")])
+    func comesBackFromAFileAsItWas(name: String, weights: (String, String)) throws {
         let built = try architecture(Self.text(weights: weights)).graph(), inputs = frames(5)
         try withTemporaryFolder { folder in
-            let path = folder.appending(path: format == .keras ? "m.keras" : "m.h5").path
-            let plan = try ExportPlan(built, format: format)
+            let path = folder.appending(path: name).path
+            let plan = try ExportPlan(built, format: ModelFormats.named(by: name))
             #expect(try plan.write(self.weights(built), to: path) == plan.size.file)
             let (read, network) = try KerasFile(opening: path).network(inputs: [[5, 6]])
             #expect(read.graph.head == .softmax)
