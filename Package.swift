@@ -18,11 +18,14 @@ func system(_ name: String, pkgConfig: String? = nil, package: String) -> Target
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
+/// What tests call is optimized; they themselves are not, and compile in half of the time.
+let unoptimized: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny"), .unsafeFlags(["-Onone"])]
+
 /// The tests of the target of the same name, in `Tests/NAMETests`; their fixtures are opened where they lie.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures: Bool = false) -> Target {
     .testTarget(
         name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
-        exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: [.enableUpcomingFeature("ExistentialAny")])
+        exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: unoptimized)
 }
 
 let package = Package(
@@ -129,7 +132,7 @@ let package = Package(
         tests("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"], exclude: ["Hostile"],
-            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
+            swiftSettings: unoptimized),
     ]
 )
 

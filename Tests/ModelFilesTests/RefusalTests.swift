@@ -27,7 +27,7 @@ import Testing
         (
             "conv3d.h5",
             """
-            'conv3d.h5': layer 'conv' (Conv3D): works on volumes; only vectors, sequences and pictures are computed \
+            'conv3d.h5': layer 'conv' (Conv3D): works on volumes; only vectors, sequences and images are computed \
             here. Build the model from layers of one and two dimensions
             """
         ),
