@@ -69,8 +69,8 @@ import Testing
         ),
         (
             ["--teacher-input", "scale:2"],
-            "the value 'scale:2' is invalid for '--teacher-input <name=rules>': expected the name of a model and what is "
-                + "said of it, such as conv=resize:32x32, found 'scale:2'"
+            "the value 'scale:2' is invalid for '--teacher-input <name=rules>': expected the name of a model and its "
+                + "options, such as conv=resize:32x32, found 'scale:2'"
         ),
         (
             ["--teacher-input", "digit=scale:2"],
