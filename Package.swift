@@ -45,12 +45,12 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         system("CHDF5", pkgConfig: "hdf5-serial", package: "libhdf5-dev"),
         system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+        system("COpenSSL", pkgConfig: "libcrypto", package: "libssl-dev"),
         system("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
         system("COneDNN", package: "libdnnl-dev"),
         .target(name: "CVector"),
@@ -65,7 +65,7 @@ let package = Package(
                 "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
             ]),
         library("Networks", ["Tensors", "Threads", "Kernels"]),
-        library("Storage"),
+        library("Storage", ["COpenSSL"]),
         library("HDF5", ["CHDF5", "CZlib", "CIsolation", "Storage"]),
         library("Gzip", ["CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
@@ -88,7 +88,6 @@ let package = Package(
             [
                 "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5", "Records",
                 "Students",
-                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .executableTarget(
