@@ -248,11 +248,7 @@ private struct ConfigurationWriter {
     }
 
     /// The operation that an entry is to be written as: not one for which a layer may stand.
-    private func operation(_ index: Int) -> KerasOperation? {
-        let layer = built.layers[index]
-        guard let operation = KerasOperation.named(layer.className) else { return nil }
-        return layer.offered == nil || layer.readsMask ? operation : nil
-    }
+    private func operation(_ index: Int) -> KerasOperation? { KerasOperation.named(built.writtenClass(index)) }
 
     private func layer(_ index: Int) -> JSON {
         var config: JSON.Object = ["name": .string(layerNames[index])]

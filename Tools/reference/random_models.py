@@ -56,8 +56,6 @@ layers = keras.layers
 FEATURES, STEPS, WORDS = 3, 4, 7
 EXAMPLES = 3
 TOLERANCE = 1e-4
-# Models whose masks put layers of what we write into another order for Keras 3, which refuses to load it; to be mended.
-OPEN = {63, 84}
 
 # Keras 2 has kernels of its own for layers with tanh, which take seconds to make.
 RECURRENT = {} if IS_KERAS3 else {"activation": "softsign"}
@@ -502,9 +500,6 @@ class Checks:
                 argument = nest.flatten(argument)
             results = model(argument if isinstance(argument, dict) else nest.flatten(argument), training=False)
         except Exception as error:
-            if IS_KERAS3 and seed in OPEN:
-                self.counts["known not to be loaded by Keras 3"] += 1
-                return True
             print(f"FAIL {Path(path).name}: Keras does not load it: {' '.join(str(error).split())[:300]}", flush=True)
             self.counts["wrong"] += 1
             return False
