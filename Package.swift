@@ -67,7 +67,7 @@ let package = Package(
         library("Networks", ["Tensors", "Threads", "Kernels"]),
         library("Storage", ["COpenSSL"]),
         library("HDF5", ["CHDF5", "CZlib", "CIsolation", "Storage"]),
-        library("Gzip", ["CZlib"]),
+        library("Gzip", ["Storage", "CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),
         library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Threads"]),
@@ -130,7 +130,7 @@ let package = Package(
             hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"], exclude: ["Hostile"],
+            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles", "Zip"], exclude: ["Hostile"],
             swiftSettings: unoptimized),
     ]
 )

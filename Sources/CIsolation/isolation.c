@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -14,7 +15,14 @@
 
 enum { MOST_FILES = 4 };
 
-pid_t isolation_fork(void) { return fork(); }
+// What is forked ends with the process that forked it, however that ends.
+pid_t isolation_fork(void) {
+    pid_t parent = getpid(), child = fork();
+    if (child != 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(0);
+    return 0;
+}
 
 static struct msghdr message(struct iovec *part, char *control, size_t control_size) {
     struct msghdr header = {0};

@@ -38,6 +38,9 @@ INLINE float exponential(float x) {
 INLINE float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
 INLINE float hyperbolic(float x) { return 1.0f - 2.0f / (1.0f + exponential(2.0f * x)); }
 INLINE float clip(float x, float low, float high) { return x < low ? low : (x > high ? high : x); }
+// What is no number stays none, as in Keras.
+INLINE float highest(float a, float b) { return a > b || a != a ? a : b; }
+INLINE float lowest(float a, float b) { return a < b || a != a ? a : b; }
 INLINE float softplus(float x) { return log1pf(expf(-fabsf(x))) + (x > 0 ? x : 0); }
 
 #define SELU_SCALE 1.0507009873554805f

@@ -21,17 +21,14 @@ FAST void cv_max_pool(const cv_pool *p, const float *R x, float *R y) {
                 const float *first = x + (top * p->width + left) * C;
                 if (bottom - top == 2 && right - left == 2) {
                     const float *R a = first, *R d = first + C, *R e = first + p->width * C, *R f = e + C;
-                    for (ptrdiff_t c = 0; c < C; c++) {
-                        float u = a[c] > d[c] ? a[c] : d[c], v = e[c] > f[c] ? e[c] : f[c];
-                        y[c] = u > v ? u : v;
-                    }
+                    for (ptrdiff_t c = 0; c < C; c++) y[c] = highest(highest(a[c], d[c]), highest(e[c], f[c]));
                     continue;
                 }
                 memcpy(y, first, sizeof(float) * (size_t)C);
                 for (ptrdiff_t h = top; h < bottom; h++)
                     for (ptrdiff_t w = left; w < right; w++) {
                         const float *R cell = x + (h * p->width + w) * C;
-                        for (ptrdiff_t c = 0; c < C; c++) y[c] = cell[c] > y[c] ? cell[c] : y[c];
+                        for (ptrdiff_t c = 0; c < C; c++) y[c] = highest(cell[c], y[c]);
                     }
             }
 }

@@ -143,10 +143,10 @@ FAST void cv_multiply(ptrdiff_t count, const float *a, const float *b, float *y)
     for (ptrdiff_t i = 0; i < count; i++) y[i] = a[i] * b[i];
 }
 FAST void cv_maximum(ptrdiff_t count, const float *a, const float *b, float *y) {
-    for (ptrdiff_t i = 0; i < count; i++) y[i] = a[i] > b[i] ? a[i] : b[i];
+    for (ptrdiff_t i = 0; i < count; i++) y[i] = highest(a[i], b[i]);
 }
 FAST void cv_minimum(ptrdiff_t count, const float *a, const float *b, float *y) {
-    for (ptrdiff_t i = 0; i < count; i++) y[i] = a[i] < b[i] ? a[i] : b[i];
+    for (ptrdiff_t i = 0; i < count; i++) y[i] = lowest(a[i], b[i]);
 }
 FAST void cv_affine(ptrdiff_t count, float scale, float offset, const float *x, float *y) {
     for (ptrdiff_t i = 0; i < count; i++) y[i] = x[i] * scale + offset;

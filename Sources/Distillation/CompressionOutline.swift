@@ -56,13 +56,14 @@ public struct CompressionOutline: Sendable {
 }
 
 extension Compressor {
-    /// The program itself.
-    private static let baseMemory = 56 << 20
     /// How many examples a trial shows to a network, at most.
     private static let trialCount = 512
 
     /// Says what `run` would do, and tries each network on a few examples; nothing is written.
+    ///
+    /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the outline says.
     public func outline() throws -> CompressionOutline {
+        try rehearseRunDirectory()
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation(), recipe = request.recipe
@@ -72,7 +73,7 @@ extension Compressor {
 
         let memory = try memory(threads: workers.count)
         let problem = MemoryError.refusal(
-            of: max(memory.teaching, memory.training), threads: workers.count, mapping: softTargetBytes.bytes)
+            of: max(memory.teaching, memory.training), threads: workers.count)
         var asked = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
         if problem == nil {
             let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
@@ -133,22 +134,42 @@ extension Compressor {
             largest = max(largest, bytes)
             if live.contains(index) { besideStudent += bytes }
         }
-        let logits = data.classCount * MemoryLayout<Float>.stride, base = Self.baseMemory + train.readingMemory
-        let answered = min(Examination.byteCount, data.test.count * logits * (teachers.count + 4))
+        let base = MemoryError.base + train.readingMemory, examined = examinationMemory
         var recipe = request.recipe
         // Labels alone are kept at their best epoch.
         recipe.keepsBest = recipe.keepsBest || baseline.isWanted
         // Trained networks wait for the test split.
         let trained = request.generations + request.seeds - 2 + (baseline.isWanted ? 2 * request.seeds : 0)
         let waiting = trained * plan.built.graph.layout.extent * MemoryLayout<Float>.stride
-        return (base + largest, base + besideStudent + answered + waiting + studentMemory(recipe, threads: threads))
+        return (
+            base + largest + max(heldOutMemory, examined),
+            base + besideStudent + examined + waiting + studentMemory(recipe, threads: threads)
+        )
+    }
+
+    /// What teachers said of the held-out examples that they are measured on, with labels and probabilities, and once more
+    /// where shares are learned from it.
+    private var heldOutMemory: Int {
+        let numbers = min(data.trainAndValidation().validation.count * data.classCount, Self.mostNumbers)
+        let learns = teachers.count > 1 && [.learned, .automatic].contains(request.teacherWeights)
+        return numbers * MemoryLayout<Float>.stride * (teachers.count * (learns ? 2 : 1) + 3)
+    }
+
+    /// What measuring all models on a split takes: their answers to a batch, and what is kept for the metrics of each of
+    /// them and of their mixtures.
+    private var examinationMemory: Int {
+        let splits = [data.trainAndValidation().validation, data.test], models = teachers.count + 4
+        return splits.map { split in
+            min(Examination.byteCount, split.count * data.classCount * MemoryLayout<Float>.stride * models)
+                + models * RunningMetrics.memory(labelKind, exampleCount: split.count)
+        }.max() ?? 0
     }
 
     /// Refuses a run for which there is not enough memory, before any of it is taken.
     func refuseMemory(threads: Int) throws {
         let memory = try memory(threads: threads)
         let needed = max(memory.teaching, memory.training)
-        if let error = MemoryError.refusal(of: needed, threads: threads, mapping: softTargetBytes.bytes) { throw error }
+        if let error = MemoryError.refusal(of: needed, threads: threads) { throw error }
     }
 
     /// What teachers say, generations included, as it is kept in the run directory.
@@ -177,7 +198,9 @@ extension Compressor {
         func memory(_ graph: LayerGraph) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
             let isMixed = views?.augmentation.mixes ?? false
-            return Trainer.memory(graph, recipe, threads: threads).bytes
+            // What teachers say of a batch, mixed, beside the labels.
+            let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
+            return Trainer.memory(graph, recipe, threads: threads).bytes + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
         }
         guard !plan.members.isEmpty else { return memory(layers.student) }

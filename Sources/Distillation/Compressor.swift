@@ -132,9 +132,7 @@ public final class Compressor {
         defer { withExtendedLifetime(directory) {} }
         let loading = Date(), dataDigest = try sha256(ofFile: request.data)
         let otherDigest = try unlabeled.map { try sha256(ofFile: $0.path) }
-        let fingerprint = RunFingerprint(
-            request, inputs: [("data", dataDigest)] + (otherDigest.map { [("unlabeled", $0)] } ?? []),
-            teachers: zip(teachers, digests).map { $0.key(fileDigest: $1) }, student: plan.digest)
+        let fingerprint = fingerprint(data: dataDigest, unlabeled: otherDigest)
         try inputs.check()
         if request.isResuming {
             try directory.resume(fingerprint)
@@ -213,6 +211,24 @@ public final class Compressor {
         students[students.count - 1] = runs[written].student
         return try finish(
             first, ensemble, students, runs, written, dataDigest: dataDigest, validation: validation, workers)
+    }
+
+    /// What the run has in common with one that goes on where it stopped.
+    private func fingerprint(data: String, unlabeled: String?) -> RunFingerprint {
+        RunFingerprint(
+            request, inputs: [("data", data)] + (unlabeled.map { [("unlabeled", $0)] } ?? []),
+            teachers: zip(teachers, digests).map { $0.key(fileDigest: $1) }, student: plan.digest)
+    }
+
+    /// Throws what `run` would throw because of what is in the run directory; nothing is written.
+    func rehearseRunDirectory() throws {
+        try RunDirectory.rehearse(
+            request.runDirectory, output: request.output,
+            {
+                fingerprint(
+                    data: try sha256(ofFile: request.data), unlabeled: try unlabeled.map { try sha256(ofFile: $0.path) }
+                )
+            }, isResuming: request.isResuming, replacing: request.replacesRun)
     }
 
     /// Does something whose time counts as part of a phase.

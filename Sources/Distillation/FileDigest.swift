@@ -1,12 +1,17 @@
 import Foundation
+import ModelFiles
 import Storage
 
 /// The SHA-256 of a file's content, in hexadecimal.
 ///
-/// - Throws: What the system says when the file cannot be read.
+/// - Throws: `ModelFileError` where there is no such file, and what the system says when it cannot be read.
 public func sha256(ofFile path: String) throws -> String {
-    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-    defer { try? file.close() }
+    let file: FileHandle
+    do throws(InputFile.Problem) {
+        file = try InputFile.open(path)
+    } catch {
+        throw ModelFileError(error == .missing ? .missing : .unreadable, path, [error.description])
+    }
     var hash = SHA256()
     while let block = try file.read(upToCount: 1 << 22), !block.isEmpty { hash.update(block) }
     return hash.hexadecimal()

@@ -80,10 +80,29 @@ struct MachineMemory: Equatable {
 public struct MemoryError: Error, CustomStringConvertible {
     let needed: Int
     let memory: MachineMemory
+    var advice = trainingAdvice
+
+    static let trainingAdvice =
+        "Choose a smaller --student or --width, a smaller --batch-size or fewer --threads, or a machine with more"
+    /// What helps where nothing is trained.
+    public static let inferenceAdvice = "Choose fewer --threads, or a machine with more"
+
+    /// What the program itself takes.
+    static let base = 56 << 20
 
     public var description: String {
-        "this needs about \(ByteCount(needed).short) of memory, and \(memory.holder) \(ByteCount(memory.limit).short). Choose a "
-            + "smaller --student or --width, a smaller --batch-size or fewer --threads, or a machine with more"
+        "this needs about \(ByteCount(needed).short) of memory, and \(memory.holder) \(ByteCount(memory.limit).short). \(advice)"
+    }
+
+    /// Refuses what needs more memory than there is, before any of it is taken.
+    ///
+    /// - Parameters:
+    ///   - needed: The bytes beside those of the program itself.
+    ///   - advice: What the user may do.
+    public static func check(_ needed: Int, threads: Int, advice: String = inferenceAdvice) throws(MemoryError) {
+        guard var error = refusal(of: base + needed, threads: threads) else { return }
+        error.advice = advice
+        throw error
     }
 
     /// What a process maps beside the memory that it fills: libraries, and for each thread a stack and what its allocator
@@ -91,8 +110,8 @@ public struct MemoryError: Error, CustomStringConvertible {
     private static func addressSpace(threads: Int) -> Int { 160 << 20 + threads * (8 << 20) }
 
     /// The error of a plan that does not fit here; nil for one that does.
-    static func refusal(of needed: Int, threads: Int, mapping: Int = 0) -> MemoryError? {
-        guard let memory = MachineMemory.current(addressSpace: addressSpace(threads: threads) + mapping),
+    static func refusal(of needed: Int, threads: Int) -> MemoryError? {
+        guard let memory = MachineMemory.current(addressSpace: addressSpace(threads: threads)),
             needed > memory.limit
         else { return nil }
         return MemoryError(needed: needed, memory: memory)

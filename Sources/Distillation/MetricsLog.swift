@@ -50,7 +50,7 @@ final class MetricsLog {
 
     /// Whether a file is a log that a full disk ended in its first line, before the mark at the end of that.
     static func isHalfALine(_ path: String) -> Bool {
-        guard path.hasSuffix("/metrics.jsonl"), let bytes = FileManager.default.contents(atPath: path) else {
+        guard path.hasSuffix("/metrics.jsonl"), let bytes = try? InputFile.bytes(of: path) else {
             return false
         }
         let start = Array(#"{"training":""#.utf8), count = min(start.count, bytes.count)
@@ -70,7 +70,7 @@ final class MetricsLog {
         let path = "\(directory)/metrics.jsonl"
         self.path = path
         var kept: [UInt8] = [], damaged = 0
-        let lines = (FileManager.default.contents(atPath: path) ?? Data()).split(
+        let lines = ((try? InputFile.bytes(of: path)) ?? Data()).split(
             separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() where !line.isEmpty {
             guard let json = Self.read(line) else {
@@ -100,7 +100,7 @@ final class MetricsLog {
 
     /// The deciding figure on validation examples after each epoch of a training, as far as there are lines of it.
     static func scores(of training: String, metric: String, in directory: String) -> [Double] {
-        let lines = (FileManager.default.contents(atPath: "\(directory)/metrics.jsonl") ?? Data()).split(
+        let lines = ((try? InputFile.bytes(of: "\(directory)/metrics.jsonl")) ?? Data()).split(
             separator: UInt8(ascii: "\n"))
         return lines.compactMap { line in
             guard let json = read(line), json["training"]?.string == training, json["epoch"] != nil else { return nil }

@@ -17,9 +17,12 @@ public struct CompressionRequest: Sendable {
         /// The names of the program's own students.
         public static let names = Students.names
 
+        /// A student of the program by its name, or a path.
+        public init(named text: String) { self = Students.text(text) == nil ? .file(text) : .named(text) }
+
         /// What `--student` says: `auto`, the name of a student of the program, or a path.
         public init(_ text: String) {
-            self = text == "auto" ? .automatic : Students.text(text) == nil ? .file(text) : .named(text)
+            self = text == "auto" ? .automatic : Self(named: text)
         }
     }
 

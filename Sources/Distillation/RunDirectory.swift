@@ -41,12 +41,9 @@ final class RunDirectory: Sendable {
     init(_ path: String, inputs: [String], output: String) throws {
         try Self.check(path, inputs: inputs, output: output)
         try WholeFile.createFolder(path)
-        let url = URL(filePath: output), folder = url.deletingLastPathComponent().path
-        locks = [
-            try FileLock("\(path)/\(Self.lockName)", for: "the run directory '\(path)'"),
-            try FileLock(
-                "\(folder)/.\(url.lastPathComponent).compress-lock", for: "the output '\(output)'", isTemporary: true),
-        ]
+        locks = try Self.lockFiles(path, output).map {
+            try FileLock($0.path, for: $0.object, isTemporary: $0.isTemporary)
+        }
         // Somebody else may have been faster.
         try Self.check(path, inputs: inputs, output: output)
         for folder in [""] + Self.folders { WholeFile.clearLeftovers(in: "\(path)/\(folder)") }
@@ -63,11 +60,7 @@ final class RunDirectory: Sendable {
     ///
     /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
     func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {
-        if !replacing, Self.hasCheckpoint(path) {
-            throw EarlierRunError(
-                directory: path,
-                differences: Self.saved(path)?["fingerprint"].map(fingerprint.differences) ?? ["its settings are lost"])
-        }
+        if !replacing { try Self.refuseEarlierRun(in: path, fingerprint) }
         try write(["mark": .string(mark)])
         for name in Self.names(path) where Self.isResult(name) { WholeFile.remove("\(path)/\(name)") }
         for training in Self.names("\(path)/tensorboard") {
@@ -83,8 +76,41 @@ final class RunDirectory: Sendable {
     /// Makes sure that the run here, which is to go on, is the same one.
     ///
     /// - Throws: `OtherRunError` with what is different.
-    func resume(_ fingerprint: RunFingerprint) throws {
-        guard let saved = Self.saved(path)?["fingerprint"] else { throw NoCheckpointError(directory: path) }
+    func resume(_ fingerprint: RunFingerprint) throws { try Self.refuseOtherRun(in: path, fingerprint) }
+
+    /// What stands in the way of a run that begins or goes on in a folder; nothing is written.
+    ///
+    /// - Throws: What taking the folder, and beginning or going on there, would throw.
+    static func rehearse(
+        _ path: String, output: String, _ fingerprint: () throws -> RunFingerprint, isResuming: Bool, replacing: Bool
+    ) throws {
+        for lock in lockFiles(path, output) { try FileLock.check(lock.path, for: lock.object) }
+        if isResuming {
+            try refuseOtherRun(in: path, fingerprint())
+        } else if !replacing, hasCheckpoint(path) {
+            try refuseEarlierRun(in: path, fingerprint())
+        }
+    }
+
+    private static func lockFiles(
+        _ path: String, _ output: String
+    ) -> [(path: String, object: String, isTemporary: Bool)] {
+        let url = URL(filePath: output), folder = url.deletingLastPathComponent().path
+        return [
+            ("\(path)/\(lockName)", "the run directory '\(path)'", false),
+            ("\(folder)/.\(url.lastPathComponent).compress-lock", "the output '\(output)'", true),
+        ]
+    }
+
+    private static func refuseEarlierRun(in path: String, _ fingerprint: RunFingerprint) throws(EarlierRunError) {
+        guard hasCheckpoint(path) else { return }
+        throw EarlierRunError(
+            directory: path,
+            differences: saved(path)?["fingerprint"].map(fingerprint.differences) ?? ["its settings are lost"])
+    }
+
+    private static func refuseOtherRun(in path: String, _ fingerprint: RunFingerprint) throws {
+        guard let saved = saved(path)?["fingerprint"] else { throw NoCheckpointError(directory: path) }
         let differences = fingerprint.differences(from: saved)
         guard differences.isEmpty else { throw OtherRunError(directory: path, differences: differences) }
     }
@@ -151,7 +177,7 @@ extension RunDirectory {
     }
 
     private static func saved(_ directory: String) -> JSON? {
-        guard let data = FileManager.default.contents(atPath: "\(directory)/\(markName)"), data.count < 1 << 20 else {
+        guard let data = try? InputFile.bytes(of: "\(directory)/\(markName)"), data.count < 1 << 20 else {
             return nil
         }
         return try? JSON(parsing: String(decoding: data, as: UTF8.self))

@@ -153,9 +153,9 @@ final class SoftTargets: Sendable {
     private let numbers: Numbers
 
     private enum Numbers: Sendable {
-        case float32(MappedNumbers<Float>)
-        case float16(MappedNumbers<Float16>)
-        case top(classes: MappedNumbers<UInt16>, logits: MappedNumbers<Float16>, rest: MappedNumbers<Float16>)
+        case float32(StoredNumbers<Float>)
+        case float16(StoredNumbers<Float16>)
+        case top(classes: StoredNumbers<UInt16>, logits: StoredNumbers<Float16>, rest: StoredNumbers<Float16>)
     }
 
     /// - Returns: nil for a file that holds something else.
@@ -164,19 +164,29 @@ final class SoftTargets: Sendable {
         let logits = try file.root.dataset("logits")
         switch form {
         case .float32:
-            guard logits.shape == [rows, classCount], let all = logits.mapped(as: Float.self) else { return nil }
+            guard logits.shape == [rows, classCount], let all = logits.stored(as: Float.self) else { return nil }
             numbers = .float32(all)
         case .float16:
-            guard logits.shape == [rows, classCount], let all = logits.mapped(as: Float16.self) else { return nil }
+            guard logits.shape == [rows, classCount], let all = logits.stored(as: Float16.self) else { return nil }
             numbers = .float16(all)
         case .top(let k):
             let classes = try file.root.dataset("classes"), rest = try file.root.dataset("rest")
             guard logits.shape == [rows, k], classes.shape == [rows, k], rest.shape == [rows],
-                let logits = logits.mapped(as: Float16.self), let classes = classes.mapped(as: UInt16.self),
-                let rest = rest.mapped(as: Float16.self),
-                classes.withNumbers(0..<classes.count, { all in all.indices.allSatisfy { Int(all[$0]) < classCount } })
+                let logits = logits.stored(as: Float16.self), let classes = classes.stored(as: UInt16.self),
+                let rest = rest.stored(as: Float16.self),
+                Self.allAreLess(classes, than: classCount)
             else { return nil }
             numbers = .top(classes: classes, logits: logits, rest: rest)
+        }
+    }
+
+    /// Whether all numbers, looked at block by block, are those of classes.
+    private static func allAreLess(_ classes: StoredNumbers<UInt16>, than limit: Int) -> Bool {
+        let size = 1 << 20
+        return stride(from: 0, to: classes.count, by: size).allSatisfy { start in
+            classes.withNumbers(start..<min(start + size, classes.count)) { block in
+                block.indices.allSatisfy { Int(block[$0]) < limit }
+            }
         }
     }
 

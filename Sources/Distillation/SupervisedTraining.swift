@@ -55,13 +55,16 @@ public func trainModel(
     let format = try ModelFormats.named(by: request.output)
     let data = try ExampleFile(opening: request.data)
     let plan = try StudentPlan(
-        .file(request.architecture), width: request.width, budget: nil, data: data, labelKind: data.labelKind,
-        format: format)
+        CompressionRequest.Student(named: request.architecture), width: request.width, budget: nil, data: data,
+        labelKind: data.labelKind, format: format)
     let problems = request.augmentation?.refusals(of: data) ?? []
     if !problems.isEmpty { throw LossError(problems: problems) }
     let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
-    let memory = Trainer.memory(plan.built.graph, request.recipe, threads: threads).bytes + data.train.readingMemory
-    if let error = MemoryError.refusal(of: memory, threads: threads) { throw error }
+    let graph = plan.built.graph, splits = [data.train, data.test]
+    let measuring = splits.map { inferenceMemory(graph, of: $0) + Predictor.memory(graph, threads: threads).bytes }
+    try MemoryError.check(
+        Trainer.memory(graph, request.recipe, threads: threads).bytes + (measuring.max() ?? 0), threads: threads,
+        advice: MemoryError.trainingAdvice)
     let workers = Workers(request.threads)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))

@@ -193,6 +193,13 @@ public struct Teacher: Sendable {
         try KerasFile(opening: path, architecture: architecture).network(inputs: inputs.shapes).network
     }
 
+    /// About the most memory that asking it about a split takes.
+    public func memory(of split: ExampleSplit, threads: Int) throws -> Int {
+        let graph = try built().graph
+        return graph.layout.extent * MemoryLayout<Float>.stride + Predictor.memory(graph, threads: threads).bytes
+            + inferenceMemory(graph, of: split.reading(datasets))
+    }
+
     /// Its layers, without weights.
     func built() throws -> BuiltArchitecture {
         try KerasFile(opening: path, architecture: architecture).graph(inputs: inputs.shapes)

@@ -12,7 +12,7 @@ final class Warnings {
 
 extension Compressor {
     /// How many numbers of each teacher are looked at, at most.
-    private static let mostNumbers = 16 << 20
+    static let mostNumbers = 16 << 20
 
     /// Measures the teachers on the held-out examples, or on as many of them as fit into memory, and warns of what is
     /// wrong with them.

@@ -1,5 +1,5 @@
 import CZlib
-import Foundation
+import Storage
 
 /// Why a file that may be compressed could not be read.
 public struct GzipError: Error, Hashable, CustomStringConvertible {
@@ -26,16 +26,11 @@ public struct GzipError: Error, Hashable, CustomStringConvertible {
     private static let bufferByteCount: UInt32 = 1 << 17
 
     public init(opening path: String) throws(GzipError) {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else {
-            throw GzipError(kind: .missing, path: path, reason: "there is no such file")
-        }
-        // Opening a pipe would wait for whoever writes into it, and nothing could stop that.
-        let kind = status.st_mode & S_IFMT
-        guard kind == S_IFREG else {
+        do throws(InputFile.Problem) {
+            try InputFile.check(path)
+        } catch {
             throw GzipError(
-                kind: .unreadable, path: path,
-                reason: kind == S_IFDIR ? "it is a directory" : "it is not a regular file")
+                kind: error == .missing ? .missing : .unreadable, path: path, reason: error.description)
         }
         guard let file = unsafe gzopen(path, "rb") else {
             throw GzipError(kind: .unreadable, path: path, reason: "it cannot be opened")

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// What a file is, by its first bytes and not by its name: for the message about a file that is something else than
 /// was expected.
@@ -16,13 +17,12 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
     /// - Returns: nil where there is no such file, where it may not be read, or where it is no file: a pipe or a device.
     public init?(of path: String) {
         let target = URL(filePath: path).resolvingSymlinksInPath()
-        let values = try? target.resourceValues(forKeys: [.isRegularFileKey, .isDirectoryKey])
+        let values = try? target.resourceValues(forKeys: [.isDirectoryKey])
         if values?.isDirectory == true {
             self = Self.folder(target)
             return
         }
-        // Opening a pipe would wait for someone to write into it.
-        guard values?.isRegularFile == true, let file = FileHandle(forReadingAtPath: target.path) else { return nil }
+        guard let file = try? InputFile.open(path) else { return nil }
         defer { try? file.close() }
         guard let start = try? file.read(upToCount: Self.startLimit) ?? Data() else { return nil }
         let end = (try? file.seekToEnd()) ?? 0

@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import Storage
 
 /// An HDF5 file, open for reading or newly created.
 public struct HDF5File: ~Copyable, Sendable {
@@ -62,22 +63,12 @@ extension HDF5File {
     private static func refuseUnreadable(
         _ path: String, _ place: HDF5Place, _ use: FileKind.Use
     ) throws(HDF5Error) {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else {
-            let isMissing = errno == ENOENT || errno == ENOTDIR
-            throw HDF5Error(
-                isMissing ? .missing : .unreadable, "open", place, isMissing ? "there is no such file" : systemReason())
-        }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: break
-        case S_IFDIR:
-            let kind = FileKind(of: path) ?? .folder
-            let reason = kind == .folder ? "it is a directory" : kind.refusal(for: use)
-            throw HDF5Error(.unreadable, "open", place, reason)
-        default: throw HDF5Error(.unreadable, "open", place, "it is not a regular file")
-        }
-        guard unsafe access(path, R_OK) == 0 else {
-            throw HDF5Error(.unreadable, "open", place, systemReason())
+        do throws(InputFile.Problem) {
+            try InputFile.check(path)
+        } catch {
+            let kind = error == .directory ? FileKind(of: path) ?? .folder : .folder
+            let reason = kind == .folder ? error.description : kind.refusal(for: use)
+            throw HDF5Error(error == .missing ? .missing : .unreadable, "open", place, reason)
         }
     }
 

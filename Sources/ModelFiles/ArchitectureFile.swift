@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 public import Tensors
 
 /// A file of `Architectures/`: a network in words, whose sizes may depend on the data and on a width.
@@ -60,14 +61,11 @@ public struct ArchitectureFile: Sendable {
 
     /// The text of a file.
     static func text(of path: String) throws(ModelFileError) -> String {
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw ModelFileError(.missing, path, ["there is no such file"])
-        }
-        guard (try? URL(filePath: path).resourceValues(forKeys: [.isDirectoryKey]).isDirectory) != true else {
-            throw ModelFileError(.unreadable, path, ["it is a directory"])
-        }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ModelFileError(.unreadable, path, ["cannot be read as a file"])
+        let data: Data
+        do throws(InputFile.Problem) {
+            data = try InputFile.bytes(of: path)
+        } catch {
+            throw ModelFileError(error == .missing ? .missing : .unreadable, path, [error.description])
         }
         guard let text = String(data: data, encoding: .utf8) else {
             throw ModelFileError(.refused, path, ["is not text in UTF-8"])

@@ -35,6 +35,15 @@ public struct BuiltArchitecture: Sendable {
     /// The names of the architecture's layers, in its order.
     public var layerNames: [String] { architecture.layers.map(\.name) }
 
+    /// The class as which a layer is written: of an operation that of the layer that may stand for it.
+    func writtenClass(_ position: Int) -> String {
+        let layer = layers[position]
+        guard let offered = layer.offered, KerasOperation.named(layer.className) == nil || !layer.readsMask else {
+            return layer.className
+        }
+        return offered.className
+    }
+
     struct Part: Sendable {
         let name: String
         let suffix: String

@@ -52,6 +52,9 @@ struct KerasConfiguration {
     var outputNames: [String]?
     /// The names of the layers in the order of the file.
     var listed: [String] = []
+    /// Whether a layer reads the mask of a masked sequence that was joined with a plain one, as it was when Keras 3 made the
+    /// model: without the masks that calls of the model bring in.
+    var joinsMasks = false
 }
 
 /// What is wrong with a configuration.
@@ -288,9 +291,10 @@ extension KerasConfiguration {
             }
         }
         guard byName.count == layers.count else { return }
-        let used = Set(order(\.calls))
+        let used = Set(order(\.calls)), all = order(\.uses)
         let unused = layers.filter { $0.isInput && !used.contains($0.name) }
-        layers = unused + order(\.uses).filter(used.contains).compactMap { byName[$0] }
+        joinsMasks = all.contains { !used.contains($0) && byName[$0]?.className == "ops.ones_like" }
+        layers = unused + all.filter(used.contains).compactMap { byName[$0] }
     }
 
     /// The same model, its layers in the order of the file.

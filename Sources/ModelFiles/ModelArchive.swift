@@ -17,10 +17,7 @@ struct ModelArchive: ~Copyable {
     private var weightsLimit: Int { 256 << 20 + 100 * byteCount }
 
     static func isArchive(_ path: String) -> Bool {
-        // Opening a pipe would wait for someone to write into it.
-        let target = URL(filePath: path).resolvingSymlinksInPath()
-        guard (try? target.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile) == true else { return false }
-        let start = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 4) }
+        let start = try? InputFile.open(path).read(upToCount: 4)
         return start == Data([0x50, 0x4B, 0x03, 0x04])
     }
 
@@ -70,19 +67,19 @@ struct ModelArchive: ~Copyable {
             throw ModelFileError(
                 .refused, path, ["'\(member.name)' declares \(member.byteCount) bytes; at most \(limit) are read"])
         }
-        // For nobody else to read, and without a name as soon as it is open.
-        let copy = FileManager.default.temporaryDirectory.appending(path: "compress-\(UUID().uuidString).h5")
-        defer { try? FileManager.default.removeItem(at: copy) }
-        _ = FileManager.default.createFile(
-            atPath: copy.path, contents: nil, attributes: [.posixPermissions: 0o600])
         do {
+            let copy = try ScratchFile()
             try unpack(member, to: copy.path)
+            let file = try HDF5File(opening: copy.path, as: "\(path):\(member.name)")
+            // The copy goes when it is open.
+            withExtendedLifetime(copy) {}
+            return file
         } catch let error as StorageError {
+            let folder = FileManager.default.temporaryDirectory.path
             throw ModelFileError(
-                .write, path, ["its weights cannot be unpacked to '\(copy.path)': \(SystemReason.words(error.code))"],
+                .write, path, ["its weights cannot be unpacked in '\(folder)': \(SystemReason.words(error.code))"],
                 advice: "Set TMPDIR to a folder with \(ByteCount(member.byteCount)) of space")
         }
-        return try HDF5File(opening: copy.path, as: "\(path):\(member.name)")
     }
 
     private var member: ZipReader.Member? { zip["model.weights.h5"] }

@@ -8,6 +8,8 @@ struct NestedModels {
         /// How often it is called altogether, by all that is around it.
         let callCount: Int
         let isTrainable: Bool
+        /// Whether what it is given may have a mask.
+        let isMasked: Bool
         /// How many axes of time TimeDistributed has it work over.
         let timeAxes: Int
         let owner: String?
@@ -42,7 +44,8 @@ struct NestedModels {
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw ConfigurationError("two inputs have the same name") }
         var scope = Scope(
-            model: model, prefix: "", callCount: 1, isTrainable: true, timeAxes: 0, owner: nil, store: "layers/"
+            model: model, prefix: "", callCount: 1, isTrainable: true, isMasked: false, timeAxes: 0, owner: nil,
+            store: "layers/"
         ) { _, position, _ in Architecture.Source(names[position]) }
         try index(&scope)
         try flattening.addLayers(of: scope)
@@ -95,7 +98,13 @@ struct NestedModels {
                     problems.append(
                         "model '\(scope.prefix)\(layer.name)': is called with '\(name)', which is not supported")
                 }
-                try addLayers(of: Self.inner(layer, in: scope, store: store))
+                let inside = try Self.inner(layer, in: scope, store: store)
+                if inside.isMasked && inside.model.joinsMasks {
+                    problems.append(
+                        "model '\(scope.prefix)\(layer.name)': is called with a masked sequence, and joins masked and plain "
+                            + "ones inside: Keras 3 takes two masks for what follows, which is not supported")
+                }
+                try addLayers(of: inside)
                 continue
             }
             callCount += scope.callCount * layer.calls.count
@@ -159,7 +168,8 @@ struct NestedModels {
         var result = Scope(
             model: model, prefix: scope.prefix + layer.name + "/", callCount: count,
             isTrainable: scope.isTrainable && layer.isTrainable,
-            timeAxes: scope.timeAxes + layer.timeAxes, owner: scope.owner ?? layer.name,
+            isMasked: scope.isMasked || !layer.namedMasks.isEmpty, timeAxes: scope.timeAxes + layer.timeAxes,
+            owner: scope.owner ?? layer.name,
             store: store + String(repeating: "/layer", count: layer.timeAxes) + "/layers/"
         ) { (call, position, depth) throws(ConfigurationError) in
             let references = layer.calls[call % layer.calls.count]

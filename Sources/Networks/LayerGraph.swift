@@ -32,6 +32,7 @@ public struct LayerGraph: Sendable {
         let maskAction: MaskAction?
         /// How many leading axes of the output that mask has a number for.
         let maskAxes: Int
+        let maskPassing: MaskPassing
         /// Whose mask the layer takes for each input.
         let masks: [MaskSource?]
     }
@@ -101,6 +102,21 @@ public struct LayerGraph: Sendable {
     /// Whether some layer computes a mask.
     public var hasMasks: Bool { masks.contains { $0 != nil } }
 
+    /// Whether the mask that one value has, or would have, goes on to another that is computed from it.
+    public func passesMask(of source: Value, to value: Value) -> Bool {
+        guard value != source else { return true }
+        // What was there before the source does not come from it.
+        guard value.index > source.index, value.index >= inputs.count else { return false }
+        let node = nodes[value.index - inputs.count]
+        switch (node.maskPassing, node.plan.mask) {
+        case (.dropped, _), (.byLayer, .none), (.byLayer, .computed): return false
+        case (.of(let origin), _): return passesMask(of: source, to: origin)
+        case (.kept, _), (.byLayer, .first): return passesMask(of: source, to: node.inputs[0])
+        case (.byLayer, .any), (.byLayer, .all), (.byLayer, .joined):
+            return node.inputs.contains { passesMask(of: source, to: $0) }
+        }
+    }
+
     /// How many leading axes of `value` its mask has numbers for; nil if it has none.
     public func maskRank(of value: Value) -> Int? { masks[value.index].map(maskAxes) }
 
@@ -162,7 +178,8 @@ public struct LayerGraph: Sendable {
         nodes.append(
             Node(
                 entry: id.index, inputs: values, plan: plan, stepAxes: stepAxes, steps: leading.reduce(1, *),
-                output: output, maskAction: action, maskAxes: maskAxes, masks: taken))
+                output: output, maskAction: action, maskAxes: maskAxes,
+                maskPassing: passing, masks: taken))
         if case .any = plan.mask, isLost.contains(true) { lostMasks.insert(output.index) }
         if case .first = plan.mask, isLost.first == true { lostMasks.insert(output.index) }
         if plan.takesMasks { lostMasks.formUnion(values.map(\.index)) }

@@ -5,9 +5,9 @@ struct Descriptor: ~Copyable, Sendable {
     let number: Int32
 
     /// - Returns: nil if the file cannot be opened; `errno` says why.
-    init?(_ path: String, _ flags: Int32) {
+    init?(_ path: String, _ flags: Int32, mode: mode_t = 0o666) {
         var number: Int32
-        repeat { number = unsafe open(path, flags | O_CLOEXEC, 0o666) } while number < 0 && errno == EINTR
+        repeat { number = unsafe open(path, flags | O_CLOEXEC, mode) } while number < 0 && errno == EINTR
         guard number >= 0 else { return nil }
         self.number = number
     }
@@ -19,6 +19,13 @@ struct Descriptor: ~Copyable, Sendable {
         let number = number
         discard self
         return Foundation.close(number) == 0
+    }
+
+    /// Hands the descriptor over to whoever closes it.
+    consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
     }
 
     /// Waits until what was written is on the disk.

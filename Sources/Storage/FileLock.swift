@@ -36,6 +36,18 @@ public final class FileLock: Sendable {
         }
     }
 
+    /// Makes sure that no process has a lock; nothing is made.
+    public static func check(_ path: String, for object: String) throws(LockError) {
+        guard let descriptor = Descriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else { return }
+        guard flock(descriptor.number, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+        throw taken(descriptor.number, object)
+    }
+
+    private static func taken(_ descriptor: Int32, _ object: String) -> LockError {
+        LockError(
+            object, .taken(by: content(descriptor).dropFirst(start.count).trimmingCharacters(in: .newlines)))
+    }
+
     deinit {
         if isTemporary { unsafe unlink(path) }
         close(descriptor)
@@ -49,7 +61,7 @@ public final class FileLock: Sendable {
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             // File systems without locks are used without.
             guard errno == EWOULDBLOCK else { return }
-            throw LockError(object, .taken(by: content.dropFirst(start.count).trimmingCharacters(in: .newlines)))
+            throw taken(descriptor, object)
         }
         let text = Array("\(start)process \(getpid()) on \(ProcessInfo.processInfo.hostName)\n".utf8)
         // Who has the lock is a help for others, no more: a full disk is no obstacle.

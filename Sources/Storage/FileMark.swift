@@ -4,13 +4,12 @@ import Foundation
 public enum FileMark {
     /// Whether a text is in a file, at any place and whatever kind of file it is; false if the file cannot be read.
     public static func contains(_ text: String, _ path: String) -> Bool {
-        let mark = Array(text.utf8), descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
+        let mark = Array(text.utf8)
+        guard let file = try? InputFile.open(path) else { return false }
         var bytes = [UInt8](repeating: 0, count: (1 << 20) + mark.count), kept = 0
         while true {
             let count = unsafe bytes.withUnsafeMutableBytes {
-                unsafe read(descriptor, $0.baseAddress.map { unsafe $0 + kept }, $0.count - kept)
+                unsafe read(file.fileDescriptor, $0.baseAddress.map { unsafe $0 + kept }, $0.count - kept)
             }
             guard count > 0 else { return false }
             let end = kept + count

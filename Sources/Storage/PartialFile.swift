@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A file on its way to an output: `OUTPUT.PID.partial`, beside the place where it will be.
 ///
@@ -21,7 +22,16 @@ struct PartialFile: ~Copyable {
         let (folder, file) = Self.parts(target)
         Self.removeAbandoned(in: folder) { $0 == file }
         descriptor = try Self.create(path, output)
+        Self.own.withLock { _ = $0.insert(path) }
         (name, self.target, self.path) = (output, target, path)
+    }
+
+    /// All that this process has made, be they there or not.
+    private static let own = Mutex<Set<String>>([])
+
+    /// Removes those of this process.
+    static func removeOwn() {
+        own.withLock { for path in $0 { unsafe unlink(path) } }
     }
 
     /// Waits until the file is on the disk, and gives it its own name.

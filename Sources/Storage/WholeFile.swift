@@ -77,6 +77,12 @@ public enum WholeFile {
     /// Removes from a folder what processes that were killed while they wrote files have left there.
     public static func clearLeftovers(in folder: String) { PartialFile.removeAbandoned(in: folder) }
 
+    /// Removes what this process is writing, before it ends in the middle of that.
+    public static func removeUnfinished() {
+        PartialFile.removeOwn()
+        ScratchFile.removeOwn()
+    }
+
     private static func isFolder(_ path: String) -> Bool {
         let code = errno
         defer { errno = code }

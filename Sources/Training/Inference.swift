@@ -32,6 +32,17 @@ public func predictLogits(
     }
 }
 
+/// The bytes that asking a network about a split takes beside the network: the examples that are read, the answers to a
+/// batch, and what measuring them keeps.
+public func inferenceMemory(_ graph: LayerGraph, of split: ExampleSplit) -> Int {
+    let batch = min(split.countReadTogether(multipleOf: Predictor.shardSize(for: graph)), split.count)
+    return split.readingMemory + (batch + min(labelsTogether, batch)) * split.classCount * MemoryLayout<Float>.stride
+        + RunningMetrics.memory(split.labelKind, exampleCount: split.count)
+}
+
+/// Of so many examples the labels are in memory at a time.
+private let labelsTogether = 256
+
 /// Asks a network about batches of examples.
 public final class LogitsPredictor {
     /// The logits of an example; two for one unit that tells two classes apart.
@@ -114,7 +125,7 @@ extension RunningMetrics {
     ///
     /// - Parameter scores: B × C, a row for each example of the batch.
     public mutating func add(_ scores: Tensor, of batch: ExampleBatch) {
-        let classes = batch.split.classCount, some = 256
+        let classes = batch.split.classCount, some = labelsTogether
         let memory = Buffer(zeros: min(some, batch.count) * classes).tensor
         for first in stride(from: 0, to: batch.count, by: some) {
             let examples = first..<min(first + some, batch.count), count = examples.count * classes

@@ -48,6 +48,12 @@ public struct RunningMetrics {
         if isSampled { sampling = Sampling() }
     }
 
+    /// The bytes that are kept of so many examples: of several labels each, a number for each class that is ranked. An array
+    /// that grows is there twice for a moment.
+    public static func memory(_ kind: LabelKind, exampleCount: Int) -> Int {
+        kind == .oneClass ? 0 : 2 * depth * exampleCount * MemoryLayout<ScoredLabel>.stride
+    }
+
     /// How many examples' first class is wrong.
     public var errors: Int { count - hits }
 

@@ -17,7 +17,7 @@ public enum Seal {
     ///
     /// - Parameter name: What errors call it, if that is not its path.
     static func add(to path: String, as name: String? = nil) throws {
-        guard let file = try? FileHandle(forReadingFrom: URL(filePath: path)), let end = try? file.seekToEnd(),
+        guard let file = try? InputFile.open(path), let end = try? file.seekToEnd(),
             let checksum = try? checksum(file, count: Int(end))
         else { throw StorageError(.write, name ?? path, EIO) }
         let writer = try FileWriter(appendingTo: path, as: name)
@@ -27,8 +27,7 @@ public enum Seal {
 
     /// Whether every byte of a file is as it was when the seal was added.
     public static func isWhole(_ path: String) -> Bool {
-        guard let file = try? FileHandle(forReadingFrom: URL(filePath: path)) else { return false }
-        defer { try? file.close() }
+        guard let file = try? InputFile.open(path) else { return false }
         guard let end = try? file.seekToEnd(), end >= byteCount else { return false }
         let count = Int(end) - byteCount
         guard let checksum = try? checksum(file, count: count), let rest = try? file.readToEnd() else { return false }

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// The members of a zip archive, found by its directory alone.
 ///
@@ -27,16 +28,11 @@ public struct ZipReader: ~Copyable {
 
     /// - Throws: `ZipError` if there is no such file, or it is no archive that we can read.
     public init(opening path: String) throws(ZipError) {
-        var status = stat()
-        // Opening a pipe would wait for whoever writes into it, and nothing could stop that.
-        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-            throw ZipError(.unreadable, path, isDirectory ? "it is a directory" : "it is not a regular file")
-        }
-        guard let file = FileHandle(forReadingAtPath: path) else {
-            let isThere = FileManager.default.fileExists(atPath: path)
-            throw ZipError(
-                isThere ? .unreadable : .missing, path, isThere ? "it cannot be opened" : "there is no such file")
+        let file: FileHandle
+        do throws(InputFile.Problem) {
+            file = try InputFile.open(path)
+        } catch {
+            throw ZipError(error == .missing ? .missing : .unreadable, path, error.description)
         }
         guard let end = try? file.seekToEnd() else { throw ZipError(.unreadable, path, "it cannot be measured") }
         let source = Source(file: file, path: path, byteCount: Int(end))

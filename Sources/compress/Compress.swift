@@ -5,6 +5,7 @@ import Foundation
 import Isolation
 import ModelFiles
 import Reports
+import Storage
 import Tensors
 
 struct Compress: ParsableCommand {
@@ -45,11 +46,12 @@ enum Program {
             _ = unsafe open("/dev/null", O_RDWR)
         }
         startWithOneBLASThread()
+        ScratchFile.own()
         // First of all, while there is one thread and nothing is open.
         Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
         Isolation.watchMappings()
-        Interruption.install()
         let arguments = joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
+        Interruption.install { _ = report($0, wantsJSON: arguments.contains("--json")) }
         MemoryExhaustion.handle { byteCount in
             let words =
                 "the system has no memory left for another \(ByteCount(byteCount).short); choose a smaller model, a smaller "
@@ -93,6 +95,7 @@ enum Program {
         }
         do {
             var command = try Compress.parseAsRoot(arguments)
+            try MemoryError.check(0, threads: 1)
             try command.run()
         } catch let code as ExitCode {
             return ExitStatus(rawValue: code.rawValue) ?? .internalError

@@ -229,7 +229,7 @@ struct DistillCommand: ParsableCommand {
             softWeight: softWeight ?? preset?.softWeight ?? Defaults.softWeight,
             runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output))
         request.teacherRules = try teacherOptions.rules(of: teachers)
-        request.student = student.map(CompressionRequest.Student.init) ?? .automatic
+        request.student = student.map { CompressionRequest.Student($0) } ?? .automatic
         request.width = width?.value
         request.mostMultiplyAdds = maxMultiplyAdds?.value
         request.preset = preset

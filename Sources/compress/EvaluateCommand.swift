@@ -58,6 +58,7 @@ struct EvaluateCommand: ParsableCommand {
         if !teachers.allSatisfy(\.isPlain) { common.progress.tell(.plan(teachers.map(\.plan))) }
         for warning in data.warnings { common.progress.tell(.warning(warning)) }
         var evaluation = Evaluation(split, teachers, together: ensemble)
+        try MemoryError.check(evaluation.memory(threads: threading.count), threads: threading.count)
         let report = try evaluation.run(workers: threading.workers, progress: common.progress)
         try files.check()
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
@@ -104,6 +105,14 @@ private struct Evaluation {
         return stride(from: 0, to: max(count, 1), by: size).map { $0..<min($0 + size, count) }
     }
 
+    /// About the most memory that it takes; none of it is taken.
+    func memory(threads: Int) throws -> Int {
+        let models = try models.map { try $0.memory(of: split, threads: threads) }
+        let metrics = RunningMetrics.memory(split.labelKind, exampleCount: split.count)
+        let sum = together == nil ? 0 : (blocks.first?.count ?? 0) * split.classCount * MemoryLayout<Float>.stride
+        return (models.max() ?? 0) + each.count * metrics + sum
+    }
+
     mutating func run(workers: Workers, progress: Progress) throws -> EvaluationReport {
         let blocks = blocks
         var found: [EvaluationReport.Model] = []
@@ -131,9 +140,7 @@ private struct Evaluation {
     ) throws {
         let model = models[index], count = models.count, labelKind = split.labelKind
         var first = 0
-        try model.answer(
-            model.network(), examples, workers: workers, isInterrupted: { Interruption.requested }
-        ) { batch, scores in
+        try model.answer(model.network(), examples, workers: workers) { batch, scores in
             progress.advance(by: batch.count)
             probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
             each[index].add(scores, of: batch)

@@ -124,10 +124,7 @@ struct ImportCommand: ParsableCommand {
             progress.message(remark.description)
         }
         progress.begin("importing", total: try files.amount(), unit: files.unit)
-        let report = try files.write(to: output) { done in
-            progress.advance(to: done)
-            try Interruption.check()
-        }
+        let report = try files.write(to: output) { progress.advance(to: $0) }
         progress.end()
         for warning in report.warnings { progress.tell(.warning(warning)) }
         try common.print(text(report), json: json(report, isRecords ? skipped : nil))

@@ -1,17 +1,22 @@
 import Foundation
+import Storage
 import Synchronization
 
 /// Whether the user wants the program to stop.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP (a terminal that was closed) asks; the second one ends it at once.
+/// SIGINT, SIGTERM and SIGHUP (a terminal that was closed) end it at once. Where there is a state to keep, the first one asks
+/// for that, and the second one ends it at once.
 enum Interruption {
     private static let signal = Atomic<Int32>(0)
+    private static let keepsState = Atomic(false)
 
     /// Watches for signals from now on, and keeps broken pipes and full quotas from killing the program.
     ///
     /// A thread of its own waits for them, so that no handler ever runs on a thread that computes: oneDNN 2's matrix
     /// products for AVX-512 keep values below the stack pointer, where a handler's frame would overwrite them.
-    static func install() {
+    ///
+    /// - Parameter tell: Says why the program ends where nobody else does.
+    static func install(tell: @escaping @Sendable (Failure) -> Void) {
         var watched = sigset_t()
         unsafe sigemptyset(&watched)
         for number in [SIGINT, SIGTERM] { unsafe sigaddset(&watched, number) }
@@ -21,7 +26,7 @@ enum Interruption {
         let set = watched
         Thread.detachNewThread {
             var set = set, number: Int32 = 0
-            while unsafe sigwait(&set, &number) == 0 { note(number) }
+            while unsafe sigwait(&set, &number) == 0 { note(number, tell) }
         }
         // Writing to them fails instead, and failures are told.
         for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
@@ -34,18 +39,19 @@ enum Interruption {
         return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
-    private static func note(_ number: Int32) {
-        let before = signal.exchange(number, ordering: .relaxed)
-        if before != 0 { _exit(code(number).rawValue) }
+    /// From now on the program has a state to keep when it is asked to stop.
+    static func keepState() { keepsState.store(true, ordering: .relaxed) }
+
+    private static func note(_ number: Int32, _ tell: (Failure) -> Void) {
+        let before = signal.exchange(number, ordering: .relaxed), keepsState = keepsState.load(ordering: .relaxed)
+        guard before != 0 || !keepsState else { return }
+        WholeFile.removeUnfinished()
+        if !keepsState { tell(failure("stopped")) }
+        _exit(code(number).rawValue)
     }
 
     /// Whether to stop at the next good moment.
     static var requested: Bool { signal.load(ordering: .relaxed) != 0 }
-
-    /// Throws if it is time to stop.
-    static func check() throws {
-        if requested { throw failure("stopped") }
-    }
 
     /// The error that ends a stopped program.
     static func failure(_ words: String) -> Failure {

@@ -8,6 +8,7 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
     do {
         // What cannot work is refused here, before anything is written.
         let compressor = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        Interruption.keepState()
         return try compressor.run(configuration: options.configuration.yaml)
     } catch is CancellationError {
         throw Interruption.failure("stopped; go on with: compress --resume \(shellWord(options.request.runDirectory))")
@@ -22,11 +23,7 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
 
 /// What the main job would do, after all the checks that it makes before it writes anything.
 func outline(_ options: DistillOptions) throws -> CompressionOutline {
-    do {
-        return try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: { _ in }).outline()
-    } catch is CancellationError {
-        throw Interruption.failure("stopped; nothing was written")
-    }
+    try Compressor(options.request, tell: { _ in }).outline()
 }
 
 extension Progress {
@@ -47,7 +44,11 @@ extension Progress {
 /// Trains one model on the true labels.
 func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSummary {
     do {
-        let model = try trainModel(request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        let model = try trainModel(request, isInterrupted: { Interruption.requested }) { event in
+            // The first thing that it tells, it tells when all is read.
+            Interruption.keepState()
+            progress.tell(event)
+        }
         return TrainingSummary(
             model: EvaluationReport.Model(
                 path: request.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),

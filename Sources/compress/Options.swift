@@ -40,6 +40,9 @@ struct ThreadOptions: ParsableArguments {
 
     /// Threads are started here, not before there is work for them.
     var workers: Workers { Workers(threads) }
+
+    /// How many threads there will be.
+    var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 }
 
 /// Reads a number of threads: more than some for each processor take memory and no time off.

@@ -57,6 +57,9 @@ struct PredictCommand: ParsableCommand {
         let file = try models.open(model, among: [model])
         let examples = try inputs.map { try InputDataset.open($0) }
         let feeds = try modelInputs(file.architecture, examples, rules)
+        try MemoryError.check(
+            Prediction.memory(try file.graph(inputs: feeds.shapes).graph, threads: threading.count),
+            threads: threading.count)
         let network = try file.network(inputs: feeds.shapes).network
         let prediction = Prediction(
             network, feeds, examples, names: file.architecture.outputNames, workers: threading.workers,
@@ -123,13 +126,26 @@ private struct Prediction {
         self.examples = feeds.datasets.map { examples[$0] }
         self.progress = progress
         predictor = Predictor(network.graph, weights: network.weights.tensor, workers: workers)
-        blockSize = predictor.shardSize * workers.count * 4
+        blockSize = Self.blockSize(network.graph, threads: workers.count)
         let count = examples[0].count, values = network.graph.outputs
         outputs = values.indices.map { index in
             Output(
                 name: values.count == 1 ? "output" : "output_\(index)", key: names?[index],
                 shape: [count] + network.graph.shape(of: values[index]).axes)
         }
+    }
+
+    /// How many examples are in memory at a time.
+    private static func blockSize(_ graph: LayerGraph, threads: Int) -> Int {
+        Predictor.shardSize(for: graph) * threads * 4
+    }
+
+    /// About the most memory that it takes: the network, and the numbers of a block of examples, those of its outputs twice.
+    static func memory(_ graph: LayerGraph, threads: Int) -> Int {
+        func count(_ values: [LayerGraph.Value]) -> Int { values.reduce(0) { $0 + graph.shape(of: $1).elementCount } }
+        let example = count(graph.inputs) + 2 * count(graph.outputs)
+        return (graph.layout.extent + blockSize(graph, threads: threads) * example) * MemoryLayout<Float>.stride
+            + Predictor.memory(graph, threads: threads).bytes
     }
 
     /// - Parameter check: Throws where the predictions may not be kept, such as when an input changed meanwhile.
@@ -141,7 +157,6 @@ private struct Prediction {
                 if let key = output.key { try dataset.attributes.write(key, to: "name") }
             }
             for start in stride(from: 0, to: examples[0].count, by: blockSize) {
-                try Interruption.check()
                 let rows = start..<min(start + blockSize, examples[0].count)
                 let values = try predict(rows)
                 for (output, values) in zip(outputs, values) {

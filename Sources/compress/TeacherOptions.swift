@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import ModelFiles
+import Storage
 import Tensors
 
 /// How models are asked that do not match the data, and how their answers are read.
@@ -119,12 +120,15 @@ struct TeacherOptions: ParsableArguments {
     }
 
     private static func classList(_ path: String) throws -> TeacherRules.ClassList {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            let isThere = FileManager.default.fileExists(atPath: path)
-            throw Failure(
-                isThere ? .badInput : .noInput,
-                "'\(path)': expected a text file with a class name in each line, "
-                    + (isThere ? "found none that can be read" : "and there is no such file"))
+        let expected = "'\(path)': expected a text file with a class name in each line"
+        let data: Data
+        do throws(InputFile.Problem) {
+            data = try InputFile.bytes(of: path)
+        } catch {
+            throw Failure(.noInput, "\(expected), but \(error)")
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw Failure(.badInput, "\(expected), found no text in UTF-8")
         }
         return TeacherRules.ClassList(classNames(inText: text), path: path)
     }

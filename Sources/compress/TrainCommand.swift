@@ -24,7 +24,8 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "An architecture (.yaml), or a Keras model (.h5, .keras) whose architecture is taken.", valueName: "path"))
+            "An architecture (.yaml), a student of the program (\(CompressionRequest.Student.names.joined(separator: ", "))), or a "
+                + "Keras model (.h5, .keras) whose architecture is taken.", valueName: "path|name"))
     var architecture: String
 
     @Option(

@@ -17,8 +17,34 @@ import Testing
             #expect(mkfifo(folder.appending(path: "pipe").path, 0o600) == 0)
             let run = try Program.run(arguments.split(separator: " ").map(String.init), in: folder)
             #expect(run.code == 66)
-            #expect(run.errors.contains("'pipe': it is not a regular file"), "\(run.errors)")
+            #expect(run.errors.contains("'pipe': it is a pipe, not a regular file"), "\(run.errors)")
             #expect(try names(in: folder) == ["digits.h5", "pipe"])
+        }
+    }
+
+    /// Whatever a path is an input for, only a regular file is opened.
+    @Test(arguments: [
+        ("mkfifo x", "a pipe, not a regular file"), ("ln -s /dev/zero x", "a device, not a regular file"),
+        ("mkdir x", "a directory"),
+    ])
+    func refusesWhatIsNoFile(made: String, kind: String) throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "formats/keras3.weights.h5"] { try copyFixture(name, to: folder) }
+            for ending in ["h5", "keras", "yaml", "json", "txt"] {
+                let made = try Program.shell(made.replacing("x", with: "x.\(ending)"), in: folder)
+                #expect(made.code == 0, "\(made.errors)")
+            }
+            let main = "--teachers digits.h5 --data digits.h5 --budget 1MB --output s.h5"
+            for arguments in [
+                "inspect x.h5", "inspect x.keras", "inspect x.yaml", "convert x.keras --output y.h5",
+                "train --architecture x.yaml --data digits.h5 --output y.h5",
+                "inspect keras3.weights.h5 --architecture x.json", "--configuration x.yaml",
+                "\(main) --teacher-classes digits=x.txt",
+            ] {
+                let run = try Program.shell("timeout 8 $compress \(arguments)", in: folder)
+                #expect(run.code == 66, "\(arguments): \(run.errors)")
+                #expect(run.errors.contains("it is \(kind)"), "\(arguments): \(run.errors)")
+            }
         }
     }
 

@@ -15,7 +15,7 @@ import Testing
         """
 
     /// Lends a folder with a teacher, data, and a student's architecture.
-    private func withJob(_ body: (URL, _ arguments: [String]) throws -> Void) throws {
+    func withJob(_ body: (URL, _ arguments: [String]) throws -> Void) throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)
             try writeDigits(to: folder.appending(path: "d.h5"), train: 200)
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    private func start(_ arguments: [String], in folder: URL, until name: String) throws -> Program.Started {
+    func start(_ arguments: [String], in folder: URL, until name: String) throws -> Program.Started {
         let started = try Program.start(arguments, in: folder), deadline = Date(timeIntervalSinceNow: 60)
         while !FileManager.default.fileExists(atPath: folder.appending(path: name).path), Date() < deadline,
             started.process.isRunning

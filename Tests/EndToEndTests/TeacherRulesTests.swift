@@ -112,7 +112,7 @@ import Testing
             #expect(missing.code == 66)
             #expect(
                 missing.errors
-                    == "error: 'none.txt': expected a text file with a class name in each line, and there is no such file\n"
+                    == "error: 'none.txt': expected a text file with a class name in each line, but there is no such file\n"
             )
         }
     }

@@ -28,6 +28,34 @@ import Testing
         }
     }
 
+    /// In any vector lane, as the first number or the second.
+    @Test(arguments: [1, 7, 40])
+    func extremaOfNoNumberAreNone(count: Int) {
+        for (isMaximum, place) in [(true, 0), (false, 0), (true, count - 1), (false, count - 1)] {
+            let x = examples(1, [count]), none = examples(1, [count], seed: 2), y = examples(1, [count], seed: 3)
+            none[place] = .nan
+            for (a, b) in [(x, none), (none, x)] {
+                extremum(isMaximum: isMaximum, a, b, into: y)
+                for index in 0..<count {
+                    let expected = isMaximum ? max(a[index], b[index]) : min(a[index], b[index])
+                    #expect(index == place ? y[index].isNaN : y[index] == expected)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [2, 3]) func theLargestOfNoNumberIsNone(size: Int) {
+        let geometry = PoolingGeometry(
+            height: size, width: size, channels: 5, outputHeight: 1, outputWidth: 1, poolHeight: size, poolWidth: size,
+            strideHeight: size, strideWidth: size)
+        for place in 0..<(size * size) {
+            let x = examples(1, [size, size, 5]), y = examples(1, [1, 1, 5])
+            x[5 * place + 1] = .nan
+            maxPool(geometry, x, into: y)
+            #expect((0..<5).map { y[$0].isNaN } == [false, true, false, false, false])
+        }
+    }
+
     /// Keras's formula, by sorting.
     @Test(arguments: [1, 2, 7, 33])
     func sparsemaxIsThatOfKeras(columns: Int) {

@@ -10,7 +10,7 @@ import Testing
         (try? FileManager.default.contentsOfDirectory(atPath: folder))?
         .filter { !$0.hasSuffix(".io.h5") }.sorted() ?? []
 
-    @Test func thereIsAFixtureOfEachSetOfRules() { #expect(Self.models.count == 6) }
+    @Test func thereIsAFixtureOfEachSetOfRules() { #expect(Self.models.count == 7) }
 
     @Test(arguments: models)
     func agreesWithTheVersionThatWroteIt(model: String) throws {
@@ -70,6 +70,21 @@ import Testing
                 == "'a.yaml': line 7, layer 'q' (Dense): Keras 3 would list it behind 'p' because of the "
                 + "masks, and mix up their weights. Models with masks in one of several branches cannot be written for "
                 + "Keras 3")
+    }
+
+    /// Keras 3 makes a mask for `joined`, too, although it hides nothing, and lists `masked` and `p` before `q`.
+    @Test func refusesToWriteWhatEmptyMasksPutIntoAnotherOrder() throws {
+        let layers = [
+            "{name: p, Dense: {units: 3}}", "{name: masked, from: input, Masking: {}}",
+            "{name: joined, from: [masked, p], Concatenate: {}}", "{name: first, GRU: {units: 3}}",
+            "{name: q, from: input, Dense: {units: 3}}", "{Dense: {units: 3}}", "{Dense: {units: 3}}",
+            "{name: second, GRU: {units: 3}}", "{from: [first, second], Concatenate: {}}", "{Dense: {units: classes}}",
+        ]
+        let text = "name: m\ninput: [4, 3]\nlayers:\n" + layers.map { "  - \($0)\n" }.joined()
+        let built = try ArchitectureFile(parsing: text, path: "a.yaml").architecture(classes: 2).graph()
+        #expect(try !built.graph.isMasked(#require(built.value(of: "joined"))))
+        let error = #expect(throws: ModelFileError.self) { try ExportPlan(built) }
+        #expect(error?.description.contains("layer 'q' (Dense): Keras 3 would list it behind 'masked'") == true)
     }
 
     @Test func readsVersionsAsTheyAreWritten() {

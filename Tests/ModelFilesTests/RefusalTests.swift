@@ -56,6 +56,13 @@ import Testing
             floating-point weights are read. Save the model before model.quantize
             """
         ),
+        (
+            "two-masks.h5",
+            """
+            'two-masks.h5': model 'inner': is called with a masked sequence, and joins masked and plain ones inside: Keras 3 \
+            takes two masks for what follows, which is not supported
+            """
+        ),
         ("lambda.h5", "'lambda.h5': layer 'twice' (Lambda): \(lambdaAdvice)"),
         ("lambda-k2.h5", "'lambda-k2.h5': layer 'twice' (Lambda): \(lambdaAdvice)"),
         (

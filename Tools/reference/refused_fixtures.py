@@ -171,6 +171,15 @@ def truncated(keras, path):
     path.write_bytes(content[: len(content) // 2])
 
 
+@refused("two-masks.h5", "A masked sequence for a model that joins masked and plain ones: Keras takes two masks for `last`.")
+def two_masks(keras, path):
+    layers = keras.layers
+    x, y = keras.Input((4, 3), name="x"), keras.Input((4, 3), name="y")
+    joined = layers.Concatenate(name="joined")([layers.Masking(name="own")(y), layers.Dense(3, name="plain")(y)])
+    inner = keras.Model(y, layers.GRU(2, name="last")(joined), name="inner")
+    keras.Model(x, inner(layers.Masking(mask_value=1.0, name="outer")(x)), name="model").save(path)
+
+
 # What contradicts itself
 
 

@@ -1,7 +1,7 @@
 """Writes models whose tensors are nested, to Tests/ModelFilesTests/Fixtures/structures.
 
     python Tools/reference/structure_fixtures.py             with Keras 3 (TensorFlow or JAX)
-    python Tools/reference/structure_fixtures.py --keras2    with tf_keras
+    python Tools/reference/structure_fixtures.py --keras2    with tf_keras; names of models choose some
 
     NAME-VERSION.keras, .h5, .weights.h5      one model, in every format of the Keras that runs this
     NAME-VERSION.json                         its architecture by to_json, for the weights
@@ -11,8 +11,10 @@ VERSION is k3 or k2. What Keras flattens here has its keys in another order than
 shape, so that only the numbers tell. The outputs are those of the model that was saved.
 """
 
+import json
 import os
 import sys
+from pathlib import Path
 from unittest import mock
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -65,6 +67,27 @@ def positions():
     q, v, k = dense("q")(x), dense("v")(x), dense("k")(x)
     attention = layers.MultiHeadAttention(num_heads=1, key_dim=2, name="attention")
     return keras.Model(x, attention(q, v, k), name="model")
+
+
+@model
+def keyword_order():
+    """Two calls by keyword in two orders: Keras 2 keeps the order of a call, Keras 3 sorts."""
+    x = keras.Input((4, 3), name="x")
+    q, v, k, w, l, p = (dense(name)(x) for name in "qvkwlp")
+    first = layers.MultiHeadAttention(num_heads=1, key_dim=2, name="first")(q, value=v, key=k)
+    second = layers.MultiHeadAttention(num_heads=1, key_dim=2, name="second")(key=l, query=w, value=p)
+    return keras.Model(x, layers.Add(name="joined")([first, second]), name="model")
+
+
+@model
+def explicit_mask():
+    """Recurrent layers whose calls pass a mask, which is an input of its own or made of one; the sequence goes without."""
+    x, given = keras.Input((4, 3), name="x"), keras.Input((4,), dtype="bool", name="given")
+    sequence = dense("before")(x)
+    inner = layers.LSTM(3, return_sequences=True, name="inner")(sequence, mask=given)
+    last = layers.GRU(3, name="last")(dense("between")(inner), mask=given)
+    plain = layers.LSTM(3, name="plain")(sequence)
+    return keras.Model([x, given], layers.Concatenate(name="joined")([last, plain]), name="model")
 
 
 @model
@@ -141,6 +164,8 @@ def write(name, build):
     model, generator = build(), seed(name)
     randomize(model, generator)
     inputs = standard_normal(generator, [tuple(tensor.shape)[1:] for tensor in model.inputs])
+    # A mask: real is what is above 0.
+    inputs = [array > 0 if tensor.dtype == "bool" else array for array, tensor in zip(inputs, model.inputs)]
     struct = model.input
     argument = {key: inputs[index] for index, key in enumerate(sorted(struct))} if isinstance(struct, dict) else inputs
     outputs = nest.flatten(model(argument if len(inputs) > 1 else inputs[0], training=False))
@@ -149,7 +174,9 @@ def write(name, build):
         model.save(f"{stem}.h5")
         model.save(f"{stem}.keras")
         model.save_weights(f"{stem}.weights.h5")
-    (FOLDER / f"{stem}.json").write_text(model.to_json())
+    # The text of Keras 3 does not name the version, whose rules for masks count.
+    text = {**json.loads(model.to_json()), "keras_version": keras.__version__}
+    Path(f"{stem}.json").write_text(json.dumps(text))
     with h5py.File(f"{stem}.io.h5", "w", libver="latest") as file:
         file.attrs["atol"] = 1e-5
         write_arrays(file, "input", inputs)
@@ -158,7 +185,10 @@ def write(name, build):
 
 def main():
     FOLDER.mkdir(exist_ok=True)
+    chosen = [name for name in sys.argv[1:] if not name.startswith("-")]
     for name, build in RECIPES:
+        if chosen and name not in chosen:
+            continue
         write(name, build)
         print(f"{name}-{SUFFIX}", flush=True)
 

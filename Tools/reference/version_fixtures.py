@@ -2,9 +2,11 @@
 
     pip install keras==3.3.3 && KERAS_BACKEND=tensorflow python Tools/reference/version_fixtures.py
     python Tools/reference/version_fixtures.py --keras2
+    pip install 'tensorflow-cpu==2.9.3' 'protobuf<3.20' 'numpy<1.24' 'h5py<3.9' && python … --keras2    (Python 3.10)
 
 The rules for masks changed in Keras 3.4, 3.8, 3.10 and 3.11: a fixture of a version with each set of them is in
-Tests/ModelFilesTests/Fixtures/versions, `masks-3.3.keras` and so on, and of Keras 2 (tf_keras) `masks-2.21.h5`.
+Tests/ModelFilesTests/Fixtures/versions, `masks-3.3.keras` and so on, and of Keras 2 (tf_keras) `masks-2.21.h5` and
+`masks-2.9.h5`: before 2.10 MultiHeadAttention reads no masks.
 """
 
 import os
@@ -19,7 +21,11 @@ IS_KERAS3 = "--keras2" not in sys.argv
 if IS_KERAS3:
     import keras
 else:
-    import tf_keras as keras
+    try:
+        import tf_keras as keras
+    except ImportError:
+        # Before TensorFlow 2.16, Keras 2 is what it comes with.
+        from tensorflow import keras
 
 import h5py
 import numpy as np

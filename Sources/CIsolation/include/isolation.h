@@ -25,6 +25,5 @@ void isolation_limit(size_t byte_count, unsigned seconds);
 void isolation_close_doors(void);
 // From now on a mapped file that is cut short ends the process with a message and code 74.
 void isolation_watch_mappings(void);
-// Names the file that is mapped somewhere, for that message: an entry to forget it by, or -1 if there are too many.
-int isolation_note_mapping(const void *start, size_t byte_count, const char *path);
-void isolation_forget_mapping(int entry);
+// Ends the process so, because of the file at a path.
+void isolation_end_unreadable(const char *path) __attribute__((noreturn));

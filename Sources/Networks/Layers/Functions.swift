@@ -121,7 +121,9 @@ public struct Reduction: Layer {
             let isMaximum = kind == .maximum
             y.fill(with: isMaximum ? -.infinity : .infinity)
             for (element, place) in places(x, y).enumerated() {
-                y[place] = isMaximum ? max(y[place], x[element]) : min(y[place], x[element])
+                // A number that is none stays it.
+                let isBeyond = isMaximum ? x[element] > y[place] : x[element] < y[place]
+                if isBeyond || x[element].isNaN { y[place] = x[element] }
             }
         }
     }

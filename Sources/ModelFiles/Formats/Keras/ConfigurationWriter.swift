@@ -93,11 +93,7 @@ struct ConfigurationWriter {
     }
 
     /// The operation that an entry is to be written as: not one for which a layer may stand.
-    func operation(_ index: Int) -> KerasOperation? {
-        let layer = built.layers[index]
-        guard let operation = KerasOperation.named(layer.className) else { return nil }
-        return layer.offered == nil || layer.readsMask ? operation : nil
-    }
+    func operation(_ index: Int) -> KerasOperation? { KerasOperation.named(built.writtenClass(index)) }
 
     func layer(_ index: Int) -> JSON {
         var config: JSON.Object = ["name": .string(layerNames[index])]

@@ -23,6 +23,9 @@ extension BuiltArchitecture {
 }
 
 /// The operations that Keras 3 adds to the graph of a model: those that make the masks that layers read.
+///
+/// Keras makes them also for masks that hide nothing, such as that of a Concatenate of a masked sequence and a plain one.
+/// Such a mask is none in a `LayerGraph`, so that what has a mask is found here by Keras's own rules.
 private struct MaskOperations {
     private let built: BuiltArchitecture
     private let positions: [String: Int]
@@ -34,7 +37,7 @@ private struct MaskOperations {
     /// Layers whose calls take a mask, where that is the only tensor beside the input.
     private static let readers: Set = [
         "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "GlobalAveragePooling1D",
-        "BatchNormalization",
+        "BatchNormalization", "Softmax",
     ]
     private static let merging: Set = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
 
@@ -68,30 +71,52 @@ private struct MaskOperations {
         reads[call] = plainReads(call)
         guard let position = positions[call.layer] else { return }
         let layer = built.architecture.layers[position], sources = layer.calls[call.number]
-        if Self.readers.contains(layer.className), sources.count == 1, let mask = masks[sources[0]] {
+        let className = built.writtenClass(position)
+        if Self.readers.contains(className), sources.count == 1, let mask = masks[sources[0]] {
             reads[call]?.append(mask)
         }
-        var results: [Architecture.Source] = []
-        while true {
-            let result = Architecture.Source(call.layer, call: call.number, tensor: results.count)
-            guard built.values[result] != nil else { break }
-            results.append(result)
+        var masked: [Architecture.Source] = []
+        var result = Architecture.Source(call.layer, call: call.number, tensor: 0)
+        while built.values[result] != nil {
+            if hasMask(result, layer, className, sources) { masked.append(result) }
+            result = Architecture.Source(call.layer, call: call.number, tensor: result.tensor + 1)
         }
-        results.removeAll { !(built.values[$0].map(built.graph.isMasked) ?? false) }
-        guard !results.isEmpty, let mask = mask(layer, sources) else { return }
-        for result in results { masks[result] = mask }
+        guard !masked.isEmpty, let mask = mask(layer, className, sources) else { return }
+        for result in masked { masks[result] = mask }
     }
 
-    private mutating func mask(_ layer: Architecture.Layer, _ sources: [Architecture.Source]) -> LayerCall? {
+    /// Whether a result of a call has the mask that the call makes, if it makes one.
+    private func hasMask(
+        _ result: Architecture.Source, _ layer: Architecture.Layer, _ className: String,
+        _ sources: [Architecture.Source]
+    ) -> Bool {
+        guard let value = built.values[result], let input = built.values[sources[0]] else { return false }
+        switch className {
+        case _ where layer.hasExplicitMask, "Embedding", "Masking": return built.graph.isMasked(value)
+        case "Concatenate",
+            _ where Self.merging.contains(className):
+            return built.architecture.rules.masksOfListsGoOn
+        // Where they stand for operations, which have no masks.
+        case "Rescaling", "Activation": return true
+        default: return built.graph.passesMask(of: input, to: value)
+        }
+    }
+
+    /// What makes the mask of a call's results; nil if there is none.
+    private mutating func mask(
+        _ layer: Architecture.Layer, _ className: String, _ sources: [Architecture.Source]
+    ) -> LayerCall? {
         let given = sources.map { masks[$0] }
-        switch layer.className {
+        switch className {
+        case _ where layer.hasExplicitMask: return LayerCall(sources[1])
         case "Embedding": return operation([LayerCall(sources[0])])
         case "Masking": return operation([operation([LayerCall(sources[0])])])
-        case _ where layer.hasExplicitMask: return LayerCall(sources[1])
-        case _ where Self.merging.contains(layer.className):
-            guard let first = given[0] else { return nil }
-            return given.dropFirst().reduce(first) { merged, mask in operation([merged] + (mask.map { [$0] } ?? [])) }
+        case _ where Self.merging.contains(className):
+            let all = given.compactMap(\.self)
+            guard let first = all.first, all.count == given.count else { return nil }
+            return all.dropFirst().reduce(first) { operation([$0, $1]) }
         case "Concatenate":
+            guard given.contains(where: { $0 != nil }) else { return nil }
             let parts = zip(sources, given).map { source, mask in
                 guard let mask else { return operation([LayerCall(source)]) }
                 return operation([operation([mask]), operation([LayerCall(source)])])

@@ -2,8 +2,8 @@ import Foundation
 import HDF5
 import Testing
 
-/// Numbers of a file that are looked at where they lie.
-@Suite struct MappedNumbersTests {
+/// Numbers of a file that are read when they are looked at.
+@Suite struct StoredNumbersTests {
     @Test func areThoseThatWereWritten() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "numbers.h5").path
@@ -13,8 +13,8 @@ import Testing
             try file.root.createDataset("floats", (0..<3000).map { Float($0) / 8 }, shape: [3000])
             try file.close()
             let read = try HDF5File(opening: path)
-            let halves = try #require(try read.root.dataset("halves").mapped(as: Float16.self))
-            let floats = try #require(try read.root.dataset("floats").mapped(as: Float.self))
+            let halves = try #require(try read.root.dataset("halves").stored(as: Float16.self))
+            let floats = try #require(try read.root.dataset("floats").stored(as: Float.self))
             // Whoever removes the file takes nothing away.
             try FileManager.default.removeItem(atPath: path)
             #expect((halves.count, floats.count) == (50, 3000))
@@ -37,15 +37,15 @@ import Testing
             _ = try file.root.createDataset("unwritten", .float32, shape: [4])
             try file.close()
             let read = try HDF5File(opening: path)
-            #expect(try read.root.dataset("doubles").mapped(as: Float.self) == nil)
-            #expect(try read.root.dataset("doubles").mapped(as: Double.self) != nil)
-            #expect(try read.root.dataset("packed").mapped(as: Float.self) == nil)
-            #expect(try read.root.dataset("unwritten").mapped(as: Float.self) == nil)
+            #expect(try read.root.dataset("doubles").stored(as: Float.self) == nil)
+            #expect(try read.root.dataset("doubles").stored(as: Double.self) != nil)
+            #expect(try read.root.dataset("packed").stored(as: Float.self) == nil)
+            #expect(try read.root.dataset("unwritten").stored(as: Float.self) == nil)
         }
     }
 
-    /// A file larger than what is kept in memory at a time: pages come back after they were let go.
-    @Test func comeBackAfterTheyWereLetGo() throws {
+    /// Whatever was looked at, nothing of the file stays in memory.
+    @Test func areNotKept() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "numbers.h5").path, rows = 40, width = 1 << 19
             let file = try HDF5File(creating: path, isMappable: true)
@@ -55,12 +55,13 @@ import Testing
                 try dataset.write(rows: row..<(row + 1), numbers.span)
             }
             try file.close()
-            let floats = try #require(try HDF5File(opening: path).root.dataset("floats").mapped(as: Float.self))
+            let floats = try #require(try HDF5File(opening: path).root.dataset("floats").stored(as: Float.self))
             for row in (0..<200).map({ $0 * 17 % rows }) {
                 floats.withNumbers((row * width)..<((row + 1) * width)) { span in
                     #expect(span[0] == Float(row) && span[width - 1] == Float(row))
                 }
             }
+            #expect(try !String(contentsOfFile: "/proc/self/maps", encoding: .utf8).contains(path))
         }
     }
 }
