@@ -128,7 +128,8 @@ let package = Package(
             hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles"], exclude: ["Hostile"],
+            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles", "Networks", "Tensors"],
+            exclude: ["Hostile"],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]),
     ]
 )
