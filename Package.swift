@@ -130,8 +130,8 @@ let package = Package(
             hasFixtures: true),
         tests("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles", "Zip"], exclude: ["Hostile"],
-            swiftSettings: unoptimized),
+            name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles", "Networks", "Tensors", "Zip"],
+            exclude: ["Hostile"], swiftSettings: unoptimized),
     ]
 )
 

@@ -1,6 +1,6 @@
 import Datasets
 import Foundation
-import ModelFiles
+public import ModelFiles
 import Networks
 public import Tensors
 import Training
@@ -10,6 +10,8 @@ public struct CompressionOutline: Sendable {
     /// The student in one line.
     public let student: String
     public let parameters: Int
+    /// How its weights are stored.
+    public let precision: Precision
     public let input: Shape
     public let size: ByteCount
     public let budget: ByteCount
@@ -93,7 +95,7 @@ extension Compressor {
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
         return CompressionOutline(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
-            input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
+            precision: request.precision, input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
             measurements: measurements,
             warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts,

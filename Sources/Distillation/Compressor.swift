@@ -68,7 +68,7 @@ public final class Compressor {
         plan = try StudentPlan(
             request.student, width: request.width, budget: request.budget,
             mostMultiplyAdds: request.mostMultiplyAdds, data: data, labelKind: labelKind,
-            format: format,
+            format: format, precision: request.precision,
             provenance: Provenance(request, labelKind: labelKind).placeholder)
         if request.generations > 1 { _ = try ExportPlan(plan.built, format: RunDirectory.format) }
         unlabeled = try request.unlabeled.map(data.unlabeled)
@@ -200,12 +200,16 @@ public final class Compressor {
             baseline.isWanted ? try measuring(\.train) { try training.baseline(run: run) } : nil
         }
         let seed = request.recipe.seed
-        var runs = [SeedRun(seed: seed, student: students[students.count - 1], labelsAlone: try labelsAlone(run: 0))]
+        var runs = [
+            SeedRun(
+                seed: seed, student: try asWritten(students[students.count - 1]), labelsAlone: try labelsAlone(run: 0))
+        ]
         for run in 1..<max(request.seeds, 1) {
             let student = try measuring(\.train) {
                 try training.student(first, ensemble.mixture, generation: 1, run: run)
             }
-            runs.append(SeedRun(seed: seed &+ run, student: student, labelsAlone: try labelsAlone(run: run)))
+            runs.append(
+                SeedRun(seed: seed &+ run, student: try asWritten(student), labelsAlone: try labelsAlone(run: run)))
         }
         let written = try measuring(\.evaluate) { try best(of: runs, on: validation, workers) }
         students[students.count - 1] = runs[written].student
@@ -283,6 +287,12 @@ public final class Compressor {
     }
 
     // MARK: - Evaluation and export
+
+    /// A student with the weights that its file will have: it is what is measured.
+    private func asWritten(_ student: TrainedNetwork) throws -> TrainedNetwork {
+        TrainedNetwork(
+            graph: student.graph, weights: try plan.export.rounded(student.weights, for: request.output))
+    }
 
     /// Whose answers are measured at the end.
     private enum Entrant: Hashable {
@@ -382,7 +392,8 @@ public final class Compressor {
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 weightBytes: plan.export.size.weights,
-                validation: validated[last], test: tested[last], testSpread: tested.spread(last), agreement: likeness),
+                validation: validated[last], test: tested[last], testSpread: tested.spread(last), agreement: likeness,
+                precision: request.precision),
             baseline: labelsAlone.map { labelsAlone in
                 CompressionReport.Baseline(
                     validation: validated[labels.first], test: tested[labels.first],

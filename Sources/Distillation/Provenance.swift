@@ -79,6 +79,7 @@ public struct Provenance {
     private func others(_ limit: Int) -> String {
         func string(_ key: String, _ value: String) -> String { Self.string(key, value, limit: limit) }
         var members: [String] = []
+        if request.precision != .float32 { members.append(string("precision", request.precision.rawValue)) }
         if let unlabeled = request.unlabeled { members.append(string("unlabeled", name(unlabeled))) }
         if let norm = request.recipe.clipNorm { members.append("\"global_clipnorm\":\(norm)") }
         if let momentum = request.recipe.averageDecay { members.append("\"ema_momentum\":\(momentum)") }

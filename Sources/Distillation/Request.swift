@@ -1,4 +1,4 @@
-import ModelFiles
+public import ModelFiles
 import Students
 public import Tensors
 public import Training
@@ -35,6 +35,8 @@ public struct CompressionRequest: Sendable {
     public var student = Student.automatic
     /// The multiplier of the architecture's width; nil fits it to the budget.
     public var width: Double?
+    /// How the student's weights are stored.
+    public var precision = Precision.float32
     /// The most multiply-adds of the student's prediction for one example; nil for any number.
     public var mostMultiplyAdds: Int?
     public var recipe: Recipe
@@ -199,6 +201,13 @@ public struct CompressionReport: Sendable {
         public let testSpread: Spread
         /// How often its first class is the ensemble's, on the test split.
         public let agreement: Double
+        /// How its weights are stored.
+        public var precision = Precision.float32
+
+        /// What a weight takes in the file, on average.
+        public var bitsPerWeight: Double { Double(8 * weightBytes.bytes) / Double(max(parameters, 1)) }
+        /// What the weights take once the file is loaded: Keras computes with float32.
+        public var loadedBytes: ByteCount { ByteCount(parameters * MemoryLayout<Float>.size) }
     }
 
     public struct Seconds: Sendable {

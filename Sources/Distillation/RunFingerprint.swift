@@ -23,6 +23,7 @@ struct RunFingerprint: Equatable {
         add("student", student)
         add("budget", "\(request.budget.bytes)")
         add("width", request.width.map { "\($0)" } ?? "auto")
+        add("precision", request.precision.rawValue)
         add("max-multiply-adds", request.mostMultiplyAdds.map { "\($0)" } ?? "none")
         add(request.recipe)
         add("augment", request.augmentation.map { "\($0)" } ?? "none")
@@ -45,6 +46,7 @@ struct RunFingerprint: Equatable {
         add("data", data)
         add("model", model)
         add("width", request.width.map { "\($0)" } ?? "1")
+        add("precision", request.precision.rawValue)
         add(request.recipe)
         add("augment", request.augmentation.map { "\($0)" } ?? "none")
     }

@@ -13,6 +13,8 @@ struct StudentPlan {
     let width: Double?
     /// Networks side by side that learn one after another; none for a student that is trained as one.
     let members: [(name: String, graph: LayerGraph)]
+    /// How the weights are stored.
+    let precision: Precision
     /// How it takes x, if not in the shape that x has.
     private let note: String?
 
@@ -22,23 +24,28 @@ struct StudentPlan {
     ///
     /// - Parameters:
     ///   - format: The kind of file it will be.
+    ///   - precision: How its weights are stored there.
     ///   - provenance: A text as long as the one that the file will say.
     init(
         _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int? = nil,
-        data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, provenance: String? = nil
+        data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, precision: Precision,
+        provenance: String? = nil
     ) throws {
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
         let shape = Shape(data.exampleShape), hasLengths = data.train.hasFrameCounts
+        func exported(_ built: BuiltArchitecture) throws -> ExportPlan {
+            try ExportPlan(built, precision: precision, format: format, notes: notes)
+        }
         func widest(_ file: ArchitectureFile) throws -> Double? {
             if budget == nil && mostMultiplyAdds == nil { return 1 }
             return try file.widestWidth(
                 fitting: budget, mostMultiplyAdds: mostMultiplyAdds, classes: data.classCount, input: shape,
-                format: format, notes: notes)
+                precision: precision, format: format, notes: notes)
         }
         func plan(_ file: ArchitectureFile) throws -> StudentPlan {
             try StudentPlan(
                 file, width: width, budget: budget, mostMultiplyAdds: mostMultiplyAdds, shape: shape, data: data,
-                labelKind: labelKind, format, notes, widest)
+                labelKind: labelKind, precision, exported, widest)
         }
         switch choice {
         case .automatic:
@@ -63,14 +70,15 @@ struct StudentPlan {
             let input = try StudentInput(origin: path, inputs: file.architecture.inputs, data: data).fitted()
             try self.init(
                 try file.graph(inputs: [input]), width: nil, budget: budget, mostMultiplyAdds: mostMultiplyAdds,
-                data: data, labelKind: labelKind, format, notes
+                data: data, labelKind: labelKind, precision, exported
             ) { nil }
         }
     }
 
     private init(
         _ file: ArchitectureFile, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int?, shape: Shape,
-        data: ExampleFile, labelKind: LabelKind, _ format: any ModelFormat, _ notes: ExportPlan.Notes,
+        data: ExampleFile, labelKind: LabelKind, _ precision: Precision,
+        _ exported: (BuiltArchitecture) throws -> ExportPlan,
         _ widest: (ArchitectureFile) throws -> Double?
     ) throws {
         _ = try StudentInput(origin: file.path, inputs: file.inputs, data: data).fitted()
@@ -82,14 +90,15 @@ struct StudentPlan {
         try self.init(
             built, width: file.usesWidth ? fitted : nil, isSmallest: file.usesWidth && fitted == nil,
             training: file.training, budget: budget, mostMultiplyAdds: mostMultiplyAdds, data: data,
-            labelKind: labelKind, format, notes
+            labelKind: labelKind, precision, exported
         ) { try widest(file) }
     }
 
     private init(
         _ built: BuiltArchitecture, width: Double?, isSmallest: Bool = false,
         training: ArchitectureFile.Training = .jointly, budget: ByteCount?, mostMultiplyAdds: Int?,
-        data: ExampleFile, labelKind: LabelKind, _ format: any ModelFormat, _ notes: ExportPlan.Notes,
+        data: ExampleFile, labelKind: LabelKind, _ precision: Precision,
+        _ exported: (BuiltArchitecture) throws -> ExportPlan,
         _ widest: () throws -> Double?
     ) throws {
         let graph = built.graph, path = built.architecture.origin
@@ -124,7 +133,8 @@ struct StudentPlan {
         if let idle = members.first(where: { $0.graph.layout.trainableExtent == 0 }) {
             throw ModelFileError(.refused, path, ["member '\(idle.name)' has nothing to train"])
         }
-        export = try ExportPlan(built, format: format, notes: notes)
+        self.precision = precision
+        export = try exported(built)
         if let budget, export.size.file > budget {
             throw BudgetError(
                 limit: budget, size: export.size, fittingWidth: isSmallest ? nil : try widest(),
@@ -147,7 +157,8 @@ struct StudentPlan {
         let size = export.size
         let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
-        return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters, "
+        let stored = precision == .float32 ? "" : " as \(precision)"
+        return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters\(stored), "
             + "\(grouped(built.graph.multiplyAddsPerExample)) multiply-adds, "
             + "\(size.file)\(share ?? "")" + (note.map { "; \($0)" } ?? "") + (export.needs.map { "; \($0)" } ?? "")
     }

@@ -14,6 +14,8 @@ public struct TrainingRequest: Sendable {
     public var output: String
     /// The multiplier of the architecture's widths; nil for 1.
     public var width: Double?
+    /// How the weights are stored.
+    public var precision = Precision.float32
     public var recipe: Recipe
     /// What of the recipe is chosen once data and model are known.
     public var automatic: AutomaticRecipe = []
@@ -56,7 +58,7 @@ public func trainModel(
     let data = try ExampleFile(opening: request.data)
     let plan = try StudentPlan(
         CompressionRequest.Student(named: request.architecture), width: request.width, budget: nil, data: data,
-        labelKind: data.labelKind, format: format)
+        labelKind: data.labelKind, format: format, precision: request.precision)
     let problems = request.augmentation?.refusals(of: data) ?? []
     if !problems.isEmpty { throw LossError(problems: problems) }
     let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
@@ -96,9 +98,10 @@ public func trainModel(
     }
 
     // Examples that cannot be read leave no model behind.
-    let test = try evaluate(network.graph, weights: network.weights, on: data.test, workers: workers)
+    let weights = try plan.export.rounded(network.weights, for: request.output)
+    let test = try evaluate(network.graph, weights: weights, on: data.test, workers: workers)
     try inputs.check()
-    let bytes = try plan.export.write(network.weights, to: request.output)
+    let bytes = try plan.export.write(weights, to: request.output)
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
 }

@@ -136,12 +136,15 @@ final class ChunkCheck: Sendable {
                 guard length >= FilterPipeline.checksumByteCount else { return nil }
                 length -= FilterPipeline.checksumByteCount
             case .deflate:
-                // Nothing before it changed the bytes, but for checksums behind them.
+                // Nothing that is undone before it changed the bytes, but for checksums behind them.
                 guard let made = inflatedByteCount(bytes.extracting(first: length), limit: chunkByteCount + 64) else {
                     return nil
                 }
                 length = made
             case .lzf(let byteCount): length = byteCount
+            case .packed(let byteCount):
+                guard length >= byteCount else { return nil }
+                length = chunkByteCount
             }
         }
         return length

@@ -3,16 +3,26 @@ import CHDF5
 /// What a dataset does to its chunks before they are stored, in the order of writing; reading undoes the last first.
 ///
 /// Only filters are read whose output is checked, here or by `LZFFilter`: the library's own decoders of szip, n-bit and
-/// scale-offset trust what the file says of sizes.
+/// scale-offset trust what the file says of sizes. N-bit is read of small floats, where it says what their type says.
 struct FilterPipeline: Sendable {
     enum Filter: Hashable, Sendable {
         /// Changes no sizes: shuffle, and n-bit where it has nothing to do.
         case permutation
+        /// N-bit makes a whole chunk out of at least so many bytes.
+        case packed(byteCount: Int)
         /// Fletcher-32 adds a checksum of four bytes, which the library verifies.
         case checksum
         case deflate
         /// `LZFFilter` makes exactly so many bytes, or fails.
         case lzf(byteCount: Int)
+
+        /// Whether the size of its result depends on the content.
+        var isCompression: Bool {
+            switch self {
+            case .permutation, .checksum, .packed: false
+            case .deflate, .lzf: true
+            }
+        }
     }
 
     static let checksumByteCount = 4
@@ -21,22 +31,27 @@ struct FilterPipeline: Sendable {
     /// Whether chunks that stick out over the end of the dataset are stored as they are.
     let leavesPartialChunksAlone: Bool
 
+    /// - Parameters:
+    ///   - form: The type of the elements, if they are small floats.
+    ///   - count: The elements of a chunk.
     /// - Throws: `HDF5Error` that names the filter, if one is not read here.
-    init(_ dataset: hid_t, _ place: HDF5Place) throws(HDF5Error) {
+    init(_ dataset: hid_t, _ place: HDF5Place, of form: SmallFloat?, count: Int) throws(HDF5Error) {
         let properties = try attemptHandle("open", place) { H5Dget_create_plist(dataset) }
         let id = properties.id
-        let count = try attempt("open", place) { H5Pget_nfilters(id) }
+        let filterCount = try attempt("open", place) { H5Pget_nfilters(id) }
         var filters: [Filter] = []
-        for index in 0..<count {
-            var flags: UInt32 = 0, parameterCount = 8, configuration: UInt32 = 0
+        for index in 0..<filterCount {
+            var flags: UInt32 = 0, parameterCount = Self.parameterCount, configuration: UInt32 = 0
             var parameters = [UInt32](repeating: 0, count: parameterCount)
             let number = try attempt("open", place) {
                 unsafe H5Pget_filter2(
                     id, UInt32(index), &flags, &parameterCount, &parameters, 0, nil, &configuration)
             }
-            let filter = Self.filter(number, Array(parameters.prefix(parameterCount)))
+            let given = Array(parameters.prefix(parameterCount))
+            let packed = number == H5Z_FILTER_NBIT && filters.isEmpty ? Self.packing(given, form, count) : nil
+            let filter = packed ?? Self.filter(number, given)
             // What was compressed must not be shuffled after it: nobody writes that, and its size could not be checked.
-            let isAfterCompression = filters.contains { $0 != .permutation && $0 != .checksum }
+            let isAfterCompression = filters.contains(where: \.isCompression)
             guard let filter, filter == .checksum || !isAfterCompression else {
                 throw HDF5Error(.unsupported, "open", place, Self.refusal(of: number))
             }
@@ -46,6 +61,19 @@ struct FilterPipeline: Sendable {
         try attempt("open", place) { unsafe H5Pget_chunk_opts(id, &options) }
         self.filters = filters
         leavesPartialChunksAlone = options & chdf5_dont_filter_partial_chunks() != 0
+    }
+
+    /// The most parameters of a filter that are looked at.
+    private static let parameterCount = 9
+
+    /// N-bit packing of small floats, if it says what the dataset says: eight parameters, that there is something to do, the
+    /// elements of a chunk, that they are single numbers, and their size, byte order, bits and place in an element.
+    private static func packing(_ parameters: [UInt32], _ form: SmallFloat?, _ count: Int) -> Filter? {
+        guard let form else { return nil }
+        let expected = [
+            8, 0, count, 1, form.byteCount, form.isBigEndian ? 1 : 0, form.bitCount, 0,
+        ]
+        return parameters.map(Int.init) == expected ? .packed(byteCount: form.packedByteCount(of: count)) : nil
     }
 
     private static func filter(_ number: H5Z_filter_t, _ parameters: [UInt32]) -> Filter? {
@@ -64,7 +92,8 @@ struct FilterPipeline: Sendable {
         let name = names[number].map { "\($0) (HDF5 filter \(number))" } ?? "the HDF5 filter \(number)"
         let plugin =
             isBuiltIn ? "" : ", with that filter's plugin installed (Python's hdf5plugin has it, for h5py, too)"
-        return "it is compressed by \(name); only gzip, LZF, shuffle and Fletcher-32 are read. "
+        return
+            "it is compressed by \(name); only gzip, LZF, shuffle and Fletcher-32 are read, and N-bit for floats of 4 to 16 bits. "
             + "Rewrite the file: h5repack -f GZIP=4 in.h5 out.h5\(plugin)"
     }
 

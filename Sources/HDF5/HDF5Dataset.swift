@@ -38,7 +38,7 @@ public struct HDF5Dataset: ~Copyable, Sendable {
     public let storedByteCount: Int
 
     /// bfloat16 as Keras stores it, which the library cannot convert.
-    private let isOpaque: Bool
+    let isOpaque: Bool
     let elementSize: Int
     /// What is checked before chunks are read; nil for other layouts, and while the dataset is written.
     private var chunkCheck: ChunkCheck?
@@ -65,13 +65,18 @@ extension HDF5Dataset {
             return dataset
         }
         // How chunks are compressed comes before how much that can be.
-        let pipeline = try FilterPipeline(dataset.id, dataset.place)
+        let pipeline = try FilterPipeline(
+            dataset.id, dataset.place, of: dataset.smallFloat, count: product(chunkShape, 1) ?? 0)
         try dataset.refuseImpossibleSize()
         dataset.chunkCheck = try ChunkCheck(
             dataset.id, pipeline, shape: dataset.shape, chunkShape: chunkShape, elementSize: dataset.elementSize,
             fileByteCount: dataset.attributes.fileByteCount, dataset.place)
         return dataset
     }
+
+    private var smallFloat: SmallFloat? { if case .smallFloat(let form) = type { form } else { nil } }
+
+    private var isSmall: Bool { smallFloat != nil }
 
     /// Whether it is to be opened again, with `directAccess`, before it is read.
     var needsDirectAccess: Bool { chunkCheck?.needsDirectAccess ?? false }
@@ -175,8 +180,10 @@ extension HDF5Dataset {
         {
             throw HDF5Error(.damaged, "open", place, "its data end after the file's \(limit) bytes")
         }
-        // gzip makes at best 1,032 bytes out of one; a mebibyte allows for what was declared but never written.
-        let (largest, overflow) = storedByteCount.multipliedReportingOverflow(by: layout == .chunked ? 1_100 : 1)
+        // gzip makes at best 1,032 bytes out of one, and N-bit packing eight out of one code; a mebibyte allows for what was
+        // declared but never written.
+        let ratio = layout == .chunked ? (isSmall ? 8 * 1_100 : 1_100) : 1
+        let (largest, overflow) = storedByteCount.multipliedReportingOverflow(by: ratio)
         let slack = 1 << 20
         // What was written without compression was written whole; HDF5 reads beyond its memory if it was not.
         let isWritten = layout == .compact || layout == .contiguous && storedByteCount > 0
@@ -257,36 +264,12 @@ extension HDF5Dataset {
     ) throws(HDF5Error) {
         try refuseConversion(to: Element.hdf5Type)
         guard elements.count > 0 else { return }
-        // The library converts half precision bit by bit; the processor is a hundred times faster.
-        let isHalf = type == .float16 && Element.self == Float.self
-        if isHalf || isOpaque {
-            try readHalves(rows, into: &elements)
+        if isNarrow && Element.self == Float.self {
+            try readNarrow(rows, into: &elements)
         } else {
             let memoryType = try Element.hdf5Type.makeHandle(place)
             try unsafe elements.withUnsafeMutableBytes { bytes throws(HDF5Error) in
                 try unsafe transfer(rows, memoryType, bytes.baseAddress)
-            }
-        }
-    }
-
-    /// Reads numbers of two bytes and widens them where they lie.
-    ///
-    /// They are read into the second half of the memory. Number i is written at 4i…4i+3, and those still to come lie at
-    /// 2n+2i+2 and later, which is never less than 4i+4.
-    private func readHalves<Element: HDF5Element>(
-        _ rows: Range<Int>?, into elements: inout MutableSpan<Element>
-    ) throws(HDF5Error) {
-        let count = elements.count
-        let memoryType = try isOpaque ? storedType() : HDF5Type.float16.makeHandle(place)
-        let isBrain = isOpaque
-        try unsafe elements.withUnsafeMutableBytes { bytes throws(HDF5Error) in
-            guard let start = bytes.baseAddress else { return }
-            let halves = unsafe start + 2 * count
-            try unsafe transfer(rows, memoryType, halves)
-            for index in 0..<count {
-                let bits = unsafe halves.load(fromByteOffset: 2 * index, as: UInt16.self)
-                let value = isBrain ? Float(bitPattern: UInt32(bits) << 16) : Float(Float16(bitPattern: bits))
-                unsafe start.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
             }
         }
     }
@@ -303,12 +286,12 @@ extension HDF5Dataset {
         if type.isFloat && wanted.isInteger {
             throw HDF5Error(.unsupported, "read", place, "expected whole numbers, found \(type)")
         }
-        if isOpaque && wanted != .float32 {
-            throw HDF5Error(.unsupported, "read", place, "bfloat16 can be read as float32 only, not as \(wanted)")
+        if isOpaque || isSmall, wanted != .float32 {
+            throw HDF5Error(.unsupported, "read", place, "\(type) can be read as float32 only, not as \(wanted)")
         }
     }
 
-    private func transfer(
+    func transfer(
         _ rows: Range<Int>?, _ memoryType: borrowing Handle, _ memory: UnsafeMutableRawPointer?
     ) throws(HDF5Error) {
         let id = id, typeID = memoryType.id

@@ -7,6 +7,8 @@ public enum HDF5Type: Hashable, Codable, Sendable {
     case bfloat16
     case int8, int16, int32, int64
     case uint8, uint16, uint32, uint64
+    /// A float of 4 to 16 bits that has no name of its own.
+    case smallFloat(SmallFloat)
     case string
     /// Something that is neither a number nor a string, in words.
     case other(String)
@@ -18,13 +20,14 @@ public enum HDF5Type: Hashable, Codable, Sendable {
         case .float16, .bfloat16, .int16, .uint16: 2
         case .float32, .int32, .uint32: 4
         case .float64, .int64, .uint64: 8
+        case .smallFloat(let form): form.byteCount
         case .string, .other: nil
         }
     }
 
     public var isFloat: Bool {
         switch self {
-        case .float16, .bfloat16, .float32, .float64: true
+        case .float16, .bfloat16, .float32, .float64, .smallFloat: true
         default: false
         }
     }
@@ -49,6 +52,7 @@ extension HDF5Type: CustomStringConvertible {
         case .uint16: "uint16"
         case .uint32: "uint32"
         case .uint64: "uint64"
+        case .smallFloat(let form): form.description
         case .string: "string"
         case .other(let words): words
         }
@@ -94,7 +98,7 @@ extension HDF5Type {
             case .uint16: withLibrary { chdf5_uint16() }
             case .uint32: withLibrary { chdf5_uint32() }
             case .uint64: withLibrary { chdf5_uint64() }
-            case .bfloat16, .string, .other:
+            case .bfloat16, .smallFloat, .string, .other:
                 throw HDF5Error(.unsupported, "use", place, "\(self) elements cannot be written")
             }
         let type = try attemptHandle("describe elements of", place) { H5Tcopy(model) }
@@ -113,7 +117,7 @@ extension HDF5Type {
         let byteCount = withLibrary { H5Tget_size(id) }
         switch withLibrary({ H5Tget_class(id) }) {
         case H5T_FLOAT:
-            self = Self.float(id, byteCount) ?? .other("float of \(byteCount) bytes in a foreign format")
+            self = Self.float(id, byteCount)
         case H5T_INTEGER:
             self = Self.integer(id, byteCount) ?? .other("integer of unusual precision")
         case H5T_ENUM:
@@ -131,20 +135,25 @@ extension HDF5Type {
         }
     }
 
-    private static func float(_ id: hid_t, _ byteCount: Int) -> HDF5Type? {
+    private static func float(_ id: hid_t, _ byteCount: Int) -> HDF5Type {
         var sign = 0, exponent = 0, exponentCount = 0, fraction = 0, fractionCount = 0
         let known = withLibrary {
             unsafe H5Tget_fields(id, &sign, &exponent, &exponentCount, &fraction, &fractionCount)
         }
         let bias = withLibrary { H5Tget_ebias(id) }
-        guard known >= 0 else { return nil }
+        guard known >= 0 else { return .other("float of \(byteCount) bytes in a foreign format") }
         return switch (byteCount, sign, exponent, exponentCount, fraction, fractionCount, bias) {
         case (2, 15, 10, 5, 0, 10, 15): .float16
         case (2, 15, 7, 8, 0, 7, 127): .bfloat16
         case (4, 31, 23, 8, 0, 23, 127): .float32
         case (8, 63, 52, 11, 0, 52, 1023): .float64
-        default: nil
+        default: SmallFloat(id).map { .smallFloat($0) } ?? foreignFloat(id, exponentCount, fractionCount, bias)
         }
+    }
+
+    private static func foreignFloat(_ id: hid_t, _ exponent: Int, _ mantissa: Int, _ bias: Int) -> HDF5Type {
+        let bits = withLibrary { H5Tget_precision(id) }
+        return .other("float of \(bits) bits (1-\(exponent)-\(mantissa), bias \(bias)), which is not read")
     }
 
     private static func integer(_ id: hid_t, _ byteCount: Int) -> HDF5Type? {

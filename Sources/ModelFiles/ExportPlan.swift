@@ -1,17 +1,10 @@
-import HDF5
+import Kernels
 public import Networks
 import Storage
 public import Tensors
 
 /// What will be written to a model file, to the byte, known before there are any weights.
 public struct ExportPlan: Sendable {
-    /// How numbers are stored.
-    ///
-    /// Networks compute with float32 whatever the file has.
-    public enum Precision: String, Sendable, CaseIterable {
-        case float32, float16
-    }
-
     /// What a file says beside the network. Keras reads past it.
     public struct Notes: Hashable, Sendable {
         /// Attributes of the file. `provenance`, JSON, says where the network comes from.
@@ -27,7 +20,6 @@ public struct ExportPlan: Sendable {
 
     /// The file as it will be.
     public let size: SizeReport
-    public let precision: Precision
     public let format: any ModelFormat
     /// What Keras needs beside itself to load the file; nil if nothing.
     public var needs: String? {
@@ -44,10 +36,16 @@ public struct ExportPlan: Sendable {
         _ built: BuiltArchitecture, precision: Precision = .float32, format: any ModelFormat = KerasHDF5(),
         notes: Notes = Notes()
     ) throws {
-        let content = ModelContent(
-            try format.expressing(built), precision == .float32 ? .float32 : .float16, notes)
+        try self.init(built, precision.encodings(of: built.graph.layout), format: format, notes: notes)
+    }
+
+    /// The same with an encoding for each parameter.
+    public init(
+        _ built: BuiltArchitecture, _ encodings: WeightEncodings, format: any ModelFormat = KerasHDF5(),
+        notes: Notes = Notes()
+    ) throws {
+        let content = ModelContent(try format.expressing(built), encodings, notes)
         self.content = content
-        self.precision = precision
         self.format = format
         size = content.report(file: try format.byteCount(of: content))
     }
@@ -56,7 +54,7 @@ public struct ExportPlan: Sendable {
     ///
     /// - Precondition: They are as long as those planned with, or the file's size is no longer what was predicted.
     public func noting(_ notes: Notes) throws -> ExportPlan {
-        try ExportPlan(content.built, precision: precision, format: format, notes: notes)
+        try ExportPlan(content.built, content.encodings, format: format, notes: notes)
     }
 
     /// Writes the file, whole and no larger than `limit`, or leaves nothing at `path`.
@@ -71,6 +69,7 @@ public struct ExportPlan: Sendable {
     @discardableResult
     public func write(_ weights: Tensor, to path: String, limit: ByteCount? = nil) throws -> ByteCount {
         try refuse(size.file, over: limit, path)
+        let weights = try rounded(weights, for: path)
         let byteCount = try WholeFile.write(to: path) { partial in
             try format.write(content, weights, to: partial, as: path)
         } check: { _, byteCount in
@@ -82,6 +81,32 @@ public struct ExportPlan: Sendable {
             try refuse(ByteCount(byteCount), over: limit, path)
         }
         return ByteCount(byteCount)
+    }
+
+    /// The weights as a reader of the file will have them.
+    ///
+    /// - Parameter path: What errors call the file.
+    /// - Throws: `ModelFileError` that names the parameters with numbers that their encoding does not hold.
+    public func rounded(_ weights: Tensor, for path: String) throws(ModelFileError) -> Tensor {
+        guard !content.encodings.areExact else { return weights }
+        let rounded = Buffer(zeros: weights.elementCount).tensor
+        rounded.copy(from: weights)
+        var problems: [String] = []
+        for slot in content.slots.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
+            let encoding = content.encodings[slot.entry], count = slot.entry.spec.shape.elementCount
+            rounded.slice(at: slot.entry.offset, count: count).withMutableSpan { encoding.round(&$0) }
+            let lost = countNotFinite(rounded.slice(at: slot.entry.offset, count: count))
+            if lost > 0 {
+                let limit = grouped(Int(encoding.greatestFiniteMagnitude))
+                problems.append(
+                    "\(slot): \(grouped(lost)) of \(grouped(count)) numbers \(lost == 1 ? "is" : "are") beyond ±\(limit), the range of \(encoding)"
+                )
+            }
+        }
+        guard problems.isEmpty else {
+            throw ModelFileError(.refused, path, problems, advice: "Store the model with --precision float32")
+        }
+        return rounded
     }
 
     /// The prediction is exact; anything else within a page is a matter of another version of the HDF5 library.

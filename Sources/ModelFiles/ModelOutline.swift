@@ -23,6 +23,7 @@ struct ModelOutline: Hashable, Codable {
         let path: String
         let shape: [Int]
         let type: HDF5Type
+        /// What it takes in the file.
         let byteCount: Int
         /// Where the numbers lie in the whole file, if they lie there as float32, one after another.
         let offset: Int?

@@ -111,7 +111,7 @@ extension ModelReader {
                 total += try storedByteCount(of: child, depth: depth + 1)
             case .dataset:
                 let dataset = try group.dataset(name)
-                total += dataset.byteCount
+                total += dataset.storedByteCount
             default: break
             }
         }
@@ -162,7 +162,7 @@ extension ModelReader {
         let offset = dataset.floatOffset
         return ModelOutline.Weight(
             name: name, path: dataset.place.path, shape: dataset.shape, type: dataset.type,
-            byteCount: dataset.byteCount, offset: base.flatMap { base in offset.map { base + $0 } })
+            byteCount: dataset.storedByteCount, offset: base.flatMap { base in offset.map { base + $0 } })
     }
 
     /// The group of all layers in a file as Keras 3 writes it; Keras 2.12 had another name for it.

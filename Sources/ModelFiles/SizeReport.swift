@@ -13,10 +13,24 @@ public struct SizeReport: Hashable, Sendable {
         /// The numbers in the file, moving statistics included.
         public let parameters: Int
         public let size: ByteCount
-        /// The type of the numbers in the file; empty for a layer without any.
+        /// The types of the numbers in the file: `float32`, or `float16, float32`; empty for a layer without any.
         public let type: String
         /// Multiplications with additions for one example; nil where that is not known.
         public let multiplyAdds: Int?
+        /// Its parameters, one by one.
+        public let weights: [Weight]
+    }
+
+    /// A parameter of a layer, as the file has it.
+    public struct Weight: Hashable, Sendable {
+        /// As the layer calls it: `kernel`.
+        public let name: String
+        public let shape: Shape
+        /// How each of its numbers is stored: `float16`, `float8 (1-3-4)`.
+        public let type: String
+        public let size: ByteCount
+
+        public var bitsPerWeight: Double { Double(8 * size.bytes) / Double(max(shape.elementCount, 1)) }
     }
 
     /// A network among others in the file.
@@ -45,6 +59,21 @@ public struct SizeReport: Hashable, Sendable {
 
     /// The bytes of all numbers.
     public var weights: ByteCount { ByteCount(rows.reduce(0) { $0 + $1.size.bytes }) }
+
+    /// What all numbers take once they are loaded: Keras and this program compute with float32.
+    public var loaded: ByteCount { ByteCount(parameters * MemoryLayout<Float>.size) }
+
+    /// What a number takes in the file, on average.
+    public var bitsPerWeight: Double { Double(8 * weights.bytes) / Double(max(parameters, 1)) }
+
+    /// Whether every number is stored as it is computed with. What layers share is in the file once.
+    public var isPlain: Bool {
+        rows.allSatisfy {
+            $0.weights.allSatisfy {
+                $0.type == "float32" && ($0.size.bytes == 0 || $0.size.bytes == 4 * $0.shape.elementCount)
+            }
+        }
+    }
 
     /// What the state of an optimizer takes, which a model that only predicts does not need.
     public var optimizer = ByteCount(0)
@@ -88,7 +117,8 @@ public struct SizeReport: Hashable, Sendable {
     public var json: JSON {
         var object: JSON.Object = [
             "path": .string(path), "parameters": .integer(parameters), "bytes": .integer(file.bytes),
-            "weights_bytes": .integer(weights.bytes),
+            "weights_bytes": .integer(weights.bytes), "bits_per_weight": .number(bitsPerWeight),
+            "loaded_bytes": .integer(loaded.bytes),
             "layers": .array(rows.map(\.json)),
         ]
         if optimizer.bytes > 0 { object["optimizer_bytes"] = .integer(optimizer.bytes) }
@@ -114,6 +144,16 @@ extension SizeReport.Row {
             "output_shape": outputShape.map { .array($0.axes.map { .integer($0) }) } ?? nil,
             "parameters": .integer(parameters), "bytes": .integer(size.bytes),
             "dtype": type.isEmpty ? nil : .string(type), "multiply_adds": multiplyAdds.map { .integer($0) } ?? nil,
+            "weights": .array(weights.map(\.json)),
+        ]
+    }
+}
+
+extension SizeReport.Weight {
+    fileprivate var json: JSON {
+        [
+            "name": .string(name), "shape": .array(shape.axes.map { .integer($0) }), "dtype": .string(type),
+            "bytes": .integer(size.bytes), "bits_per_weight": .number(bitsPerWeight),
         ]
     }
 }
@@ -122,17 +162,22 @@ extension SizeReport.Row {
 
 extension BuiltArchitecture {
     /// The report of a file with the given datasets.
-    func report(path: String, file: Int, stored: [(slot: WeightSlot, byteCount: Int, type: HDF5Type)]) -> SizeReport {
+    func report(path: String, file: Int, stored: [(slot: WeightSlot, byteCount: Int, type: String)]) -> SizeReport {
         let multiplyAdds = graph.multiplyAdds, shapes = graph.outputShapes
         let byLayer = Dictionary(grouping: stored, by: \.slot.layerIndex)
         let rows = architecture.layers.indices.map { index in
             let layer = architecture.layers[index], parts = layers[index].parts, weights = byLayer[index] ?? []
+            let types = Set(weights.map(\.type)).sorted().joined(separator: ", ")
             return SizeReport.Row(
                 name: layer.name, className: layer.className,
                 outputShape: layers[index].output.flatMap { shapes[$0.name] },
                 parameters: weights.reduce(0) { $0 + $1.slot.entry.spec.shape.elementCount },
-                size: ByteCount(weights.reduce(0) { $0 + $1.byteCount }), type: weights.first?.type.description ?? "",
-                multiplyAdds: parts.reduce(0) { $0 + (multiplyAdds[$1.name] ?? 0) })
+                size: ByteCount(weights.reduce(0) { $0 + $1.byteCount }), type: types,
+                multiplyAdds: parts.reduce(0) { $0 + (multiplyAdds[$1.name] ?? 0) },
+                weights: weights.map {
+                    SizeReport.Weight(
+                        name: $0.slot.name, shape: Shape($0.slot.shape), type: $0.type, size: ByteCount($0.byteCount))
+                })
         }
         return SizeReport(path: path, rows: rows, file: ByteCount(file)).dividing(among: architecture.members)
     }
@@ -147,7 +192,7 @@ extension KerasFile {
         // What layers share is in the file once.
         var seen: Set<String> = []
         let stored = WeightMatch(built, outline).pairs.map { slot, stored, _ in
-            (slot, seen.insert(stored.path).inserted ? stored.byteCount : 0, stored.type)
+            (slot, seen.insert(stored.path).inserted ? stored.byteCount : 0, stored.type.description)
         }
         var report = built.report(path: path, file: byteCount, stored: stored)
         report.optimizer = ByteCount(outline.optimizerByteCount)
@@ -169,7 +214,11 @@ extension KerasFile {
                 outputShape: nil,
                 parameters: group.weights.reduce(0) { $0 + $1.shape.reduce(1, *) },
                 size: ByteCount(group.weights.reduce(0) { $0 + $1.byteCount }),
-                type: group.weights.first?.type.description ?? "", multiplyAdds: nil)
+                type: group.weights.first?.type.description ?? "", multiplyAdds: nil,
+                weights: group.weights.map {
+                    SizeReport.Weight(
+                        name: $0.name, shape: Shape($0.shape), type: $0.type.description, size: ByteCount($0.byteCount))
+                })
         }
         return SizeReport(
             path: path, rows: rows, file: ByteCount(byteCount), optimizer: ByteCount(outline.optimizerByteCount))

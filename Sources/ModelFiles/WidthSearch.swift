@@ -15,7 +15,7 @@ extension ArchitectureFile {
     ///   - notes: What the file will say beside the network.
     public func widestWidth(
         fitting limit: ByteCount?, mostMultiplyAdds: Int? = nil, classes: Int? = nil, input: Shape? = nil,
-        precision: ExportPlan.Precision = .float32, format: any ModelFormat = KerasHDF5(),
+        precision: Precision = .float32, format: any ModelFormat = KerasHDF5(),
         notes: ExportPlan.Notes = ExportPlan.Notes()
     ) throws -> Double? {
         guard usesWidth else { return nil }

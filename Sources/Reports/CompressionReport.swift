@@ -250,6 +250,11 @@ extension CompressionReport {
         var all = student.model.jsonMembers
         all.insert(.init("predicted_bytes", .integer(student.predictedBytes.bytes)), at: 3)
         all.insert(.init("weights_bytes", .integer(student.weightBytes.bytes)), at: 4)
+        all += [
+            .init("precision", .string(student.precision.rawValue)),
+            .init("bits_per_weight", .number(student.bitsPerWeight)),
+            .init("loaded_bytes", .integer(student.loadedBytes.bytes)),
+        ]
         all.append(.init("agreement", .number(student.agreement)))
         all += validation(student.validation) + spread(student.test, student.testSpread)
         all.append(.init("differences", differencesJSON))

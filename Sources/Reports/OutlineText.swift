@@ -59,7 +59,7 @@ extension CompressionOutline {
         var object: JSON.Object = [
             "student": [
                 "description": .string(student), "parameters": .integer(parameters),
-                "input": .array(input.axes.map { .integer($0) }),
+                "precision": .string(precision.rawValue), "input": .array(input.axes.map { .integer($0) }),
                 "predicted_bytes": .integer(size.bytes),
             ], "teachers": .array(teachers), "loss": .array(formulas.map { .string($0) }),
         ]

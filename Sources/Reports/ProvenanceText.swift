@@ -22,6 +22,7 @@ public func provenanceText(_ provenance: JSON, width: Int?) -> String {
     add("teachers", teachers.joined(separator: ", "))
     add("loss", words(provenance["loss"]))
     add("data", words(provenance["data"]))
+    add("precision", words(provenance["precision"]))
     add("unlabeled", words(provenance["unlabeled"]))
     let views = provenance["views"]?.integer.map { ", \($0) views" } ?? ""
     add("augmentation", words(provenance["augmentation"]).map { $0 + views })

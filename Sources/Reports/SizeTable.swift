@@ -3,23 +3,35 @@ public import Tensors
 
 extension SizeReport {
     /// The layers of a model in a table, their sum, and what the file takes beside them.
+    ///
+    /// Where numbers are not stored as float32, each parameter has a line, too.
     public func table(width: Int? = nil) -> String {
-        var table = TextTable([
-            .path("layer"), .init("class", .left), .init("output", .left), .init("parameters"), .init("bytes"),
-            .init("type", .left), .init("share"), .init("multiply-adds"),
-        ])
-        for row in rows { table.add(cells(row)) }
-        table.addRule()
-        for member in members { table.add(cells(member)) }
-        table.add([
-            "\(rows.count) layer\(rows.count == 1 ? "" : "s")", "", "", grouped(parameters), grouped(weights.bytes), "",
-            percent(weights), multiplyAdds.map(grouped) ?? "",
-        ])
-        if optimizer.bytes > 0 {
-            table.add(["optimizer state", "", "", "", grouped(optimizer.bytes), "", percent(optimizer)])
+        let isPlain = isPlain
+        func bits(_ number: Double?) -> [String] { Self.bits(number, isPlain) }
+        var table = TextTable(
+            [
+                .path("layer"), .init("class", .left), .init("output", .left), .init("parameters"), .init("bytes"),
+                .init("type", .left),
+            ] + (isPlain ? [] : [.init("bits")]) + [.init("share"), .init("multiply-adds")])
+        for row in rows {
+            table.add(cells(row, isPlain))
+            for weight in isPlain ? [] : row.weights { table.add(cells(weight)) }
         }
-        table.add(["overhead", "", "", "", grouped(overhead.bytes), "", percent(overhead)])
-        table.add(["file", "", "", "", grouped(file.bytes), "", percent(file)])
+        table.addRule()
+        for member in members { table.add(cells(member, isPlain)) }
+        table.add(
+            [
+                "\(rows.count) layer\(rows.count == 1 ? "" : "s")", "", "", grouped(parameters), grouped(weights.bytes),
+                "",
+            ]
+                + bits(bitsPerWeight) + [percent(weights), multiplyAdds.map(grouped) ?? ""])
+        func add(_ name: String, _ part: ByteCount) {
+            table.add([name, "", "", "", grouped(part.bytes), ""] + bits(nil) + [percent(part)])
+        }
+        if optimizer.bytes > 0 { add("optimizer state", optimizer) }
+        add("overhead", overhead)
+        add("file", file)
+        if !isPlain { table.add(["weights once loaded", "", "", "", grouped(loaded.bytes), "float32"]) }
         return table.text(width: width)
     }
 
@@ -27,21 +39,35 @@ extension SizeReport {
         whole.bytes == 0 ? "" : "\(fixed(Double(part.bytes) / Double(whole.bytes) * 100, digits: 1)) %"
     }
 
-    private func cells(_ row: Row) -> [String] {
+    private func cells(_ row: Row, _ isPlain: Bool) -> [String] {
         let hasNumbers = row.size.bytes > 0
+        // What several parameters have in common; else each says its own.
+        let type = isPlain || Set(row.weights.map(\.type)).count < 2 ? row.type : ""
         return [
             row.name, row.className, row.outputShape?.description ?? "", hasNumbers ? grouped(row.parameters) : "",
-            hasNumbers ? grouped(row.size.bytes) : "", row.type, hasNumbers ? percent(row.size) : "",
-            row.multiplyAdds.map { $0 > 0 ? grouped($0) : "" } ?? "",
+            hasNumbers ? grouped(row.size.bytes) : "", type,
+        ] + Self.bits(nil, isPlain) + [
+            hasNumbers ? percent(row.size) : "", row.multiplyAdds.map { $0 > 0 ? grouped($0) : "" } ?? "",
         ]
     }
 
-    private func cells(_ member: Member) -> [String] {
+    private func cells(_ weight: Weight) -> [String] {
+        [
+            "  \(weight.name)", "", "\(weight.shape)", grouped(weight.shape.elementCount), grouped(weight.size.bytes),
+            weight.type,
+        ] + Self.bits(weight.bitsPerWeight, false) + [percent(weight.size)]
+    }
+
+    /// The cell of bits for each number, in a table that has such a column.
+    private static func bits(_ number: Double?, _ isPlain: Bool) -> [String] {
+        isPlain ? [] : [number.map { fixed($0, digits: 2) } ?? ""]
+    }
+
+    private func cells(_ member: Member, _ isPlain: Bool) -> [String] {
         [
             "\(member.name): \(member.layerCount) layer\(member.layerCount == 1 ? "" : "s")", "",
             "\(fixed(member.share, digits: 3)) of mean", grouped(member.parameters), grouped(member.size.bytes), "",
-            percent(member.size), member.multiplyAdds.map(grouped) ?? "",
-        ]
+        ] + Self.bits(nil, isPlain) + [percent(member.size), member.multiplyAdds.map(grouped) ?? ""]
     }
 
     private func percent(_ part: ByteCount) -> String { Self.percent(part, of: file) }

@@ -24,7 +24,7 @@ struct ConvertCommand: ParsableCommand {
     var output: String
 
     @Option(help: .init("How numbers are stored.", valueName: "type"))
-    var precision: ExportPlan.Precision = .float32
+    var precision: Precision = .float32
 
     @OptionGroup var models: ModelOptions
     @OptionGroup var common: CommonOptions
@@ -46,4 +46,4 @@ struct ConvertCommand: ParsableCommand {
     }
 }
 
-extension ExportPlan.Precision: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}

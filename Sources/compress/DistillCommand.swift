@@ -85,6 +85,12 @@ struct DistillCommand: ParsableCommand {
         transform: { try switchable($0, multiplyAddCount) })
     var maxMultiplyAdds: Switchable<Int>?
 
+    @Option(
+        help: .init(
+            "How weights are stored: as they are, or rounded to half the bytes at the end of training, which leaves room for "
+                + "a wider student in the same budget. (default: float32)", valueName: "type"))
+    var precision: Precision?
+
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
@@ -232,6 +238,7 @@ struct DistillCommand: ParsableCommand {
         request.student = student.map { CompressionRequest.Student($0) } ?? .automatic
         request.width = width?.value
         request.mostMultiplyAdds = maxMultiplyAdds?.value
+        request.precision = precision ?? request.precision
         request.preset = preset
         request.terms = file?.losses ?? preset?.terms ?? request.terms
         request.firstStage = file?.firstStage
@@ -272,6 +279,7 @@ struct DistillCommand: ParsableCommand {
         student = student ?? other.student
         width = width ?? other.width
         maxMultiplyAdds = maxMultiplyAdds ?? other.maxMultiplyAdds
+        precision = precision ?? other.precision
         training.fill(from: other.training)
         views = views ?? other.views
         softTargets = softTargets ?? other.softTargets

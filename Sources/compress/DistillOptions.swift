@@ -56,6 +56,7 @@ extension DistillOptions {
         add("student", .string(student))
         add("width", request.width.map { .number($0) })
         add("max-multiply-adds", request.mostMultiplyAdds.map { .integer($0) })
+        add("precision", .string(request.precision.rawValue))
         members +=
             TrainingOptions.Values(
                 recipe: request.recipe, automatic: request.automatic, augmentation: request.augmentation

@@ -9,7 +9,8 @@ struct InspectCommand: ParsableCommand {
         abstract: "Say what a model or architecture takes, layer by layer.",
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
-            additions for one example. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes; \
+            additions for one example; where weights are not stored as float32, also each parameter with its type and bits per \
+            number. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes; \
             of one with members there is also what each of them takes. Several models are added up in one more table. With --budget the exit code is 1 if all models together take more.
 
             Examples:
@@ -41,6 +42,9 @@ struct InspectCommand: ParsableCommand {
             "The shape of an example, such as 28,28,1, for architectures that leave extents open.", valueName: "n,n,…"),
         transform: shapeNumbers)
     var input: Shape?
+
+    @Option(help: .init("How the weights of an architecture would be stored.", valueName: "type"))
+    var precision: Precision = .float32
 
     @OptionGroup var models: ModelOptions
     @OptionGroup var common: CommonOptions
@@ -96,7 +100,7 @@ struct InspectCommand: ParsableCommand {
                 "'\(path)': sized for extents of \(Self.usualLength) where they are open; say the shape with --input")
         }
         let inputs = architecture.inputs.map { Shape($0.axes.map { $0 ?? Self.usualLength }) }
-        return try ExportPlan(architecture.graph(inputs: inputs)).size
+        return try ExportPlan(architecture.graph(inputs: inputs), precision: precision).size
     }
 
     private func text(_ reports: [SizeReport], _ origins: [JSON?], _ verdict: BudgetVerdict?) -> String {

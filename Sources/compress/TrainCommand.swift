@@ -42,6 +42,12 @@ struct TrainCommand: ParsableCommand {
         transform: positiveNumber)
     var width: Double?
 
+    @Option(
+        help: .init(
+            "How weights are stored: as they are, or rounded to half the bytes at the end of training.",
+            valueName: "type"))
+    var precision: Precision = .float32
+
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
@@ -78,6 +84,7 @@ struct TrainCommand: ParsableCommand {
         var request = TrainingRequest(
             architecture: architecture, data: data, output: output, recipe: values.recipe)
         request.width = width
+        request.precision = precision
         request.automatic = values.automatic
         request.augmentation = values.augmentation
         request.runDirectory = resume ?? runDirectory

@@ -86,9 +86,21 @@ import Training
         #expect(CompressionRequest.Student(name) == .named(name))
     }
 
+    /// Half the bytes for each weight make room for twice as many, which is a width by about the root of 2.
+    @Test func isWiderWhereItsWeightsTakeHalf() throws {
+        let plain = try plan(.named("vgg"), [28, 28, 1], budget: 256_000)
+        let half = try plan(.named("vgg"), [28, 28, 1], budget: 256_000, precision: .float16)
+        #expect(half.export.size.file.bytes <= 256_000)
+        let ratio = Double(half.export.size.parameters) / Double(plain.export.size.parameters)
+        #expect(ratio > 1.8 && ratio < 2.2)
+        #expect(try #require(half.width) > #require(plain.width))
+        let sentence = half.sentence("student", budget: ByteCount(256_000))
+        #expect(sentence.contains("\(grouped(half.export.size.parameters)) parameters as float16, "))
+    }
+
     private func plan(
         _ student: CompressionRequest.Student, _ shape: Shape, lengths: [Int32]? = nil, budget: Int = 60_000,
-        multiplyAdds: Int? = nil
+        multiplyAdds: Int? = nil, precision: Precision = .float32
     ) throws -> StudentPlan {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path, file = try HDF5File(creating: path)
@@ -102,7 +114,7 @@ import Training
             let data = try ExampleFile(opening: path)
             return try StudentPlan(
                 student, width: nil, budget: ByteCount(budget), mostMultiplyAdds: multiplyAdds, data: data,
-                labelKind: data.labelKind, format: KerasHDF5())
+                labelKind: data.labelKind, format: KerasHDF5(), precision: precision)
         }
     }
 }

@@ -26,6 +26,7 @@ import Training
     /// A change of each property of a request that the student's bits depend on, by the property's name.
     private static let changes: [(name: String, change: @Sendable (inout CompressionRequest) throws -> Void)] = [
         ("budget", { $0.budget = ByteCount(1001) }), ("width", { $0.width = 2 }),
+        ("precision", { $0.precision = .float16 }),
         ("mostMultiplyAdds", { $0.mostMultiplyAdds = 1000 }),
         ("recipe", { $0.recipe.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
         ("temperature", { $0.temperature = .linear(from: 4, to: 2) }), ("terms", { $0.terms = [LossTerm(.mse)] }),

@@ -85,6 +85,7 @@ import Testing
                     budget: 60000
                     output: \(folder.path)/s.h5
                     student: \(folder.path)/tiny.yaml
+                    precision: float32
                     epochs: 1
                     batch-size: 16
                     optimizer: adam
@@ -135,6 +136,7 @@ import Testing
         student: /m/tiny.yaml
         width: 0.5
         max-multiply-adds: 5000000
+        precision: float16
         epochs: 3
         batch-size: 16
         optimizer: adamw
@@ -196,6 +198,7 @@ import Testing
             #expect(options.configuration.yaml == text)
             let request = options.request
             #expect(request.mostMultiplyAdds == 5_000_000)
+            #expect(request.precision == .float16)
             #expect(request.terms.count == 2)
             #expect(request.firstStage?.epochs == 3)
             #expect(request.views == 2)
@@ -532,7 +535,8 @@ import Testing
                     "student", "teachers", "loss", "baseline", "examples", "steps", "soft_target_bytes",
                     "soft_target_form", "memory_bytes", "seconds", "warnings", "budget",
                 ])
-            #expect(json["student"]?.object?.keys == ["description", "parameters", "input", "predicted_bytes"])
+            #expect(
+                json["student"]?.object?.keys == ["description", "parameters", "precision", "input", "predicted_bytes"])
             #expect(json["budget"]?["fits"] == true)
             #expect(json["budget"]?["used"] == json["student"]?["predicted_bytes"])
             #expect(json["teachers"]?[0]?["path"] == "digits.h5")

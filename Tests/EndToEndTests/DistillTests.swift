@@ -64,7 +64,8 @@ import Testing
                 ])
             #expect(
                 json["student"]?.object?.keys == [
-                    "path", "parameters", "bytes", "predicted_bytes", "weights_bytes", "accuracy", "agreement",
+                    "path", "parameters", "bytes", "predicted_bytes", "weights_bytes", "accuracy", "precision",
+                    "bits_per_weight", "loaded_bytes", "agreement",
                     "validation", "errors", "interval", "differences",
                 ])
             #expect(json["student"]?["differences"]?.object?.keys == ["ensemble", "baseline", "baseline_best"])

@@ -72,17 +72,20 @@ import Testing
         }
     }
 
-    @Test(arguments: [ExportPlan.Precision.float32, .float16])
-    func predictsTheSizeOfAnyFile(precision: ExportPlan.Precision) throws {
+    @Test(arguments: Precision.allCases, ["s.h5", "s.keras"])
+    func predictsTheSizeOfAnyFile(precision: Precision, name: String) throws {
         for width in [0.25, 1, 7.5, 40] {
             let built = try built(width: width)
-            let plan = try ExportPlan(built, precision: precision)
+            let plan = try ExportPlan(built, precision: precision, format: ModelFormats.named(by: name))
             try withTemporaryFolder { folder in
-                let path = folder.appending(path: "s.h5").path
+                let path = folder.appending(path: name).path
                 #expect(try plan.write(weights(built), to: path) == plan.size.file)
                 let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
                 #expect(size == plan.size.file.bytes)
-                #expect(plan.size.weights.bytes == plan.size.parameters * (precision == .float32 ? 4 : 2))
+                // A mean and a variance for each filter stay float32.
+                let filters = Int((4 * width).rounded()), count = plan.size.parameters
+                let bytes = precision == .float32 ? 4 * count : 2 * (count - 2 * filters) + 4 * 2 * filters
+                #expect(plan.size.weights.bytes == bytes)
             }
         }
     }
@@ -202,16 +205,23 @@ import Testing
         let text = "input: [3]\nlayers:\n  - Dense: {units: 2}\n  - Flatten"
         let built = try ArchitectureFile(parsing: text, path: "a.yaml").architecture().graph()
         let json = try ExportPlan(built).size.json
-        #expect(json.object?.keys == ["path", "parameters", "bytes", "weights_bytes", "layers"])
+        #expect(
+            json.object?.keys == [
+                "path", "parameters", "bytes", "weights_bytes", "bits_per_weight", "loaded_bytes", "layers",
+            ])
         #expect(
             json["layers"] == [
                 [
                     "name": "dense", "class": "Dense", "output_shape": [2], "parameters": 8, "bytes": 32,
                     "dtype": "float32", "multiply_adds": 6,
+                    "weights": [
+                        ["name": "kernel", "shape": [3, 2], "dtype": "float32", "bytes": 24, "bits_per_weight": 32.0],
+                        ["name": "bias", "shape": [2], "dtype": "float32", "bytes": 8, "bits_per_weight": 32.0],
+                    ],
                 ],
                 [
                     "name": "flatten", "class": "Flatten", "output_shape": [2], "parameters": 0, "bytes": 0,
-                    "dtype": nil, "multiply_adds": 0,
+                    "dtype": nil, "multiply_adds": 0, "weights": [],
                 ],
             ])
     }

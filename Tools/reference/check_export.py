@@ -1,11 +1,12 @@
 """Checks exported students with Keras: does it load them, and does it predict what we predict?
 
     python Tools/reference/check_export.py STUDENT.h5 INPUT.h5:DATASET PREDICTIONS.h5
-    python Tools/reference/check_export.py --list FILE
+    python Tools/reference/check_export.py [--keras2] --list FILE
 
 FILE is a JSON list of such triples; one start of Keras then serves them all. Names in it are relative to its folder.
 A model with several inputs takes INPUT.h5:DATASET,DATASET in the order of its inputs. PREDICTIONS.h5 holds `output`,
-or `output_0`, `output_1`, ... for several outputs. KERAS_BACKEND is jax unless the environment has another.
+or `output_0`, `output_1`, ... for several outputs. KERAS_BACKEND is jax unless the environment has another. With --keras2
+it is Keras 2 (tf_keras) that is asked.
 
 Prints one line per student. The exit code is 0 if all of them agree within 1e-5, absolute or relative, and 1 if not.
 """
@@ -20,12 +21,16 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import h5py
-import keras
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "keras"))
+if "--keras2" in sys.argv:
+    import tf_keras as keras
+else:
+    import keras
 
-import compress_layers  # noqa: E402, F401  Keras then knows its layers
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "keras"))
+
+    import compress_layers  # noqa: F401  Keras then knows its layers
 
 TOLERANCE = 1e-5
 
@@ -38,6 +43,7 @@ def main():
 def triples():
     parser = argparse.ArgumentParser(description="Checks exported students with Keras.")
     parser.add_argument("triple", nargs="*", metavar="STUDENT.h5 INPUT.h5:DATASET PREDICTIONS.h5")
+    parser.add_argument("--keras2", action="store_true", help="ask Keras 2 (tf_keras)")
     parser.add_argument("--list", type=Path, metavar="FILE", help="a JSON list of triples")
     arguments = parser.parse_args()
     if arguments.list is None:

@@ -5,11 +5,14 @@
 """
 
 import pathlib
+import struct
 import sys
 import zlib
 
 import h5py
 import numpy as np
+
+from small_floats import float_type, write_codes
 
 NAMES = ["dense", "größe", "", "a" * 20]
 
@@ -190,6 +193,55 @@ def write_chunks(path):
             h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_I32LE, space, dcpl=properties)
 
 
+# Exponent and mantissa bits, and the bias.
+SMALL_FLOATS = [(2, 1, 1), (2, 1, 10), (2, 2, 3), (2, 3, 1), (2, 4, 10), (2, 5, 3), (3, 4, 12), (4, 3, 7), (5, 2, 24), (3, 6, 3), (3, 8, 12)]
+
+
+def write_small_floats(path):
+    """Every code of small floats, each beside what the library makes of it; then unusual forms of one, and foreign floats."""
+    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
+        for exponent, mantissa, bias in SMALL_FLOATS:
+            codes, made = np.arange(1 << (1 + exponent + mantissa)), float_type(exponent, mantissa, bias)
+            group = file.create_group(f"1-{exponent}-{mantissa}, bias {bias}")
+            write_codes(group, "plain", codes, made)
+            if len(codes) not in (256, 65_536):
+                write_codes(group, "packed", codes, made, packed=True)
+                write_codes(group, "packed gzip", codes, made, packed=True, gzip=9)
+            expect(group, "plain")
+        codes = np.random.default_rng(1).integers(0, 32, (13, 7))
+        forms = file.create_group("forms")
+        made = float_type(2, 2, 3)
+        write_codes(forms, "several chunks", codes, made, packed=True, gzip=4, chunks=(5, 3))
+        write_codes(forms, "gzip", codes, made, gzip=4, shuffle=True)
+        write_codes(forms, "two bytes", codes * 31, float_type(3, 6, 3), packed=True)
+        write_codes(forms, "big endian", codes * 31, float_type(3, 6, 3, big_endian=True), packed=True)
+        wide = float_type(5, 10, 15, size=4, big_endian=True)
+        write_codes(forms, "four bytes, big endian", codes * 900, wide)
+        for name in list(forms):
+            expect(forms, name, f"expected {name}")
+        write_codes(forms, "sixteen bits", np.arange(0, 1 << 16, 331), float_type(6, 9, 40))
+        expect(forms, "sixteen bits", "expected sixteen bits")
+        foreign = file.create_group("foreign")
+        write_codes(foreign, "three bits", np.arange(8), float_type(1, 1, 1))
+        write_codes(foreign, "no mantissa", np.arange(32), float_type(4, 0, 7))
+        write_codes(foreign, "shifted", np.arange(4), float_type(2, 2, 3, size=2, offset=6))
+        write_codes(foreign, "24 bits", np.arange(4), float_type(7, 16, 63, size=4))
+        damaged = file.create_group("damaged")
+        write_codes(damaged, "short", np.arange(32), made, packed=True)
+        damaged["short"].id.write_direct_chunk((0,), bytes(19))
+        write_codes(damaged, "long enough", np.arange(32), made, packed=True)
+        write_codes(damaged, "other bits", np.arange(31), made, packed=True)
+    # The library believes the filter: how many elements there are, and of how many bits.
+    said, lie = (struct.pack("<8I", 8, 0, 31, 1, 1, 0, bits, 0) for bits in (5, 7))
+    content = path.read_bytes()
+    assert content.count(said) == 1
+    path.write_bytes(content.replace(said, lie))
+
+
+def expect(group, name, expected="expected"):
+    group.create_dataset(expected, data=group[name].astype("f4")[...], compression="gzip")
+
+
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,3 +254,4 @@ if __name__ == "__main__":
     write_filters(folder / "filters-latest.h5", libver=("v110", "v110"), userblock_size=512)
     write_hostile(folder / "hostile.h5")
     write_chunks(folder / "chunks.h5")
+    write_small_floats(folder / "small-floats.h5")

@@ -35,10 +35,10 @@ class Models:
     """Models small enough to change often, and the architectures beside files of weights."""
 
     def __init__(self, program, folder):
-        self.models = [path for path in sorted(MODELS.glob("*.h5")) if not path.name.endswith(".io.h5")]
-        self.models += sorted(MODELS.glob("refused/*.h5"))
-        self.models = [path for path in self.models if path.stat().st_size < 200_000]
+        self.models = [path for folder in ("", "refused/", "storage/") for path in sorted(MODELS.glob(folder + "*.h5"))]
+        self.models = [path for path in self.models if not path.name.endswith(".io.h5") and path.stat().st_size < 200_000]
         self.formats = [path for path in sorted((MODELS / "formats").iterdir()) if not path.name.endswith((".io.h5", ".json"))]
+        self.formats.append(MODELS / "storage" / "small-floats.keras")
 
     def mutant(self, chance):
         source = chance.choice(self.formats if chance.random() < 0.35 else self.models)

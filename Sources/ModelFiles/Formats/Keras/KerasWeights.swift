@@ -4,6 +4,16 @@ import Tensors
 
 // The numbers of a model in HDF5, which both of Keras's formats have.
 
+extension WeightEncoding {
+    /// The type of a dataset of such numbers.
+    fileprivate var type: HDF5Type {
+        switch self {
+        case .float32: .float32
+        case .float16: .float16
+        }
+    }
+}
+
 extension ModelContent {
     /// The version of Keras whose meaning the words have, where versions differ.
     var kerasVersion: String { built.architecture.rules.description }
@@ -16,7 +26,7 @@ extension ModelContent {
 
     /// Writes a parameter as a dataset; without weights, all but the numbers.
     func write(_ slot: WeightSlot, as name: String, _ weights: Tensor?, to group: borrowing HDF5Group) throws {
-        let dataset = try group.createDataset(name, type, shape: slot.shape)
+        let dataset = try group.createDataset(name, encodings[slot.entry].type, shape: slot.shape)
         try weights?.slice(at: slot.entry.offset, count: slot.entry.spec.shape.elementCount).withSpan {
             span throws(HDF5Error) in try dataset.write(span)
         }

@@ -1,0 +1,87 @@
+import Foundation
+import ModelFiles
+import Networks
+import Tensors
+import Testing
+
+/// `--precision`, wherever it may be given.
+@Suite struct PrecisionTests {
+    private static let student = """
+        name: tiny
+        input: [12, 12]
+        layers:
+          - Flatten: {}
+          - Dense: {units: 8*width, activation: relu}
+          - BatchNormalization: {}
+          - Dense: {units: classes, activation: softmax}
+        """
+
+    private func withStudent(_ body: (URL) throws -> Void) throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            try Self.student.write(to: folder.appending(path: "tiny.yaml"), atomically: true, encoding: .utf8)
+            try body(folder)
+        }
+    }
+
+    /// What is planned is what is written: a kernel and a bias of 8 · 144 + 8 and 10 · 8 + 10 halves, four vectors of 8, of
+    /// which two are statistics.
+    @Test(arguments: ["m.h5", "m.keras"])
+    func takesHalfTheBytes(output: String) throws {
+        try withStudent { folder in
+            let run = try Program.run(
+                "train", "--architecture", "tiny.yaml", "--data", "d.h5", "--epochs", "1", "--precision", "float16",
+                "--output", output, "--quiet", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let model = try Program.run("inspect", output, "--json", in: folder).json()["models"]?[0]
+            let halves = 8 * 144 + 8 + 10 * 8 + 10 + 2 * 8
+            #expect(model?["weights_bytes"]?.integer == 2 * halves + 4 * 2 * 8)
+            #expect(model?["loaded_bytes"]?.integer == 4 * (halves + 2 * 8))
+            let planned = try Program.run(
+                "inspect", "tiny.yaml", "--input", "12,12", "--classes", "10", "--precision", "float16", "--json",
+                in: folder
+            ).json()["models"]?[0]
+            #expect(planned?["weights_bytes"] == model?["weights_bytes"])
+            #expect(planned?["layers"]?[2]?["dtype"] == "float16, float32")
+        }
+    }
+
+    @Test func isInThePlan() throws {
+        try withStudent { folder in
+            let run = try Program.run(
+                "--teachers", "digits.h5", "--data", "d.h5", "--budget", "20kB", "--student", "tiny.yaml", "--output",
+                "s.h5", "--precision", "float16", "--dry-run", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.output.contains(" parameters as float16, "))
+        }
+    }
+
+    /// The layers are named, and nothing is left.
+    @Test func refusesWeightsThatFloat16DoesNotHold() throws {
+        try withFolder { folder in
+            let built = try ArchitectureFile(parsing: "input: [3]\nlayers:\n  - Dense: {units: 2}", path: "a.yaml")
+                .architecture().graph()
+            let weights = ParameterVector(zeros: built.graph.layout)
+            weights.tensor[0] = 70_000
+            try ExportPlan(built).write(weights, to: folder.appending(path: "m.h5").path)
+            let run = try Program.run("convert", "m.h5", "--precision", "float16", "--output", "s.keras", in: folder)
+            #expect(run.code == 65)
+            #expect(
+                run.errors == """
+                    error: 's.keras': layer 'dense', parameter 'kernel': 1 of 6 numbers is beyond ±65,504, the range of \
+                    float16. Store the model with --precision float32
+
+                    """)
+            #expect(try names(in: folder) == ["m.h5"])
+        }
+    }
+
+    @Test func refusesOtherPrecisions() throws {
+        try withFolder { folder in
+            let run = try Program.run("convert", "m.h5", "--precision", "int4", "--output", "s.h5", in: folder)
+            #expect(run.code == 64)
+            #expect(run.errors.contains("'float32'") && run.errors.contains("'float16'"))
+        }
+    }
+}
