@@ -213,11 +213,12 @@ extension HDF5Dataset {
 
     /// What is still to be added to the file when this dataset is written.
     func unwrittenByteCount() throws(HDF5Error) -> Int {
-        guard layout == .contiguous else { return 0 }
+        let packed: Int? = if case .smallFloat(let form) = type { form.storedByteCount(of: elementCount) } else { nil }
+        guard layout == .contiguous || packed != nil else { return 0 }
         let id = id
         var status = H5D_SPACE_STATUS_ERROR
         try attempt("measure", place) { unsafe H5Dget_space_status(id, &status) }
-        return status == H5D_SPACE_STATUS_NOT_ALLOCATED ? byteCount : 0
+        return status == H5D_SPACE_STATUS_NOT_ALLOCATED ? packed ?? byteCount : 0
     }
 }
 

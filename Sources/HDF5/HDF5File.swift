@@ -2,6 +2,15 @@ import CHDF5
 import Foundation
 import Storage
 
+/// The oldest version of the library that is to read a new file.
+public enum HDF5Version: Hashable, Sendable {
+    case v1_8
+    /// A dataset of one chunk needs no index there, which would take 2,616 bytes and more.
+    case v1_10
+
+    fileprivate var bound: H5F_libver_t { self == .v1_8 ? H5F_LIBVER_V18 : H5F_LIBVER_V110 }
+}
+
 /// An HDF5 file, open for reading or newly created.
 public struct HDF5File: ~Copyable, Sendable {
     /// The path the file was opened with, as errors name it.
@@ -98,26 +107,28 @@ extension HDF5File {
     ///
     /// - Parameter isMappable: Whether elements lie where processors want them, at multiples of 64, so that they can be
     ///   mapped.
-    public init(creating path: String, isMappable: Bool = false) throws(HDF5Error) {
+    public init(
+        creating path: String, isMappable: Bool = false, version: HDF5Version = .v1_8
+    ) throws(HDF5Error) {
         let place = HDF5Place(file: path)
         var status = stat()
         if unsafe lstat(path, &status) == 0 {
             throw HDF5Error(.write, "create", place, "it exists already")
         }
-        try self.init(onDisk: path, place, chdf5_exclusive, isMappable)
+        try self.init(onDisk: path, place, chdf5_exclusive, isMappable, version)
     }
 
     /// Creates a file in the place of an empty one.
     ///
     /// - Parameter name: What errors call it.
-    init(filling path: String, as name: String, isMappable: Bool) throws(HDF5Error) {
-        try self.init(onDisk: path, HDF5Place(file: name), chdf5_truncate, isMappable)
+    init(filling path: String, as name: String, isMappable: Bool, version: HDF5Version) throws(HDF5Error) {
+        try self.init(onDisk: path, HDF5Place(file: name), chdf5_truncate, isMappable, version)
     }
 
     private init(
-        onDisk path: String, _ place: HDF5Place, _ flags: () -> UInt32, _ isMappable: Bool
+        onDisk path: String, _ place: HDF5Place, _ flags: () -> UInt32, _ isMappable: Bool, _ version: HDF5Version
     ) throws(HDF5Error) {
-        let access = try Self.makeAccess(place)
+        let access = try Self.makeAccess(place, version)
         let id = access.id
         // What is written goes to the system at once, so that it is known at once whether that worked.
         try attempt("create", place, .write) { H5Pset_sieve_buf_size(id, 0) }
@@ -128,8 +139,10 @@ extension HDF5File {
     }
 
     /// Creates a file that exists only in memory, for instance to see how large it would be.
-    public static func inMemory(name: String = "memory") throws(HDF5Error) -> HDF5File {
-        let access = try makeMemoryAccess(HDF5Place(file: name))
+    public static func inMemory(
+        name: String = "memory", version: HDF5Version = .v1_8
+    ) throws(HDF5Error) -> HDF5File {
+        let access = try makeMemoryAccess(HDF5Place(file: name), version)
         return try HDF5File(creating: name, as: unique(name), chdf5_truncate, access)
     }
 
@@ -193,10 +206,12 @@ extension HDF5File {
     /// The format of HDF5 1.8, which Keras 2 and 3 read, takes half the overhead of the older one that Keras writes.
     /// With no blocks set aside for later, every object takes exactly its own bytes, in whatever order they are made.
     /// Measured for 30 layers of two weights: 24,790 bytes of overhead against 56,000.
-    private static func makeAccess(_ place: HDF5Place) throws(HDF5Error) -> Handle {
+    private static func makeAccess(
+        _ place: HDF5Place, _ version: HDF5Version = .v1_8
+    ) throws(HDF5Error) -> Handle {
         let access = try attemptHandle("open", place) { H5Pcreate(chdf5_class_file_access()) }
         let id = access.id
-        try attempt("open", place) { H5Pset_libver_bounds(id, H5F_LIBVER_V18, chdf5_latest_version()) }
+        try attempt("open", place) { H5Pset_libver_bounds(id, version.bound, chdf5_latest_version()) }
         try attempt("open", place) { H5Pset_meta_block_size(id, 0) }
         try attempt("open", place) { H5Pset_small_data_block_size(id, 0) }
         // Locks fail on network file systems, and nobody else writes the files we make.
@@ -204,8 +219,10 @@ extension HDF5File {
         return access
     }
 
-    private static func makeMemoryAccess(_ place: HDF5Place) throws(HDF5Error) -> Handle {
-        let access = try makeAccess(place)
+    private static func makeMemoryAccess(
+        _ place: HDF5Place, _ version: HDF5Version = .v1_8
+    ) throws(HDF5Error) -> Handle {
+        let access = try makeAccess(place, version)
         let id = access.id
         // The memory grows byte by byte, so that its size is the file's.
         try attempt("open", place) { H5Pset_fapl_core(id, 1, false) }

@@ -18,7 +18,7 @@ public struct SmallFloat: Hashable, Codable, Sendable {
     /// The bytes of an element without N-bit packing; the code is its lowest bits.
     let byteCount: Int
     /// The bits of a code.
-    let bitCount: Int
+    public let bitCount: Int
     let sign: Field
     let exponent: Field
     let mantissa: Field

@@ -40,7 +40,7 @@ public final class StoredNumbers<Element: HDF5Element>: Sendable {
 
     private func read(_ bytes: UnsafeMutableRawBufferPointer, from start: Int) {
         var done = 0
-        while let base = unsafe bytes.baseAddress, done < bytes.count {
+        while let base = bytes.baseAddress, done < bytes.count {
             let count = unsafe pread(descriptor, base + done, bytes.count - done, off_t(offset + start + done))
             guard count > 0 || count < 0 && errno == EINTR else { unsafe isolation_end_unreadable(path) }
             done += max(count, 0)

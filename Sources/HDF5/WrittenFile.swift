@@ -44,9 +44,10 @@ extension HDF5File {
     ///
     /// - Parameter name: What errors call it.
     public static func writeContent(
-        of name: String, at partial: String, isMappable: Bool = false, _ write: (borrowing HDF5File) throws -> Void
+        of name: String, at partial: String, isMappable: Bool = false, version: HDF5Version = .v1_8,
+        _ write: (borrowing HDF5File) throws -> Void
     ) throws {
-        let file = try HDF5File(filling: partial, as: name, isMappable: isMappable)
+        let file = try HDF5File(filling: partial, as: name, isMappable: isMappable, version: version)
         try write(file)
         try file.checkSoFar()
         // Closing a file in which something is open does not close it, and says nothing.

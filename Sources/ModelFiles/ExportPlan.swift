@@ -94,14 +94,15 @@ public struct ExportPlan: Sendable {
         var problems: [String] = []
         for slot in content.slots.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
             let encoding = content.encodings[slot.entry], count = slot.entry.spec.shape.elementCount
-            rounded.slice(at: slot.entry.offset, count: count).withMutableSpan { encoding.round(&$0) }
-            let lost = countNotFinite(rounded.slice(at: slot.entry.offset, count: count))
-            if lost > 0 {
-                let limit = grouped(Int(encoding.greatestFiniteMagnitude))
-                problems.append(
-                    "\(slot): \(grouped(lost)) of \(grouped(count)) numbers \(lost == 1 ? "is" : "are") beyond ±\(limit), the range of \(encoding)"
-                )
-            }
+            let numbers = rounded.slice(at: slot.entry.offset, count: count), before = countNotFinite(numbers)
+            numbers.withMutableSpan { encoding.round(&$0) }
+            let lost = countNotFinite(numbers)
+            guard lost > 0 else { continue }
+            let what =
+                before > 0
+                ? "not finite" : "beyond ±\(grouped(Int(Float16.greatestFiniteMagnitude))), the range of \(encoding)"
+            problems.append(
+                "\(slot): \(grouped(lost)) of \(grouped(count)) numbers \(lost == 1 ? "is" : "are") \(what)")
         }
         guard problems.isEmpty else {
             throw ModelFileError(.refused, path, problems, advice: "Store the model with --precision float32")

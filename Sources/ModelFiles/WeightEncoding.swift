@@ -1,3 +1,4 @@
+import HDF5
 public import Networks
 public import Tensors
 
@@ -7,29 +8,27 @@ public import Tensors
 /// with float32 whatever the file has.
 public enum WeightEncoding: Hashable, Sendable {
     case float32, float16
+    /// Floats of 4 to 8 bits, whose exponent and scale (`SmallFloat`) suit the numbers of the parameter.
+    case small(bits: Int)
 
     /// The bytes of all numbers of a parameter of a shape.
     public func byteCount(of shape: Shape) -> Int {
         switch self {
         case .float32: shape.elementCount * 4
         case .float16: shape.elementCount * 2
-        }
-    }
-
-    /// The largest number that it holds.
-    public var greatestFiniteMagnitude: Float {
-        switch self {
-        case .float32: .greatestFiniteMagnitude
-        case .float16: Float(Float16.greatestFiniteMagnitude)
+        case .small(let bits):
+            SmallFloat(exponentBits: 2, mantissaBits: bits - 3, bias: 1).storedByteCount(of: shape.elementCount)
         }
     }
 
     /// Replaces numbers by those that a reader of the file will have: the nearest ones, or of two that are equally near the
-    /// even one. What is too large becomes infinite.
+    /// even one. What is too large becomes infinite, but for small floats, of which the largest is taken. Rounding twice
+    /// changes nothing.
     public func round(_ numbers: inout MutableSpan<Float>) {
         switch self {
         case .float32: break
         case .float16: for index in numbers.indices { numbers[index] = Float(Float16(numbers[index])) }
+        case .small(let bits): SmallFloat(bitCount: bits, fitting: numbers.span).round(&numbers)
         }
     }
 }
@@ -39,6 +38,7 @@ extension WeightEncoding: CustomStringConvertible {
         switch self {
         case .float32: "float32"
         case .float16: "float16"
+        case .small(let bits): "float\(bits)"
         }
     }
 }
@@ -62,23 +62,43 @@ public struct WeightEncodings: Sendable {
     /// The encoding of a parameter; float32 for one that the layout did not have.
     public subscript(entry: ParameterLayout.Entry) -> WeightEncoding { encodings[Key(entry)] ?? .float32 }
 
+    /// Whether some parameters are packed, each into one chunk of a dataset.
+    var arePacked: Bool {
+        encodings.values.contains { if case .small(let bits) = $0 { bits != 8 } else { false } }
+    }
+
     /// Whether every number is stored as it is.
     public var areExact: Bool { encodings.values.allSatisfy { $0 == .float32 } }
 }
 
 /// How the weights of a model are stored: what `--precision` says.
 public enum Precision: String, Hashable, Sendable, CaseIterable {
-    case float32, float16
+    case float32, float16, float8, float7, float6, float5, float4
 
     /// The encoding of each parameter.
     ///
-    /// Statistics, such as a moving variance, stay float32: there are few of them, and they may be larger than float16 holds.
+    /// Statistics, such as a moving variance, stay float32: there are few of them, and they may be larger than float16 holds. With
+    /// 8 bits and fewer, so do parameters of fewer numbers than `fewest` as float16, such as biases: they take little room, and
+    /// errors in them cost most.
     public func encodings(of layout: ParameterLayout) -> WeightEncodings {
         WeightEncodings(layout) { entry in
-            switch self {
-            case .float32: .float32
-            case .float16: entry.spec.role == .trainable ? .float16 : .float32
-            }
+            guard entry.spec.role == .trainable else { return .float32 }
+            guard let bits else { return self == .float32 ? .float32 : .float16 }
+            return entry.spec.shape.elementCount < Self.fewest ? .float16 : .small(bits: bits)
+        }
+    }
+
+    private static let fewest = 256
+
+    /// The bits of a small float; nil for float32 and float16.
+    private var bits: Int? {
+        switch self {
+        case .float32, .float16: nil
+        case .float8: 8
+        case .float7: 7
+        case .float6: 6
+        case .float5: 5
+        case .float4: 4
         }
     }
 }

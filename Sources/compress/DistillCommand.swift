@@ -87,8 +87,8 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How weights are stored: as they are, or rounded to half the bytes at the end of training, which leaves room for "
-                + "a wider student in the same budget. (default: float32)", valueName: "type"))
+            "How weights are stored: as they are, or rounded to so many bits at the end of training, which leaves room for a "
+                + "wider student in the same budget. (default: float32)", valueName: "type"))
     var precision: Precision?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions

@@ -44,7 +44,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How weights are stored: as they are, or rounded to half the bytes at the end of training.",
+            "How weights are stored: as they are, or rounded to so many bits at the end of training.",
             valueName: "type"))
     var precision: Precision = .float32
 

@@ -68,6 +68,44 @@ import Testing
         }
     }
 
+    /// Kernels of 256 numbers and more have so many bits; smaller parameters are halves, statistics as they are. What is planned is
+    /// written to the byte and read again, and what is rounded stays as it is.
+    @Test(arguments: ["float8", "float7", "float6", "float5", "float4"], ["m.h5", "m.keras"])
+    func storesLargeKernelsInFewBits(precision: String, name: String) throws {
+        let text = Self.text.replacing("units: 2", with: "units: 100")
+        let built = try ArchitectureFile(parsing: text, path: "a.yaml").architecture(classes: 2).graph()
+        let layout = built.graph.layout, weights = ParameterVector(zeros: layout)
+        for index in 0..<layout.extent { weights.tensor[index] = Float(sin(Double(index) * 1.7)) / 7 }
+        let plan = try ExportPlan(
+            built, precision: #require(Precision(rawValue: precision)), format: ModelFormats.named(by: name))
+        let bits = try #require(Int(precision.dropFirst(5)))
+        #expect(plan.size.rows.map(\.type) == ["\(precision), float16", "float16, float32", "float16"])
+        #expect(plan.size.rows[0].size.bytes == (bits == 8 ? 300 : 300 * bits / 8 + 1) + 2 * 100)
+        let rounded = try plan.rounded(weights.tensor, for: name)
+        let again = try plan.rounded(rounded, for: name)
+        #expect(again.values == rounded.values)
+        #expect(rounded.values != weights.tensor.values)
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: name).path, written = try plan.write(weights, to: path)
+            #expect(written == plan.size.file)
+            let read = try KerasFile(opening: path).network().network
+            #expect(read.weights.tensor.values == rounded.values)
+        }
+    }
+
+    /// What is no number is named, whatever its parameter is stored as.
+    @Test(arguments: [Precision.float16, .float8, .float5], ["moving_variance", "gamma"])
+    func refusesWhatIsNoNumber(precision: Precision, name: String) throws {
+        let built = try built(), layout = built.graph.layout, weights = ParameterVector(zeros: layout)
+        weights[try #require(layout.entry("normalization", name))][1] = .nan
+        #expect {
+            try ExportPlan(built, precision: precision).rounded(weights.tensor, for: "s.h5")
+        } throws: { error in
+            "\(error)" == "'s.h5': layer 'normalization', parameter '\(name)': 1 of 2 numbers is not finite. "
+                + "Store the model with --precision float32"
+        }
+    }
+
     /// A variance of a million is beyond float16, and an ordinary one.
     @Test func keepsStatisticsAsTheyAre() throws {
         let built = try built(), layout = built.graph.layout, weights = ParameterVector(zeros: layout)

@@ -4,16 +4,6 @@ import Tensors
 
 // The numbers of a model in HDF5, which both of Keras's formats have.
 
-extension WeightEncoding {
-    /// The type of a dataset of such numbers.
-    fileprivate var type: HDF5Type {
-        switch self {
-        case .float32: .float32
-        case .float16: .float16
-        }
-    }
-}
-
 extension ModelContent {
     /// The version of Keras whose meaning the words have, where versions differ.
     var kerasVersion: String { built.architecture.rules.description }
@@ -26,18 +16,41 @@ extension ModelContent {
 
     /// Writes a parameter as a dataset; without weights, all but the numbers.
     func write(_ slot: WeightSlot, as name: String, _ weights: Tensor?, to group: borrowing HDF5Group) throws {
-        let dataset = try group.createDataset(name, encodings[slot.entry].type, shape: slot.shape)
-        try weights?.slice(at: slot.entry.offset, count: slot.entry.spec.shape.elementCount).withSpan {
-            span throws(HDF5Error) in try dataset.write(span)
+        let numbers = weights?.slice(at: slot.entry.offset, count: slot.entry.spec.shape.elementCount)
+        let type: HDF5Type
+        switch encodings[slot.entry] {
+        case .float32: type = .float32
+        case .float16: type = .float16
+        case .small(let bits): return try write(slot, as: name, numbers, bits: bits, to: group)
+        }
+        let dataset = try group.createDataset(name, type, shape: slot.shape)
+        try numbers?.withSpan { span throws(HDF5Error) in try dataset.write(span) }
+    }
+
+    private func write(
+        _ slot: WeightSlot, as name: String, _ numbers: Tensor?, bits: Int, to group: borrowing HDF5Group
+    ) throws {
+        guard let numbers else {
+            // All types of so many bits take as many bytes.
+            _ = try group.createDataset(
+                name, SmallFloat(exponentBits: 2, mantissaBits: bits - 3, bias: 1), shape: slot.shape)
+            return
+        }
+        try numbers.withSpan { span throws(HDF5Error) in
+            let type = SmallFloat(bitCount: bits, fitting: span)
+            try group.createDataset(name, type, shape: slot.shape).write(nearestTo: span)
         }
     }
 
     /// Whether Keras expects a number of batches behind a layer's weights, from which it computes nothing.
     func countsBatches(_ layer: Int) -> Bool { built.layers[layer].className == "Normalization" }
 
+    /// What the file has to be read by.
+    var version: HDF5Version { encodings.arePacked ? .v1_10 : .v1_8 }
+
     /// The bytes of an HDF5 file, by writing it without numbers into memory.
     func hdf5ByteCount(_ write: (borrowing HDF5Group) throws -> Void) throws -> Int {
-        let file = try HDF5File.inMemory()
+        let file = try HDF5File.inMemory(version: version)
         try write(file.root)
         return try file.byteCount()
     }

@@ -27,7 +27,7 @@ public struct KerasArchive: ModelFormat {
     public func write(_ content: ModelContent, _ weights: Tensor, to partial: String, as path: String) throws {
         let writer = ConfigurationWriter(content.built, Keras3Spelling())
         try WholeFile.withScratch(for: path) { scratch in
-            try HDF5File.writeContent(of: path, at: scratch) {
+            try HDF5File.writeContent(of: path, at: scratch, version: content.version) {
                 try writeWeights(content, writer, weights, to: $0.root)
             }
         } read: { scratch in

@@ -19,7 +19,9 @@ public struct KerasHDF5: ModelFormat {
     }
 
     public func write(_ content: ModelContent, _ weights: Tensor, to partial: String, as path: String) throws {
-        try HDF5File.writeContent(of: path, at: partial) { try write(content, weights, to: $0.root) }
+        try HDF5File.writeContent(of: path, at: partial, version: content.version) {
+            try write(content, weights, to: $0.root)
+        }
     }
 
     /// Writes the whole file; without weights, all but the numbers.
