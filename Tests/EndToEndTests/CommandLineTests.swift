@@ -102,7 +102,10 @@ import Testing
             #expect(run.errors.isEmpty)
             let json = try run.json(), model = try #require(json["models"]?[0])
             #expect(json.object?.keys == ["models", "budget"])
-            #expect(model.object?.keys == ["path", "parameters", "bytes", "weights_bytes", "layers"])
+            #expect(
+                model.object?.keys == [
+                    "path", "parameters", "bytes", "weights_bytes", "bits_per_weight", "loaded_bytes", "layers",
+                ])
             #expect(model["path"] == "digits.h5")
             let size = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "digits.h5").path)[.size]
             #expect(model["bytes"]?.integer == size as? Int)
@@ -111,7 +114,7 @@ import Testing
             #expect(layers.reduce(0) { $0 + ($1["bytes"]?.integer ?? 0) } == model["weights_bytes"]?.integer)
             #expect(
                 layers[0].object?.keys
-                    == ["name", "class", "output_shape", "parameters", "bytes", "dtype", "multiply_adds"])
+                    == ["name", "class", "output_shape", "parameters", "bytes", "dtype", "multiply_adds", "weights"])
             #expect(json["budget"]?.object?.keys == ["limit", "used", "fits"])
             #expect(json["budget"]?["limit"] == 1_000_000)
         }
