@@ -88,7 +88,7 @@ public struct MemoryError: Error, CustomStringConvertible {
     public static let inferenceAdvice = "Choose fewer --threads, or a machine with more"
 
     /// What the program itself takes.
-    static let base = 56 << 20
+    static let base = 64 << 20
 
     public var description: String {
         "this needs about \(ByteCount(needed).short) of memory, and \(memory.holder) \(ByteCount(memory.limit).short). \(advice)"

@@ -169,7 +169,9 @@ extension RunDirectory {
 
     private static func isOwn(_ path: String, _ mark: String) -> Bool {
         // A log whose run was killed before its first line, or could not write all of it.
+        // One that is gone was just given its other name, by the run that is in the folder.
         WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path) || MetricsLog.isHalfALine(path)
+            || WholeFile.byteCount(of: path) == nil
     }
 
     private static func names(_ folder: String) -> [String] {

@@ -21,8 +21,9 @@ struct PartialFile: ~Copyable {
         let target = try Self.followed(output) + ending, path = "\(target).\(getpid()).partial"
         let (folder, file) = Self.parts(target)
         Self.removeAbandoned(in: folder) { $0 == file }
-        descriptor = try Self.create(path, output)
+        // Noted first, so that a signal that comes when it is there finds it.
         Self.own.withLock { _ = $0.insert(path) }
+        descriptor = try Self.create(path, output)
         (name, self.target, self.path) = (output, target, path)
     }
 

@@ -29,16 +29,19 @@ import Testing
     ])
     func refusesWhatIsNoFile(made: String, kind: String) throws {
         try withFolder { folder in
+            try FileManager.default.createDirectory(
+                at: folder.appending(path: "formats"), withIntermediateDirectories: true)
             for name in ["digits.h5", "formats/keras3.weights.h5"] { try copyFixture(name, to: folder) }
             for ending in ["h5", "keras", "yaml", "json", "txt"] {
                 let made = try Program.shell(made.replacing("x", with: "x.\(ending)"), in: folder)
                 #expect(made.code == 0, "\(made.errors)")
             }
-            let main = "--teachers digits.h5 --data digits.h5 --budget 1MB --output s.h5"
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let main = "--teachers digits.h5 --data d.h5 --budget 1MB --output s.h5"
             for arguments in [
                 "inspect x.h5", "inspect x.keras", "inspect x.yaml", "convert x.keras --output y.h5",
-                "train --architecture x.yaml --data digits.h5 --output y.h5",
-                "inspect keras3.weights.h5 --architecture x.json", "--configuration x.yaml",
+                "train --architecture x.yaml --data d.h5 --output y.h5",
+                "inspect formats/keras3.weights.h5 --architecture x.json", "--configuration x.yaml",
                 "\(main) --teacher-classes digits=x.txt",
             ] {
                 let run = try Program.shell("timeout 8 $compress \(arguments)", in: folder)
