@@ -4,8 +4,8 @@
 
 Each network is built at the smallest size that it takes, with random but seeded weights, and with statistics of
 BatchNormalization that a batch leaves behind, so that activations neither vanish nor explode. `compress predict` must
-say the same of the file as Keras of the model: .keras of Keras 3, .h5 of Keras 2 (tf_keras, with --keras2). Deep
-networks may differ by more than a thousandth where Keras does, too, after pixels change by a millionth. By default
+say the same of the file as Keras of the model, within 1e-4 of the largest output: .keras of Keras 3, .h5 of Keras 2
+(tf_keras, with --keras2). By default
 the smallest network of each family is checked, with --all every one, which takes some 20 GB of disk one after another
 and about an hour; NAMEs choose. Prints a line for each, and the exit code is 1 if any disagrees or is refused.
 """
@@ -31,9 +31,9 @@ SMALL = [
 ]  # fmt: skip
 SIZES = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
 CLASSES = 10
-TOLERANCE = 1e-3
-# What rounding in some hundred layers comes to, relative to their values.
-ROUNDING = 1e-6
+TOLERANCE = 1e-4
+# Examples in the batch that leaves statistics behind, and the least variance of a channel, relative to the mean of a layer's.
+BATCH, LEAST_VARIANCE = 32, 0.3
 
 
 def main():
@@ -86,24 +86,23 @@ def check(keras, compress, folder, name, suffix):
         found = file["output"][()]
     scale = np.abs(expected).max()
     difference = np.abs(found - expected).max() / scale
-    # The deepest networks make much of little with random weights: what rounding makes of Keras's own result.
-    tolerance = TOLERANCE
-    if difference >= TOLERANCE:
-        nudged = pixels * (1 + ROUNDING * generator.choice([-1, 1], pixels.shape)).astype("float32")
-        tolerance = max(TOLERANCE, np.abs(np.asarray(model(nudged, training=False)) - expected).max() / scale)
     varies = np.isfinite(scale) and expected.std(axis=0).max() > 1e-3 * scale
-    agrees = difference < tolerance and varies
+    agrees = difference < TOLERANCE and varies
     verdict = "ok  " if agrees else "FAIL"
     print(
         f"{verdict} {line}: differs by {difference:.1e} of {scale:.3g}" + ("" if varies else ", hardly varies")
-        + (f", Keras itself by {tolerance:.1e}" if tolerance > TOLERANCE else "") + f" ({time.time() - start:.0f} s)",
+        + f" ({time.time() - start:.0f} s)",
         flush=True,
     )  # fmt: skip
     return agrees
 
 
 def randomize(keras, model, generator, size):
-    """Weights of He's scale, and the statistics that a batch leaves behind, each a little off."""
+    """Weights of He's scale, and the statistics that a batch leaves behind, each a little off.
+
+    A channel that hardly varies within the batch has a variance as if it did: divided by its own, rounding would grow from
+    layer to layer, and deep networks would disagree with themselves.
+    """
     layers = list(flatten(model))
     for layer in layers:
         if isinstance(layer, keras.layers.Normalization):
@@ -114,12 +113,13 @@ def randomize(keras, model, generator, size):
     for layer in normalizations:
         layer.momentum = 0.0
     if normalizations:
-        model(generator.uniform(0, 255, (8, size, size, 3)).astype("float32"), training=True)
+        model(generator.uniform(0, 255, (BATCH, size, size, 3)).astype("float32"), training=True)
     for layer in normalizations:
         layer.momentum = 0.99
-        for statistic, low, high in [(layer.moving_mean, 0.9, 1.1), (layer.moving_variance, 0.8, 1.25)]:
-            values = statistic.numpy()
-            statistic.assign((values + 1e-3) * generator.uniform(low, high, values.shape))
+        mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+        layer.moving_mean.assign((mean + 1e-3) * generator.uniform(0.9, 1.1, mean.shape))
+        variance = np.maximum(variance, LEAST_VARIANCE * variance.mean()) + 1e-3
+        layer.moving_variance.assign(variance * generator.uniform(0.8, 1.25, variance.shape))
 
 
 def flatten(model):
@@ -131,7 +131,10 @@ def flatten(model):
 
 
 def random_weight(role, shape, generator):
-    if role == "gamma" or "variance" in role:
+    if role == "gamma":
+        # Small, so that what a block adds is small beside what goes past it: rounding would grow from block to block.
+        values = generator.uniform(0.05, 0.25, shape)
+    elif "variance" in role:
         values = generator.uniform(0.5, 1.5, shape)
     elif role in ("beta", "bias") or "mean" in role:
         values = generator.uniform(-0.2, 0.2, shape)
