@@ -124,7 +124,14 @@ enum Program {
 
     /// What is wrong with the command line, and where to read how it should be.
     private static func usageText(_ error: any Error) -> String {
-        let message = Compress.message(for: error).split(separator: "\n").first.map(String.init) ?? ""
+        let lines = Compress.message(for: error).split(separator: "\n")
+        // More than five choices stand in lines of their own.
+        let choices = lines.dropFirst().prefix { $0.hasPrefix("  - ") }.map { "'\($0.dropFirst(4))'" }
+        let first = lines.first.map(String.init) ?? ""
+        let message =
+            choices.isEmpty
+            ? first
+            : first.replacing("one of the following:", with: "one of \(choices.joined(separator: ", "))")
         let names = Compress.configuration.subcommands.compactMap { $0.configuration.commandName }
         let name = CommandLine.arguments.dropFirst().first { names.contains($0) } ?? "distill"
         return message.prefix(1).lowercased() + message.dropFirst() + "\nSee 'compress help \(name)'."

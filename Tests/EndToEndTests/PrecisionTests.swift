@@ -81,7 +81,10 @@ import Testing
         try withFolder { folder in
             let run = try Program.run("convert", "m.h5", "--precision", "int4", "--output", "s.h5", in: folder)
             #expect(run.code == 64)
-            #expect(run.errors.contains("'float32'") && run.errors.contains("'float16'"))
+            #expect(
+                run.errors == "error: the value 'int4' is invalid for '--precision <type>'. Please provide one of "
+                    + "'float32', 'float16', 'float8', 'float7', 'float6', 'float5', 'float4'.\n"
+                    + "       See 'compress help convert'.\n")
         }
     }
 }

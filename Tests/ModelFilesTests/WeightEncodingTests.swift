@@ -76,10 +76,11 @@ import Testing
         let built = try ArchitectureFile(parsing: text, path: "a.yaml").architecture(classes: 2).graph()
         let layout = built.graph.layout, weights = ParameterVector(zeros: layout)
         for index in 0..<layout.extent { weights.tensor[index] = Float(sin(Double(index) * 1.7)) / 7 }
+        weights[try #require(layout.entry("normalization", "moving_variance"))].fill(with: 0.3)
         let plan = try ExportPlan(
             built, precision: #require(Precision(rawValue: precision)), format: ModelFormats.named(by: name))
         let bits = try #require(Int(precision.dropFirst(5)))
-        #expect(plan.size.rows.map(\.type) == ["\(precision), float16", "float16, float32", "float16"])
+        #expect(plan.size.rows.map(\.type) == ["float16, \(precision)", "float16, float32", "float16"])
         #expect(plan.size.rows[0].size.bytes == (bits == 8 ? 300 : 300 * bits / 8 + 1) + 2 * 100)
         let rounded = try plan.rounded(weights.tensor, for: name)
         let again = try plan.rounded(rounded, for: name)
