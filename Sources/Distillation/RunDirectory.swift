@@ -19,7 +19,13 @@ final class RunDirectory: Sendable {
     /// - Parameters:
     ///   - inputs: The files that the run reads.
     ///   - output: The file that it writes.
-    static func check(_ path: String, inputs: [String], output: String) throws(RunDirectoryError) {
+    static func check(_ path: String, inputs: [String], output: String) throws {
+        // What a run is writing there while this one looks is nobody else's.
+        try FileLock.check("\(path)/\(lockName)", for: "the run directory '\(path)'")
+        try checkContent(path, inputs: inputs, output: output)
+    }
+
+    private static func checkContent(_ path: String, inputs: [String], output: String) throws(RunDirectoryError) {
         let entries = names(path).filter { !isIgnored($0) }.sorted()
         try refuseInputs(path, inputs)
         if let name = ownName(of: output, in: path) {
@@ -45,7 +51,7 @@ final class RunDirectory: Sendable {
             try FileLock($0.path, for: $0.object, isTemporary: $0.isTemporary)
         }
         // Somebody else may have been faster.
-        try Self.check(path, inputs: inputs, output: output)
+        try Self.checkContent(path, inputs: inputs, output: output)
         for folder in [""] + Self.folders { WholeFile.clearLeftovers(in: "\(path)/\(folder)") }
         self.path = path
         if let mark = Self.savedMark(path) {
@@ -169,9 +175,7 @@ extension RunDirectory {
 
     private static func isOwn(_ path: String, _ mark: String) -> Bool {
         // A log whose run was killed before its first line, or could not write all of it.
-        // One that is gone was just given its other name, by the run that is in the folder.
         WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path) || MetricsLog.isHalfALine(path)
-            || WholeFile.byteCount(of: path) == nil
     }
 
     private static func names(_ folder: String) -> [String] {

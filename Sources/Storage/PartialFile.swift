@@ -22,17 +22,28 @@ struct PartialFile: ~Copyable {
         let (folder, file) = Self.parts(target)
         Self.removeAbandoned(in: folder) { $0 == file }
         // Noted first, so that a signal that comes when it is there finds it.
-        Self.own.withLock { _ = $0.insert(path) }
+        while !Self.note(path) { sleep(1) }
         descriptor = try Self.create(path, output)
         (name, self.target, self.path) = (output, target, path)
     }
 
-    /// All that this process has made, be they there or not.
-    private static let own = Mutex<Set<String>>([])
+    /// All that this process has made, be they there or not, and whether it makes no more.
+    private static let own = Mutex<(paths: Set<String>, isOver: Bool)>(([], false))
 
-    /// Removes those of this process.
+    /// Notes a file that is to be made; false where the process ends, and nobody would remove it any more.
+    private static func note(_ path: String) -> Bool {
+        own.withLock { own in
+            if !own.isOver { own.paths.insert(path) }
+            return !own.isOver
+        }
+    }
+
+    /// Removes those of this process, which makes no more.
     static func removeOwn() {
-        own.withLock { for path in $0 { unsafe unlink(path) } }
+        own.withLock { own in
+            own.isOver = true
+            for path in own.paths { unsafe unlink(path) }
+        }
     }
 
     /// Waits until the file is on the disk, and gives it its own name.

@@ -131,7 +131,7 @@ enum Program {
         let message =
             choices.isEmpty
             ? first
-            : first.replacing("one of the following:", with: "one of \(choices.joined(separator: ", "))")
+            : first.replacing("one of the following:", with: "one of \(choices.joined(separator: ", ")).")
         let names = Compress.configuration.subcommands.compactMap { $0.configuration.commandName }
         let name = CommandLine.arguments.dropFirst().first { names.contains($0) } ?? "distill"
         return message.prefix(1).lowercased() + message.dropFirst() + "\nSee 'compress help \(name)'."
