@@ -89,8 +89,7 @@ extension CompressionReport {
         }
         if let seeds { remarks.append(seeds.sentence) }
         if let weightChoice { remarks.append(weightChoice) }
-        let times = seconds.parts.map { "\($0.name == "teach" ? "predict" : $0.name) \(duration($0.value))" }
-            .joined(separator: ", ")
+        let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
         remarks += warnings.map { "warning: \($0)" } + advice.map { "to do better: \($0)" }
         remarks.append("\(verdict)")
@@ -141,8 +140,12 @@ extension CompressionReport.Student {
 }
 
 extension CompressionReport.Seconds {
-    fileprivate var parts: [(name: String, value: Double)] {
-        [("load", load), ("teach", teach), ("train", train), ("evaluate", evaluate), ("export", export)]
+    /// What takes time: its key in `--json`, and its name in the report.
+    fileprivate var parts: [(key: String, name: String, value: Double)] {
+        [
+            ("load", "load", load), ("teach", "predict", teach), ("train", "train", train),
+            ("evaluate", "evaluate", evaluate), ("export", "export", export),
+        ]
     }
 }
 
@@ -186,7 +189,8 @@ extension CompressionReport {
         object["advice"] = .array(advice.map { .string($0) })
         object["budget"] = verdict.json
         object["seconds"] = .object(
-            JSON.Object((seconds.parts + [("total", seconds.total)]).map { .init($0.name, .number($0.value)) }))
+            JSON.Object(
+                seconds.parts.map { .init($0.key, .number($0.value)) } + [.init("total", .number(seconds.total))]))
         object["peak_memory_bytes"] = .integer(peakMemory.bytes)
         return .object(object)
     }
