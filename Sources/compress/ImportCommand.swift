@@ -23,7 +23,7 @@ struct ImportCommand: ParsableCommand {
               npz       one archive of numpy's, with the arrays x_train, y_train,
                         x_test, y_test, or train_x and so on; labels are class
                         numbers from 0 on, (examples) or (examples, 1), or rows
-                        of zeros and ones: one-hot, or several labels each
+                        of zeros and ones: one-hot, or multi-label
               youtube8m TFRecords of YouTube-8M, AudioSet and the like, plain or .gz:
                         frame level (SequenceExample) or video level (Example);
                         files whose names begin with train, validate and test, or

@@ -14,9 +14,9 @@ struct TeacherOptions: ParsableArguments {
 
           scale:0.00392157      times a number, or one for each channel: a/b/c
           offset:-0.5           plus a number, or one for each channel: a/b/c
-          resize:224x224        pictures of that height and width, bilinear as in
+          resize:224x224        images of that height and width, bilinear as in
                                 Keras's Resizing; resize:224x224:nearest
-          channels:2-1-0        channels by number; 0-0-0 makes gray pictures colored
+          channels:2-1-0        channels by number; 0-0-0 makes gray images colored
           transpose:2-0-1       the axes of one example in that order
           reshape:28x28x1       the same numbers in another shape
 
