@@ -67,6 +67,7 @@ let package = Package(
         library("Networks", ["Tensors", "Threads", "Kernels"]),
         library("Storage", ["COpenSSL"]),
         library("HDF5", ["CHDF5", "CZlib", "CIsolation", "Storage"]),
+        library("Deflate"),
         library("Gzip", ["Storage", "CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),
@@ -74,7 +75,7 @@ let package = Package(
         library(
             "ModelFiles",
             [
-                "Storage", "HDF5", "Zip", "Isolation", "Tensors", "Kernels", "Networks",
+                "Storage", "HDF5", "Deflate", "Zip", "Isolation", "Tensors", "Kernels", "Networks",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(
@@ -111,6 +112,7 @@ let package = Package(
         tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
         tests("Storage"),
         tests("HDF5", hasFixtures: true),
+        tests("Deflate", ["CZlib"]),
         tests("Gzip"),
         tests("Zip"),
         tests("Records", ["Storage"], hasFixtures: true),
