@@ -211,9 +211,10 @@ extension HDF5Dataset {
     /// Where in the file the elements lie, if they lie there one after another as this processor has float32.
     public var floatOffset: Int? { type == .float32 ? contiguousOffset : nil }
 
-    /// What is still to be added to the file when this dataset is written.
+    /// What is still to be added to the file when this dataset is written; 0 if that depends on its numbers.
     func unwrittenByteCount() throws(HDF5Error) -> Int {
-        let packed: Int? = if case .smallFloat(let form) = type { form.storedByteCount(of: elementCount) } else { nil }
+        var packed: Int?
+        if case .smallFloat(let form) = type, form.isPacked { packed = form.packedByteCount(of: elementCount) }
         guard layout == .contiguous || packed != nil else { return 0 }
         let id = id
         var status = H5D_SPACE_STATUS_ERROR

@@ -71,7 +71,7 @@ public struct SmallFloat: Hashable, Codable, Sendable {
     }
 
     /// The number of every code.
-    func table() -> [Float] { (0..<(UInt64(1) << UInt64(bitCount))).map(number) }
+    public func table() -> [Float] { (0..<(UInt64(1) << UInt64(bitCount))).map(number) }
 
     /// The bytes that N-bit packing makes of some elements.
     func packedByteCount(of count: Int) -> Int { count * bitCount / 8 + 1 }

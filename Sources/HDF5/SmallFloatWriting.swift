@@ -31,8 +31,7 @@ extension HDF5Group {
     public func createDataset(_ path: String, _ type: SmallFloat, shape: [Int]) throws(HDF5Error) -> HDF5Dataset {
         let place = place.appending(path)
         return try create(
-            path, type.makeHandle(place), makeSpace(shape, place),
-            makeSmallFloatProperties(type, shape, place))
+            path, type.makeHandle(place), makeSpace(shape, place), type.makeProperties(shape, place))
     }
 }
 
@@ -60,19 +59,25 @@ extension HDF5Dataset {
     }
 }
 
-/// One chunk, packed by N-bit where codes do not fill their bytes.
-private func makeSmallFloatProperties(
-    _ type: SmallFloat, _ shape: [Int], _ place: HDF5Place
-) throws(HDF5Error) -> Handle {
-    let properties = try attemptHandle("create", place, .write) { H5Pcreate(chdf5_class_dataset_create()) }
-    let id = properties.id
-    try attempt("create", place, .write) { H5Pset_obj_track_times(id, false) }
-    try attempt("create", place, .write) { H5Pset_attr_phase_change(id, 65_535, 0) }
-    try attempt("create", place, .write) { H5Pset_fill_time(id, H5D_FILL_TIME_NEVER) }
-    guard type.isPacked else { return properties }
-    precondition(!shape.isEmpty && !shape.contains(0), "a chunk of shape \(shape) holds nothing")
-    let dimensions = shape.map { hsize_t($0) }
-    try attempt("create", place, .write) { unsafe H5Pset_chunk(id, Int32(dimensions.count), dimensions) }
-    try attempt("create", place, .write) { H5Pset_nbit(id) }
-    return properties
+extension SmallFloat {
+    /// One chunk, packed by N-bit, where codes do not fill their bytes.
+    fileprivate func makeProperties(_ shape: [Int], _ place: HDF5Place) throws(HDF5Error) -> Handle {
+        let properties = try makeProperties(place), id = properties.id
+        guard isPacked else { return properties }
+        precondition(!shape.isEmpty && !shape.contains(0), "a chunk of shape \(shape) holds nothing")
+        let dimensions = shape.map { hsize_t($0) }
+        try attempt("create", place, .write) { unsafe H5Pset_chunk(id, Int32(dimensions.count), dimensions) }
+        try attempt("create", place, .write) { H5Pset_nbit(id) }
+        return properties
+    }
+
+    /// What all datasets have in common whose numbers are written once: no times, no fill.
+    func makeProperties(_ place: HDF5Place) throws(HDF5Error) -> Handle {
+        let properties = try attemptHandle("create", place, .write) { H5Pcreate(chdf5_class_dataset_create()) }
+        let id = properties.id
+        try attempt("create", place, .write) { H5Pset_obj_track_times(id, false) }
+        try attempt("create", place, .write) { H5Pset_attr_phase_change(id, 65_535, 0) }
+        try attempt("create", place, .write) { H5Pset_fill_time(id, H5D_FILL_TIME_NEVER) }
+        return properties
+    }
 }

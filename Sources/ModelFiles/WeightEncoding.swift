@@ -4,12 +4,14 @@ public import Tensors
 
 /// How the numbers of one parameter are stored in a file.
 ///
-/// Their bytes follow from the shape, so that the size of a file is known before there are any weights. Networks compute
-/// with float32 whatever the file has.
+/// Their bytes follow from the shape, so that the size of a file is known before there are any weights; those of coded levels
+/// are never more than float8 takes. Networks compute with float32 whatever the file has.
 public enum WeightEncoding: Hashable, Sendable {
     case float32, float16
     /// Floats of 4 to 8 bits, whose exponent and scale (`SmallFloat`) suit the numbers of the parameter.
     case small(bits: Int)
+    /// Few levels, in one Huffman-coded byte each. Made for the numbers of one parameter: they decide the bytes.
+    case coded(CodedLevels)
 
     /// The bytes of all numbers of a parameter of a shape.
     public func byteCount(of shape: Shape) -> Int {
@@ -18,6 +20,7 @@ public enum WeightEncoding: Hashable, Sendable {
         case .float16: shape.elementCount * 2
         case .small(let bits):
             SmallFloat(exponentBits: 2, mantissaBits: bits - 3, bias: 1).storedByteCount(of: shape.elementCount)
+        case .coded(let levels): levels.byteCount
         }
     }
 
@@ -29,8 +32,14 @@ public enum WeightEncoding: Hashable, Sendable {
         case .float32: break
         case .float16: for index in numbers.indices { numbers[index] = Float(Float16(numbers[index])) }
         case .small(let bits): SmallFloat(bitCount: bits, fitting: numbers.span).round(&numbers)
+        case .coded(let levels): levels.round(&numbers)
         }
     }
+}
+
+extension WeightEncoding {
+    /// A parameter of fewer numbers has at least 16 bits for each.
+    static let fewest = 256
 }
 
 extension WeightEncoding: CustomStringConvertible {
@@ -39,6 +48,7 @@ extension WeightEncoding: CustomStringConvertible {
         case .float32: "float32"
         case .float16: "float16"
         case .small(let bits): "float\(bits)"
+        case .coded(let levels): "coded (\(levels.count))"
         }
     }
 }
@@ -62,9 +72,15 @@ public struct WeightEncodings: Sendable {
     /// The encoding of a parameter; float32 for one that the layout did not have.
     public subscript(entry: ParameterLayout.Entry) -> WeightEncoding { encodings[Key(entry)] ?? .float32 }
 
-    /// Whether some parameters are packed, each into one chunk of a dataset.
+    /// Whether some parameters are packed or coded, each into one chunk of a dataset.
     var arePacked: Bool {
-        encodings.values.contains { if case .small(let bits) = $0 { bits != 8 } else { false } }
+        encodings.values.contains { encoding in
+            switch encoding {
+            case .float32, .float16: false
+            case .small(let bits): bits != 8
+            case .coded: true
+            }
+        }
     }
 
     /// Whether every number is stored as it is.
@@ -78,17 +94,15 @@ public enum Precision: String, Hashable, Sendable, CaseIterable {
     /// The encoding of each parameter.
     ///
     /// Statistics, such as a moving variance, stay float32: there are few of them, and they may be larger than float16 holds. With
-    /// 8 bits and fewer, so do parameters of fewer numbers than `fewest` as float16, such as biases: they take little room, and
+    /// 8 bits and fewer, so do parameters of fewer numbers than `WeightEncoding.fewest` as float16, such as biases: they take little room, and
     /// errors in them cost most.
     public func encodings(of layout: ParameterLayout) -> WeightEncodings {
         WeightEncodings(layout) { entry in
             guard entry.spec.role == .trainable else { return .float32 }
             guard let bits else { return self == .float32 ? .float32 : .float16 }
-            return entry.spec.shape.elementCount < Self.fewest ? .float16 : .small(bits: bits)
+            return entry.spec.shape.elementCount < WeightEncoding.fewest ? .float16 : .small(bits: bits)
         }
     }
-
-    private static let fewest = 256
 
     /// The bits of a small float; nil for float32 and float16.
     private var bits: Int? {

@@ -22,6 +22,10 @@ extension ModelContent {
         case .float32: type = .float32
         case .float16: type = .float16
         case .small(let bits): return try write(slot, as: name, numbers, bits: bits, to: group)
+        case .coded(let levels):
+            let dataset = try group.createCodedDataset(name, levels.type, shape: slot.shape)
+            try numbers?.withSpan { span throws(HDF5Error) in try dataset.writeChunk(levels.stream(of: span)) }
+            return
         }
         let dataset = try group.createDataset(name, type, shape: slot.shape)
         try numbers?.withSpan { span throws(HDF5Error) in try dataset.write(span) }
@@ -48,10 +52,13 @@ extension ModelContent {
     /// What the file has to be read by.
     var version: HDF5Version { encodings.arePacked ? .v1_10 : .v1_8 }
 
-    /// The bytes of an HDF5 file, by writing it without numbers into memory.
+    /// The bytes of an HDF5 file, by writing it without numbers into memory: what coded numbers take is known already.
     func hdf5ByteCount(_ write: (borrowing HDF5Group) throws -> Void) throws -> Int {
         let file = try HDF5File.inMemory(version: version)
         try write(file.root)
-        return try file.byteCount()
+        let coded = slots.values.joined().reduce(0) { sum, slot in
+            if case .coded(let levels) = encodings[slot.entry] { sum + levels.byteCount } else { sum }
+        }
+        return try file.byteCount() + coded
     }
 }
