@@ -198,15 +198,18 @@ extension KerasConfiguration {
 
     /// Has layers read the masks that calls name, where none follows the graph.
     ///
-    /// Keras 3 notes masks in the calls that it found by itself, and these follow the graph here, too. Keras 2 notes those
-    /// alone that somebody passed.
+    /// Keras 3 notes masks in the calls that it found by itself, and these follow the graph here, too, but behind a model: when
+    /// Keras built the graph it did not know the masks of a model's outputs, which are there once the model computes. Keras 2
+    /// notes those masks alone that somebody passed.
     private mutating func takeExplicitMasks(isKeras2: Bool) {
         let byName = Dictionary(layers.map { ($0.name, $0) }) { first, _ in first }
         for index in layers.indices where !layers[index].masks.isEmpty {
             let layer = layers[index], masks = layer.masks.compactMap(\.self)
             guard masks.count == layer.calls.count else { continue }
             let follows = layer.calls.contains { call in call.first.map { Self.mayBeMasked($0.layer, byName) } ?? true }
-            let isGiven = masks.contains { !Self.follows($0, layer, byName) }
+            let isGiven =
+                masks.contains { !Self.follows($0, layer, byName) }
+                || layer.calls.joined().contains { Self.mayHaveMaskOfModel($0.layer, byName) }
             guard isKeras2 || !follows || isGiven else { continue }
             for (call, mask) in masks.enumerated() { layers[index].calls[call].append(mask) }
             layers[index].keywords.append(Self.maskKeyword)
@@ -273,6 +276,17 @@ extension KerasConfiguration {
         while let name = open.popLast() {
             guard seen.insert(name).inserted, let layer = layers[name] else { continue }
             if layer.makesMasks { return true }
+            open += layer.calls.joined().map(\.layer)
+        }
+        return false
+    }
+
+    /// Whether masks may come out of a model that a layer is or reads, directly or by others.
+    private static func mayHaveMaskOfModel(_ name: String, _ layers: [String: Layer]) -> Bool {
+        var open = [name], seen: Set<String> = []
+        while let name = open.popLast() {
+            guard seen.insert(name).inserted, let layer = layers[name] else { continue }
+            if layer.model != nil, mayBeMasked(name, layers) { return true }
             open += layer.calls.joined().map(\.layer)
         }
         return false

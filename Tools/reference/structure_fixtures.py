@@ -91,6 +91,17 @@ def explicit_mask():
 
 
 @model
+def mask_behind_model():
+    """Keras 3 does not know that the output of a model has a mask when it notes that of what is joined with it: none of the
+    steps are masked then. Steps without anything above 0 are, where Keras 2 computes the masks of all."""
+    x, y = keras.Input((4, 3), name="x"), keras.Input((4, 3), name="y")
+    masked = layers.Masking(0.0, name="masking")(layers.ReLU(name="relu")(x))
+    inner = keras.Model(y, dense("inner_dense")(y), name="inner")
+    joined = layers.Concatenate(name="joined")([inner(masked), masked])
+    return keras.Model(x, layers.GlobalAveragePooling1D(name="mean")(dense("last")(joined)), name="model")
+
+
+@model
 def dict_outputs():
     x = keras.Input((3,), name="x")
     outputs = {"small": dense("a")(x), "large": dense("b")(x), "Medium": dense("c")(x)}
