@@ -36,7 +36,7 @@ let package = Package(
             name: "Compression",
             targets: [
                 "Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
-                "Distillation", "Reports",
+                "Models", "Distillation", "Reports",
             ]),
     ],
     traits: [
@@ -83,19 +83,20 @@ let package = Package(
             resources: ["bag-of-frames", "conv", "crnn", "mlp", "rnn", "vgg"].map { .embedInCode("\($0).yaml") },
             swiftSettings: strict),
         library("Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
+        library("Models", ["Storage", "HDF5", "Tensors", "Kernels", "Networks", "Datasets", "ModelFiles", "Training"]),
 
         library(
             "Distillation",
             [
-                "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets", "HDF5", "Records",
-                "Students",
+                "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Models", "Datasets", "HDF5",
+                "Records", "Students",
             ]),
-        library("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
+        library("Reports", ["Tensors", "ModelFiles", "Models", "Training", "Distillation"]),
         .executableTarget(
             name: "compress",
             dependencies: [
                 "Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Tensors", "Kernels", "Networks",
-                "ModelFiles", "Datasets", "Training", "Distillation", "Reports",
+                "ModelFiles", "Models", "Datasets", "Training", "Distillation", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -124,13 +125,17 @@ let package = Package(
             ["Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
             hasFixtures: true),
         tests(
+            "Models",
+            ["HDF5", "Tensors", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"],
+            hasFixtures: true),
+        tests(
             "Distillation",
             [
-                "HDF5", "Students", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training",
+                "HDF5", "Students", "Tensors", "Kernels", "Networks", "ModelFiles", "Models", "Datasets", "Training",
                 "TestSupport",
             ],
             hasFixtures: true),
-        tests("Reports", ["Tensors", "ModelFiles", "Training", "Distillation"]),
+        tests("Reports", ["Tensors", "ModelFiles", "Models", "Training"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles", "Networks", "Tensors", "Zip"],
             exclude: ["Hostile"], swiftSettings: unoptimized),
@@ -140,7 +145,7 @@ let package = Package(
 // Tools/test repeats the tests of what computes on OpenBLAS alone; nothing else has to be built for that.
 if Context.environment["COMPRESS_ARITHMETIC"] != nil {
     let tested = ["KernelsTests", "NetworksTests", "TrainingTests", "ModelFilesTests"]
-    let others = ["Students", "Distillation", "Reports", "compress", "IsolationProbe"]
+    let others = ["Students", "Models", "Distillation", "Reports", "compress", "IsolationProbe"]
     package.targets.removeAll { $0.type == .test && !tested.contains($0.name) || others.contains($0.name) }
     package.products = []
 }

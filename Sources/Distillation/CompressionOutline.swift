@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 public import ModelFiles
+public import Models
 import Networks
 public import Tensors
 import Training

@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Kernels
 import ModelFiles
+import Models
 import Networks
 import Storage
 import Tensors

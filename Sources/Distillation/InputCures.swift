@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Models
 import Tensors
 
 /// What a teacher may need that was trained on other inputs than the data has: the usual causes of a teacher that knows

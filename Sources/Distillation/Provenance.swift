@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import ModelFiles
+import Models
 import Training
 
 /// Where a student comes from, as its file says it: the attribute `provenance`, JSON.

@@ -1,4 +1,5 @@
 public import ModelFiles
+public import Models
 import Students
 public import Tensors
 public import Training

@@ -1,3 +1,5 @@
+import Models
+
 /// The steps of a run in their order, for those who watch: each teacher's predictions, each training, and the test.
 final class RunSteps {
     /// What a phase of work is called.

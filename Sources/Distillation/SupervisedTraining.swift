@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 public import ModelFiles
+import Models
 import Networks
 import Storage
 public import Tensors

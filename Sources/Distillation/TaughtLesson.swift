@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Kernels
 import ModelFiles
+import Models
 import Networks
 public import Tensors
 public import Training

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Models
 import Tensors
 
 /// What held-out examples say of a teacher before a student learns from it.

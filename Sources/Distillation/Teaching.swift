@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import ModelFiles
+import Models
 import Networks
 import Storage
 import Tensors

@@ -1,4 +1,5 @@
 public import ModelFiles
+public import Models
 public import Tensors
 
 /// How good models are, each by itself and together.

@@ -1,8 +1,6 @@
 import ModelFiles
+import Models
 import Tensors
-
-/// Values from 0 to 1 by JSON's names: `accuracy`, or `gap_at_20`, `map`, `hit_at_1` and `perr`.
-public typealias NamedMetrics = [(name: String, value: Double)]
 
 /// The keys that every command's JSON has for metrics.
 func members(_ metrics: NamedMetrics) -> [JSON.Object.Member] { metrics.map { .init($0.name, .number($0.value)) } }

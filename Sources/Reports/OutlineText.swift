@@ -1,5 +1,6 @@
 public import Distillation
 public import ModelFiles
+import Models
 import Tensors
 
 extension CompressionOutline {

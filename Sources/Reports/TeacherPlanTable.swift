@@ -1,4 +1,4 @@
-public import Distillation
+public import Models
 import Tensors
 
 /// How teachers will be asked and how their answers will be read, as a table, with what should be known of it below.

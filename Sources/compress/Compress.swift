@@ -4,6 +4,7 @@ import Distillation
 import Foundation
 import Isolation
 import ModelFiles
+import Models
 import Reports
 import Storage
 import Tensors

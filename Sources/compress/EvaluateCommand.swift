@@ -1,13 +1,10 @@
 import ArgumentParser
 import Datasets
-import Distillation
-import Kernels
 import ModelFiles
-import Networks
+import Models
 import Reports
 import Storage
 import Tensors
-import Training
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,12 +52,17 @@ struct EvaluateCommand: ParsableCommand {
         let split = examples(of: data)
         // Whatever does not fit is told before the first model is run.
         let teachers = try Teacher.all(models, data: data, rules: rules)
-        if !teachers.allSatisfy(\.isPlain) { common.progress.tell(.plan(teachers.map(\.plan))) }
-        for warning in data.warnings { common.progress.tell(.warning(warning)) }
+        if !teachers.allSatisfy(\.isPlain) { common.progress.show { planText(teachers.map(\.plan), width: $0) } }
+        for warning in data.warnings { common.progress.warn(warning) }
         var evaluation = Evaluation(split, teachers, together: ensemble)
         try MemoryError.check(evaluation.memory(threads: threading.count), threads: threading.count)
-        let report = try evaluation.run(workers: threading.workers, progress: common.progress)
+        let scores = try evaluation.run(workers: threading.workers, tell: common.progress.tell)
         try files.check()
+        let report = EvaluationReport(
+            models: zip(teachers, scores.models).map { teacher, metrics in
+                EvaluationReport.Model(
+                    path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes, metrics: metrics)
+            }, ensemble: scores.ensemble)
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }
 
@@ -75,80 +77,5 @@ struct EvaluateCommand: ParsableCommand {
     private func title(_ split: ExampleSplit) -> String {
         "\(split.path), \(split.name): \(grouped(split.count)) examples, \(grouped(split.classCount)) classes\n"
             .styled(.bold, on: .output)
-    }
-}
-
-/// Models looked at one after another, and what they say together.
-///
-/// Nothing grows with examples × classes: each model's predictions are measured batch by batch. Their sum is kept for a
-/// block of examples, of which every model has its turn before the next block.
-private struct Evaluation {
-    /// The most memory for the sum of predictions, unless one batch needs more.
-    private static let blockBytes = 128 << 20
-
-    private let split: ExampleSplit
-    private let models: [Teacher]
-    private var each: [RunningMetrics]
-    private var together: RunningMetrics?
-
-    init(_ split: ExampleSplit, _ models: [Teacher], together isTogether: Bool) {
-        (self.split, self.models) = (split, models)
-        each = models.map { _ in RunningMetrics(split.labelKind, classCount: split.classCount) }
-        together = isTogether ? RunningMetrics(split.labelKind, classCount: split.classCount) : nil
-    }
-
-    /// The examples after which the next model has its turn: whole batches, so that each is what it is without blocks.
-    private var blocks: [Range<Int>] {
-        let count = split.count, batch = split.countReadTogether(multipleOf: 128)
-        let batchBytes = batch * split.classCount * MemoryLayout<Float>.stride
-        let size = together == nil ? max(count, 1) : max(Self.blockBytes / max(batchBytes, 1), 1) * batch
-        return stride(from: 0, to: max(count, 1), by: size).map { $0..<min($0 + size, count) }
-    }
-
-    /// About the most memory that it takes; none of it is taken.
-    func memory(threads: Int) throws -> Int {
-        let models = try models.map { try $0.memory(of: split, threads: threads) }
-        let metrics = RunningMetrics.memory(split.labelKind, exampleCount: split.count)
-        let sum = together == nil ? 0 : (blocks.first?.count ?? 0) * split.classCount * MemoryLayout<Float>.stride
-        return (models.max() ?? 0) + each.count * metrics + sum
-    }
-
-    mutating func run(workers: Workers, progress: Progress) throws -> EvaluationReport {
-        let blocks = blocks
-        var found: [EvaluationReport.Model] = []
-        for block in blocks {
-            let sum = together == nil ? nil : Buffer(zeros: block.count * split.classCount).tensor
-            for (index, model) in models.enumerated() {
-                let part = blocks.count == 1 ? "" : " on examples \(block.lowerBound + 1) to \(block.upperBound)"
-                progress.begin("evaluating \(model.path)\(part)", total: block.count)
-                try add(index, split.selecting(Array(block), name: split.name), to: sum, workers, progress)
-                progress.end()
-                guard block.upperBound == split.count else { continue }
-                found.append(
-                    EvaluationReport.Model(
-                        path: model.path, parameters: model.parameters, bytes: model.bytes,
-                        metrics: each[index].values()))
-                each[index] = RunningMetrics(split.labelKind, classCount: split.classCount)
-            }
-        }
-        return EvaluationReport(models: found, ensemble: together?.values())
-    }
-
-    /// Measures a model on some examples, and adds what it says to the sum of all.
-    private mutating func add(
-        _ index: Int, _ examples: ExampleSplit, to sum: Tensor?, _ workers: Workers, _ progress: Progress
-    ) throws {
-        let model = models[index], count = models.count, labelKind = split.labelKind
-        var first = 0
-        try model.answer(model.network(), examples, workers: workers) { batch, scores in
-            progress.advance(by: batch.count)
-            probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
-            each[index].add(scores, of: batch)
-            guard let sum else { return }
-            let rows = sum.slice(at: first, count: scores.elementCount)
-            addScaled(scores, by: 1 / Float(count), to: rows)
-            first += scores.elementCount
-            if index == count - 1 { together?.add(rows, of: batch) }
-        }
     }
 }

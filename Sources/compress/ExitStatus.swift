@@ -4,6 +4,7 @@ import Foundation
 import Gzip
 import HDF5
 import ModelFiles
+import Models
 import Records
 import Storage
 import Tensors
@@ -56,6 +57,7 @@ extension Failure {
         case let error as ModelFileError: self.init(Self.status(error.kind), error.description)
         case let error as UnknownFormatError: self.init(.usage, error.description)
         case let error as TeachersError: self.init(Self.status(error), error.description)
+        case let error as InputDatasetError: self.init(.badInput, error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
         case let error as ZipError: self.init(Self.status(error.kind), error.description)

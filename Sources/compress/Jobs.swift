@@ -1,5 +1,6 @@
 import Distillation
 import ModelFiles
+import Models
 import Reports
 import Training
 
@@ -32,7 +33,7 @@ extension Progress {
         switch event {
         case .plan(let plans): show { planText(plans, width: $0) }
         case .message(let text): message(text)
-        case .warning(let text): message("warning: \(text)".styled(.bold, on: .error))
+        case .warning(let text): warn(text)
         case .step(let number, let count): nextStep(number, of: count)
         case .began(let name, let total): begin(name, total: total)
         case .advanced(let count, let note): advance(by: count, note: note)

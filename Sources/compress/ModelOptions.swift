@@ -1,5 +1,4 @@
 import ArgumentParser
-import Distillation
 import Foundation
 import ModelFiles
 

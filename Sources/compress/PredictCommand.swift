@@ -1,12 +1,9 @@
 import ArgumentParser
 import Datasets
-import Distillation
-import HDF5
 import ModelFiles
-import Networks
+import Models
 import Storage
 import Tensors
-import Training
 
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -62,10 +59,9 @@ struct PredictCommand: ParsableCommand {
             threads: threading.count)
         let network = try file.network(inputs: feeds.shapes).network
         let prediction = Prediction(
-            network, feeds, examples, names: file.architecture.outputNames, workers: threading.workers,
-            progress: common.progress)
-        try prediction.write(to: output, check: watched.check)
-        try common.print(prediction.text(output), json: ["outputs": .array(prediction.outputs.map(\.json))])
+            network, feeds, examples, names: file.architecture.outputNames, workers: threading.workers)
+        try prediction.write(to: output, check: watched.check, tell: common.progress.tell)
+        try common.print(text(prediction.outputs), json: ["outputs": .array(prediction.outputs.map(\.json))])
     }
 
     /// What feeds the model: the datasets in its order, or as rules have them.
@@ -90,128 +86,11 @@ struct PredictCommand: ParsableCommand {
             architecture, datasets, inOrder: true, rules: rules, holder: "--inputs has",
             option: "--teacher-input \(Teacher.name(architecture.origin))=")
     }
-}
 
-/// The predictions of a network, written as they are made.
-private struct Prediction {
-    struct Output {
-        /// The dataset.
-        let name: String
-        /// The model's name of it, where its outputs are a dict.
-        let key: String?
-        let shape: [Int]
-
-        var json: JSON {
-            var object: JSON.Object = ["name": .string(name), "shape": .array(shape.map { .integer($0) })]
-            object["key"] = key.map { .string($0) }
-            return .object(object)
-        }
-    }
-
-    let network: Network
-    let feeds: ModelInputs
-    /// Those that the network is fed with, in the order of `feeds.datasets`.
-    let examples: [InputDataset]
-    let progress: Progress
-    let outputs: [Output]
-    private let predictor: Predictor
-    private let blockSize: Int
-
-    init(
-        _ network: Network, _ feeds: ModelInputs, _ examples: [InputDataset], names: [String]?, workers: Workers,
-        progress: Progress
-    ) {
-        self.network = network
-        self.feeds = feeds
-        self.examples = feeds.datasets.map { examples[$0] }
-        self.progress = progress
-        predictor = Predictor(network.graph, weights: network.weights.tensor, workers: workers)
-        blockSize = Self.blockSize(network.graph, threads: workers.count)
-        let count = examples[0].count, values = network.graph.outputs
-        outputs = values.indices.map { index in
-            Output(
-                name: values.count == 1 ? "output" : "output_\(index)", key: names?[index],
-                shape: [count] + network.graph.shape(of: values[index]).axes)
-        }
-    }
-
-    /// How many examples are in memory at a time.
-    private static func blockSize(_ graph: LayerGraph, threads: Int) -> Int {
-        Predictor.shardSize(for: graph) * threads * 4
-    }
-
-    /// About the most memory that it takes: the network, and the numbers of a block of examples, those of its outputs twice.
-    static func memory(_ graph: LayerGraph, threads: Int) -> Int {
-        func count(_ values: [LayerGraph.Value]) -> Int { values.reduce(0) { $0 + graph.shape(of: $1).elementCount } }
-        let example = count(graph.inputs) + 2 * count(graph.outputs)
-        return (graph.layout.extent + blockSize(graph, threads: threads) * example) * MemoryLayout<Float>.stride
-            + Predictor.memory(graph, threads: threads).bytes
-    }
-
-    /// - Parameter check: Throws where the predictions may not be kept, such as when an input changed meanwhile.
-    func write(to path: String, check: () throws -> Void) throws {
-        progress.begin("predicting", total: examples[0].count)
-        try HDF5File.writeWhole(to: path) { file in
-            for output in outputs {
-                let dataset = try file.root.createDataset(output.name, .float32, shape: output.shape)
-                if let key = output.key { try dataset.attributes.write(key, to: "name") }
-            }
-            for start in stride(from: 0, to: examples[0].count, by: blockSize) {
-                let rows = start..<min(start + blockSize, examples[0].count)
-                let values = try predict(rows)
-                for (output, values) in zip(outputs, values) {
-                    try file.root.dataset(output.name).write(rows: rows, values.span)
-                }
-                progress.advance(to: rows.upperBound)
-            }
-        } check: { _, _ in
-            try check()
-        }
-        progress.end()
-    }
-
-    private func predict(_ rows: Range<Int>) throws -> [[Float]] {
-        let graph = network.graph
-        let inputs = try examples.map { example in
-            let size = example.exampleShape.reduce(1, *)
-            var values = [Float](repeating: 0, count: rows.count * size)
-            try example.read(rows, into: &values)
-            return values
-        }
-        let buffers = graph.outputs.map { Block(rows.count * graph.shape(of: $0).elementCount) }
-        let feeds = feeds
-        do throws(ValueFault) {
-            try predictor.run(rows.count) { range, targets in
-                feeds.fill(targets) { position, target in
-                    let values = inputs[position], size = values.count / rows.count
-                    target.copy(from: values.span.extracting((range.lowerBound * size)..<(range.upperBound * size)))
-                }
-            } take: { range, workspace in
-                for (block, output) in zip(buffers, graph.outputs) {
-                    let value = workspace.value(output, count: range.count), size = value.shape.elementCount
-                    block.tensor.slice(at: range.lowerBound * size, count: range.count * size).copy(from: value)
-                }
-            }
-        } catch {
-            let datasets = examples.map { "\($0.name)" }.joined(separator: " and ")
-            throw ExampleValueError(error, in: "\(datasets), row \(rows.lowerBound + error.example)")
-        }
-        return buffers.map(\.tensor.values)
-    }
-
-    func text(_ path: String) -> String {
+    private func text(_ outputs: [Prediction.Output]) -> String {
         let lines = outputs.map { output in
-            "wrote '\(output.name)'\(output.key.map { ", the model's '\($0)'," } ?? "") \(Shape(output.shape)) to '\(path)'\n"
+            "wrote '\(output.name)'\(output.key.map { ", the model's '\($0)'," } ?? "") \(Shape(output.shape)) to '\(self.output)'\n"
         }
         return lines.joined()
     }
-}
-
-/// A buffer that an array can hold.
-private final class Block: Sendable {
-    private let buffer: Buffer
-
-    init(_ count: Int) { buffer = Buffer(zeros: count) }
-
-    var tensor: Tensor { buffer.tensor }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Reports
 import Synchronization
 
@@ -84,6 +85,18 @@ final class Progress: Sendable {
 
     /// Says something between two frames of the line.
     func message(_ text: String) { show { wrapped(text, width: $0, indentation: 2) + "\n" } }
+
+    /// Says what is probably wrong.
+    func warn(_ text: String) { message("warning: \(text)".styled(.bold, on: .error)) }
+
+    /// Shows how far work on examples is.
+    func tell(_ event: ProgressEvent) {
+        switch event {
+        case .began(let name, let total): begin(name, total: total)
+        case .advanced(let count): advance(by: count)
+        case .ended: end()
+        }
+    }
 
     /// Shows text of several lines, made for the columns there are.
     func show(_ text: (_ width: Int?) -> String) {

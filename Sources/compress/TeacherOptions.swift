@@ -1,7 +1,7 @@
 import ArgumentParser
-import Distillation
 import Foundation
 import ModelFiles
+import Models
 import Storage
 import Tensors
 

@@ -3,6 +3,7 @@ import Distillation
 import Foundation
 import HDF5
 import ModelFiles
+import Models
 import Networks
 import Tensors
 import TestSupport

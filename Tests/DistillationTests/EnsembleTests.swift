@@ -2,6 +2,7 @@ import Datasets
 import Distillation
 import Foundation
 import Kernels
+import Models
 import Tensors
 import TestSupport
 import Testing

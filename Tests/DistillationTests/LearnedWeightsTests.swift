@@ -1,6 +1,7 @@
 import Datasets
 import Distillation
 import Foundation
+import Models
 import Tensors
 import TestSupport
 import Testing

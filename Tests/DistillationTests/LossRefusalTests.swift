@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import Models
 import Tensors
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Datasets
 import ModelFiles
+import Models
 import Tensors
 import TestSupport
 import Testing

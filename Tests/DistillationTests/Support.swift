@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import ModelFiles
+import Models
 import Networks
 import Tensors
 import TestSupport
@@ -9,41 +10,7 @@ import Training
 
 @testable import Distillation
 
-/// Tiny data, tiny teachers and a tiny student in a folder of their own.
-struct Scene {
-    let folder: URL
-    var data: DataFile
-    var student = """
-        name: tiny
-        input: [6]
-        layers:
-          - Dense: {units: 8, activation: relu}
-            name: hidden
-          - BatchNormalization: {}
-            name: normalization
-          - Dense: {units: classes, activation: softmax}
-            name: answer
-        """
-
-    static let teacher = """
-        input: [6]
-        layers:
-          - Dense: {units: 10, activation: tanh}
-          - Dense: {units: classes, activation: softmax}
-        """
-
-    func path(_ name: String) -> String { folder.appending(path: name).path }
-
-    init(_ folder: URL, _ data: DataFile = DataFile(train: 80, test: 30)) throws {
-        self.folder = folder
-        self.data = data
-        try writeData()
-        try writeStudent()
-    }
-
-    /// The names of the classes that `DataFile` writes, and that students keep.
-    var classNames: [String] { (0..<data.classes).map { "class \($0)" } }
-
+extension Scene {
     /// What a student's file says beside the network: the names of its classes, and where it comes from, of which only
     /// the length is known before.
     func notes(_ request: CompressionRequest) -> ExportPlan.Notes {
@@ -55,57 +22,6 @@ struct Scene {
     /// The size of the student's file.
     func studentSize(_ request: CompressionRequest) throws -> ByteCount {
         try ExportPlan(build(student), notes: notes(request)).size.file
-    }
-
-    func writeData() throws {
-        try? FileManager.default.removeItem(atPath: path("data.h5"))
-        try data.write(to: path("data.h5"))
-    }
-
-    func writeStudent() throws {
-        try student.write(toFile: path("student.yaml"), atomically: true, encoding: .utf8)
-    }
-
-    /// Writes a teacher of random weights, or one that learned the training split from that start.
-    ///
-    /// - Parameters:
-    ///   - factor: Multiplies the last layer's weights: −1 makes of a good teacher one that is sure and wrong.
-    ///   - order: Which class each output stands for, if they are not in the data's order.
-    ///   - names: The file's attribute `classes`.
-    ///   - notes: Other attributes of the file.
-    @discardableResult
-    func writeTeacher(
-        _ name: String, seed: Int, epochs: Int = 0, factor: Float = 1, text: String = teacher, input: Shape? = nil,
-        classes: Int? = nil, order: [Int]? = nil, names: [String]? = nil, notes: [String: String] = [:]
-    ) throws -> String {
-        let built = try build(text, classes: classes ?? data.classes, input: input)
-        let graph = built.graph, layout = graph.layout
-        let weights = ParameterVector(initializing: layout, key: RandomKey(seed: seed))
-        let result = ParameterVector(zeros: layout)
-        result.copy(from: weights)
-        if epochs > 0 {
-            let workers = Workers(1), file = try ExampleFile(opening: path("data.h5"))
-            defer { workers.close() }
-            var recipe = Recipe(epochs: epochs, batchSize: 16)
-            recipe.learningRate = 0.02
-            let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
-            try TrainingRun(train: file.trainAndValidation().train, validation: nil)
-                .run(trainer, minimizing: LabelLoss(file.labelKind), workers: workers)
-            result.tensor.copy(from: trainer.result)
-        }
-        for entry in layout.entries.suffix(2) where factor != 1 {
-            for index in 0..<result[entry].elementCount { result[entry][index] *= factor }
-        }
-        for entry in layout.entries.suffix(2) {
-            guard let order else { continue }
-            let values = result[entry].values
-            for index in values.indices {
-                let (row, column) = index.quotientAndRemainder(dividingBy: order.count)
-                result[entry][index] = values[row * order.count + order[column]]
-            }
-        }
-        try ExportPlan(built, notes: ExportPlan.Notes(notes, classNames: names)).write(result, to: path(name))
-        return path(name)
     }
 
     func request(_ teachers: [String], run: String = "run", output: String = "student.h5") -> CompressionRequest {
@@ -149,12 +65,6 @@ final class Told {
     }
 }
 
-func withScene<Result>(
-    _ data: DataFile = DataFile(train: 80, test: 30), _ body: (Scene) throws -> Result
-) throws -> Result {
-    try withTemporaryFolder { try body(Scene($0, data)) }
-}
-
 @discardableResult
 func compress(
     _ request: CompressionRequest, told: Told = Told(), isInterrupted: @escaping () -> Bool = { false }
@@ -190,7 +100,7 @@ func weights(_ path: String) throws -> [UInt32] { bits(try KerasFile(opening: pa
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
 
-/// A file that `Tools/reference/teacher_fixtures.py` wrote.
+/// A file that `Tools/reference/loss_fixtures.py` wrote.
 func distillationFixture(_ name: String) -> String {
     URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)").path
 }

@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import HDF5
 import ModelFiles
+import Models
 import Networks
 import Tensors
 import TestSupport

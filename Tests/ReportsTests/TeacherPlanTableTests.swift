@@ -1,4 +1,4 @@
-import Distillation
+import Models
 import Reports
 import Tensors
 import Testing

@@ -21,7 +21,7 @@ import numpy as np
 
 from fixture_files import TESTS, randomize
 
-FOLDER = TESTS / "DistillationTests" / "Fixtures"
+FOLDER = TESTS / "ModelsTests" / "Fixtures"
 
 
 def resize(height, width, interpolation="bilinear"):

@@ -1,5 +1,6 @@
 import Datasets
 import Kernels
+import Models
 import Tensors
 
 /// DIST: "Knowledge distillation from a stronger teacher" (Huang, You, Wang, Qian, Xu, 2022).

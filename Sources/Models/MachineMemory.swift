@@ -82,13 +82,13 @@ public struct MemoryError: Error, CustomStringConvertible {
     let memory: MachineMemory
     var advice = trainingAdvice
 
-    static let trainingAdvice =
+    public static let trainingAdvice =
         "Choose a smaller --student or --width, a smaller --batch-size or fewer --threads, or a machine with more"
     /// What helps where nothing is trained.
     public static let inferenceAdvice = "Choose fewer --threads, or a machine with more"
 
     /// What the program itself takes.
-    static let base = 64 << 20
+    public static let base = 64 << 20
 
     public var description: String {
         "this needs about \(ByteCount(needed).short) of memory, and \(memory.holder) \(ByteCount(memory.limit).short). \(advice)"
@@ -110,7 +110,7 @@ public struct MemoryError: Error, CustomStringConvertible {
     private static func addressSpace(threads: Int) -> Int { 160 << 20 + threads * (8 << 20) }
 
     /// The error of a plan that does not fit here; nil for one that does.
-    static func refusal(of needed: Int, threads: Int) -> MemoryError? {
+    public static func refusal(of needed: Int, threads: Int) -> MemoryError? {
         guard let memory = MachineMemory.current(addressSpace: addressSpace(threads: threads)),
             needed > memory.limit
         else { return nil }

@@ -18,7 +18,7 @@ public func sha256(ofFile path: String) throws -> String {
 }
 
 /// The SHA-256 of a text, in hexadecimal.
-func sha256(of text: String) -> String {
+public func sha256(of text: String) -> String {
     var hash = SHA256()
     hash.update(Data(text.utf8))
     return hash.hexadecimal()

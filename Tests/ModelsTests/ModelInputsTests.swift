@@ -1,8 +1,8 @@
 import Datasets
-import Distillation
 import Foundation
 import HDF5
 import ModelFiles
+import Models
 import Networks
 import Tensors
 import TestSupport
@@ -152,10 +152,10 @@ import Testing
     /// Probabilities of a teacher for the test examples of a fixture's data.
     private func predict(_ model: String, _ data: String, rules: String?) throws -> (found: [Float], expected: [Float])
     {
-        let path = distillationFixture(data), file = try ExampleFile(opening: path)
+        let path = modelsFixture(data), file = try ExampleFile(opening: path)
         var own = TeacherRules()
         own.input = try rules.map { try InputRules(parsing: $0) }
-        let teacher = try Teacher(distillationFixture(model), data: file, rules: own)
+        let teacher = try Teacher(modelsFixture(model), data: file, rules: own)
         let workers = Workers(2)
         defer { workers.close() }
         let logits = try teacher.logits(try teacher.network(), of: file.test, workers: workers)

@@ -1,8 +1,8 @@
 import Datasets
-import Distillation
 import Foundation
 import HDF5
 import ModelFiles
+import Models
 import Tensors
 import TestSupport
 import Testing
@@ -11,7 +11,7 @@ import Testing
 @Suite struct InputRulesTests {
     /// Every rule against numpy and Keras (`Tools/reference/teacher_fixtures.py`).
     @Test func doesWhatNumpyAndKerasDo() throws {
-        let file = try HDF5File(opening: distillationFixture("input-rules.h5"))
+        let file = try HDF5File(opening: modelsFixture("input-rules.h5"))
         var count = 0
         while try file.root.contains("x_\(count)") {
             let before = try file.root.dataset("x_\(count)"), after = try file.root.dataset("y_\(count)")

@@ -40,7 +40,7 @@ public struct ModelOutput: Hashable, Sendable {
     public var reading: OutputReading? { head ?? given ?? (isDense ? .logits : nil) }
 
     /// Whether the user may say what the answer is.
-    var canBeGiven: Bool { head == nil && !isOneUnit }
+    public var canBeGiven: Bool { head == nil && !isOneUnit }
 
     /// Makes logits of the data's classes of what `predictLogits` returns, in place.
     ///
@@ -50,7 +50,7 @@ public struct ModelOutput: Hashable, Sendable {
             if isOneUnit {
                 takeOneUnit(rows, reading)
             } else {
-                Distillation.takeLogits(rows, as: reading, labelKind: labelKind)
+                Models.takeLogits(rows, as: reading, labelKind: labelKind)
             }
         } else if head == .softmax, labelKind == .manyLabels {
             takeLogOdds(ofSoftmax: rows)
@@ -60,7 +60,7 @@ public struct ModelOutput: Hashable, Sendable {
 
     /// What answers of a model seem to be that does not say.
     func reading(of rows: Tensor) -> OutputReading {
-        guard isOneUnit else { return Distillation.reading(of: rows, labelKind: labelKind) }
+        guard isOneUnit else { return Models.reading(of: rows, labelKind: labelKind) }
         return (0..<rows.rowCount).allSatisfy { isProbability(rows[$0 * 2 + 1]) } ? .sigmoid : .logits
     }
 
@@ -116,7 +116,7 @@ public func takeLogits(_ outputs: Tensor, labelKind: LabelKind) {
 }
 
 /// What outputs seem to be.
-func reading(of outputs: Tensor, labelKind: LabelKind) -> OutputReading {
+public func reading(of outputs: Tensor, labelKind: LabelKind) -> OutputReading {
     let classes = outputs.shape.channels
     for row in 0..<outputs.rowCount {
         let values = outputs.slice(at: row * classes, count: classes).values

@@ -59,7 +59,7 @@ public struct Teacher: Sendable {
 
     public var name: String { Self.name(path) }
     /// The rules by which it is fed.
-    var rules: InputRules { given.input ?? InputRules() }
+    public var rules: InputRules { given.input ?? InputRules() }
 
     /// The name of a file without folders and extension.
     public static func name(_ path: String) -> String {
@@ -178,7 +178,7 @@ public struct Teacher: Sendable {
     }
 
     /// The same teacher, fed by other rules; nil where they do not fit.
-    func fed(_ rules: InputRules, _ data: ExampleFile) throws -> Teacher? {
+    public func fed(_ rules: InputRules, _ data: ExampleFile) throws -> Teacher? {
         var all = given
         all.input = rules
         do {
@@ -201,12 +201,12 @@ public struct Teacher: Sendable {
     }
 
     /// Its layers, without weights.
-    func built() throws -> BuiltArchitecture {
+    public func built() throws -> BuiltArchitecture {
         try KerasFile(opening: path, architecture: architecture).graph(inputs: inputs.shapes)
     }
 
     /// Whether x is all that it is fed with, so that it can see changed examples.
-    var readsOnlyX: Bool { datasets == ["x"] }
+    public var readsOnlyX: Bool { datasets == ["x"] }
 
     /// Its logits for every example of a split, rows × the data's classes, in the data's order.
     ///
@@ -242,7 +242,7 @@ public struct Teacher: Sendable {
     ///
     /// - Parameter examples: What they are answers to, in words.
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
-    func takeLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
+    public func takeLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
         guard isFinite(rows) else {
             throw ModelFileError(
                 .refused, path, ["predicts NaN or infinite numbers for examples of '\(examples)'"],
@@ -258,7 +258,7 @@ public struct Teacher: Sendable {
     }
 
     /// What its answers are: for a model that does not say it, what those to the first training examples tell.
-    func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
+    public func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
         if let reading = output.reading { return reading }
         let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
         var first = 0
@@ -289,7 +289,7 @@ public struct Teacher: Sendable {
     /// Looks through examples for numbers of words that the teacher does not have, before anything is computed.
     ///
     /// - Throws: `ExampleValueError` for the first.
-    func checkWords(in splits: [ExampleSplit]) throws {
+    public func checkWords(in splits: [ExampleSplit]) throws {
         let inputs = inputs, graph = try built().graph
         guard !graph.wordTables.isEmpty else { return }
         for split in splits {
@@ -306,7 +306,7 @@ public struct Teacher: Sendable {
     /// What its logits are kept under.
     ///
     /// - Parameter fileDigest: The SHA-256 of its file.
-    func key(fileDigest: String) -> String { manner.map { sha256(of: "\(fileDigest)\n\($0)") } ?? fileDigest }
+    public func key(fileDigest: String) -> String { manner.map { sha256(of: "\(fileDigest)\n\($0)") } ?? fileDigest }
 
     /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
     var manner: String? {
@@ -349,7 +349,7 @@ extension Teacher {
     /// Reads the weights of teachers, one after another, and finds all that are damaged.
     ///
     /// - Throws: The error of the only one, or `TeachersError`.
-    static func check(_ teachers: [Teacher]) throws {
+    public static func check(_ teachers: [Teacher]) throws {
         try tellAll(teachers) {
             _ = try $0.network()
         } and: {

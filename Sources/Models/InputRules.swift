@@ -51,14 +51,14 @@ public struct InputRules: Hashable, Sendable {
     static let example = "scale:0.00392157,resize:32x32"
 
     /// The same after other steps, for every input, or behind those for every input.
-    func adding(_ others: [InputStep], atEnd: Bool = false) -> InputRules {
+    public func adding(_ others: [InputStep], atEnd: Bool = false) -> InputRules {
         var rules = self
         rules.steps = atEnd ? steps + others : others + steps
         return rules
     }
 
     /// The same datasets with other steps.
-    func replacingSteps(with steps: [InputStep]) -> InputRules {
+    public func replacingSteps(with steps: [InputStep]) -> InputRules {
         var rules = self
         rules.steps = steps
         for index in feeds.indices { rules.feeds[index].steps = [] }

@@ -1,7 +1,7 @@
 import Datasets
-import Distillation
 import Foundation
 import HDF5
+import Models
 import Networks
 import Tensors
 import TestSupport

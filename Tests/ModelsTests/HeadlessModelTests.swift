@@ -1,5 +1,5 @@
 import Datasets
-import Distillation
+import Models
 import Tensors
 import Testing
 

@@ -1,52 +1,52 @@
-import ArgumentParser
 import Datasets
 import HDF5
-import ModelFiles
 import Tensors
 
-/// A dataset on the command line: `FILE:DATASET`, such as `digits.h5:test/x`.
-struct DatasetName: ExpressibleByArgument, CustomStringConvertible {
-    let file: String
-    let dataset: String
+/// A dataset of a file: `FILE:DATASET`, such as `digits.h5:test/x`.
+public struct DatasetName: Hashable, Sendable, CustomStringConvertible {
+    public let file: String
+    public let dataset: String
 
-    init?(argument: String) {
-        guard let colon = argument.lastIndex(of: ":") else { return nil }
-        file = String(argument[..<colon])
-        dataset = String(argument[colon...].dropFirst())
+    /// Nil for a text that does not name both.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        file = String(text[..<colon])
+        dataset = String(text[colon...].dropFirst())
         if file.isEmpty || dataset.isEmpty { return nil }
     }
 
-    var description: String { "'\(dataset)' in '\(file)'" }
+    public var description: String { "'\(dataset)' in '\(file)'" }
 
     /// The last part of the dataset's name: `x` for `test/x`.
-    var shortName: String { dataset.split(separator: "/").last.map(String.init) ?? dataset }
+    public var shortName: String { dataset.split(separator: "/").last.map(String.init) ?? dataset }
 }
 
 /// Examples in a dataset, to be read as floats.
-final class InputDataset: Sendable {
-    let name: DatasetName
+public final class InputDataset: Sendable {
+    public let name: DatasetName
     private let dataset: HDF5Dataset
     private let scaling: InputScaling
     /// How many frames of each example are real; nil where all are.
     private let frameCounts: [Int]?
 
     /// Opens a dataset of an HDF5 file, or an array of a NumPy archive.
-    static func open(_ name: DatasetName) throws -> InputDataset {
+    ///
+    /// - Throws: `InputDatasetError` for one that does not hold examples, and what reading the file throws.
+    public static func open(_ name: DatasetName) throws -> InputDataset {
         try HDF5View.open(name.file, dataset: name.dataset) { try InputDataset(name, $0) }
     }
 
     private init(_ name: DatasetName, _ file: borrowing HDF5File) throws {
         let dataset = try file.root.dataset(name.dataset)
         guard !dataset.shape.isEmpty, dataset.type.byteCount != nil else {
-            throw Failure(
-                .badInput,
+            throw InputDatasetError(
                 "\(name): expected numbers of shape (examples, …), found \(dataset.type) of shape "
                     + "\(Shape(dataset.shape))")
         }
         do {
             scaling = try InputScaling(of: dataset)
         } catch let problem as InputScaling.Problem {
-            throw Failure(.badInput, "\(dataset.place): expected \(problem.expected), found \(problem.found)")
+            throw InputDatasetError("\(dataset.place): expected \(problem.expected), found \(problem.found)")
         }
         frameCounts = try Self.frameCounts(beside: name, file.root, shape: dataset.shape)
         self.name = name
@@ -63,21 +63,20 @@ final class InputDataset: Sendable {
         guard lengths.shape == [shape[0]], lengths.type.isInteger else { return nil }
         let counts = try lengths.read(as: Int.self)
         if let row = counts.firstIndex(where: { !(0...shape[1]).contains($0) }) {
-            throw Failure(
-                .badInput,
+            throw InputDatasetError(
                 "'\(path)' in '\(name.file)': expected from 0 to \(shape[1]) frames, found \(counts[row]) in row \(row)"
             )
         }
         return counts
     }
 
-    var count: Int { dataset.shape[0] }
-    var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
+    public var count: Int { dataset.shape[0] }
+    public var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
 
     /// Reads examples one after the other: x·scale + offset, and 0 behind the true length.
     ///
-    /// - Throws: A `Failure` for numbers that are NaN or infinite.
-    func read(_ rows: Range<Int>, into values: inout [Float]) throws {
+    /// - Throws: `InputDatasetError` for numbers that are NaN or infinite.
+    public func read(_ rows: Range<Int>, into values: inout [Float]) throws {
         var span = values.mutableSpan
         try dataset.readNumbers(rows: rows, into: &span)
         scaling.apply(to: &span)
@@ -102,9 +101,15 @@ final class InputDataset: Sendable {
         }
         row += rows.lowerBound
         let found = values[index].isNaN ? "NaN" : "a number beyond float32"
-        throw Failure(
-            .badInput,
+        throw InputDatasetError(
             "\(name): expected finite numbers, found \(found) in row \(row)"
                 + (place.isEmpty ? "" : " at \(Shape(place))") + ", both from 0. Replace it, or leave the row out")
     }
+}
+
+/// A dataset that no model can read.
+public struct InputDatasetError: Error, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
 }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Distillation
+@testable import Models
 
 /// How much memory there is, by the system's own files.
 @Suite struct MachineMemoryTests {
