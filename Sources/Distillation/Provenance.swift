@@ -61,12 +61,9 @@ public struct Provenance {
             let members = score.metrics.map { "\"\($0.name)\":\(fixed($0.value))" }
             return "\"\(score.name)\":{\(members.joined(separator: ","))}"
         }
-        let formula = DistillationLoss.formula(
-            labelKind, request.terms, temperature: request.temperature, softWeight: request.softWeight,
-            lambda: request.lambda)
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
-            \(string("combination", request.combination.rawValue)),\(string("loss", formula)),\
+            \(string("combination", request.combination.rawValue)),\(string("loss", request.loss.formula(labelKind))),\
             \(string("data", name(request.data))),\(Self.string("data_sha256", results.dataDigest, limit: 64)),\(others(limit))\
             "epochs":\(recipe.epochs),"batch_size":\(recipe.batchSize),\
             \(string("optimizer", recipe.optimizer.kind.rawValue)),"learning_rate":\(recipe.learningRate),\

@@ -11,7 +11,8 @@ import Training
     private func request(_ teachers: [String], data: String = "d.h5") -> CompressionRequest {
         CompressionRequest(
             teachers: teachers, data: data, budget: ByteCount(100_000), output: "s.h5", recipe: Recipe(epochs: 3),
-            temperature: .constant(4), lambda: .constant(1), softWeight: .constant(1), runDirectory: "s.run")
+            loss: LossSettings(temperature: .constant(4), softWeight: .constant(1), lambda: .constant(1)),
+            runDirectory: "s.run")
     }
 
     private func results(_ count: Int, _ kind: LabelKind, score: Double) -> Provenance.Results {
@@ -60,7 +61,7 @@ import Training
     @Test func theRoomDependsOnTeachersAndMetricsAlone() {
         let short = request(["a.h5"])
         var long = request([String(repeating: "b", count: 200)], data: String(repeating: "c", count: 200))
-        long.temperature = .linear(from: 1.234567, to: 9.876543)
+        long.loss.temperature = .linear(from: 1.234567, to: 9.876543)
         long.recipe.seed = 1_234_567
         long.unlabeled = "more.h5"
         #expect(

@@ -13,7 +13,8 @@ import Training
     private func request() -> CompressionRequest {
         CompressionRequest(
             teachers: ["a.h5"], data: "d.h5", budget: ByteCount(1000), output: "s.h5", recipe: Recipe(epochs: 3),
-            temperature: .constant(2), lambda: .constant(1), softWeight: .constant(1), runDirectory: "s.run")
+            loss: LossSettings(temperature: .constant(2), softWeight: .constant(1), lambda: .constant(1)),
+            runDirectory: "s.run")
     }
 
     private func fingerprint(
@@ -29,12 +30,13 @@ import Training
         ("precision", { $0.precision = .float16 }),
         ("mostMultiplyAdds", { $0.mostMultiplyAdds = 1000 }),
         ("recipe", { $0.recipe.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
-        ("temperature", { $0.temperature = .linear(from: 4, to: 2) }), ("terms", { $0.terms = [LossTerm(.mse)] }),
-        ("terms", { $0.terms[0].weight = .constant(2) }), ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 8))] }),
-        ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 4))] }),
+        ("loss", { $0.loss.temperature = .linear(from: 4, to: 2) }), ("loss", { $0.loss.terms = [LossTerm(.mse)] }),
+        ("loss", { $0.loss.terms[0].weight = .constant(2) }),
+        ("loss", { $0.loss.terms = [LossTerm(.dkd(alpha: 1, beta: 8))] }),
+        ("loss", { $0.loss.terms = [LossTerm(.dkd(alpha: 1, beta: 4))] }),
         ("firstStage", { $0.firstStage = FirstStage(epochs: 2, terms: [LossTerm(.kl)]) }),
         ("firstStage", { $0.firstStage = FirstStage(epochs: 3, terms: [LossTerm(.kl)]) }),
-        ("lambda", { $0.lambda = .constant(0.5) }), ("softWeight", { $0.softWeight = .constant(0.5) }),
+        ("loss", { $0.loss.lambda = .constant(0.5) }), ("loss", { $0.loss.softWeight = .constant(0.5) }),
         ("combination", { $0.combination = .geometric }), ("teacherWeights", { $0.teacherWeights = .learned }),
         ("teacherWeights", { $0.teacherWeights = .automatic }), ("teacherWeights", { $0.teacherWeights = .byExample }),
         ("teacherWeights", { $0.teacherWeights = .given([2]) }),
@@ -85,6 +87,11 @@ import Training
     @Test func everyPropertyOfARequestIsInOneOfTheTables() {
         let known = Set(Self.changes.map(\.name) + Self.others.map(\.name))
         #expect(Set(Mirror(reflecting: request()).children.compactMap(\.label)) == known)
+    }
+
+    @Test func everyPropertyOfALossIsInTheTable() {
+        let properties = Set(Mirror(reflecting: request().loss).children.compactMap(\.label))
+        #expect(properties == ["terms", "temperature", "softWeight", "lambda"])
     }
 
     @Test func everyPropertyOfARecipeCounts() {
