@@ -247,7 +247,7 @@ public final class Compressor {
     // MARK: - Teaching
 
     private func writeManifest(_ ensemble: Ensemble, _ dataDigest: String, _ directory: RunDirectory) throws {
-        let manifest: JSON = [
+        var manifest: JSON.Object = [
             "run": .string(directory.mark),
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
             "teachers": .array(
@@ -258,10 +258,9 @@ public final class Compressor {
                     ]
                     return .object(JSON.Object(facts + teachers[index].plan.jsonMembers))
                 }),
-            "combination": .string(request.combination.rawValue),
-            "temperature": request.loss.temperature.json,
         ]
-        try directory.write(manifest.indented, to: "manifest.json")
+        for member in request.settings.members(in: .manifest) { manifest[member.key] = member.value }
+        try directory.write(JSON.object(manifest).indented, to: "manifest.json")
     }
 
     // MARK: - Training
