@@ -248,11 +248,10 @@ extension Compressor {
             recipe: request.recipe, workers: workers)
         let share = 1 / Double(teachers.count)
         let loss = DistillationLoss(
-            request.terms,
+            request.loss,
             mixture: Mixture(
                 request.combination, labelKind, weights: teachers.map { _ in share },
                 isByExample: request.teacherWeights == .byExample),
-            temperature: request.temperature, softWeight: request.softWeight, lambda: request.lambda,
             places: layers.places)
         let lessons = RehearsedLessons(
             lessons: reader, batchSize: min(request.recipe.batchSize, reader.count), classCount: data.classCount,
@@ -282,12 +281,8 @@ extension Compressor {
     }
 
     private var formulas: [String] {
-        func formula(_ terms: [LossTerm], _ softWeight: Schedule, _ lambda: Schedule) -> String {
-            DistillationLoss.formula(
-                labelKind, terms, temperature: request.temperature, softWeight: softWeight, lambda: lambda)
-        }
-        let first = request.firstStage.map { [formula($0.terms, .constant(1), .constant(0))] } ?? []
-        return first + [formula(request.terms, request.softWeight, request.lambda)]
+        let first = request.firstStage.map { [$0.loss(temperature: request.loss.temperature)] } ?? []
+        return (first + [request.loss]).map { $0.formula(labelKind) }
     }
 }
 

@@ -82,12 +82,12 @@ public final class Compressor {
             request.baseline, examples: examples, epochs: request.recipe.epochs, graph: plan.built.graph)
         let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
         self.teachers = teachers
-        try plan.refuse(request.terms + (request.firstStage?.terms ?? []))
+        try plan.refuse(request.allTerms)
         let built = plan.built
         func wire(_ terms: [LossTerm]) throws -> LayerTerms {
             try LayerTerms(terms, student: built, teachers: teachers.map(\.name)) { try teachers[$0].built() }
         }
-        layers = try wire(request.terms)
+        layers = try wire(request.loss.terms)
         firstLayers = try request.firstStage.map { try wire($0.terms) }
         digests = try request.teachers.map(sha256(ofFile:))
         inputWarning = if case .file = request.student { try plan.inputWarning(data) } else { nil }
@@ -248,7 +248,7 @@ public final class Compressor {
     // MARK: - Teaching
 
     private func writeManifest(_ ensemble: Ensemble, _ dataDigest: String, _ directory: RunDirectory) throws {
-        let manifest: JSON = [
+        var manifest: JSON.Object = [
             "run": .string(directory.mark),
             "data": ["path": .string(request.data), "sha256": .string(dataDigest)],
             "teachers": .array(
@@ -259,10 +259,9 @@ public final class Compressor {
                     ]
                     return .object(JSON.Object(facts + teachers[index].plan.jsonMembers))
                 }),
-            "combination": .string(request.combination.rawValue),
-            "temperature": Double("\(request.temperature)").map { .number($0) } ?? .string("\(request.temperature)"),
         ]
-        try directory.write(manifest.indented, to: "manifest.json")
+        for member in request.settings.members(in: .manifest) { manifest[member.key] = member.value }
+        try directory.write(JSON.object(manifest).indented, to: "manifest.json")
     }
 
     // MARK: - Training
@@ -437,7 +436,7 @@ public final class Compressor {
             in: request.runDirectory)
         (facts.student, facts.ensemble) = (student.first?.value, ensemble.first?.value)
         (facts.baseline, facts.training) = (baseline.first?.value, training.first?.value)
-        facts.firstTemperature = request.temperature(0)
+        facts.firstTemperature = request.loss.temperature(0)
         facts.budgetUse = Double(plan.export.size.file.bytes) / Double(max(request.budget.bytes, 1))
         facts.isAugmented = request.augmentation != nil
         facts.isFedBadly = inputWarning != nil
@@ -482,7 +481,7 @@ extension CompressionRequest {
     fileprivate func refuseUnclearTeachers() throws {
         let names = teachers.map(Teacher.name), known = "the teachers are \(names.joined(separator: ", "))"
         var problems: [String] = []
-        for term in terms + (firstStage?.terms ?? []) where term.loss.comparesLayers {
+        for term in allTerms where term.loss.comparesLayers {
             let loss = "loss '\(term.loss.name)'"
             switch term.teacher {
             case nil where names.count > 1:
@@ -500,13 +499,13 @@ extension CompressionRequest {
 
     /// Refuses losses and augmentation that the data do not allow.
     fileprivate func refuseLosses(labelKind: LabelKind, data: ExampleFile) throws {
-        var problems = (terms + (firstStage?.terms ?? [])).compactMap { term in
+        var problems = allTerms.compactMap { term in
             term.measure.refusal(labelKind: labelKind, classCount: data.classCount).map {
                 "loss '\(term.loss.name)': \($0)"
             }
         }
         if let refusal = preset?.refusal(labelKind: labelKind) { problems.append(refusal) }
-        let answers = terms.filter { !$0.loss.comparesLayers && !$0.weight.isZero }
+        let answers = loss.terms.filter { !$0.loss.comparesLayers && !$0.weight.isZero }
         if generations > 1, answers.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")
         }

@@ -19,10 +19,7 @@ public struct DistillationLoss: Objective {
     public let labelKind: LabelKind
     public let mixture: Mixture
     /// What is minimised, the weights aᵢ included.
-    public let prediction: [LossTerm]
-    public let temperature: Schedule
-    public let softWeight: Schedule
-    public let lambda: Schedule
+    public let settings: LossSettings
     /// Which taps and which of a lesson's layers the terms of layers compare.
     private let places: [LayerTerms.Place]
     private let labelLoss: LabelLoss
@@ -31,17 +28,17 @@ public struct DistillationLoss: Objective {
     private let teacherNames: [String]
 
     init(
-        _ prediction: [LossTerm], mixture: Mixture, temperature: Schedule, softWeight: Schedule, lambda: Schedule,
-        places: [LayerTerms.Place] = [], teacherNames: [String] = []
+        _ settings: LossSettings, mixture: Mixture, places: [LayerTerms.Place] = [], teacherNames: [String] = []
     ) {
         labelKind = mixture.labelKind
-        (self.prediction, self.mixture, self.temperature) = (prediction, mixture, temperature)
-        (self.softWeight, self.lambda, self.places) = (softWeight, lambda, places)
-        self.teacherNames = teacherNames
+        (self.settings, self.mixture) = (settings, mixture)
+        (self.places, self.teacherNames) = (places, teacherNames)
         labelLoss = LabelLoss(mixture.labelKind)
-        responseLosses = prediction.map(\.measure.response)
-        featureLosses = prediction.map(\.loss.feature)
+        responseLosses = settings.terms.map(\.measure.response)
+        featureLosses = settings.terms.map(\.loss.feature)
     }
+
+    private var prediction: [LossTerm] { settings.terms }
 
     public var terms: [String] {
         prediction.count == 1 && prediction[0].measure == .kl
@@ -58,11 +55,11 @@ public struct DistillationLoss: Objective {
     }
 
     public func settings(at progress: Double) -> [(name: String, value: Double)] {
-        var all = [("temperature", temperature(progress)), ("soft_weight", softWeight(progress))]
+        var all = [("temperature", settings.temperature(progress)), ("soft_weight", settings.softWeight(progress))]
         if prediction.count > 1 || prediction.contains(where: { $0.weight != .constant(1) }) {
             all += zip(names, prediction).map { ("\($0.replacing(" ", with: "_"))_weight", $1.weight(progress)) }
         }
-        return all + [("lambda", lambda(progress))]
+        return all + [("lambda", settings.lambda(progress))]
     }
 
     /// A teacher that answers with, or whose layers hold, what is no number.
@@ -88,7 +85,8 @@ public struct DistillationLoss: Objective {
         _ logits: Tensor, taps: [Tap], _ batch: TaughtLesson, _ examples: Range<Int>, progress: Double, scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
-        let w = softWeight(progress), λ = lambda(progress), T = Float(temperature(progress))
+        let w = settings.softWeight(progress), λ = settings.lambda(progress)
+        let T = Float(settings.temperature(progress))
         let weights = prediction.map { w * $0.weight(progress) }
         let count = logits.elementCount, shape = logits.shape
         let isTaught = zip(responseLosses, weights).contains { $0 != nil && $1 != 0 }
@@ -154,28 +152,6 @@ public struct DistillationLoss: Objective {
 // MARK: - In words
 
 extension DistillationLoss {
-    /// The formula in force, as it is told before training.
-    public var formula: String {
-        Self.formula(labelKind, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda)
-    }
-
-    /// The same, a line for each term where there are several.
-    var formulaInLines: String {
-        Self.formula(
-            labelKind, prediction, temperature: temperature, softWeight: softWeight, lambda: lambda,
-            plus: prediction.count > 1 ? "\n+ " : " + ")
-    }
-
-    static func formula(
-        _ labelKind: LabelKind, _ prediction: [LossTerm], temperature: Schedule, softWeight: Schedule, lambda: Schedule,
-        plus: String = " + "
-    ) -> String {
-        let terms = prediction.map { term in
-            let text = term.measure.formula(labelKind, temperature: "\(temperature)", teacher: term.teacher)
-            return term.weight == .constant(1) ? text : "\(term.weight) · \(text)"
-        }
-        let soft = terms.count == 1 ? terms[0] : "(\(terms.joined(separator: plus)))"
-        let hard = labelKind == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
-        return "\(softWeight) · \(soft)\(plus)\(lambda) · \(hard)"
-    }
+    /// The formula in force, a line for each term where there are several.
+    var formulaInLines: String { settings.formula(labelKind, plus: prediction.count > 1 ? "\n+ " : " + ") }
 }

@@ -66,6 +66,11 @@ public struct FirstStage: Hashable, Sendable {
     public var terms: [LossTerm]
 
     public init(epochs: Int, terms: [LossTerm]) { (self.epochs, self.terms) = (epochs, terms) }
+
+    /// What is minimized: the terms alone, with no ground truth.
+    func loss(temperature: Schedule) -> LossSettings {
+        LossSettings(terms, temperature: temperature, softWeight: .constant(1), lambda: .constant(0))
+    }
 }
 
 // MARK: - As a configuration file says it

@@ -1,5 +1,5 @@
 import Datasets
-public import Training
+import Training
 
 /// Settings of the loss that go together, under a name.
 public enum Preset: String, Hashable, Sendable, CaseIterable {
@@ -11,10 +11,10 @@ public enum Preset: String, Hashable, Sendable, CaseIterable {
     /// the binary cross-entropies summed over the classes, of probabilities as they are.
     case youTube8MWinners = "youtube8m-winners"
 
-    public var terms: [LossTerm] { [LossTerm(.crossEntropy)] }
-    public var temperature: Schedule { .constant(1) }
-    public var softWeight: Schedule { .constant(0.5) }
-    public var lambda: Schedule { .constant(0.5) }
+    public var loss: LossSettings {
+        LossSettings(
+            [LossTerm(.crossEntropy)], temperature: .constant(1), softWeight: .constant(0.5), lambda: .constant(0.5))
+    }
 
     /// Why it is not for such labels; nil where it is.
     func refusal(labelKind: LabelKind) -> String? {

@@ -54,47 +54,23 @@ public struct Provenance {
     /// - Parameter limit: The most bytes of each name and formula.
     private func text(_ results: Results, limit: Int) -> String {
         func string(_ key: String, _ value: String) -> String { Self.string(key, value, limit: limit) }
-        let recipe = request.recipe
         let teachers = zip(request.teachers, zip(results.digests, results.weights)).map { path, facts in
-            "{\(string("file", name(path))),\(Self.string("sha256", facts.0, limit: 64)),\"weight\":\(fixed(facts.1))}"
+            "{\(string("file", fileName(path))),\(Self.string("sha256", facts.0, limit: 64)),\"weight\":\(fixed(facts.1))}"
+        }
+        let settings = request.settings.members(in: .provenance).map { member in
+            member.value.string.map { string(member.key, $0) } ?? "\"\(member.key)\":\(member.value)"
         }
         let scores = results.scores.map { score in
             let members = score.metrics.map { "\"\($0.name)\":\(fixed($0.value))" }
             return "\"\(score.name)\":{\(members.joined(separator: ","))}"
         }
-        let formula = DistillationLoss.formula(
-            labelKind, request.terms, temperature: request.temperature, softWeight: request.softWeight,
-            lambda: request.lambda)
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
-            \(string("combination", request.combination.rawValue)),\(string("loss", formula)),\
-            \(string("data", name(request.data))),\(Self.string("data_sha256", results.dataDigest, limit: 64)),\(others(limit))\
-            "epochs":\(recipe.epochs),"batch_size":\(recipe.batchSize),\
-            \(string("optimizer", recipe.optimizer.kind.rawValue)),"learning_rate":\(recipe.learningRate),\
-            \(string("learning_rate_schedule", "\(recipe.learningRateSchedule)")),"seed":\(recipe.seed),\
+            \(string("loss", request.loss.formula(labelKind))),\(settings.joined(separator: ",")),\
+            \(Self.string("data_sha256", results.dataDigest, limit: 64)),\
             "scores":{\(scores.joined(separator: ",")),"agreement":\(fixed(results.agreement))}}
             """
     }
-
-    /// What not every student has.
-    private func others(_ limit: Int) -> String {
-        func string(_ key: String, _ value: String) -> String { Self.string(key, value, limit: limit) }
-        var members: [String] = []
-        if request.precision != .float32 { members.append(string("precision", request.precision.rawValue)) }
-        if let unlabeled = request.unlabeled { members.append(string("unlabeled", name(unlabeled))) }
-        if let norm = request.recipe.clipNorm { members.append("\"global_clipnorm\":\(norm)") }
-        if let momentum = request.recipe.averageDecay { members.append("\"ema_momentum\":\(momentum)") }
-        if let augmentation = request.augmentation {
-            members.append(string("augmentation", "\(augmentation)"))
-            members.append("\"views\":\(request.views.map(String.init) ?? "\"live\"")")
-        }
-        if request.teacherWeights == .byExample { members.append(string("teacher_weights", "by-example")) }
-        if let stage = request.firstStage { members.append("\"first_stage_epochs\":\(stage.epochs)") }
-        if request.generations > 1 { members.append("\"generations\":\(request.generations)") }
-        return members.map { "\($0)," }.joined()
-    }
-
-    private func name(_ path: String) -> String { (path as NSString).lastPathComponent }
 
     /// A member of the object; a value of more bytes loses its middle.
     private static func string(_ key: String, _ value: String, limit: Int) -> String {

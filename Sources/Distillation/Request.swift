@@ -43,14 +43,10 @@ public struct CompressionRequest: Sendable {
     public var recipe: Recipe
     /// What of the recipe is chosen once data and student are known.
     public var automatic: AutomaticRecipe = []
-    /// Where the loss is from, whose weights, temperature and terms are said here as well; nil for none.
+    /// Where the loss is from, all of which is in `loss` as well; nil for none.
     public var preset: Preset?
-    public var temperature: Schedule
-    /// The terms of the prediction loss.
-    public var terms = [LossTerm(.kl)]
+    public var loss: LossSettings
     public var firstStage: FirstStage?
-    public var lambda: Schedule
-    public var softWeight: Schedule
     public var combination = Combination.mean
     public var teacherWeights = TeacherWeights.uniform
     /// How examples are changed while the student learns from them; nil for not at all.
@@ -79,12 +75,11 @@ public struct CompressionRequest: Sendable {
     public var threads: Int?
 
     public init(
-        teachers: [String], data: String, budget: ByteCount, output: String, recipe: Recipe, temperature: Schedule,
-        lambda: Schedule, softWeight: Schedule, runDirectory: String
+        teachers: [String], data: String, budget: ByteCount, output: String, recipe: Recipe, loss: LossSettings,
+        runDirectory: String
     ) {
         (self.teachers, self.data, self.budget, self.output) = (teachers, data, budget, output)
-        (self.recipe, self.temperature) = (recipe, temperature)
-        (self.lambda, self.softWeight, self.runDirectory) = (lambda, softWeight, runDirectory)
+        (self.recipe, self.loss, self.runDirectory) = (recipe, loss, runDirectory)
     }
 }
 
@@ -93,6 +88,9 @@ extension CompressionRequest {
     func title(_ training: String, run: Int) -> String {
         run == 0 ? training : "\(training) seed \(recipe.seed &+ run)"
     }
+
+    /// The terms of all losses.
+    var allTerms: [LossTerm] { loss.terms + (firstStage?.terms ?? []) }
 
     /// The files that are read while it is done.
     public var inputs: [String] {

@@ -1,8 +1,6 @@
 import Kernels
 import ModelFiles
 import Models
-import Tensors
-import Training
 
 /// Everything that the bits of a run's result depend on, by name, as `run.json` has it.
 ///
@@ -19,59 +17,24 @@ struct RunFingerprint: Equatable {
     ///   - teachers: What each teacher's answers are kept under.
     ///   - student: What the student's layers and their options are.
     init(_ request: CompressionRequest, inputs: [(name: String, digest: String)], teachers: [String], student: String) {
-        for input in inputs { add(input.name, input.digest) }
-        add("teachers", teachers.joined(separator: ", "))
-        add("student", student)
-        add("budget", "\(request.budget.bytes)")
-        add("width", request.width.map { "\($0)" } ?? "auto")
-        add("precision", request.precision.rawValue)
-        add("max-multiply-adds", request.mostMultiplyAdds.map { "\($0)" } ?? "none")
-        add(request.recipe)
-        add("augment", request.augmentation.map { "\($0)" } ?? "none")
-        add("views", request.views.map(String.init) ?? "none")
-        add("preset", request.preset?.rawValue ?? "none")
-        add("temperature", "\(request.temperature)")
-        add("losses", "\(JSON.array(request.terms.map(\.json)))")
-        add("first-stage", request.firstStage.map { "\($0.json)" } ?? "none")
-        add("lambda", "\(request.lambda)")
-        add("soft-weight", "\(request.softWeight)")
-        add("combine", request.combination.rawValue)
-        add("teacher-weights", "\(request.teacherWeights)")
-        add("soft-targets", "\(request.softTargets)")
-        add("generations", "\(request.generations)")
-        add("seeds", "\(request.seeds)")
+        members += inputs.map { ($0.name, $0.digest) }
+        members += [("teachers", teachers.joined(separator: ", ")), ("student", student)]
+        members += request.settings.fingerprint
     }
 
     /// The same of one model that learns from labels.
     init(_ request: TrainingRequest, data: String, model: String) {
-        add("data", data)
-        add("model", model)
-        add("width", request.width.map { "\($0)" } ?? "1")
-        add("precision", request.precision.rawValue)
-        add(request.recipe)
-        add("augment", request.augmentation.map { "\($0)" } ?? "none")
+        members += [("data", data), ("model", model)] + request.settings.fingerprint
     }
 
-    private mutating func add(_ recipe: Recipe) {
-        add("epochs", "\(recipe.epochs)")
-        add("batch-size", "\(recipe.batchSize)")
-        add("examples of a worker", "\(recipe.shardSize)")
-        add("optimizer", "\(recipe.optimizer)")
-        add("learning-rate", "\(recipe.learningRate)")
-        add("learning-rate-schedule", "\(recipe.learningRateSchedule)")
-        add("global-clipnorm", recipe.clipNorm.map { "\($0)" } ?? "none")
-        add("ema-momentum", recipe.averageDecay.map { "\($0)" } ?? "none")
-        add("seed", "\(recipe.seed)")
-        add("early-stopping", recipe.patience.map(String.init) ?? "none")
-        add("keep-best", recipe.prefersLast ? "auto" : "\(recipe.keepsBest)")
+    var json: JSON { Self.json(members) }
+
+    /// The same in few letters, whatever the order of the settings.
+    var digest: String { sha256(of: Self.json(members.sorted { $0.name < $1.name }).compact) }
+
+    private static func json(_ members: [(name: String, value: String)]) -> JSON {
+        .object(JSON.Object(members.map { .init($0.name, .string($0.value)) }))
     }
-
-    private mutating func add(_ name: String, _ value: String) { members.append((name, value)) }
-
-    var json: JSON { .object(JSON.Object(members.map { .init($0.name, .string($0.value)) })) }
-
-    /// The same in few letters.
-    var digest: String { sha256(of: json.compact) }
 
     /// What another run had otherwise, in words: `learning-rate is 0.5, was 0.003`.
     ///

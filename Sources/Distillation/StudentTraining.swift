@@ -64,10 +64,9 @@ struct StudentTraining {
         let name = request.title(request.generations == 1 ? "student" : "generation \(generation)", run: run)
         // The layers of the first teachers are not those of a generation, nor the student's those of a member.
         let layers = generation == 1 && part.member == nil ? layers : nil
-        let terms = generation == 1 ? request.terms : request.terms.filter { !$0.loss.comparesLayers }
         let loss = DistillationLoss(
-            terms, mixture: mixture, temperature: request.temperature, softWeight: request.softWeight,
-            lambda: request.lambda, places: layers?.places ?? [], teacherNames: teaching.names)
+            generation == 1 ? request.loss : request.loss.withoutLayers, mixture: mixture,
+            places: layers?.places ?? [], teacherNames: teaching.names)
         let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
         var first: TrainedNetwork?
         if generation == 1, let stage = request.firstStage, let firstLayers {
@@ -86,8 +85,8 @@ struct StudentTraining {
         run: Int
     ) throws -> TrainedNetwork {
         let loss = DistillationLoss(
-            stage.terms, mixture: mixture, temperature: request.temperature, softWeight: .constant(1),
-            lambda: .constant(0), places: layers.places, teacherNames: teaching.names)
+            stage.loss(temperature: request.loss.temperature), mixture: mixture, places: layers.places,
+            teacherNames: teaching.names)
         var recipe = request.recipe
         recipe.epochs = stage.epochs
         recipe.seed &+= run

@@ -17,6 +17,19 @@ public enum TeacherWeights: Hashable, Sendable {
     case given([Double])
 }
 
+extension TeacherWeights: CustomStringConvertible {
+    /// As the option says it.
+    public var description: String {
+        switch self {
+        case .automatic: "auto"
+        case .uniform: "uniform"
+        case .learned: "learned"
+        case .byExample: "by-example"
+        case .given(let shares): shares.map { "\($0)" }.joined(separator: ",")
+        }
+    }
+}
+
 /// Finds the convex weights that minimise the ensemble's cross-entropy on held-out rows.
 ///
 /// The loss is convex in the weights, for the mean of probabilities as for the mean of logits. Exponentiated gradient

@@ -5,7 +5,6 @@ import Training
 enum Defaults {
     static let optimizer = Optimizer.Kind.adam
     static let learningRateSchedule = LearningRateSchedule(.cosine, warmup: 0.05)
-    static let temperature = Schedule.linear(from: 1, to: 4)
-    static let lambda = Schedule.linear(from: 0, to: 1)
-    static let softWeight = Schedule.constant(1)
+    static let loss = LossSettings(
+        temperature: .linear(from: 1, to: 4), softWeight: .constant(1), lambda: .linear(from: 0, to: 1))
 }

@@ -130,18 +130,18 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init(
             "T, which softens the predictions of teachers and student: a number or a schedule. (default: "
-                + "\(Defaults.temperature))", valueName: "schedule"), transform: temperatureSchedule)
+                + "\(Defaults.loss.temperature))", valueName: "schedule"), transform: temperatureSchedule)
     var temperature: Schedule?
 
     @Option(
         help: .init(
-            "λ, the weight of the ground-truth loss: a number or a schedule. (default: \(Defaults.lambda))",
+            "λ, the weight of the ground-truth loss: a number or a schedule. (default: \(Defaults.loss.lambda))",
             valueName: "schedule"), transform: lossWeight)
     var lambda: Schedule?
 
     @Option(
         help: .init(
-            "w, the weight of the prediction loss: a number or a schedule. (default: \(Defaults.softWeight))",
+            "w, the weight of the prediction loss: a number or a schedule. (default: \(Defaults.loss.softWeight))",
             valueName: "schedule"), transform: lossWeight)
     var softWeight: Schedule?
 
@@ -228,19 +228,20 @@ struct DistillCommand: ParsableCommand {
     private func options(with file: ConfigurationFile?) throws -> DistillOptions {
         guard !teachers.isEmpty, let data, let budget, let output else { throw ValidationError("missing \(missing)") }
         let preset = preset?.value
+        var loss = preset?.loss ?? Defaults.loss
+        loss.terms = file?.losses ?? loss.terms
+        loss.temperature = temperature ?? loss.temperature
+        loss.lambda = lambda ?? loss.lambda
+        loss.softWeight = softWeight ?? loss.softWeight
         var request = CompressionRequest(
             teachers: teachers, data: data, budget: budget, output: output, recipe: training.values.recipe,
-            temperature: temperature ?? preset?.temperature ?? Defaults.temperature,
-            lambda: lambda ?? preset?.lambda ?? Defaults.lambda,
-            softWeight: softWeight ?? preset?.softWeight ?? Defaults.softWeight,
-            runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output))
+            loss: loss, runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output))
         request.teacherRules = try teacherOptions.rules(of: teachers)
         request.student = student.map { CompressionRequest.Student($0) } ?? .automatic
         request.width = width?.value
         request.mostMultiplyAdds = maxMultiplyAdds?.value
         request.precision = precision ?? request.precision
         request.preset = preset
-        request.terms = file?.losses ?? preset?.terms ?? request.terms
         request.firstStage = file?.firstStage
         request.combination = combine ?? request.combination
         request.teacherWeights = teacherWeights ?? .automatic
@@ -303,10 +304,10 @@ extension CompressionRequest {
         if case .given(let shares) = teacherWeights, shares.count != teachers.count {
             throw ValidationError("--teacher-weights has \(shares.count) shares for \(teachers.count) --teachers")
         }
-        if lambda.isZero && softWeight.isZero {
+        if loss.lambda.isZero && loss.softWeight.isZero {
             throw ValidationError("--lambda and --soft-weight are both 0: there would be nothing to learn from")
         }
-        if lambda.isZero && terms.allSatisfy(\.weight.isZero) {
+        if loss.lambda.isZero && loss.terms.allSatisfy(\.weight.isZero) {
             throw ValidationError("--lambda and the weights of all losses are 0: there would be nothing to learn from")
         }
         if seeds > 1 && generations > 1 {

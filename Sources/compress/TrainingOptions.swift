@@ -112,25 +112,6 @@ struct TrainingOptions: ParsableArguments {
     }
 }
 
-extension TrainingOptions.Values {
-    /// As a configuration file says it.
-    var members: [JSON.Object.Member] {
-        let all: [(key: String, value: JSON?)] = [
-            ("epochs", automatic.contains(.epochs) ? "auto" : .integer(recipe.epochs)),
-            ("batch-size", automatic.contains(.batchSize) ? "auto" : .integer(recipe.batchSize)),
-            ("optimizer", .string(recipe.optimizer.kind.rawValue)),
-            ("learning-rate", automatic.contains(.learningRate) ? "auto" : .number(recipe.learningRate)),
-            ("learning-rate-schedule", .string(recipe.learningRateSchedule.description)),
-            ("global-clipnorm", recipe.clipNorm.map { .number($0) }),
-            ("ema-momentum", recipe.averageDecay.map { .number($0) }),
-            ("seed", .integer(recipe.seed)), ("augment", augmentation.map { .string("\($0)") }),
-            ("early-stopping", recipe.patience.map { .integer($0) }),
-            ("keep-best", recipe.prefersLast ? nil : .bool(recipe.keepsBest)),
-        ]
-        return all.compactMap { key, value in value.map { .init(key, $0) } }
-    }
-}
-
 /// What was said of something that a configuration file may switch on, and the command line off again.
 enum Switchable<Value: Sendable>: Sendable {
     case off, on(Value)

@@ -89,7 +89,7 @@ import Training
             let teachers = try [1, 2, 3].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: 8) }
             var request = scene.request(teachers)
             request.recipe.epochs = 25
-            request.lambda = .constant(0)
+            request.loss.lambda = .constant(0)
             let report = try compress(request)
             #expect(report.student.agreement >= 0.9)
             #expect(report.ensembleTest[0].value >= 0.85)
@@ -200,8 +200,8 @@ import Training
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
             request.baseline = true
-            request.softWeight = .constant(0)
-            request.lambda = .constant(1)
+            request.loss.softWeight = .constant(0)
+            request.loss.lambda = .constant(1)
             request.recipe.seed = 12
             let report = try compress(request)
             func weights(_ name: String) throws -> [UInt32] {
@@ -424,7 +424,7 @@ import Training
             scene.data.change = { _, x in x = x.map { $0 * 2 } }
             try scene.writeData()
             var request = scene.request([teacher], run: "one", output: "one.h5")
-            request.lambda = .constant(0)
+            request.loss.lambda = .constant(0)
             try compress(request)
             // The student sees other numbers: only what the teacher says must be the same.
             func logits(_ run: String) throws -> [[Float]] {

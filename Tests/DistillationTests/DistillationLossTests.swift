@@ -187,10 +187,9 @@ import Training
 
     @Test func saysItsFormula() {
         func formula(_ labelKind: LabelKind, _ temperature: Double) -> String {
-            DistillationLoss(
-                [LossTerm(.kl)], mixture: Mixture(.mean, labelKind, weights: [1]), temperature: .constant(temperature),
-                softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)
-            ).formula
+            LossSettings(
+                temperature: .constant(temperature), softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)
+            ).formula(labelKind)
         }
         #expect(
             formula(.oneClass, 4)
@@ -204,7 +203,7 @@ import Training
 
     /// p = (½, ¾, ¼), teachers q = (½, ½, ¼), labels y = (0, 1, 0): the gradient is p − ½ (q + y).
     @Test func theWinnersMixIsHalfOfEachCrossEntropy() throws {
-        let preset = Preset.youTube8MWinners
+        let preset = Preset.youTube8MWinners.loss
         let found = try evaluate(
             [[0, log(3), -log(3)]], teacher: [[0.5, 0.5, 0.25]], temperature: preset.temperature(0),
             labelKind: .manyLabels,
@@ -217,7 +216,7 @@ import Training
 
     /// A soft label that is their mean teaches the same: ½ BCE(q) + ½ BCE(y) = BCE(½ (q + y)).
     @Test func theWinnersMixIsTheCrossEntropyOfTheMean() throws {
-        let preset = Preset.youTube8MWinners, logits = [[0.3, -2, 1.7, 4], [2, 0.1, -1, -6]]
+        let preset = Preset.youTube8MWinners.loss, logits = [[0.3, -2, 1.7, 4], [2, 0.1, -1, -6]]
         let teacher = [[0.7, 0.1, 0.2, 0.9], [0.3, 0.35, 0.4, 0.05]], labels = [[0.0, 1, 0, 1], [1, 0, 1, 0]]
         let both = try evaluate(
             logits, teacher: teacher, temperature: 1, labelKind: .manyLabels, weight: preset.softWeight,
@@ -233,9 +232,7 @@ import Training
     @Test func theWinnersMixSaysItsFormula() {
         let preset = Preset.youTube8MWinners
         #expect(
-            DistillationLoss.formula(
-                .manyLabels, preset.terms, temperature: preset.temperature, softWeight: preset.softWeight,
-                lambda: preset.lambda)
+            preset.loss.formula(.manyLabels)
                 == "0.5 · Σ binary cross-entropy(ensemble) + 0.5 · Σ binary cross-entropy(labels)")
         #expect(preset.refusal(labelKind: .manyLabels) == nil)
         #expect(
@@ -295,8 +292,8 @@ import Training
             let reader = ExampleReader(try ExampleFile(opening: path).train, batchSize: count, order: .sequential)
             let lesson = TaughtLesson(Lesson(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
             let loss = DistillationLoss(
-                terms, mixture: Mixture(.mean, labelKind, weights: [1]), temperature: .constant(temperature),
-                softWeight: weight, lambda: lambda)
+                LossSettings(terms, temperature: .constant(temperature), softWeight: weight, lambda: lambda),
+                mixture: Mixture(.mean, labelKind, weights: [1]))
             return evaluateObjective(loss, logits, on: lesson, progress: progress)
         }
     }

@@ -61,10 +61,10 @@ import Training
         try withScene { scene, teachers in
             var request = scene.request(teachers)
             request.generations = 2
-            request.terms += Pictures.layerTerms(weight: 0.1, teacher: "teacher1")
+            request.loss.terms += Pictures.layerTerms(weight: 0.1, teacher: "teacher1")
             try compress(request)
             var alone = scene.request(teachers, run: "alone", output: "alone.h5")
-            alone.terms = request.terms
+            alone.loss.terms = request.loss.terms
             try compress(alone)
             let (first, single) = (try weights(scene.path("run/generation-1.h5")), try weights(alone.output))
             #expect(first == single)

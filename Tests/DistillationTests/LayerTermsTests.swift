@@ -23,7 +23,7 @@ import Training
         init(_ scene: Scene, weight: Double = 0.5) throws {
             let path = try scene.writePictureTeacher("teacher.h5", seed: 5)
             var request = scene.request([path])
-            request.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: weight)
+            request.loss.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: weight)
             let compressor = try Compressor(request) { _ in }
             let layers = compressor.layers, asked = try #require(layers.teachers[0])
             let workers = Workers(1)
@@ -39,8 +39,9 @@ import Training
                 layers: layers.places.map { ($0.teacher, $0.values) }
             ).lesson(epoch: 0, step: 0)
             loss = DistillationLoss(
-                request.terms, mixture: Mixture(.mean, .oneClass, weights: [1]), temperature: .constant(2),
-                softWeight: .constant(0.8), lambda: .constant(0.4), places: layers.places)
+                LossSettings(
+                    request.loss.terms, temperature: .constant(2), softWeight: .constant(0.8), lambda: .constant(0.4)),
+                mixture: Mixture(.mean, .oneClass, weights: [1]), places: layers.places)
             graph = layers.student
             workspace = Workspace(graph, batchSize: 5, mode: .training)
         }
@@ -157,7 +158,7 @@ import Training
     @Test func adaptersAreLeftBehind() throws {
         try Pictures.withScene { scene in
             var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5, epochs: 2)])
-            request.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
+            request.loss.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
             let compressor = try Compressor(request) { _ in }
             _ = try compressor.run()
             let written = try KerasFile(opening: request.output)
@@ -189,7 +190,7 @@ import Training
         let student = names.reduce(Pictures.student) { $0.replacing("name: \($1.key)", with: "name: \($1.value)") }
         try Pictures.withScene(student: student) { scene in
             var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
-            request.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
+            request.loss.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
             let compressor = try Compressor(request) { _ in }
             #expect(compressor.layers.student.layout.entry("\(hint)_", "kernel") != nil)
             _ = try compressor.run()
@@ -209,7 +210,7 @@ import Training
             }
             func student(_ name: String, _ terms: [LossTerm]) throws -> [UInt32] {
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
-                request.terms = [LossTerm(.kl)] + terms
+                request.loss.terms = [LossTerm(.kl)] + terms
                 request.recipe.clipNorm = clipNorm
                 try compress(request)
                 return try weights(request.output)
@@ -228,7 +229,7 @@ import Training
             var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
             let pairs = [Pictures.pair("late", "middle"), Pictures.pair("early", "first")]
             request.firstStage = FirstStage(epochs: 1, terms: [LossTerm(.hint(pairs))])
-            request.terms = [LossTerm(.kl), LossTerm(.hint([pairs[1]]))]
+            request.loss.terms = [LossTerm(.kl), LossTerm(.hint([pairs[1]]))]
             let compressor = try Compressor(request) { _ in }
             let first = try #require(compressor.firstLayers).student.layout, then = compressor.layers.student.layout
             func adapters(_ layout: ParameterLayout) -> Set<String> {
@@ -248,8 +249,8 @@ import Training
             request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
             request.firstStage = FirstStage(epochs: 2, terms: Pictures.layerTerms(weight: 1))
             // A loss of weight 0 leaves everything but the running statistics where it was.
-            request.softWeight = .constant(0)
-            request.lambda = .constant(0)
+            request.loss.softWeight = .constant(0)
+            request.loss.lambda = .constant(0)
             let compressor = try Compressor(request) { _ in }
             _ = try compressor.run()
             let layout = try #require(compressor.firstLayers).student.layout

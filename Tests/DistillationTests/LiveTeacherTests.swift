@@ -91,7 +91,7 @@ import Training
             let kept = try student(scene, teachers, "kept") { $0.recipe.batchSize = batchSize }
             let live = try student(scene, teachers, "live") { request in
                 request.recipe.batchSize = batchSize
-                request.terms += [LossTerm(.attention([Pictures.pair("late", "middle")]), weight: .constant(0))]
+                request.loss.terms += [LossTerm(.attention([Pictures.pair("late", "middle")]), weight: .constant(0))]
             }
             #expect(live.told.parts.first == "predicting with conv: 8")
             #expect(live.weights == kept.weights)
@@ -106,7 +106,7 @@ import Training
                 try student(scene, teachers, "run\(threads)") { request in
                     request.threads = threads
                     request.augmentation = try? Augmentation("flip,mixup:0.4")
-                    request.terms += Pictures.layerTerms(weight: 0.1, teacher: "conv2")
+                    request.loss.terms += Pictures.layerTerms(weight: 0.1, teacher: "conv2")
                 }.weights
             }
             #expect(all[1] == all[0])

@@ -60,10 +60,10 @@ import Training
     func refusesLayersThatDoNotFit(measure: LossTerm.Measure, expected: String) throws {
         try Pictures.withScene { scene in
             var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
-            request.terms.append(LossTerm(measure))
+            request.loss.terms.append(LossTerm(measure))
             #expect(try refusal(scene, request) == expected)
             // In a first stage as well.
-            request.terms.removeLast()
+            request.loss.terms.removeLast()
             request.firstStage = FirstStage(epochs: 1, terms: [LossTerm(measure)])
             #expect(try refusal(scene, request) == expected)
         }
@@ -74,7 +74,7 @@ import Training
             var request = scene.request(
                 try ["conv", "net"].map { try scene.writePictureTeacher("\($0).h5", seed: 1) })
             let pairs = [Self.pair("late", "middle")]
-            request.terms = [LossTerm(.hint(pairs)), LossTerm(.attention(pairs), teacher: "cnv")]
+            request.loss.terms = [LossTerm(.hint(pairs)), LossTerm(.attention(pairs), teacher: "cnv")]
             #expect(
                 try refusal(scene, request)
                     == "loss 'hint' must say whose layers it means, with 'teacher' (the teachers are conv, net)\n"
@@ -86,7 +86,7 @@ import Training
         func refusals(_ data: DataFile, _ measures: [LossTerm.Measure]) throws -> String? {
             try withScene(data) { scene in
                 var request = scene.request([scene.path("absent.h5")])
-                request.terms = measures.map { LossTerm($0) }
+                request.loss.terms = measures.map { LossTerm($0) }
                 return try refusal(scene, request)
             }
         }
@@ -185,8 +185,8 @@ import Training
                 """
             try scene.writeStudent()
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, epochs: 1)])
-            request.terms = [LossTerm(.mse)]
-            request.lambda = .constant(0.5)
+            request.loss.terms = [LossTerm(.mse)]
+            request.loss.lambda = .constant(0.5)
             request.recipe.optimizer = Optimizer(.sgd)
             request.recipe.learningRate = 40
             request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
@@ -245,8 +245,8 @@ import Training
                 scene.student = text(scene.student)
                 try scene.writeStudent()
                 var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, text: text(Scene.teacher))])
-                request.terms = [LossTerm(measure)]
-                request.lambda = .constant(0)
+                request.loss.terms = [LossTerm(measure)]
+                request.loss.lambda = .constant(0)
                 request.recipe.learningRate = 1e30
                 request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
                 let error = #expect(throws: NotFiniteError.self) { try compress(request) }
@@ -268,8 +268,8 @@ import Training
             func remark(_ values: [Float], x: Float = 0, names: [String] = ["a", "b"]) throws -> String? {
                 let lesson = Lesson(try firstBatch(path, count: 2)) { _, _, inputs in inputs[1] = x }
                 return DistillationLoss(
-                    [LossTerm(.kl)], mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5]),
-                    temperature: .constant(1), softWeight: .constant(1), lambda: .constant(1), teacherNames: names
+                    LossSettings(temperature: .constant(1), softWeight: .constant(1), lambda: .constant(1)),
+                    mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5]), teacherNames: names
                 ).remark(on: TaughtLesson(lesson, logits: values.map(logits), layers: []))
             }
             #expect(try remark([1, 2]) == nil)

@@ -149,8 +149,8 @@ import Training
             func loss(_ temperature: Schedule) -> (terms: [Double], gradient: [[Double]]) {
                 evaluateObjective(
                     DistillationLoss(
-                        [LossTerm(.kl)], mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5]),
-                        temperature: temperature, softWeight: .constant(1), lambda: .constant(0)),
+                        LossSettings(temperature: temperature, softWeight: .constant(1), lambda: .constant(0)),
+                        mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5])),
                     student, on: lesson, progress: progress)
             }
             let T = 8 - 6 * progress

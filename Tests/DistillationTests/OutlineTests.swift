@@ -21,10 +21,10 @@ import Training
         case .plain: break
         case .live: request.augmentation = try Augmentation("flip")
         case .views: (request.augmentation, request.views) = (try Augmentation("flip"), 2)
-        case .layers: request.terms += layers
+        case .layers: request.loss.terms += layers
         case .stages: request.firstStage = FirstStage(epochs: 2, terms: layers)
         case .lateLayers:
-            request.terms += layers
+            request.loss.terms += layers
             request.firstStage = FirstStage(epochs: 2, terms: [LossTerm(.mse)])
         case .unlabeled: request.unlabeled = scene.path("more.h5")
         case .unlabeledViews:
@@ -43,7 +43,7 @@ import Training
     @Test func countsBatchesAsTheyWillBe() throws {
         try Pictures.withScene { scene in
             var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
-            request.terms += Pictures.layerTerms(weight: 0.1)
+            request.loss.terms += Pictures.layerTerms(weight: 0.1)
             request.augmentation = try Augmentation("mixup:0.2")
             func memory(_ batchSize: Int) throws -> ByteCount {
                 request.recipe.batchSize = batchSize

@@ -11,7 +11,8 @@ import Training
     private func request(_ teachers: [String], data: String = "d.h5") -> CompressionRequest {
         CompressionRequest(
             teachers: teachers, data: data, budget: ByteCount(100_000), output: "s.h5", recipe: Recipe(epochs: 3),
-            temperature: .constant(4), lambda: .constant(1), softWeight: .constant(1), runDirectory: "s.run")
+            loss: LossSettings(temperature: .constant(4), softWeight: .constant(1), lambda: .constant(1)),
+            runDirectory: "s.run")
     }
 
     private func results(_ count: Int, _ kind: LabelKind, score: Double) -> Provenance.Results {
@@ -56,11 +57,51 @@ import Training
         #expect(json["scores"]?["ensemble_test"]?["accuracy"] == 0.5)
     }
 
+    /// What is as usual is left out, as there is room for only so much.
+    @Test func saysWhatIsUnusual() throws {
+        var request = request(["conv.h5"])
+        func json() throws -> JSON {
+            try JSON(parsing: Provenance(request, labelKind: .oneClass).text(results(1, .oneClass, score: 0.5)))
+        }
+        let always: Set = [
+            "tool", "teachers", "combination", "loss", "data", "data_sha256", "epochs", "batch_size", "optimizer",
+            "learning_rate", "learning_rate_schedule", "seed", "scores",
+        ]
+        let plain = try json()
+        #expect(Set(plain.object?.keys ?? []) == always)
+        #expect(plain["combination"] == "mean")
+        #expect(plain["loss"] == "1 · 4² · KL(ensemble ‖ student) at T = 4 + 1 · cross-entropy(labels)")
+        #expect(plain["batch_size"] == 128)
+        #expect(plain["optimizer"] == "adam")
+        #expect(plain["learning_rate"] == 0.001)
+        #expect(plain["learning_rate_schedule"] == "cosine")
+        #expect(plain["seed"] == 0)
+
+        request.precision = .float16
+        request.unlabeled = "/m/more.h5"
+        request.recipe.clipNorm = 2.5
+        request.recipe.averageDecay = 0.999
+        request.augmentation = try Augmentation("noise:0.1")
+        request.teacherWeights = .byExample
+        request.firstStage = FirstStage(epochs: 3, terms: [LossTerm(.kl)])
+        request.generations = 2
+        let others: [String: JSON] = [
+            "precision": "float16", "unlabeled": "more.h5", "global_clipnorm": 2.5, "ema_momentum": 0.999,
+            "augmentation": "noise:0.1", "views": "live", "teacher_weights": "by-example", "first_stage_epochs": 3,
+            "generations": 2,
+        ]
+        let unusual = try json()
+        for (key, value) in others { #expect(unusual[key] == value, "\(key)") }
+        #expect(Set(unusual.object?.keys ?? []) == always.union(others.keys))
+        request.views = 4
+        #expect(try json()["views"] == 4)
+    }
+
     /// Otherwise a longer option would make a narrower network of the same budget.
     @Test func theRoomDependsOnTeachersAndMetricsAlone() {
         let short = request(["a.h5"])
         var long = request([String(repeating: "b", count: 200)], data: String(repeating: "c", count: 200))
-        long.temperature = .linear(from: 1.234567, to: 9.876543)
+        long.loss.temperature = .linear(from: 1.234567, to: 9.876543)
         long.recipe.seed = 1_234_567
         long.unlabeled = "more.h5"
         #expect(

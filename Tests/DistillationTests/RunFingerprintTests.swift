@@ -9,12 +9,19 @@ import Training
 
 @testable import Distillation
 
-/// What a stopped run must have in common with the one that goes on.
+/// A change of each property of a value, by the property's name.
+private typealias Changes<Value> = [(name: String, change: (inout Value) throws -> Void)]
+private typealias SharedChanges<Value> = [(name: String, change: @Sendable (inout Value) throws -> Void)]
+
+private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: value).children.compactMap(\.label)) }
+
+/// What a stopped run must have in common with the one that goes on, and what its configuration must say.
 @Suite struct RunFingerprintTests {
     private func request() -> CompressionRequest {
         CompressionRequest(
             teachers: ["a.h5"], data: "d.h5", budget: ByteCount(1000), output: "s.h5", recipe: Recipe(epochs: 3),
-            temperature: .constant(2), lambda: .constant(1), softWeight: .constant(1), runDirectory: "s.run")
+            loss: LossSettings(temperature: .constant(2), softWeight: .constant(1), lambda: .constant(1)),
+            runDirectory: "s.run")
     }
 
     private func fingerprint(
@@ -24,18 +31,13 @@ import Training
         RunFingerprint(request, inputs: [("data", data)], teachers: teachers, student: student)
     }
 
-    /// A change of each property of a request that the student's bits depend on, by the property's name.
-    private static let changes: [(name: String, change: @Sendable (inout CompressionRequest) throws -> Void)] = [
+    private static let changes: SharedChanges<CompressionRequest> = [
         ("budget", { $0.budget = ByteCount(1001) }), ("width", { $0.width = 2 }),
         ("precision", { $0.precision = .float16 }),
         ("mostMultiplyAdds", { $0.mostMultiplyAdds = 1000 }),
         ("recipe", { $0.recipe.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
-        ("temperature", { $0.temperature = .linear(from: 4, to: 2) }), ("terms", { $0.terms = [LossTerm(.mse)] }),
-        ("terms", { $0.terms[0].weight = .constant(2) }), ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 8))] }),
-        ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 4))] }),
+        ("loss", { $0.loss.terms = [LossTerm(.mse)] }),
         ("firstStage", { $0.firstStage = FirstStage(epochs: 2, terms: [LossTerm(.kl)]) }),
-        ("firstStage", { $0.firstStage = FirstStage(epochs: 3, terms: [LossTerm(.kl)]) }),
-        ("lambda", { $0.lambda = .constant(0.5) }), ("softWeight", { $0.softWeight = .constant(0.5) }),
         ("combination", { $0.combination = .geometric }), ("teacherWeights", { $0.teacherWeights = .learned }),
         ("teacherWeights", { $0.teacherWeights = .automatic }), ("teacherWeights", { $0.teacherWeights = .byExample }),
         ("teacherWeights", { $0.teacherWeights = .given([2]) }),
@@ -46,7 +48,7 @@ import Training
     ]
 
     /// Files count by what is in them, which their digests say; the others decide where, how fast, or what else is done.
-    private static let others: [(name: String, change: @Sendable (inout CompressionRequest) -> Void)] = [
+    private static let others: SharedChanges<CompressionRequest> = [
         ("teachers", { $0.teachers = ["moved/a.h5"] }),
         ("teacherRules", { $0.teacherRules = ["a.h5": TeacherRules()] }),
         ("data", { $0.data = "moved/d.h5" }), ("student", { $0.student = .file("moved.yaml") }),
@@ -58,12 +60,34 @@ import Training
         ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }), ("baseline", { $0.baseline = nil }),
     ]
 
+    /// What a resumed run need not read again: the directory is its own, and the rules of teachers come from the command.
+    private static let unconfigured: Set = [
+        "teacherRules", "runDirectory", "otherInputs", "isResuming", "replacesRun",
+    ]
+
+    /// Expects each change to make a fingerprint of its own, and a configuration of its own but for the names given.
+    private func expectThatAllCount<Value>(
+        _ changes: Changes<Value>, of part: WritableKeyPath<CompressionRequest, Value>, from start: CompressionRequest,
+        butForConfiguration unwritten: Set<String> = []
+    ) throws {
+        #expect(properties(start[keyPath: part]) == Set(changes.map(\.name)))
+        var digests = [fingerprint(start).digest]
+        for (name, change) in changes {
+            var changed = start
+            try change(&changed[keyPath: part])
+            digests.append(fingerprint(changed).digest)
+            #expect((changed.configuration == start.configuration) == unwritten.contains(name), "\(name)")
+        }
+        #expect(Set(digests).count == digests.count)
+    }
+
     @Test func everyOptionThatDecidesBitsCounts() throws {
         var digests = [fingerprint(request()).digest]
-        for (_, change) in Self.changes {
+        for (name, change) in Self.changes {
             var changed = request()
             try change(&changed)
             digests.append(fingerprint(changed).digest)
+            #expect(changed.configuration != request().configuration, "\(name)")
         }
         digests += [
             fingerprint(request(), data: "other"), fingerprint(request(), teachers: ["other"]),
@@ -74,38 +98,117 @@ import Training
         #expect(Set(digests).count == digests.count)
     }
 
-    @Test func whatDecidesNoBitDoesNot() {
+    @Test func whatDecidesNoBitDoesNot() throws {
         for (name, change) in Self.others {
             var changed = request()
-            change(&changed)
+            try change(&changed)
             #expect(fingerprint(changed) == fingerprint(request()), "\(name)")
+            let isWritten = changed.configuration != request().configuration
+            #expect(isWritten != Self.unconfigured.contains(name), "\(name)")
         }
     }
 
     /// Whoever adds an option decides which it is.
     @Test func everyPropertyOfARequestIsInOneOfTheTables() {
-        let known = Set(Self.changes.map(\.name) + Self.others.map(\.name))
-        #expect(Set(Mirror(reflecting: request()).children.compactMap(\.label)) == known)
+        #expect(properties(request()) == Set(Self.changes.map(\.name) + Self.others.map(\.name)))
+        #expect(Set(Self.changes.map(\.name)).isDisjoint(with: Self.others.map(\.name)))
     }
 
-    @Test func everyPropertyOfARecipeCounts() {
-        let changes: [(name: String, change: (inout Recipe) -> Void)] = [
-            ("epochs", { $0.epochs = 4 }), ("batchSize", { $0.batchSize = 64 }), ("shardSize", { $0.shardSize = 32 }),
-            ("optimizer", { $0.optimizer = Optimizer(.adamw) }), ("optimizer", { $0.optimizer.isNesterov.toggle() }),
-            ("learningRate", { $0.learningRate = 0.5 }),
-            ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.1) }),
-            ("clipNorm", { $0.clipNorm = 1 }), ("averageDecay", { $0.averageDecay = 0.9 }), ("seed", { $0.seed = 5 }),
-            ("patience", { $0.patience = 3 }), ("keepsBest", { $0.keepsBest = true }),
-            ("prefersLast", { $0.prefersLast = true }),
+    @Test func everyPropertyOfALossCounts() throws {
+        try expectThatAllCount(
+            [
+                ("temperature", { $0.temperature = .linear(from: 4, to: 2) }),
+                ("lambda", { $0.lambda = .constant(0.5) }),
+                ("softWeight", { $0.softWeight = .constant(0.5) }), ("terms", { $0.terms = [LossTerm(.mse)] }),
+                ("terms", { $0.terms.append(LossTerm(.kl)) }),
+                ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 8))] }),
+                ("terms", { $0.terms = [LossTerm(.dkd(alpha: 1, beta: 4))] }),
+            ], of: \.loss, from: request())
+        let pair = LossTerm.LayerPair(student: "a", teacher: "b"),
+            other = LossTerm.LayerPair(student: "a", teacher: "c")
+        var request = request()
+        request.loss.terms = [LossTerm(.hint([pair]))]
+        try expectThatAllCount(
+            [
+                ("measure", { $0.measure = .attention([pair]) }), ("measure", { $0.measure = .hint([other]) }),
+                ("weight", { $0.weight = .constant(2) }), ("teacher", { $0.teacher = "a" }),
+            ], of: \.loss.terms[0], from: request)
+        request.firstStage = FirstStage(epochs: 2, terms: [LossTerm(.kl)])
+        try expectThatAllCount(
+            [("epochs", { $0.epochs = 3 }), ("terms", { $0.terms[0].weight = .constant(2) })],
+            of: \.firstStage!, from: request)
+    }
+
+    @Test func everyPropertyOfARecipeCounts() throws {
+        try expectThatAllCount(
+            [
+                ("epochs", { $0.epochs = 4 }), ("batchSize", { $0.batchSize = 64 }),
+                ("shardSize", { $0.shardSize = 32 }),
+                ("optimizer", { $0.optimizer = Optimizer(.adamw) }), ("learningRate", { $0.learningRate = 0.5 }),
+                ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear) }),
+                ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.1) }),
+                ("clipNorm", { $0.clipNorm = 1 }), ("averageDecay", { $0.averageDecay = 0.9 }),
+                ("seed", { $0.seed = 5 }),
+                ("patience", { $0.patience = 3 }), ("keepsBest", { $0.keepsBest = true }),
+                ("prefersLast", { $0.prefersLast = true }),
+            ], of: \.recipe, from: request(), butForConfiguration: ["shardSize"])
+        // The command line has no option for any of these but the kind.
+        try expectThatAllCount(
+            [
+                ("kind", { $0.kind = .sgd }), ("momentum", { $0.momentum = 0.5 }),
+                ("isNesterov", { $0.isNesterov = true }),
+                ("beta1", { $0.beta1 = 0.5 }), ("beta2", { $0.beta2 = 0.5 }), ("epsilon", { $0.epsilon = 0.5 }),
+                ("weightDecay", { $0.weightDecay = 0.5 }),
+            ], of: \.recipe.optimizer, from: request(),
+            butForConfiguration: ["momentum", "isNesterov", "beta1", "beta2", "epsilon", "weightDecay"])
+    }
+
+    @Test func everyPropertyOfATrainingOnLabelsCountsOrIsNamed() throws {
+        let request = TrainingRequest(architecture: "a.yaml", data: "d.h5", output: "m.h5", recipe: Recipe(epochs: 3))
+        func fingerprint(_ request: TrainingRequest, data: String = "data", model: String = "model") -> RunFingerprint {
+            RunFingerprint(request, data: data, model: model)
+        }
+        let changes: Changes<TrainingRequest> = [
+            ("width", { $0.width = 2 }), ("precision", { $0.precision = .float16 }), ("recipe", { $0.recipe.seed = 1 }),
+            ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }),
         ]
-        #expect(Set(Mirror(reflecting: Recipe(epochs: 3)).children.compactMap(\.label)) == Set(changes.map(\.name)))
-        var digests = [fingerprint(request()).digest]
+        let others: Changes<TrainingRequest> = [
+            ("architecture", { $0.architecture = "moved/a.yaml" }), ("data", { $0.data = "moved/d.h5" }),
+            ("output", { $0.output = "other.h5" }), ("automatic", { $0.automatic = .all }),
+            ("runDirectory", { $0.runDirectory = "m.run" }), ("isResuming", { $0.isResuming = true }),
+            ("replacesRun", { $0.replacesRun = true }), ("threads", { $0.threads = 7 }),
+        ]
+        #expect(properties(request) == Set(changes.map(\.name) + others.map(\.name)))
+        var digests = [fingerprint(request), fingerprint(request, data: "other"), fingerprint(request, model: "other")]
+            .map(\.digest)
         for (_, change) in changes {
-            var changed = request()
-            change(&changed.recipe)
+            var changed = request
+            try change(&changed)
             digests.append(fingerprint(changed).digest)
         }
         #expect(Set(digests).count == digests.count)
+        for (name, change) in others {
+            var changed = request
+            try change(&changed)
+            #expect(fingerprint(changed) == fingerprint(request), "\(name)")
+        }
+    }
+
+    /// Texts of runs of other versions stay readable: each setting in the option's words.
+    @Test func hasTheWordsOfOptions() {
+        let json = fingerprint(request()).json
+        let words = [
+            "budget": "1000", "width": "auto", "max-multiply-adds": "none", "precision": "float32", "epochs": "3",
+            "batch-size": "128", "examples of a worker": "64", "learning-rate": "0.001",
+            "learning-rate-schedule": "cosine", "global-clipnorm": "none", "ema-momentum": "none", "seed": "0",
+            "augment": "none", "early-stopping": "none", "keep-best": "false", "views": "none",
+            "soft-targets": "float32", "generations": "1", "seeds": "1", "preset": "none", "temperature": "2",
+            "lambda": "1", "soft-weight": "1", "losses": "[{\"kl\":{\"weight\":1}}]", "first-stage": "none",
+            "combine": "mean", "teacher-weights": "uniform", "data": "data", "teachers": "teacher",
+            "student": "student",
+        ]
+        for (key, word) in words { #expect(json[key]?.string == word, "\(key)") }
+        #expect(Set(json.object?.keys ?? []) == Set(words.keys).union(["program", "instruction set", "optimizer"]))
     }
 
     @Test func saysWhatIsDifferent() throws {

@@ -97,7 +97,7 @@ import Training
         try withMixture(training, DataFile(train: 300, test: 100)) { scene, teachers in
             var request = scene.request(teachers)
             request.recipe.epochs = 30
-            request.lambda = .constant(0)
+            request.loss.lambda = .constant(0)
             let report = try compress(request)
             #expect(report.student.agreement >= 0.9)
         }
@@ -284,7 +284,7 @@ import Training
     @Test func refusesLossesOfLayersThatAreNotYetTogether() throws {
         try withMixture("one-after-another") { scene, teachers in
             var request = scene.request(teachers)
-            request.terms.append(
+            request.loss.terms.append(
                 LossTerm(.hint([LossTerm.LayerPair(student: "wide/dense", teacher: "dense")]), teacher: "teacher1"))
             #expect(
                 message { try compress(request) }

@@ -31,7 +31,7 @@ extension Scene {
         recipe.averageDecay = 0.5
         var request = CompressionRequest(
             teachers: teachers, data: path("data.h5"), budget: ByteCount(100_000), output: path(output), recipe: recipe,
-            temperature: .constant(2), lambda: .linear(from: 0, to: 0.5), softWeight: .constant(1),
+            loss: LossSettings(temperature: .constant(2), softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)),
             runDirectory: path(run))
         request.student = .file(path("student.yaml"))
         request.threads = 2

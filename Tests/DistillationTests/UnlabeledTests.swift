@@ -50,7 +50,7 @@ import Training
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
                 request.unlabeled = scene.path("\(name)-more.h5")
                 request.teacherWeights = shares
-                request.terms = [LossTerm(.kl), LossTerm(.dkd(alpha: 1, beta: 8)), LossTerm(.mse)]
+                request.loss.terms = [LossTerm(.kl), LossTerm(.dkd(alpha: 1, beta: 8)), LossTerm(.mse)]
                 try compress(request)
                 return try weights(request.output)
             }
@@ -74,8 +74,8 @@ import Training
         try withScene { scene, teachers in
             var request = scene.request(teachers)
             request.unlabeled = scene.path("more.h5")
-            request.softWeight = .constant(0)
-            request.lambda = .constant(1)
+            request.loss.softWeight = .constant(0)
+            request.loss.lambda = .constant(1)
             request.recipe.epochs = 1
             try compress(request)
             let lines = try metricsLines(request.runDirectory).filter { $0["epoch"] == nil }

@@ -199,7 +199,7 @@ import Testing
             let request = options.request
             #expect(request.mostMultiplyAdds == 5_000_000)
             #expect(request.precision == .float16)
-            #expect(request.terms.count == 2)
+            #expect(request.loss.terms.count == 2)
             #expect(request.firstStage?.epochs == 3)
             #expect(request.views == 2)
             #expect(request.softTargets == .top(2))
@@ -211,7 +211,7 @@ import Testing
             #expect(request.recipe.patience == 5)
             #expect(request.recipe.keepsBest)
             #expect(request.unlabeled == folder.path + "/more.h5")
-            #expect(request.temperature(1) == 1)
+            #expect(request.loss.temperature(1) == 1)
             #expect(request.teacherWeights == .byExample)
 
             // Every option of the command line is a key, but for those of one call.
@@ -262,7 +262,7 @@ import Testing
                 """
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             let options = try DistillCommand.parse(["--configuration", file]).options().request
-            #expect(options.lambda.description == "linear:0:1@0.5,1")
+            #expect(options.loss.lambda.description == "linear:0:1@0.5,1")
             #expect(options.augmentation?.description == "crop:4,flip")
             #expect(options.teacherWeights == .given([0.7, 0.3]))
             #expect(options.teacherRules["a.h5"]?.input?.description == "scale:2,resize:8x8")
@@ -288,7 +288,7 @@ import Testing
             let file = folder.appending(path: "run.yaml").path
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             let request = try DistillCommand.parse(["--configuration", file]).options().request
-            losses = [request.terms, request.firstStage?.terms ?? []].map { $0.map(\.loss.name) }
+            losses = [request.loss.terms, request.firstStage?.terms ?? []].map { $0.map(\.loss.name) }
         }
         return losses
     }
