@@ -74,7 +74,7 @@ extension Compressor {
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0
 
-        let memory = try memory(threads: workers.count)
+        let memory = memory(threads: workers.count)
         let problem = MemoryError.refusal(
             of: max(memory.teaching, memory.training), threads: workers.count)
         var asked = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
@@ -127,13 +127,11 @@ extension Compressor {
     }
 
     /// About the most memory at a time, while teachers are asked and while the student learns; none of it is taken.
-    private func memory(threads: Int) throws -> (teaching: Int, training: Int) {
+    private func memory(threads: Int) -> (teaching: Int, training: Int) {
         let live = liveTeachers, (train, _) = data.trainAndValidation()
         var largest = 0, besideStudent = 0
         for (index, teacher) in teachers.enumerated() {
-            let graph = try teacher.built().graph
-            let bytes =
-                graph.layout.extent * MemoryLayout<Float>.stride + Predictor.memory(graph, threads: threads).bytes
+            let bytes = teacher.memory(threads: threads)
             largest = max(largest, bytes)
             if live.contains(index) { besideStudent += bytes }
         }
@@ -170,7 +168,7 @@ extension Compressor {
 
     /// Refuses a run for which there is not enough memory, before any of it is taken.
     func refuseMemory(threads: Int) throws {
-        let memory = try memory(threads: threads)
+        let memory = memory(threads: threads)
         let needed = max(memory.teaching, memory.training)
         if let error = MemoryError.refusal(of: needed, threads: threads) { throw error }
     }
@@ -229,13 +227,13 @@ extension Compressor {
 
     /// How long a teacher takes for an example, in seconds, and its logits.
     private func trial(
-        _ teacher: Teacher, _ some: ExampleSplit, _ workers: Workers
+        _ teacher: any Teacher, _ some: ExampleSplit, _ workers: Workers
     ) throws -> (seconds: Double, logits: Tensor) {
-        let network = try teacher.network()
+        let teacher = try teacher.open()
         // The first run warms up.
-        try teacher.answer(network, some, workers: workers, isInterrupted: isInterrupted) { _, _ in }
+        try teacher.predict(some, changing: nil, workers: workers, isInterrupted: isInterrupted) { _, _ in }
         let start = Date()
-        let logits = try teacher.logits(network, of: some, workers: workers)
+        let logits = try teacher.logits(of: some, workers: workers)
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
         return (seconds, logits.tensor(count: some.count, shape: [some.classCount]))
     }

@@ -17,7 +17,7 @@ public final class Compressor {
     let isInterrupted: () -> Bool
     let data: ExampleFile
     let plan: StudentPlan
-    let teachers: [Teacher]
+    let teachers: [any Teacher]
     let labelKind: LabelKind
     let unlabeled: ExampleSplit?
     /// Whether labels alone are tried, too.
@@ -42,9 +42,19 @@ public final class Compressor {
     ///
     /// - Throws: `UnknownFormatError` for an output that is no kind of model file; `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
     ///   `LossError` for a loss that labels, student or teachers do not allow.
-    public init(
+    public convenience init(
         _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
         tell: @escaping (CompressionEvent) -> Void
+    ) throws {
+        try self.init(request, isInterrupted: isInterrupted, tell: tell) { data in
+            try ModelTeacher.all(request.teachers, data: data, rules: request.teacherRules)
+        }
+    }
+
+    /// - Parameter open: Opens the teachers whose files the request names.
+    init(
+        _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
+        tell: @escaping (CompressionEvent) -> Void, teachers open: (ExampleFile) throws -> [any Teacher]
     ) throws {
         let warnings = Warnings()
         self.warnings = warnings
@@ -80,12 +90,12 @@ public final class Compressor {
         self.request = request
         baseline = BaselineRule(
             request.baseline, examples: examples, epochs: request.recipe.epochs, graph: plan.built.graph)
-        let teachers = try Teacher.all(request.teachers, data: data, rules: request.teacherRules)
+        let teachers = try open(data)
         self.teachers = teachers
         try plan.refuse(request.allTerms)
         let built = plan.built
         func wire(_ terms: [LossTerm]) throws -> LayerTerms {
-            try LayerTerms(terms, student: built, teachers: teachers.map(\.name)) { try teachers[$0].built() }
+            try LayerTerms(terms, student: built, teachers: teachers.map(\.name)) { teachers[$0].model?.built }
         }
         layers = try wire(request.loss.terms)
         firstLayers = try request.firstStage.map { try wire($0.terms) }
@@ -101,8 +111,10 @@ public final class Compressor {
     /// Refuses teachers that are fed with other datasets than x, where they are to see examples that have no others.
     private func refuseOtherInputs() throws {
         var problems: [String] = []
-        for (index, teacher) in teachers.enumerated() where !teacher.readsOnlyX {
-            let name = "teacher '\(teacher.path)' is fed with other datasets than x"
+        for (index, teacher) in teachers.enumerated() where teacher.model?.readsOnlyX != true {
+            let fact =
+                teacher.model == nil ? "predicts the data's own examples alone" : "is fed with other datasets than x"
+            let name = "teacher '\(teacher.path)' \(fact)"
             if views != nil || liveTeachers.contains(index) {
                 problems.append(
                     "\(name), and cannot see the student's changed examples; leave --augment and losses of its "
@@ -166,8 +178,8 @@ public final class Compressor {
         }
         let splits = [train, validation, data.test] + (unlabeled.map { [$0] } ?? [])
         for split in splits { try checkWords(of: plan.built.graph, in: split) }
-        for teacher in teachers { try teacher.checkWords(in: splits) }
-        func teaching(_ teachers: [Teacher], _ digests: [String]) -> Teaching {
+        for teacher in teachers { try teacher.model?.checkWords(in: splits) }
+        func teaching(_ teachers: [any Teacher], _ digests: [String]) -> Teaching {
             Teaching(
                 teachers: teachers, digests: digests, store: store, unlabeled: others, views: views,
                 inputs: inputs, workers: workers, isInterrupted: isInterrupted, tell: tell)
@@ -269,13 +281,13 @@ public final class Compressor {
     /// Trains a student that the one before it teaches (Furlanello et al., 2018).
     private func trainGeneration(
         _ generation: Int, after student: TrainedNetwork, _ training: StudentTraining,
-        _ teaching: ([Teacher], [String]) -> Teaching
+        _ teaching: ([any Teacher], [String]) -> Teaching
     ) throws -> TrainedNetwork {
         let path = RunDirectory.student(request.runDirectory, ofGeneration: generation - 1)
         // Where a student comes from is known at the end; those on the way are the run's own.
         let notes = ExportPlan.Notes(["run": training.directory.mark], classNames: data.classNames)
         try ExportPlan(plan.built, format: RunDirectory.format, notes: notes).write(student.weights, to: path)
-        let teacher = try Teacher(path, data: data)
+        let teacher = try ModelTeacher(path, data: data)
         let next = teaching([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {
             try next.prepare(training.train, training.validation, live: next.isLive ? [0] : [])
@@ -379,12 +391,11 @@ public final class Compressor {
         return CompressionReport(
             teachers: teachers.enumerated().map { index, teacher in
                 CompressionReport.Teacher(
-                    path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes,
-                    weightBytes: teacher.weightBytes,
-                    weight: ensemble.weights[index], validation: ensemble.teacherMarks[index].metrics,
+                    path: teacher.path, size: teacher.size, weight: ensemble.weights[index],
+                    validation: ensemble.teacherMarks[index].metrics,
                     test: tested[.teacher(index)], testSpread: tested.spread(.teacher(index)))
-            }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + $1.bytes.bytes }),
-            ensembleWeightBytes: ByteCount(teachers.reduce(0) { $0 + $1.weightBytes.bytes }),
+            }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + ($1.size?.bytes.bytes ?? 0) }),
+            ensembleWeightBytes: ByteCount(teachers.reduce(0) { $0 + ($1.size?.weightBytes.bytes ?? 0) }),
             ensembleValidation: ensemble.validation, ensembleTest: tested[.ensemble],
             ensembleTestSpread: tested.spread(.ensemble), testCount: test.count, weightChoice: ensemble.choice,
             comparisons: comparisons(ensemble, students.count, validated, tested),
@@ -479,7 +490,7 @@ public final class Compressor {
 extension CompressionRequest {
     /// Refuses losses of layers that do not say clearly whose layers they mean.
     fileprivate func refuseUnclearTeachers() throws {
-        let names = teachers.map(Teacher.name), known = "the teachers are \(names.joined(separator: ", "))"
+        let names = teachers.map(modelName), known = "the teachers are \(names.joined(separator: ", "))"
         var problems: [String] = []
         for term in allTerms where term.loss.comparesLayers {
             let loss = "loss '\(term.loss.name)'"
@@ -489,7 +500,7 @@ extension CompressionRequest {
             case let name? where !names.contains(name):
                 problems.append("\(loss) names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
             case let name? where names.count(where: { $0 == name }) > 1:
-                let paths = teachers.filter { Teacher.name($0) == name }.joined(separator: " and ")
+                let paths = teachers.filter { modelName(ofFile: $0) == name }.joined(separator: " and ")
                 problems.append("\(loss) names the teacher '\(name)', which is \(paths); rename one of them")
             default: break
             }

@@ -27,7 +27,7 @@ struct Ensemble {
         _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
         weights choice: TeacherWeights, workers: Workers
     ) throws {
-        let names = paths.map(Teacher.name), labelKind = validation.labelKind, count = names.count
+        let names = paths.map(modelName), labelKind = validation.labelKind, count = names.count
         let trial =
             choice == .automatic && count > 1
             ? try WeightTrial(targets, of: validation, combination: combination) : nil
@@ -76,7 +76,7 @@ struct Ensemble {
         guard let first = marks[0].metrics.first else { return [] }
         func value(_ marks: Examination.Marks) -> Double { marks.metrics.first?.value ?? 0 }
         func four(_ value: Double) -> String { fixed(value, digits: 4) }
-        let names = paths.map(Teacher.name), all = marks[0], equal = marks[1]
+        let names = paths.map(modelName), all = marks[0], equal = marks[1]
         let parts = zip(names, teachers).map { "\($0) \(four(value($1)))" }.joined(separator: ", ")
         let figure = "held-out \(first.name.replacing("_", with: " "))"
         guard paths.count > 1 else { return [.message("\(figure): \(parts)")] }

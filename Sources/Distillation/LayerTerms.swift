@@ -23,23 +23,25 @@ struct LayerTerms {
     private let built: BuiltArchitecture
     private var problems: [String] = []
 
-    /// - Parameter teacher: Opens the architecture of a teacher.
+    /// - Parameter teacher: The layers of a teacher; nil for one that has none.
     /// - Throws: `LossError` with everything that does not fit.
     init(
         _ terms: [LossTerm], student built: BuiltArchitecture, teachers names: [String],
-        teacher open: (Int) throws -> BuiltArchitecture
+        teacher open: (Int) -> BuiltArchitecture?
     ) throws {
         self.built = built
         student = built.graph
         studentName = built.architecture.name
-        var opened: [Int: BuiltArchitecture] = [:]
         for (index, term) in terms.enumerated() {
             let pairs = term.measure.pairs
             guard !pairs.isEmpty else { continue }
             // Which one is meant has been made sure of: `CompressionRequest.refuseUnclearTeachers`.
             guard let teacher = term.teacher.map(names.firstIndex(of:)) ?? 0 else { continue }
-            let architecture = try opened[teacher] ?? open(teacher)
-            opened[teacher] = architecture
+            guard let architecture = open(teacher) else {
+                problems.append(
+                    "loss '\(term.loss.name)': the teacher '\(names[teacher])' has predictions, and no layers")
+                continue
+            }
             var (graph, values) = teachers[teacher] ?? (architecture.graph, [])
             let firstTap = student.taps.count, firstValue = values.count
             for (number, pair) in pairs.enumerated() {

@@ -125,10 +125,8 @@ public struct CompressionReport: Sendable {
 
     public struct Teacher: Sendable {
         public let path: String
-        public let parameters: Int
-        public let bytes: ByteCount
-        /// What its weights take, without the rest of its file.
-        public let weightBytes: ByteCount
+        /// Nil for one that is no model.
+        public let size: TeacherSize?
         public let weight: Double
         /// On held-out rows, and on the test split.
         public let validation: Metrics

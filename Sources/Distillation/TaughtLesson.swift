@@ -129,7 +129,7 @@ struct RowPlaces: Sendable {
 
 /// A teacher that runs beside the student, on the same inputs.
 final class LiveTeacher: @unchecked Sendable {
-    private let teacher: Teacher
+    private let teacher: ModelTeacher
     private let predictor: Predictor
     private let network: Network
     private let graph: LayerGraph
@@ -139,8 +139,8 @@ final class LiveTeacher: @unchecked Sendable {
 
     /// - Parameter values: What is wanted of it beside its logits; outputs of `graph`.
     init(
-        _ teacher: Teacher, _ network: Network, graph: LayerGraph, values: [LayerGraph.Value], reading: OutputReading,
-        classCount: Int, workers: Workers
+        _ teacher: ModelTeacher, _ network: Network, graph: LayerGraph, values: [LayerGraph.Value],
+        reading: OutputReading, classCount: Int, workers: Workers
     ) {
         (self.teacher, self.network, self.graph, self.values) = (teacher, network, graph, values)
         (self.reading, self.classCount) = (reading, classCount)

@@ -16,7 +16,7 @@ public struct TeacherMeasurement: Sendable {
 
 /// Measures teachers on held-out examples, and looks for the causes where they know less than they should.
 struct TeacherMeasuring {
-    let teachers: [Teacher]
+    let teachers: [any Teacher]
     /// What is equal for teachers that are the same: a digest of each one's file and of how it is asked.
     let keys: [String]
     let examples: HeldOutExamples
@@ -60,7 +60,8 @@ struct TeacherMeasuring {
     private func warning(_ index: Int, _ skill: TeacherSkill, _ logits: Tensor, isWeak: Bool) throws -> String? {
         let found = facts(index, skill), cures = isWeak ? try self.cures(index, logits) : []
         let order = ClassOrder.found(
-            examples.firstClasses(logits), of: examples, names: teachers[index].classes.order == nil ? classNames : nil)
+            examples.firstClasses(logits), of: examples,
+            names: teachers[index].plan.classes.order == nil ? classNames : nil)
         if let order, order.hitRate > cures.first?.hitRate ?? 0 {
             return "\(found). Its classes seem to be in another order\(order.name.map { ", \($0)" } ?? ""): with "
                 + "\(option(order, of: index)) it has \(four(order.hitRate)) on \(grouped(order.count)) examples from which "
@@ -105,7 +106,7 @@ struct TeacherMeasuring {
     private func cures(_ index: Int, _ logits: Tensor) throws -> [Cure] {
         let some = try HeldOutExamples(examples.split, atMost: Self.trialCount), hits = examples.hits(logits)
         let now = sampledRows(of: examples.count, atMost: Self.trialCount).map { hits[$0] }
-        let given = teachers[index].rules
+        guard let given = teachers[index].model?.rules else { return [] }
         var tried: Set<InputRules> = [given], found: [(cure: Cure, hits: [Bool])] = []
         /// Tries rules, and keeps them if they are better than what there was.
         func attempt(_ rules: InputRules, than hits: [Bool]) throws {
@@ -148,7 +149,7 @@ struct TeacherMeasuring {
     }
 
     private func option(_ order: ClassOrder, of index: Int) -> String {
-        let old = teachers[index].classes.order ?? Array(0..<order.places.count)
+        let old = teachers[index].plan.classes.order ?? Array(0..<order.places.count)
         let places = order.places.map { old[$0] }.map(String.init).joined(separator: "-")
         return places.count <= 100
             ? "--teacher-classes \(name(index))=order:\(places)"
@@ -182,8 +183,9 @@ extension TeacherMeasuring {
 
     /// Numbers that are read as logits, and are probabilities: the softmax of those is nearly the same for all classes.
     private func misreading(_ index: Int, _ logits: Tensor) -> String? {
-        let output = teachers[index].output
-        guard output.canBeGiven, output.reading == .logits, examples.count >= 20 else { return nil }
+        guard let output = teachers[index].model?.output, output.canBeGiven, output.reading == .logits,
+            examples.count >= 20
+        else { return nil }
         guard reading(of: logits, labelKind: examples.labelKind) != .logits else { return nil }
         let what = examples.labelKind == .oneClass ? "softmax" : "sigmoid"
         return

@@ -45,14 +45,14 @@ extension Compressor {
             teachers: teachers, keys: keys, examples: examples,
             ask: { index, rules, some in
                 if isInterrupted() { throw CancellationError() }
-                guard let teacher = try teachers[index].fed(rules, data) else { return nil }
+                guard let teacher = try teachers[index].model?.fed(rules, data) else { return nil }
                 if last?.index != index || last?.shapes != teacher.inputs.shapes {
                     last = nil
                     last = (index, teacher.inputs.shapes, try teacher.network())
                 }
                 guard let network = last?.network else { return nil }
                 do {
-                    return try teacher.logits(network, of: some, workers: workers)
+                    return try OpenModel(teacher, network).logits(of: some, workers: workers)
                         .tensor(count: some.count, shape: [some.classCount])
                 } catch let error as ModelFileError where error.kind == .refused {
                     // Numbers beyond float32, for one.

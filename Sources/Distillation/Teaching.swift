@@ -11,7 +11,7 @@ import Training
 ///
 /// One teacher is in memory at a time, but for those that run beside the student.
 struct Teaching {
-    let teachers: [Teacher]
+    let teachers: [any Teacher]
     /// The SHA-256 of each teacher's file.
     let digests: [String]
     let store: TeacherStore
@@ -53,7 +53,7 @@ struct Teaching {
                 }
         }
         let unasked = teachers.indices.filter { live.contains($0) || !missing($0, wanted($0)).isEmpty }
-        if unasked.count > 1 { try Teacher.check(unasked.map { teachers[$0] }) }
+        if unasked.count > 1 { try checkAll(unasked.map { teachers[$0] }) }
         for index in teachers.indices { try keep(index, wanted(index), phase: RunSteps.Phase.predicting) }
     }
 
@@ -84,13 +84,13 @@ struct Teaching {
             guard let path = store.damaged(key(index, view: view), split) else { continue }
             tell(.warning("'\(path)' is damaged: '\(teacher.path)' makes its predictions anew"))
         }
-        let network = try teacher.network()
+        let opened = try teacher.open()
         tell(.began(phase(teacher.name), total: missing.reduce(0) { $0 + $1.split.count }))
         for (split, store, view) in missing {
             let change = view.flatMap { view in views.map { $0.change(view) } }
             try store.keep(key(index, view: view), split, check: inputs.check) { take in
                 var first = 0
-                try teacher.answer(network, split, changing: change, workers: workers, isInterrupted: isInterrupted) {
+                try opened.predict(split, changing: change, workers: workers, isInterrupted: isInterrupted) {
                     batch, logits in
                     try take(first..<(first + batch.count), logits)
                     first += batch.count
@@ -134,11 +134,14 @@ struct Teaching {
                 }
                 return .kept(KeptLogits(try rows(index, train, store, places), unlabeled: others))
             }
-            let network = try teachers[index].network()
+            guard let model = teachers[index].model else {
+                preconditionFailure("'\(teachers[index].path)' has predictions alone, and was not refused")
+            }
+            let network = try model.network()
             return .live(
                 LiveTeacher(
-                    teachers[index], network, graph: asked?.graph ?? network.graph, values: asked?.values ?? [],
-                    reading: try teachers[index].reading(network, workers), classCount: train.classCount,
+                    model, network, graph: asked?.graph ?? network.graph, values: asked?.values ?? [],
+                    reading: try model.reading(network, workers), classCount: train.classCount,
                     workers: workers))
         }
         return TaughtLessons(

@@ -177,8 +177,12 @@ extension KerasFile {
     /// Reads the whole model.
     public func network(inputs: [Shape]? = nil) throws -> (built: BuiltArchitecture, network: Network) {
         let built = try graph(inputs: inputs)
-        let weights = try read(built)
-        return (built, Network(built.graph, weights: weights))
+        return (built, try network(built))
+    }
+
+    /// Reads the weights of a graph that `graph(inputs:)` has built.
+    public func network(_ built: BuiltArchitecture) throws -> Network {
+        Network(built.graph, weights: try read(built))
     }
 
     /// Reads the weights straight into the place where the network uses them.

@@ -17,7 +17,7 @@ public struct Evaluation {
     }
 
     private let split: ExampleSplit
-    private let models: [Teacher]
+    private let models: [any Teacher]
     private let blockBytes: Int
     private var each: [RunningMetrics]
     private var together: RunningMetrics?
@@ -25,7 +25,8 @@ public struct Evaluation {
     /// - Parameters:
     ///   - isTogether: Whether the models are evaluated together, too.
     ///   - blockBytes: The most memory for the sum of predictions, unless one batch needs more.
-    public init(_ split: ExampleSplit, _ models: [Teacher], together isTogether: Bool, blockBytes: Int = 128 << 20) {
+    public init(_ split: ExampleSplit, _ models: [any Teacher], together isTogether: Bool, blockBytes: Int = 128 << 20)
+    {
         (self.split, self.models, self.blockBytes) = (split, models, blockBytes)
         each = models.map { _ in RunningMetrics(split.labelKind, classCount: split.classCount) }
         together = isTogether ? RunningMetrics(split.labelKind, classCount: split.classCount) : nil
@@ -40,8 +41,8 @@ public struct Evaluation {
     }
 
     /// About the most memory that it takes; none of it is taken.
-    public func memory(threads: Int) throws -> Int {
-        let models = try models.map { try $0.memory(of: split, threads: threads) }
+    public func memory(threads: Int) -> Int {
+        let models = models.map { $0.memory(of: split, threads: threads) }
         let metrics = RunningMetrics.memory(split.labelKind, exampleCount: split.count)
         let sum = together == nil ? 0 : (blocks.first?.count ?? 0) * split.classCount * MemoryLayout<Float>.stride
         return (models.max() ?? 0) + each.count * metrics + sum
@@ -75,7 +76,7 @@ public struct Evaluation {
     ) throws {
         let model = models[index], count = models.count, labelKind = split.labelKind
         var first = 0
-        try model.answer(model.network(), examples, workers: workers) { batch, scores in
+        try model.open().predict(examples, changing: nil, workers: workers, isInterrupted: { false }) { batch, scores in
             tell(.advanced(batch.count))
             probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
             each[index].add(scores, of: batch)

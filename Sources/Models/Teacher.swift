@@ -1,393 +1,118 @@
 public import Datasets
 import Foundation
 import HDF5
-import Kernels
-public import ModelFiles
+import ModelFiles
 public import Networks
 public import Tensors
 public import Training
 
-/// What the user says of one teacher: nil where the program finds out.
-public struct TeacherRules: Hashable, Sendable {
-    /// How it is fed.
-    public var input: InputRules?
-    /// What its answers are, if its last layer does not say.
-    public var output: OutputReading?
-    /// The names of its classes, in the order of its outputs, and where they were read.
-    public var classes: ClassList?
-    /// The place in its answer of each of the data's classes, where it has no names.
-    public var order: [Int]?
+/// Whoever's predictions a student imitates.
+///
+/// Every teacher predicts the examples of a split. `model` says whether it can do more: see changed examples beside the
+/// student, and show its layers.
+public protocol Teacher: Sendable {
+    /// Where it is; its name is that of this file.
+    var path: String { get }
+    /// What it takes; nil where there is no model.
+    var size: TeacherSize? { get }
+    /// How it is asked, how its answers are read, and how its classes are matched with the data's.
+    var plan: TeacherPlan { get }
+    /// Its network, for live use and losses of layers; nil where there are predictions alone.
+    var model: ModelTeacher? { get }
 
-    /// Where its architecture is, if its file holds weights alone.
-    public var architecture: KerasFile.ArchitectureSource?
+    /// What its logits are kept under: what they depend on beside the data.
+    ///
+    /// - Parameter fileDigest: The SHA-256 of its file.
+    func key(fileDigest: String) -> String
 
-    public struct ClassList: Hashable, Sendable {
-        public let names: [String]
-        public let path: String
+    /// Makes it ready: what it needs is in memory as long as the result.
+    func open() throws -> any OpenTeacher
 
-        public init(_ names: [String], path: String) {
-            self.names = names
-            self.path = path
-        }
-    }
-
-    public init() {}
+    /// About the most memory that it takes, without examples.
+    func memory(threads: Int) -> Int
+    /// About the most memory that asking it about a split takes.
+    func memory(of split: ExampleSplit, threads: Int) -> Int
 }
 
-/// A trained model whose predictions the student imitates, and how it is asked about a data file's examples.
-///
-/// Only its architecture is in memory; weights are read when it runs.
-public struct Teacher: Sendable {
-    public let path: String
-    public let parameters: Int
-    public let bytes: ByteCount
-    /// What its weights take, without the rest of its file, such as the state of an optimizer.
-    public let weightBytes: ByteCount
-    /// What the user says of it.
-    private let given: TeacherRules
-    /// Where its architecture is, if its file holds weights alone.
-    private var architecture: KerasFile.ArchitectureSource? { given.architecture }
-    public let inputs: ModelInputs
-    public let output: ModelOutput
-    public let classes: ClassMatch
-    /// The names that the teacher itself has for its classes.
-    let classNames: [String]?
-    /// The datasets that feed it.
-    private let datasets: [String]
-    /// Examples that tell what the answers of a model are that does not say.
-    private let probe: ExampleSplit
+extension Teacher {
+    public var name: String { modelName(ofFile: path) }
+}
 
-    public var name: String { Self.name(path) }
-    /// The rules by which it is fed.
-    public var rules: InputRules { given.input ?? InputRules() }
-
-    /// The name of a file without folders and extension.
-    public static func name(_ path: String) -> String {
-        ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-    }
-
-    /// Opens a teacher and finds out how it answers the data's question; no weights are read.
+/// A teacher that is ready to be asked.
+public protocol OpenTeacher {
+    /// Lends its logits for the examples of a split, batch by batch, of which only one is in memory.
     ///
-    /// - Throws: `ModelFileError` for one that does not fit: everything that it has and the data has otherwise.
-    public init(_ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules()) throws {
-        let file = try KerasFile(opening: path, architecture: rules.architecture)
-        self.path = path
-        given = rules
-        var problems: [String] = []
-        func attempt<Value>(_ find: () throws -> Value) throws -> Value? {
-            do {
-                return try find()
-            } catch let error as ModelFileError where error.kind == .refused {
-                problems += error.problems
-                return nil
-            } catch let error as ClassMismatch {
-                problems.append("\(error)")
-                return nil
-            }
-        }
-        let inputs = try attempt {
-            try ModelInputs(
-                file.architecture, data.inputs, rules: rules.input, holder: "'\(data.path)' has",
-                option: "--teacher-input \(Self.name(path))=")
-        }
-        let graph = try attempt { try Self.graph(of: file, inputs?.shapes) } ?? nil
-        let classNames = rules.classes?.names ?? file.classNames
-        let classes = try attempt {
-            if let order = rules.order { return try ClassMatch(order: order, with: data) }
-            return try ClassMatch(
-                classNames, in: rules.classes.map { "'\($0.path)'" } ?? "its own list of classes", with: data)
-        }
-        let output = try graph.flatMap { graph in
-            try attempt {
-                try Self.output(
-                    of: graph, path, data: data, rules: rules, isDense: file.endsInDense, order: classes?.order)
-            }
-        }
-        guard problems.isEmpty, let inputs, let output, let classes else {
-            throw ModelFileError(.refused, path, problems)
-        }
-        self.inputs = inputs
-        self.output = output
-        self.classes = classes
-        self.classNames = rules.order == nil ? classNames : nil
-        let size = file.sizeReport(inputs: inputs.shapes)
-        parameters = size.parameters
-        bytes = size.file
-        weightBytes = size.weights
-        datasets = inputs.datasets.map { data.inputs[$0].name }
-        probe = data.train.selecting(Array(0..<min(data.train.count, 256)), name: "train")
-    }
+    /// - Parameters:
+    ///   - change: What becomes of examples before the teacher sees them; only for one with a model that reads x alone.
+    ///   - take: Borrows the logits of a batch, B × the data's classes in the data's order, which may be written over,
+    ///     until it returns.
+    /// - Throws: What reading the examples throws, and `take`; `CancellationError` when `isInterrupted` says so.
+    func predict(
+        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers, isInterrupted: () -> Bool,
+        take: (ExampleBatch, Tensor) throws -> Void) throws
+}
 
-    /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it answers with.
-    private static func graph(of file: borrowing KerasFile, _ shapes: [Shape]?) throws(ModelFileError) -> LayerGraph? {
-        if let shapes = shapes ?? file.architecture.inputShapes { return try file.graph(inputs: shapes).graph }
-        return try? file.graph(inputs: file.sampleInputs).graph
-    }
-
-    private static func output(
-        of graph: LayerGraph, _ path: String, data: ExampleFile, rules: TeacherRules, isDense: Bool, order: [Int]?
-    ) throws(ModelFileError) -> ModelOutput {
-        guard graph.outputs.count == 1 else {
-            throw ModelFileError(.refused, path, ["has \(graph.outputs.count) outputs, expected one"])
-        }
-        let labelKind = data.labelKind, shape = graph.shape(of: graph.outputs[0])
-        let isOneUnit =
-            shape.elementCount == 1 && data.classCount == 2 && labelKind == .oneClass && graph.head != .softmax
-        // Axes of size 1 before the classes change nothing.
-        let hasClasses = shape.channels == data.classCount && shape.elementCount == data.classCount
-        guard hasClasses || isOneUnit else {
-            let count = shape.elementCount
-            let classes =
-                shape.rank == 1
-                ? "\(grouped(count)) class\(count == 1 ? "" : "es")" : "an output of shape \(shape)"
-            throw ModelFileError(
-                .refused, path,
-                [
-                    "has \(classes), but '\(data.path)' has \(grouped(data.classCount))"
-                        + classAdvice(count, data)
-                ])
-        }
-        let head: OutputReading? =
-            switch graph.head {
-            case .softmax: .softmax
-            case .sigmoid: .sigmoid
-            case .none: nil
-            }
-        if let head, let given = rules.output, given != head {
-            throw ModelFileError(
-                .refused, path,
-                [
-                    "ends in \(head.rawValue), but --teacher-output says \(given.rawValue); leave it out, it is for models "
-                        + "that end in neither softmax nor sigmoid"
-                ])
-        }
-        return ModelOutput(
-            head: head, given: rules.output, isDense: isDense, isOneUnit: isOneUnit, classCount: data.classCount,
-            labelKind: labelKind, order: order)
-    }
-
-    /// What to do where a teacher answers with another number of classes than the data has.
-    private static func classAdvice(_ count: Int, _ data: ExampleFile) -> String {
-        if data.labelKind == .manyLabels { return "; train/y must have a column for each class of the teacher" }
-        guard data.classNames == nil, count > data.classCount else {
-            return "; the labels must be those that the teacher was trained with"
-        }
-        return
-            "; if these are some of the teacher's classes, name all \(grouped(count)) in the attribute 'classes' of the "
-            + "data file, else number the labels as the teacher does"
-    }
-
-    /// The same teacher, fed by other rules; nil where they do not fit.
-    public func fed(_ rules: InputRules, _ data: ExampleFile) throws -> Teacher? {
-        var all = given
-        all.input = rules
-        do {
-            return try Teacher(path, data: data, rules: all)
-        } catch let error as ModelFileError where error.kind == .refused {
-            return nil
-        }
-    }
-
-    /// Reads the weights.
-    public func network() throws -> Network {
-        try KerasFile(opening: path, architecture: architecture).network(inputs: inputs.shapes).network
-    }
-
-    /// About the most memory that asking it about a split takes.
-    public func memory(of split: ExampleSplit, threads: Int) throws -> Int {
-        let graph = try built().graph
-        return graph.layout.extent * MemoryLayout<Float>.stride + Predictor.memory(graph, threads: threads).bytes
-            + inferenceMemory(graph, of: split.reading(datasets))
-    }
-
-    /// Its layers, without weights.
-    public func built() throws -> BuiltArchitecture {
-        try KerasFile(opening: path, architecture: architecture).graph(inputs: inputs.shapes)
-    }
-
-    /// Whether x is all that it is fed with, so that it can see changed examples.
-    public var readsOnlyX: Bool { datasets == ["x"] }
-
-    /// Its logits for every example of a split, rows × the data's classes, in the data's order.
-    ///
-    /// - Parameter network: What `network()` returned.
-    /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
-    public func logits(_ network: Network, of split: ExampleSplit, workers: Workers) throws -> Buffer {
+extension OpenTeacher {
+    /// Its logits for every example of a split, rows × the data's classes.
+    public func logits(of split: ExampleSplit, workers: Workers) throws -> Buffer {
         let logits = Buffer(zeros: split.count * split.classCount), all = logits.tensor
         var first = 0
-        try answer(network, split, workers: workers) { _, rows in
+        try predict(split, changing: nil, workers: workers, isInterrupted: { false }) { _, rows in
             all.slice(at: first, count: rows.elementCount).copy(from: rows)
             first += rows.elementCount
         }
         return logits
     }
+}
 
-    /// The same batch by batch, of which only one is in memory.
-    ///
-    /// - Parameters:
-    ///   - change: What becomes of examples before the teacher sees them, if it reads x alone.
-    ///   - take: Borrows the logits of a batch, B × the data's classes, which may be written over, until it returns.
-    public func answer(
-        _ network: Network, _ split: ExampleSplit, changing change: ExampleChange? = nil, workers: Workers,
-        isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
-    ) throws {
-        let reading = try reading(network, workers)
-        try answers(network, split, change, workers, isInterrupted) { batch, rows in
-            try takeLogits(rows, as: reading, of: split.name)
-            try take(batch, rows)
-        }
-    }
+/// What a model takes.
+public struct TeacherSize: Hashable, Sendable {
+    public let parameters: Int
+    /// The size of its file.
+    public let bytes: ByteCount
+    /// What its weights take, without the rest of its file, such as the state of an optimizer.
+    public let weightBytes: ByteCount
 
-    /// Makes logits of answers, in place.
-    ///
-    /// - Parameter examples: What they are answers to, in words.
-    /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
-    public func takeLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
-        guard isFinite(rows) else {
-            throw ModelFileError(
-                .refused, path, ["predicts NaN or infinite numbers for examples of '\(examples)'"],
-                advice: "Check that the data has the range that the teacher was trained with")
-        }
-        if let value = output.contradiction(to: reading, in: rows) {
-            throw ModelFileError(
-                .refused, path,
-                ["answers were taken for probabilities (\(reading.rawValue)), but one of '\(examples)' is \(value)"],
-                advice: "Say what they are with --teacher-output \(name)=logits")
-        }
-        output.takeLogits(rows, as: reading)
-    }
-
-    /// What its answers are: for a model that does not say it, what those to the first training examples tell.
-    public func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
-        if let reading = output.reading { return reading }
-        let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
-        var first = 0
-        try answers(network, probe, nil, workers, { false }) { _, rows in
-            all.slice(at: first, count: rows.elementCount).copy(from: rows)
-            first += rows.elementCount
-        }
-        return output.reading(of: all)
-    }
-
-    /// What its last layer gives, batch by batch: B × the data's classes.
-    private func answers(
-        _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
-        _ isInterrupted: () -> Bool, take: (ExampleBatch, Tensor) throws -> Void
-    ) throws {
-        let inputs = inputs, shape = Shape(split.exampleShape)
-        try predictLogits(
-            network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
-            fill: { batch, examples, tensors in
-                inputs.fill(tensors) { position, tensor in
-                    tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
-                    // The student's shape, where the model has axes of size 1 more or less.
-                    change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
-                }
-            }, isInterrupted: isInterrupted, take: take)
-    }
-
-    /// Looks through examples for numbers of words that the teacher does not have, before anything is computed.
-    ///
-    /// - Throws: `ExampleValueError` for the first.
-    public func checkWords(in splits: [ExampleSplit]) throws {
-        let inputs = inputs, graph = try built().graph
-        guard !graph.wordTables.isEmpty else { return }
-        for split in splits {
-            try Training.checkWords(of: graph, in: split.reading(datasets), model: path) { batch, examples, tensors in
-                inputs.fill(tensors) { position, tensor in
-                    tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
-                }
-            }
-        }
-    }
-
-    // MARK: - What its answers depend on
-
-    /// What its logits are kept under.
-    ///
-    /// - Parameter fileDigest: The SHA-256 of its file.
-    public func key(fileDigest: String) -> String { manner.map { sha256(of: "\(fileDigest)\n\($0)") } ?? fileDigest }
-
-    /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
-    var manner: String? {
-        let words = architecture.flatMap { try? sha256(ofFile: $0.path) }.map { "architecture \($0)" }
-        guard !inputs.isPlain || output.order != nil || output.given != nil else { return words }
-        let fed = inputs.feeds.map { feed in
-            ([feed.source] + feed.steps.map(\.description)).joined(separator: ",") + " → \(feed.shape)"
-        }
-        let order = output.order.map { "; order \($0.map(String.init).joined(separator: ","))" } ?? ""
-        return "\(fed.joined(separator: "; "))\(order)\(output.given.map { "; \($0.rawValue)" } ?? "")"
-            + (words.map { "; \($0)" } ?? "")
+    public init(parameters: Int, bytes: ByteCount, weightBytes: ByteCount) {
+        (self.parameters, self.bytes, self.weightBytes) = (parameters, bytes, weightBytes)
     }
 }
 
-extension KerasFile {
-    fileprivate var endsInDense: Bool {
-        guard architecture.outputs.count == 1 else { return false }
-        return architecture.layers.contains { $0.name == architecture.outputs[0].layer && $0.className == "Dense" }
-    }
+/// The name of a file without folders and extension.
+public func modelName(ofFile path: String) -> String {
+    ((path as NSString).lastPathComponent as NSString).deletingPathExtension
 }
 
 // MARK: - All of them
 
-extension Teacher {
-    /// Opens teachers, and finds everything that is wrong with any of them.
-    ///
-    /// - Throws: The error of the only teacher that does not fit, or `TeachersError`.
-    public static func all(
-        _ paths: [String], data: ExampleFile, rules: [String: TeacherRules] = [:]
-    ) throws -> [Teacher] {
-        var teachers: [Teacher] = []
-        try tellAll(paths) { path in
-            teachers.append(try Teacher(path, data: data, rules: rules[path] ?? TeacherRules()))
-        } and: {
-            conflict(teachers, data)
-        }
-        return teachers
+/// Reads the weights of teachers, one after another, and finds all that are damaged.
+///
+/// - Throws: The error of the only one, or `TeachersError`.
+public func checkAll(_ teachers: [any Teacher]) throws {
+    try tellAll(teachers) {
+        _ = try $0.open()
+    } and: {
+        nil
     }
+}
 
-    /// Reads the weights of teachers, one after another, and finds all that are damaged.
-    ///
-    /// - Throws: The error of the only one, or `TeachersError`.
-    public static func check(_ teachers: [Teacher]) throws {
-        try tellAll(teachers) {
-            _ = try $0.network()
-        } and: {
-            nil
+/// Does something to each, and what else there is to find; tells of everything that is wrong together.
+func tellAll<Element>(
+    _ elements: [Element], _ body: (Element) throws -> Void, and last: () -> (any Error)?
+) throws {
+    var errors: [any Error] = []
+    for element in elements {
+        do {
+            try body(element)
+        } catch let error as ModelFileError {
+            errors.append(error)
+        } catch let error as HDF5Error {
+            errors.append(error)
         }
     }
-
-    /// Does something to each, and what else there is to find; tells of everything that is wrong together.
-    private static func tellAll<Element>(
-        _ elements: [Element], _ body: (Element) throws -> Void, and last: () -> (any Error)?
-    ) throws {
-        var errors: [any Error] = []
-        for element in elements {
-            do {
-                try body(element)
-            } catch let error as ModelFileError {
-                errors.append(error)
-            } catch let error as HDF5Error {
-                errors.append(error)
-            }
-        }
-        if let error = last() { errors.append(error) }
-        if errors.count > 1 { throw TeachersError(errors: errors) }
-        if let error = errors.first { throw error }
-    }
-
-    /// Teachers that name the classes in different orders, of which data without names says nothing.
-    private static func conflict(_ teachers: [Teacher], _ data: ExampleFile) -> ModelFileError? {
-        guard data.classNames == nil else { return nil }
-        let named = teachers.filter { $0.classNames != nil }
-        guard let first = named.first, let other = named.first(where: { $0.classNames != first.classNames }) else {
-            return nil
-        }
-        return ModelFileError(
-            .refused, other.path, ["names other classes, or the same in another order, than '\(first.path)'"],
-            advice: "Which order the labels have is not known: write the names into the attribute 'classes' of "
-                + "'\(data.path)'")
-    }
+    if let error = last() { errors.append(error) }
+    if errors.count > 1 { throw TeachersError(errors: errors) }
+    if let error = errors.first { throw error }
 }
 
 /// Several teachers that do not fit.

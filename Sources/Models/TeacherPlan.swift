@@ -18,8 +18,9 @@ public struct TeacherPlan: Hashable, Sendable {
     }
 
     public let path: String
-    public let parameters: Int
-    public let bytes: ByteCount
+    /// Nil where there is no model.
+    public let parameters: Int?
+    public let bytes: ByteCount?
     public let feeds: [Feed]
     /// What it answers with: `softmax of 10`.
     public let output: String
@@ -28,14 +29,14 @@ public struct TeacherPlan: Hashable, Sendable {
     public let notes: [String]
 
     public init(
-        path: String, parameters: Int, bytes: ByteCount, feeds: [Feed], output: String, classes: ClassMatch,
+        path: String, parameters: Int?, bytes: ByteCount?, feeds: [Feed], output: String, classes: ClassMatch,
         notes: [String] = []
     ) {
         (self.path, self.parameters, self.bytes) = (path, parameters, bytes)
         (self.feeds, self.output, self.classes, self.notes) = (feeds, output, classes, notes)
     }
 
-    public var name: String { Teacher.name(path) }
+    public var name: String { modelName(ofFile: path) }
 
     /// What the run directory keeps of it.
     public var jsonMembers: [JSON.Object.Member] {
@@ -54,10 +55,10 @@ public struct TeacherPlan: Hashable, Sendable {
 
 private func numbers(_ values: [Int]) -> JSON { .array(values.map { .integer($0) }) }
 
-extension Teacher {
+extension ModelTeacher {
     public var plan: TeacherPlan {
         TeacherPlan(
-            path: path, parameters: parameters, bytes: bytes,
+            path: path, parameters: modelSize.parameters, bytes: modelSize.bytes,
             feeds: inputs.feeds.map { feed in
                 TeacherPlan.Feed(
                     input: feed.input.name, source: feed.source, read: feed.shapes[0], steps: feed.steps,

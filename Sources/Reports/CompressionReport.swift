@@ -35,15 +35,15 @@ extension CompressionReport {
                 + [.init("validation")] + testColumns + [.init("errors")])
         for teacher in teachers {
             table.add(
-                row("teacher", teacher.model, of: teacher.weightBytes, teacher.validation, teacher.testSpread))
+                row("teacher", teacher.path, teacher.size, teacher.validation, teacher.test, teacher.testSpread))
         }
         table.addRule()
-        let count = teachers.reduce(0) { $0 + $1.parameters }
+        let count = teachers.reduce(0) { $0 + ($1.size?.parameters ?? 0) }
         table.add(
             ["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""]
                 + cells(ensembleValidation, ensembleTest, ensembleTestSpread))
         for other in comparisons { table.add(["", other.name, "", "", ""] + cells(other.validation, other.test)) }
-        table.add(row("student", student.model, of: student.weightBytes, student.validation, student.testSpread))
+        table.add(row("student", student.path, student.size, student.validation, student.test, student.testSpread))
         if let baseline {
             func row(_ role: String, _ name: String, _ validation: Metrics, _ test: Metrics, _ spread: Spread) {
                 table.add([role, name, "", "", ""] + cells(validation, test, spread))
@@ -63,13 +63,14 @@ extension CompressionReport {
         return [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test) + [errors]
     }
 
-    /// - Parameter bytes: What its weights take.
     private func row(
-        _ role: String, _ model: EvaluationReport.Model, of bytes: ByteCount, _ validation: Metrics, _ spread: Spread
+        _ role: String, _ path: String, _ size: TeacherSize?, _ validation: Metrics, _ test: Metrics, _ spread: Spread
     ) -> [String] {
-        let part = Double(bytes.bytes) / Double(max(ensembleWeightBytes.bytes, 1))
-        return [role, model.path, grouped(model.parameters), grouped(model.bytes.bytes), percent(part)]
-            + cells(validation, model.metrics, spread)
+        let sizes = size.map { size in
+            let part = Double(size.weightBytes.bytes) / Double(max(ensembleWeightBytes.bytes, 1))
+            return [grouped(size.parameters), grouped(size.bytes.bytes), percent(part)]
+        }
+        return [role, path] + (sizes ?? ["", "", ""]) + cells(validation, test, spread)
     }
 
     private var remarks: [String] {
@@ -129,12 +130,16 @@ extension CompressionReport {
 }
 
 extension CompressionReport.Teacher {
-    fileprivate var model: EvaluationReport.Model {
-        EvaluationReport.Model(path: path, parameters: parameters, bytes: bytes, metrics: test)
+    fileprivate var jsonMembers: [JSON.Object.Member] {
+        [.init("path", .string(path))] + sizeMembers(size?.parameters, size?.bytes) + members(test)
     }
 }
 
 extension CompressionReport.Student {
+    fileprivate var size: TeacherSize {
+        TeacherSize(parameters: parameters, bytes: bytes, weightBytes: weightBytes)
+    }
+
     fileprivate var model: EvaluationReport.Model {
         EvaluationReport.Model(path: path, parameters: parameters, bytes: bytes, metrics: test)
     }
@@ -165,7 +170,7 @@ extension CompressionReport {
                 teachers.map { teacher in
                     .object(
                         JSON.Object(
-                            teacher.model.jsonMembers + [.init("weight", .number(teacher.weight))]
+                            teacher.jsonMembers + [.init("weight", .number(teacher.weight))]
                                 + validation(teacher.validation) + spread(teacher.test, teacher.testSpread)))
                 }),
             "ensemble": .object(

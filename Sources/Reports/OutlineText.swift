@@ -41,7 +41,7 @@ extension CompressionOutline {
     private var heldOut: String? {
         guard let first = measurements.first, let name = first.metrics.first?.name else { return nil }
         let figures = measurements.map {
-            "\(Teacher.name($0.path)) \(fixed($0.metrics.first?.value ?? 0, digits: 4))"
+            "\(modelName(ofFile: $0.path)) \(fixed($0.metrics.first?.value ?? 0, digits: 4))"
         }
         return "held-out \(name.replacing("_", with: " ")) (\(grouped(first.count)) examples): "
             + figures.joined(separator: ", ")
@@ -50,10 +50,10 @@ extension CompressionOutline {
     /// What `--dry-run --json` prints.
     public var json: JSON {
         let teachers = teachers.enumerated().map { index, teacher -> JSON in
-            let facts: [JSON.Object.Member] = [
-                .init("path", .string(teacher.path)), .init("parameters", .integer(teacher.parameters)),
-                .init("bytes", .integer(teacher.bytes.bytes)),
-            ]
+            let facts: [JSON.Object.Member] =
+                [
+                    .init("path", .string(teacher.path))
+                ] + sizeMembers(teacher.parameters, teacher.bytes)
             let measured = measurements.isEmpty ? [] : measurements[index].jsonMembers
             return .object(JSON.Object(facts + teacher.jsonMembers + measured))
         }

@@ -33,7 +33,7 @@ private struct PlanTable {
             return feeds.enumerated().map { index, feed in
                 index == 0
                     ? [
-                        plan.path, grouped(plan.parameters), plan.bytes.short, feed, plan.output,
+                        plan.path, plan.parameters.map(grouped) ?? "", plan.bytes?.short ?? "", feed, plan.output,
                         plan.classes.description,
                     ] : ["", "", "", feed]
             }

@@ -51,7 +51,7 @@ struct EvaluateCommand: ParsableCommand {
         let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data)
         let split = examples(of: data)
         // Whatever does not fit is told before the first model is run.
-        let teachers = try Teacher.all(models, data: data, rules: rules)
+        let teachers = try ModelTeacher.all(models, data: data, rules: rules)
         if !teachers.allSatisfy(\.isPlain) { common.progress.show { planText(teachers.map(\.plan), width: $0) } }
         for warning in data.warnings { common.progress.warn(warning) }
         var evaluation = Evaluation(split, teachers, together: ensemble)
@@ -61,7 +61,8 @@ struct EvaluateCommand: ParsableCommand {
         let report = EvaluationReport(
             models: zip(teachers, scores.models).map { teacher, metrics in
                 EvaluationReport.Model(
-                    path: teacher.path, parameters: teacher.parameters, bytes: teacher.bytes, metrics: metrics)
+                    path: teacher.path, parameters: teacher.modelSize.parameters, bytes: teacher.modelSize.bytes,
+                    metrics: metrics)
             }, ensemble: scores.ensemble)
         try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
     }

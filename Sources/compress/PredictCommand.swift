@@ -84,7 +84,7 @@ struct PredictCommand: ParsableCommand {
         }
         return try ModelInputs(
             architecture, datasets, inOrder: true, rules: rules, holder: "--inputs has",
-            option: "--teacher-input \(Teacher.name(architecture.origin))=")
+            option: "--teacher-input \(modelName(ofFile: architecture.origin))=")
     }
 
     private func text(_ outputs: [Prediction.Output]) -> String {

@@ -96,11 +96,11 @@ struct TeacherOptions: ParsableArguments {
     ) throws -> [String: Value] {
         var values: [String: (rank: Int, value: Value)] = [:]
         for named in options {
-            let byName = paths.filter { Teacher.name($0) == named.name }
+            let byName = paths.filter { modelName(ofFile: $0) == named.name }
             let (rank, meant) =
                 paths.contains(named.name) ? (2, [named.name]) : named.name == "*" ? (0, paths) : (1, byName)
             guard !meant.isEmpty else {
-                let known = paths.map(Teacher.name)
+                let known = paths.map(modelName)
                 throw ValidationError(
                     "\(option) names '\(named.name)', but the models are \(known.joined(separator: ", "))"
                         + didYouMean(named.name, known))
@@ -141,7 +141,7 @@ struct TeacherOptions: ParsableArguments {
         ) -> [JSON.Object.Member] {
             var object: JSON.Object = [:]
             for named in values.filter({ !paths.contains($0.name) }) + values.filter({ paths.contains($0.name) }) {
-                let path = paths.contains(named.name) ? named.name : paths.first { Teacher.name($0) == named.name }
+                let path = paths.contains(named.name) ? named.name : paths.first { modelName(ofFile: $0) == named.name }
                 object[path.map(absolute) ?? named.name] = .string(text(named.value))
             }
             return values.isEmpty ? [] : [.init(key, .object(object))]
@@ -158,7 +158,7 @@ extension TeacherOptions.Named<String> {
     /// The same, split behind the name of a model, where there is one: both its path and the file may hold the sign.
     func split(among paths: [String]) -> Self {
         let text = "\(name)=\(value)"
-        let known = (paths + paths.map(Teacher.name)).filter { text.hasPrefix("\($0)=") }
+        let known = (paths + paths.map(modelName)).filter { text.hasPrefix("\($0)=") }
         guard let name = known.max(by: { $0.count < $1.count }) else { return self }
         return Self(name: name, value: String(text.dropFirst(name.count + 1)))
     }

@@ -92,9 +92,9 @@ import Training
         try withScene(DataFile([4], classes: 2, train: 20, test: 5)) { scene in
             let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
                 .appending(path: "ModelFilesTests/Fixtures/compiled.h5").path
-            let teacher = try Teacher(path, data: try ExampleFile(opening: scene.path("data.h5")))
-            #expect(teacher.weightBytes.bytes == 4 * 23)
-            #expect(teacher.bytes.bytes == 23_216)
+            let teacher = try ModelTeacher(path, data: try ExampleFile(opening: scene.path("data.h5")))
+            #expect(teacher.modelSize.weightBytes.bytes == 4 * 23)
+            #expect(teacher.modelSize.bytes.bytes == 23_216)
         }
     }
 }

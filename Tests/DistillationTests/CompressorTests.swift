@@ -524,7 +524,7 @@ import Training
             #expect((report.baseline?.test[0].value ?? 0) >= 0.9)
             #expect(report.student.agreement >= 0.85)
             // The exported file says so too.
-            let again = try Teacher(request.output, data: try ExampleFile(opening: request.data))
+            let again = try ModelTeacher(request.output, data: try ExampleFile(opening: request.data))
             #expect(again.plan.output == "one sigmoid")
         }
     }

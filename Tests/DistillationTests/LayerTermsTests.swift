@@ -28,7 +28,8 @@ import Training
             let layers = compressor.layers, asked = try #require(layers.teachers[0])
             let workers = Workers(1)
             defer { workers.close() }
-            let train = compressor.data.train, teacher = compressor.teachers[0], network = try teacher.network()
+            let train = compressor.data.train, teacher = try #require(compressor.teachers[0].model)
+            let network = try teacher.network()
             var recipe = Recipe(epochs: 1, batchSize: 5)
             recipe.shardSize = 5
             let live = LiveTeacher(

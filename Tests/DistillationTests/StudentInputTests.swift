@@ -52,7 +52,7 @@ import Training
             #expect(report.student.test.map(\.value) == plain.student.test.map(\.value))
             // The student is a teacher of the same data, and the architecture of another student.
             let data = try ExampleFile(opening: scene.path("data.h5"))
-            #expect(try Teacher(report.student.path, data: data).inputs.shapes == [Shape(taken)])
+            #expect(try ModelTeacher(report.student.path, data: data).inputs.shapes == [Shape(taken)])
             var again = scene.request([teacher], run: "again", output: "again.h5")
             again.student = .file(report.student.path)
             #expect(try compress(again).student.parameters == 20 * 3 + 3)

@@ -134,11 +134,11 @@ import Training
         try withMixture("jointly") { scene, teachers in
             let request = scene.request(teachers)
             try compress(request)
-            let data = try ExampleFile(opening: request.data), teacher = try Teacher(request.output, data: data)
+            let data = try ExampleFile(opening: request.data), teacher = try ModelTeacher(request.output, data: data)
             #expect(teacher.output.description == "softmax of 3")
             let workers = Workers(1)
             defer { workers.close() }
-            let logits = try teacher.logits(try teacher.network(), of: data.test, workers: workers)
+            let logits = try teacher.open().logits(of: data.test, workers: workers)
                 .tensor(count: data.test.count, shape: [3])
             probabilities(logits, labelKind: .oneClass, temperature: 1, into: logits)
             let x = try HDF5File(opening: request.data).root.dataset("test/x").read(as: Float.self)

@@ -15,7 +15,7 @@ import Testing
     ) throws -> Evaluation.Scores {
         let data = try ExampleFile(opening: scene.path("data.h5"))
         var evaluation = Evaluation(
-            data.test, try Teacher.all(paths, data: data), together: together, blockBytes: blockBytes)
+            data.test, try ModelTeacher.all(paths, data: data), together: together, blockBytes: blockBytes)
         let workers = Workers(2)
         defer { workers.close() }
         return try evaluation.run(workers: workers, tell: tell)

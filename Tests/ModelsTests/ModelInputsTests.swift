@@ -155,10 +155,10 @@ import Testing
         let path = modelsFixture(data), file = try ExampleFile(opening: path)
         var own = TeacherRules()
         own.input = try rules.map { try InputRules(parsing: $0) }
-        let teacher = try Teacher(modelsFixture(model), data: file, rules: own)
+        let teacher = try ModelTeacher(modelsFixture(model), data: file, rules: own)
         let workers = Workers(2)
         defer { workers.close() }
-        let logits = try teacher.logits(try teacher.network(), of: file.test, workers: workers)
+        let logits = try teacher.open().logits(of: file.test, workers: workers)
         let rows = logits.tensor(count: file.test.count, shape: [file.classCount])
         probabilities(rows, labelKind: file.labelKind, temperature: 1, into: rows)
         return (rows.values, try HDF5File(opening: path).root.dataset("expected").read())

@@ -14,10 +14,10 @@ import Testing
         _ scene: Scene, _ path: String, rules: TeacherRules = TeacherRules()
     ) throws -> (probabilities: [[Double]], answers: [[Double]]) {
         let data = try ExampleFile(opening: scene.path("data.h5"))
-        let teacher = try Teacher(path, data: data, rules: rules), network = try teacher.network()
+        let teacher = try ModelTeacher(path, data: data, rules: rules), network = try teacher.network()
         let workers = Workers(1)
         defer { workers.close() }
-        let logits = try teacher.logits(network, of: data.train, workers: workers)
+        let logits = try OpenModel(teacher, network).logits(of: data.train, workers: workers)
         let rows = logits.tensor(count: data.train.count, shape: [data.classCount])
         probabilities(rows, labelKind: data.labelKind, temperature: 1, into: rows)
         let x = try HDF5File(opening: data.path).root.dataset("train/x").read(as: Float.self)

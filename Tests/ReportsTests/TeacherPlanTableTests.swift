@@ -38,6 +38,15 @@ import Testing
         #expect(lines[6...] == ["a note", "another one"])
     }
 
+    @Test func leavesOutASizeThatNobodyKnows() {
+        let recorded = TeacherPlan(
+            path: "predictions.h5", parameters: nil, bytes: nil,
+            feeds: [.init(input: "x", source: "x", read: [28], steps: [], taken: [28])], output: "logits of 10",
+            classes: .named)
+        let line = planText([recorded]).split(separator: "\n").last { $0.contains("predictions.h5") }
+        #expect(line?.split(separator: " ").joined(separator: " ") == "predictions.h5 x (28) logits of 10 by name")
+    }
+
     @Test func breaksRulesWhereRoomIsShort() {
         #expect(
             planText(plans, width: 80) == """
