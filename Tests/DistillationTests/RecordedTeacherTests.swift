@@ -89,9 +89,9 @@ private struct RecordedTeacher: Teacher, OpenTeacher {
                         + "examples; leave --augment and losses of its layers out")
             }
             var request = scene.request([path])
-            request.terms = Pictures.layerTerms(weight: 1)
+            request.loss.terms = Pictures.layerTerms(weight: 1)
             let lines = try #require(message { _ = try recorded(request) }).split(separator: "\n")
-            #expect(lines.count == request.terms.count)
+            #expect(lines.count == request.loss.terms.count)
             #expect(lines.allSatisfy { $0.hasSuffix(": the teacher 'teacher' has predictions, and no layers") })
         }
     }

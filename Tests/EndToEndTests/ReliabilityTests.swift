@@ -217,7 +217,7 @@ import Testing
         try withJob { folder, arguments in
             let name = "it's \"$HOME\" (1).run"
             let started = try start(
-                arguments + ["--epochs", "3000", "--run-directory", name], in: folder,
+                arguments + ["--epochs", "600", "--run-directory", name], in: folder,
                 until: "\(name)/student-checkpoint.h5")
             kill(started.process.processIdentifier, SIGHUP)
             let run = try Program.finish(started)
