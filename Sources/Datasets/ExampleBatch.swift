@@ -48,7 +48,7 @@ public struct ExampleBatch: Sendable {
         for (index, example) in examples.enumerated() {
             let (window, slot) = locate(example)
             var output = labels._mutatingExtracting((index * width)..<((index + 1) * width))
-            if split.labelKind == .manyLabels {
+            if split.labelKind == .multilabel {
                 let all = window.data.labels
                 convert(all.span.extracting((slot * width)..<((slot + 1) * width)), into: &output)
             } else {
@@ -60,7 +60,7 @@ public struct ExampleBatch: Sendable {
 
     /// Writes the number of each example's class.
     public func readClasses(_ examples: Range<Int>, into classes: inout MutableSpan<Int32>) {
-        precondition(split.labelKind == .oneClass, "an example with several labels has no single class")
+        precondition(split.labelKind == .multiclass, "an example with several labels has no single class")
         check(examples, classes.count, 1)
         for (index, example) in examples.enumerated() {
             classes[index] = split.source.labels[row(example)]

@@ -3,9 +3,9 @@ import HDF5
 /// How examples are labeled, and so what logits say of them.
 public enum LabelKind: Hashable, Sendable {
     /// Each example belongs to exactly one class: softmax.
-    case oneClass
+    case multiclass
     /// Each example has any number of labels, each with a probability of its own: sigmoid.
-    case manyLabels
+    case multilabel
 }
 
 /// What a model can be fed with: a dataset that every split has.

@@ -78,7 +78,7 @@ public struct ExampleSplit: Sendable {
 
     /// The bytes that one example takes in memory as it is read.
     var rowByteCount: Int {
-        inputs.reduce(0) { $0 + $1.rowByteCount } + (labelKind == .manyLabels ? source.labelsPerExample : 0)
+        inputs.reduce(0) { $0 + $1.rowByteCount } + (labelKind == .multilabel ? source.labelsPerExample : 0)
     }
 }
 
@@ -133,9 +133,9 @@ final class SplitSource: Sendable {
         let x = try root.dataset("\(name)/x"), y = try root.dataset("\(name)/y")
         try place.checkInputs(x)
         let stored = try place.labels(y, count: x.shape[0])
-        self.labelKind = stored.columns > 1 && meaning != .oneHot ? .manyLabels : .oneClass
+        self.labelKind = stored.columns > 1 && meaning != .oneHot ? .multilabel : .multiclass
         var labels: [Int32] = []
-        if labelKind == .oneClass { try stored.readAll { labels += $0.classes } }
+        if labelKind == .multiclass { try stored.readAll { labels += $0.classes } }
         self.labels = labels
         self.labelsPerExample = stored.columns
         self.frameCounts = try place.readFrameCounts(root, of: x)
@@ -177,7 +177,7 @@ final class SplitSource: Sendable {
         let input = InputSource("x", x, scaling)
         (self.x, inputs) = (input, [input])
         (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
-        (labelKind, labels, labelsPerExample, isByteColumn) = (.oneClass, [], 1, false)
+        (labelKind, labels, labelsPerExample, isByteColumn) = (.multiclass, [], 1, false)
         labelRows = nil
     }
 
@@ -241,7 +241,7 @@ final class SplitSource: Sendable {
     }
 
     func refuseLabels(beyond classCount: Int, areNamed: Bool) throws {
-        guard labelKind == .oneClass else { return }
+        guard labelKind == .multiclass else { return }
         if let row = labels.firstIndex(where: { $0 >= classCount }) {
             throw ExampleFileError(
                 path, "\(name)/y", expected: "classes from 0 to \(classCount - 1), as 'classes' names them",

@@ -39,7 +39,7 @@ public enum HDF5View {
         _ path: String, _ part: Part, isOurs: Bool = false, _ body: (borrowing HDF5File) throws -> Result
     ) throws -> Result {
         guard !isOurs, let archive = archive(path) else {
-            if !isOurs { try Rehearsal.run(path) }
+            if !isOurs { try SandboxedProbe.run(path) }
             return try body(try HDF5File(opening: path, isOurs: isOurs))
         }
         var result: Result?

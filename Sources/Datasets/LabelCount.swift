@@ -18,7 +18,7 @@ struct LabelCount {
     private init(_ source: SplitSource, _ classCount: Int) throws {
         (split, exampleCount) = (source.name, source.count)
         perClass = [Int](repeating: 0, count: classCount)
-        guard source.labelKind == .manyLabels, let rows = source.labelRows else {
+        guard source.labelKind == .multilabel, let rows = source.labelRows else {
             for label in source.labels { perClass[Int(label)] += 1 }
             return
         }
@@ -50,10 +50,10 @@ struct LabelCount {
     ///
     /// - Parameter sources: train first.
     static func warnings(_ sources: [SplitSource], _ classCount: Int, _ names: [String]?) throws -> [String] {
-        let isCountable = sources.allSatisfy { $0.labelKind == .oneClass || $0.count * classCount <= byteLimit }
+        let isCountable = sources.allSatisfy { $0.labelKind == .multiclass || $0.count * classCount <= byteLimit }
         guard isCountable, let kind = sources.first?.labelKind else { return [] }
         let counts = try sources.map { try LabelCount($0, classCount) }
-        let own = kind == .oneClass ? counts.ofOneClass(names) : counts.ofSeveralLabels(names)
+        let own = kind == .multiclass ? counts.ofOneClass(names) : counts.ofSeveralLabels(names)
         return column(sources) + own + counts.beyondTrain(names)
     }
 

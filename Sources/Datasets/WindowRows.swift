@@ -45,7 +45,7 @@ final class WindowRows: Sendable {
         let source = split.source
         self.rows = rows
         self.inputs = try split.inputs.map { try InputRows($0, rows, rowsPerSegment, source) }
-        guard source.labelKind == .manyLabels else {
+        guard source.labelKind == .multilabel else {
             self.labels = []
             return
         }

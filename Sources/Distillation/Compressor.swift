@@ -179,14 +179,14 @@ public final class Compressor {
         let splits = [train, validation, data.test] + (unlabeled.map { [$0] } ?? [])
         for split in splits { try checkWords(of: plan.built.graph, in: split) }
         for teacher in teachers { try teacher.model?.checkWords(in: splits) }
-        func teaching(_ teachers: [any Teacher], _ digests: [String]) -> Teaching {
-            Teaching(
+        func predictions(_ teachers: [any Teacher], _ digests: [String]) -> TeacherPredictions {
+            TeacherPredictions(
                 teachers: teachers, digests: digests, store: store, unlabeled: others, views: views,
                 inputs: inputs, workers: workers, isInterrupted: isInterrupted, tell: tell)
         }
         seconds.load += Date().timeIntervalSince(loading)
 
-        let first = teaching(teachers, digests)
+        let first = predictions(teachers, digests)
         let ensemble = try measuring(\.teach) {
             try first.prepare(train, validation, live: alwaysLiveTeachers)
             let ensemble = try Ensemble(
@@ -207,7 +207,7 @@ public final class Compressor {
             try measuring(\.train) { try training.student(first, ensemble.mixture, generation: 1) }
         ]
         for generation in 2..<(request.generations + 1) {
-            students.append(try trainGeneration(generation, after: students[generation - 2], training, teaching))
+            students.append(try trainGeneration(generation, after: students[generation - 2], training, predictions))
         }
         func labelsAlone(run: Int) throws -> LabelsAlone? {
             baseline.isWanted ? try measuring(\.train) { try training.baseline(run: run) } : nil
@@ -257,7 +257,7 @@ public final class Compressor {
         return try body()
     }
 
-    // MARK: - Teaching
+    // MARK: - Predictions of teachers
 
     private func writeManifest(_ ensemble: Ensemble, _ dataDigest: String, _ directory: RunDirectory) throws {
         var manifest: JSON.Object = [
@@ -281,14 +281,14 @@ public final class Compressor {
     /// Trains a student that the one before it teaches (Furlanello et al., 2018).
     private func trainGeneration(
         _ generation: Int, after student: TrainedNetwork, _ training: StudentTraining,
-        _ teaching: ([any Teacher], [String]) -> Teaching
+        _ predictions: ([any Teacher], [String]) -> TeacherPredictions
     ) throws -> TrainedNetwork {
         let path = RunDirectory.student(request.runDirectory, ofGeneration: generation - 1)
         // Where a student comes from is known at the end; those on the way are the run's own.
         let notes = ExportPlan.Notes(["run": training.directory.mark], classNames: data.classNames)
         try ExportPlan(plan.built, format: RunDirectory.format, notes: notes).write(student.weights, to: path)
         let teacher = try ModelTeacher(path, data: data)
-        let next = teaching([teacher], [try sha256(ofFile: path)])
+        let next = predictions([teacher], [try sha256(ofFile: path)])
         try measuring(\.teach) {
             try next.prepare(training.train, training.validation, live: next.isLive ? [0] : [])
         }
@@ -335,12 +335,12 @@ public final class Compressor {
 
     /// Reads the test split, for the first and only time, and writes the student with what was found.
     private func finish(
-        _ teaching: Teaching, _ ensemble: Ensemble, _ students: [TrainedNetwork],
+        _ predictions: TeacherPredictions, _ ensemble: Ensemble, _ students: [TrainedNetwork],
         _ runs: [SeedRun], _ written: Int, dataDigest: String, validation: ExampleSplit, _ workers: Workers
     ) throws -> CompressionReport {
-        let evaluating = Date(), test = data.test, hasBeenTested = teaching.knows(test)
+        let evaluating = Date(), test = data.test, hasBeenTested = predictions.knows(test)
         let labelsAlone = runs[written].labelsAlone
-        try teaching.prepare(test: test)
+        try predictions.prepare(test: test)
         let networks = (students + (labelsAlone?.networks ?? [])).map { Examination.Model.network($0) }
         func shares(_ entrant: Entrant, besides count: Int) -> [Double] {
             let all = count + networks.count
@@ -366,7 +366,7 @@ public final class Compressor {
         // The first one is whom the student's classes are compared with.
         let all = [.ensemble, .equalTeachers] + teachers.indices.map(Entrant.teacher) + ours
         let validated = try standing(validation, ours)
-        let tested = try standing(test, all, teachers: try teaching.targets(test))
+        let tested = try standing(test, all, teachers: try predictions.targets(test))
         try inputs.check()
         let seeds = try report(runs, written: written, validation, test, workers)
         if !hasBeenTested {

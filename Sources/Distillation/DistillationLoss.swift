@@ -20,7 +20,7 @@ public struct DistillationLoss: Objective {
     public let mixture: Mixture
     /// What is minimised, the weights aᵢ included.
     public let settings: LossSettings
-    /// Which taps and which of a lesson's layers the terms of layers compare.
+    /// Which taps and which of a batch's layers the terms of layers compare.
     private let places: [LayerTerms.Place]
     private let labelLoss: LabelLoss
     private let responseLosses: [(any ResponseLoss)?]
@@ -63,26 +63,27 @@ public struct DistillationLoss: Objective {
     }
 
     /// A teacher that answers with, or whose layers hold, what is no number.
-    public func remark(on batch: TaughtLesson) -> String? {
+    public func remark(on batch: DistillationBatch) -> String? {
         func name(_ teacher: Int) -> String {
             teacher < teacherNames.count ? "'\(teacherNames[teacher])'" : "number \(teacher + 1)"
         }
         let all = 0..<batch.count
         for teacher in 0..<batch.teacherCount {
-            let logits = Buffer(zeros: batch.count * batch.lesson.classCount).tensor
+            let logits = Buffer(zeros: batch.count * batch.training.classCount).tensor
             batch.readLogits(of: teacher, all, into: logits)
             if !isFinite(logits) { return "Teacher \(name(teacher)) answers with numbers that are not finite" }
         }
         for (place, layers) in zip(places, batch.layers) where !layers.allSatisfy(isFinite) {
             return "Layers of teacher \(name(place.teacher)) hold numbers that are not finite"
         }
-        let inputs = Buffer(zeros: batch.count * batch.lesson.exampleShape.elementCount).tensor
+        let inputs = Buffer(zeros: batch.count * batch.training.exampleShape.elementCount).tensor
         batch.readInputs(all, into: inputs)
         return isFinite(inputs) ? nil : "The examples of this step have numbers that are not finite"
     }
 
     public func evaluate(
-        _ logits: Tensor, taps: [Tap], _ batch: TaughtLesson, _ examples: Range<Int>, progress: Double, scale: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: DistillationBatch, _ examples: Range<Int>, progress: Double,
+        scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
         let w = settings.softWeight(progress), λ = settings.lambda(progress)
@@ -95,8 +96,8 @@ public struct DistillationLoss: Objective {
                 memory.slice(at: index * count, count: count).viewed(count: logits.count, shape: shape)
             }
             let labels = part(0), ensemble = part(1)
-            batch.lesson.readLabels(examples, into: labels)
-            let known = max(0, min(examples.upperBound, batch.lesson.labeledCount) - examples.lowerBound)
+            batch.training.readLabels(examples, into: labels)
+            let known = max(0, min(examples.upperBound, batch.training.labeledCount) - examples.lowerBound)
             // The labels' gradient is written, everything else is added to it.
             var groundTruth = 0.0
             if λ != 0 {

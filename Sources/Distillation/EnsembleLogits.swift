@@ -52,12 +52,12 @@ public struct Mixture: Hashable, Sendable {
                 }
             }
             result.fill(with: 0)
-            if combination == .mean, labelKind == .manyLabels { other.fill(with: 0) }
+            if combination == .mean, labelKind == .multilabel { other.fill(with: 0) }
             for teacher in active {
                 switch (combination, labelKind) {
                 case (.geometric, _): scale(logits[teacher], by: 1 / temperature, into: part)
-                case (.mean, .oneClass): softmax(logits[teacher], temperature: temperature, into: part)
-                case (.mean, .manyLabels):
+                case (.mean, .multiclass): softmax(logits[teacher], temperature: temperature, into: part)
+                case (.mean, .multilabel):
                     // 1 − q by itself, which keeps its digits where q is nearly 1.
                     scale(logits[teacher], by: -1 / temperature, into: part)
                     activate(Activation(.sigmoid), part, into: part)
@@ -69,7 +69,7 @@ public struct Mixture: Hashable, Sendable {
             }
             guard combination == .mean else { return }
             takeLogarithms(result)
-            if labelKind == .manyLabels {
+            if labelKind == .multilabel {
                 takeLogarithms(other)
                 addScaled(other, by: -1, to: result)
             }
@@ -92,13 +92,13 @@ public struct Mixture: Hashable, Sendable {
         let rows = scratch.rowCount, classes = scratch.shape.channels
         var likelihoods = [[Double]](repeating: [Double](repeating: 0, count: rows), count: weights.count)
         for (teacher, logits) in logits.enumerated() where weights[teacher] > 0 {
-            if labelKind == .oneClass { logSumExp(logits, into: scratch.slice(at: 0, count: rows)) }
+            if labelKind == .multiclass { logSumExp(logits, into: scratch.slice(at: 0, count: rows)) }
             for row in 0..<known {
                 func part(_ tensor: Tensor) -> Tensor { tensor.slice(at: row * classes, count: classes) }
                 likelihoods[teacher][row] =
                     switch labelKind {
-                    case .oneClass: Self.likelihood(part(logits), part(labels), logSum: Double(scratch[row]))
-                    case .manyLabels:
+                    case .multiclass: Self.likelihood(part(logits), part(labels), logSum: Double(scratch[row]))
+                    case .multilabel:
                         // What the gradient is added to, times 0, is nobody's.
                         -binaryCrossEntropy(
                             part(logits), targets: part(labels), temperature: 1, scale: 0, to: part(scratch))

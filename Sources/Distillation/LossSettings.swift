@@ -37,7 +37,7 @@ public struct LossSettings: Hashable, Sendable {
             return term.weight == .constant(1) ? text : "\(term.weight) · \(text)"
         }
         let soft = texts.count == 1 ? texts[0] : "(\(texts.joined(separator: plus)))"
-        let hard = labelKind == .oneClass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
+        let hard = labelKind == .multiclass ? "cross-entropy(labels)" : "Σ binary cross-entropy(labels)"
         return "\(softWeight) · \(soft)\(plus)\(lambda) · \(hard)"
     }
 }

@@ -8,7 +8,7 @@ func crossEntropy(_ probabilities: Tensor, labels: Tensor, labelKind: LabelKind)
     var sum = 0.0
     for index in 0..<labels.elementCount {
         let p = min(max(Double(probabilities[index]), 1e-12), 1 - 1e-12)
-        if labels[index] > 0 { sum -= log(p) } else if labelKind == .manyLabels { sum -= log1p(-p) }
+        if labels[index] > 0 { sum -= log(p) } else if labelKind == .multilabel { sum -= log1p(-p) }
     }
     return sum / Double(max(labels.rowCount, 1))
 }

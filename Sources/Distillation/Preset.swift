@@ -18,7 +18,7 @@ public enum Preset: String, Hashable, Sendable, CaseIterable {
 
     /// Why it is not for such labels; nil where it is.
     func refusal(labelKind: LabelKind) -> String? {
-        guard labelKind == .oneClass else { return nil }
+        guard labelKind == .multiclass else { return nil }
         return "preset '\(rawValue)' is for multi-label data, and here each example has one class: leave "
             + "--preset out"
     }

@@ -83,10 +83,10 @@ struct TopLogits {
     static func shared(_ logits: [Double], _ labelKind: LabelKind) -> Double {
         let count = Double(logits.count)
         switch labelKind {
-        case .oneClass:
+        case .multiclass:
             let largest = logits.max() ?? 0
             return largest + log(logits.reduce(0) { $0 + exp($1 - largest) } / count)
-        case .manyLabels:
+        case .multilabel:
             let mean = logits.reduce(0) { $0 + 1 / (1 + exp(-$1)) } / count
             return log(mean) - log1p(-mean)
         }

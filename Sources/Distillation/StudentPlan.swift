@@ -108,16 +108,16 @@ struct StudentPlan {
             graph.shape(of: graph.inputs[0]) == shape ? nil : "takes x \(shape) as \(graph.shape(of: graph.inputs[0]))"
         // One sigmoid unit p tells two classes apart: (1 − p, p).
         let output = graph.outputs.count == 1 ? graph.shape(of: graph.outputs[0]) : nil
-        let isOneUnit = output == [1] && data.classCount == 2 && labelKind == .oneClass && graph.head == .sigmoid
-        guard output == [data.classCount] || isOneUnit else {
+        let isBinaryLogit = output == [1] && data.classCount == 2 && labelKind == .multiclass && graph.head == .sigmoid
+        guard output == [data.classCount] || isBinaryLogit else {
             let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
                 .refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
         }
-        let wanted: LayerGraph.Head = labelKind == .oneClass && !isOneUnit ? .softmax : .sigmoid
+        let wanted: LayerGraph.Head = labelKind == .multiclass && !isBinaryLogit ? .softmax : .sigmoid
         guard graph.head == wanted else {
             let rule =
-                "must end in \(wanted.rawValue), since the labels are \(labelKind == .oneClass ? "one class each" : "several each")"
+                "must end in \(wanted.rawValue), since the labels are \(labelKind == .multiclass ? "one class each" : "several each")"
             let members = try built.members().filter { $0.graph.head != wanted }.map(\.name)
             throw ModelFileError(.refused, path, members.isEmpty ? [rule] : members.map { "member '\($0)' \(rule)" })
         }
@@ -168,7 +168,7 @@ struct StudentPlan {
 
     /// The architecture with the activations at its end that the labels need: students are written with softmax.
     private static func withHead(_ architecture: Architecture, _ labelKind: LabelKind) -> Architecture {
-        guard labelKind == .manyLabels else { return architecture }
+        guard labelKind == .multilabel else { return architecture }
         var changed = architecture
         let ends = Set(architecture.ends.map(\.layer))
         for index in architecture.layers.indices

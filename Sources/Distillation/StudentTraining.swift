@@ -31,11 +31,13 @@ struct StudentTraining {
     /// - Parameters:
     ///   - generation: 1 learns from the teachers of the request, each other one from the student before it.
     ///   - run: Counts runs with seeds of their own, from 0.
-    func student(_ teaching: Teaching, _ mixture: Mixture, generation: Int, run: Int = 0) throws -> TrainedNetwork {
+    func student(_ predictions: TeacherPredictions, _ mixture: Mixture, generation: Int, run: Int = 0) throws
+        -> TrainedNetwork
+    {
         var recipe = request.recipe
         recipe.seed &+= generation - 1 + run
         return try plan.train(recipe) { part in
-            try train(part, teaching, mixture, generation: generation, run: run)
+            try train(part, predictions, mixture, generation: generation, run: run)
         }
     }
 
@@ -45,7 +47,7 @@ struct StudentTraining {
         (recipe.keepsBest, recipe.prefersLast) = (true, false)
         recipe.seed &+= run
         let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
-            let reader = LessonReader(train, views: views, recipe: part.recipe, workers: workers)
+            let reader = BatchLoader(train, views: views, recipe: part.recipe, workers: workers)
             let trainer = try session(request.title("baseline", run: run), part).train(
                 part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
             return LabelsAlone.Part(
@@ -59,41 +61,42 @@ struct StudentTraining {
     }
 
     private func train(
-        _ part: TrainingPart, _ teaching: Teaching, _ mixture: Mixture, generation: Int, run: Int
+        _ part: TrainingPart, _ predictions: TeacherPredictions, _ mixture: Mixture, generation: Int, run: Int
     ) throws -> TrainedNetwork {
         let name = request.title(request.generations == 1 ? "student" : "generation \(generation)", run: run)
         // The layers of the first teachers are not those of a generation, nor the student's those of a member.
         let layers = generation == 1 && part.member == nil ? layers : nil
         let loss = DistillationLoss(
             generation == 1 ? request.loss : request.loss.withoutLayers, mixture: mixture,
-            places: layers?.places ?? [], teacherNames: teaching.names)
-        let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
+            places: layers?.places ?? [], teacherNames: predictions.names)
+        let reader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
         var first: TrainedNetwork?
         if generation == 1, let stage = request.firstStage, let firstLayers {
-            first = try trainFirstStage(stage, firstLayers, teaching, mixture, reader, run: run)
+            first = try trainFirstStage(stage, firstLayers, predictions, mixture, reader, run: run)
         }
         if part.isFirst, run == 0 { tell(.message("loss: \(loss.formulaInLines)")) }
         let trainer = try session(name, part).train(
             layers?.student ?? part.graph, part.recipe, minimizing: loss,
-            on: try teaching.lessons(reader, train, layers), train, validation, workers, from: first)
+            on: try predictions.batches(reader, train, layers), train, validation, workers, from: first)
         return TrainedNetwork(trainer, as: part.graph)
     }
 
     /// Trains the student's layers before it learns to answer; returns its weights.
     private func trainFirstStage(
-        _ stage: FirstStage, _ layers: LayerTerms, _ teaching: Teaching, _ mixture: Mixture, _ reader: LessonReader,
+        _ stage: FirstStage, _ layers: LayerTerms, _ predictions: TeacherPredictions, _ mixture: Mixture,
+        _ reader: BatchLoader,
         run: Int
     ) throws -> TrainedNetwork {
         let loss = DistillationLoss(
             stage.loss(temperature: request.loss.temperature), mixture: mixture, places: layers.places,
-            teacherNames: teaching.names)
+            teacherNames: predictions.names)
         var recipe = request.recipe
         recipe.epochs = stage.epochs
         recipe.seed &+= run
         (recipe.patience, recipe.keepsBest) = (nil, false)
         if run == 0 { tell(.message("loss of the first stage: \(loss.formulaInLines)")) }
         let trainer = try session(request.title("first stage", run: run)).train(
-            layers.student, recipe, minimizing: loss, on: try teaching.lessons(reader, train, layers), train,
+            layers.student, recipe, minimizing: loss, on: try predictions.batches(reader, train, layers), train,
             validation.selecting([], name: "validation"), workers)
         return TrainedNetwork(trainer)
     }

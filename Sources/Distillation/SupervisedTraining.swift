@@ -94,7 +94,7 @@ public func trainModel(
         let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
         let trainer = try session.train(
             part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),
-            on: LessonReader(train, views: views, recipe: part.recipe, workers: workers), train, validation, workers)
+            on: BatchLoader(train, views: views, recipe: part.recipe, workers: workers), train, validation, workers)
         return TrainedNetwork(trainer)
     }
 

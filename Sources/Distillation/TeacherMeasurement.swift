@@ -81,7 +81,7 @@ struct TeacherMeasuring {
 
     /// `teacher 'conv.h5' is no better than chance on held-out examples: accuracy 0.1003 (chance 0.1020)`
     private func facts(_ index: Int, _ skill: TeacherSkill) -> String {
-        let metric = "\(examples.labelKind == .oneClass ? "accuracy" : "GAP@20") \(four(skill.value))"
+        let metric = "\(examples.labelKind == .multiclass ? "accuracy" : "GAP@20") \(four(skill.value))"
         let chance = "(chance \(four(skill.chance)))", place = "on held-out examples"
         let judgment =
             switch skill.standing {
@@ -187,7 +187,7 @@ extension TeacherMeasuring {
             examples.count >= 20
         else { return nil }
         guard reading(of: logits, labelKind: examples.labelKind) != .logits else { return nil }
-        let what = examples.labelKind == .oneClass ? "softmax" : "sigmoid"
+        let what = examples.labelKind == .multiclass ? "softmax" : "sigmoid"
         return
             "teacher '\(teachers[index].path)' is read as logits, but all its answers are probabilities. Say so with "
             + "--teacher-output \(name(index))=\(what)"

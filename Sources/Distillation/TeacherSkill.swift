@@ -38,10 +38,10 @@ extension TeacherSkill {
         let hitRate = Figure(value: Double(hits) / total, chance: Double(counts.max() ?? 0) / total)
         var figures: [Figure], information = 0.0, isInformed = false
         switch examples.labelKind {
-        case .oneClass:
+        case .multiclass:
             figures = [hitRate, Self.balancedAccuracy(first, counts, examples)]
             (information, isInformed) = Self.information(logits, counts, examples)
-        case .manyLabels: figures = Self.rankings(logits, counts, examples)
+        case .multilabel: figures = Self.rankings(logits, counts, examples)
         }
         let deviation = (hitRate.chance * (1 - hitRate.chance) / total).squareRoot()
         let isAbove = hitRate.value > hitRate.chance + Self.deviations * deviation

@@ -18,16 +18,16 @@ extension Compressor {
     /// Measures the teachers on the held-out examples, or on as many of them as fit into memory, and warns of what is
     /// wrong with them.
     ///
-    /// - Parameter teaching: It has their answers to all held-out examples.
+    /// - Parameter predictions: It has their answers to all held-out examples.
     @discardableResult
     func measureTeachers(
-        _ teaching: Teaching, _ validation: ExampleSplit, _ workers: Workers
+        _ predictions: TeacherPredictions, _ validation: ExampleSplit, _ workers: Workers
     ) throws -> [TeacherMeasurement] {
         let limit = max(Self.mostNumbers / validation.classCount, 1)
         let examples = try HeldOutExamples(validation, atMost: limit)
         let rows = sampledRows(of: validation.count, atMost: limit)
         return try measureTeachers(
-            try teaching.targets(validation).map { $0.rows(rows) }, keys: teaching.keys, examples, workers)
+            try predictions.targets(validation).map { $0.rows(rows) }, keys: predictions.keys, examples, workers)
     }
 
     /// - Parameters:
@@ -68,9 +68,9 @@ extension Compressor {
 
 extension Compressor {
     /// The same before any training, where teachers have said what they say of the test split: in an earlier run.
-    func warnOfSeenRows(_ teaching: Teaching, _ ensemble: Ensemble, _ workers: Workers) throws {
+    func warnOfSeenRows(_ predictions: TeacherPredictions, _ ensemble: Ensemble, _ workers: Workers) throws {
         let examination = Examination(
-            split: data.test, models: try teaching.targets(data.test).map { .asked($0) },
+            split: data.test, models: try predictions.targets(data.test).map { .asked($0) },
             combination: request.combination,
             workers: workers)
         let count = teachers.count

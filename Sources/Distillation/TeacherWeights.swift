@@ -61,12 +61,12 @@ public func learnWeights(_ logits: [Tensor], labels: Tensor, combination: Combin
         for index in 0..<size {
             let y = labels[index], p = min(max(mixture[index], 1e-12), 1 - 1e-7)
             if y > 0 { loss -= Double(log(p)) }
-            if labelKind == .manyLabels, y == 0 { loss -= Double(log1p(-p)) }
+            if labelKind == .multilabel, y == 0 { loss -= Double(log1p(-p)) }
             // From here on `mixture` is the gradient by the mixed value: of probabilities, or of logits.
             switch (combination, labelKind) {
             case (.geometric, _): mixture[index] -= y
-            case (.mean, .oneClass): mixture[index] = y > 0 ? -1 / p : 0
-            case (.mean, .manyLabels): mixture[index] = y > 0 ? -1 / p : 1 / (1 - p)
+            case (.mean, .multiclass): mixture[index] = y > 0 ? -1 / p : 0
+            case (.mean, .multilabel): mixture[index] = y > 0 ? -1 / p : 1 / (1 - p)
             }
         }
         let gradient = values.map { value in

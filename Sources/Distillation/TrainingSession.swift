@@ -22,9 +22,9 @@ struct TrainingSession {
     let tell: (CompressionEvent) -> Void
 
     /// - Parameter first: The first weights by layer and name, for those that are not drawn from the recipe's seed.
-    func train<Lessons: Batch>(
-        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Lessons>,
-        on source: some LessonSource<Lessons>, _ train: ExampleSplit, _ validation: ExampleSplit, _ workers: Workers,
+    func train<Element: Batch>(
+        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Element>,
+        on source: some BatchSource<Element>, _ train: ExampleSplit, _ validation: ExampleSplit, _ workers: Workers,
         from first: TrainedNetwork? = nil
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])

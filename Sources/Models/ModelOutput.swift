@@ -30,7 +30,7 @@ public struct ModelOutput: Hashable, Sendable {
     /// Whether it comes from a Dense layer: who ends a model without a head in one means logits.
     let isDense: Bool
     /// Whether one unit tells two classes apart.
-    public let isOneUnit: Bool
+    public let isBinaryLogit: Bool
     let classCount: Int
     let labelKind: LabelKind
     /// For each of the data's classes, the place that it has in the answer; nil where they are the same.
@@ -40,19 +40,19 @@ public struct ModelOutput: Hashable, Sendable {
     public var reading: OutputReading? { head ?? given ?? (isDense ? .logits : nil) }
 
     /// Whether the user may say what the answer is.
-    public var canBeGiven: Bool { head == nil && !isOneUnit }
+    public var canBeGiven: Bool { head == nil && !isBinaryLogit }
 
     /// Makes logits of the data's classes of what `predictLogits` returns, in place.
     ///
     /// - Parameter reading: What the answers are, of a model that does not say.
-    func takeLogits(_ rows: Tensor, as reading: OutputReading) {
+    func convertToLogits(_ rows: Tensor, as reading: OutputReading) {
         if head == nil {
-            if isOneUnit {
-                takeOneUnit(rows, reading)
+            if isBinaryLogit {
+                convertBinary(rows, reading)
             } else {
-                Models.takeLogits(rows, as: reading, labelKind: labelKind)
+                Models.convertToLogits(rows, as: reading, labelKind: labelKind)
             }
-        } else if head == .softmax, labelKind == .manyLabels {
+        } else if head == .softmax, labelKind == .multilabel {
             takeLogOdds(ofSoftmax: rows)
         }
         if let order { permute(rows, order) }
@@ -60,7 +60,7 @@ public struct ModelOutput: Hashable, Sendable {
 
     /// What answers of a model seem to be that does not say.
     func reading(of rows: Tensor) -> OutputReading {
-        guard isOneUnit else { return Models.reading(of: rows, labelKind: labelKind) }
+        guard isBinaryLogit else { return Models.reading(of: rows, labelKind: labelKind) }
         return (0..<rows.rowCount).allSatisfy { isProbability(rows[$0 * 2 + 1]) } ? .sigmoid : .logits
     }
 
@@ -71,7 +71,7 @@ public struct ModelOutput: Hashable, Sendable {
         return found.map { rows[$0] }
     }
 
-    private func takeOneUnit(_ rows: Tensor, _ reading: OutputReading) {
+    private func convertBinary(_ rows: Tensor, _ reading: OutputReading) {
         guard reading != .logits else { return }
         for row in 0..<rows.rowCount { rows[row * 2 + 1] = logOdds(rows[row * 2 + 1]) }
     }
@@ -89,7 +89,7 @@ extension ModelOutput: CustomStringConvertible {
     /// As the plan says it: `softmax of 10`, `one sigmoid`.
     public var description: String {
         let name = reading?.rawValue ?? "logits?"
-        return isOneUnit ? "one \(name == "logits" ? "logit" : name)" : "\(name) of \(grouped(classCount))"
+        return isBinaryLogit ? "one \(name == "logits" ? "logit" : name)" : "\(name) of \(grouped(classCount))"
     }
 
     /// What should be known of the way in which it is read.
@@ -98,9 +98,9 @@ extension ModelOutput: CustomStringConvertible {
         case (nil, _):
             "logits?: the model ends in neither softmax nor sigmoid; its answers to the first training examples tell "
                 + "whether they are probabilities, unless --teacher-output says what they are"
-        case (.sigmoid, .oneClass) where !isOneUnit:
+        case (.sigmoid, .multiclass) where !isBinaryLogit:
             "sigmoid, for labels of one class each: the probabilities given that exactly one class is true"
-        case (.softmax, .manyLabels):
+        case (.softmax, .multilabel):
             "softmax, for multi-label data: each class's probability by itself"
         default: nil
         }
@@ -111,8 +111,8 @@ extension ModelOutput: CustomStringConvertible {
 /// probabilities already, and a softmax of those would be another prediction.
 ///
 /// Outputs are taken for probabilities when all lie in 0 … 1 and, for one class, every row adds up to 1.
-public func takeLogits(_ outputs: Tensor, labelKind: LabelKind) {
-    takeLogits(outputs, as: reading(of: outputs, labelKind: labelKind), labelKind: labelKind)
+public func convertToLogits(_ outputs: Tensor, labelKind: LabelKind) {
+    convertToLogits(outputs, as: reading(of: outputs, labelKind: labelKind), labelKind: labelKind)
 }
 
 /// What outputs seem to be.
@@ -121,17 +121,17 @@ public func reading(of outputs: Tensor, labelKind: LabelKind) -> OutputReading {
     for row in 0..<outputs.rowCount {
         let values = outputs.slice(at: row * classes, count: classes).values
         guard values.allSatisfy(isProbability) else { return .logits }
-        guard labelKind == .manyLabels || abs(values.reduce(0, +) - 1) < 1e-3 else { return .logits }
+        guard labelKind == .multilabel || abs(values.reduce(0, +) - 1) < 1e-3 else { return .logits }
     }
-    return labelKind == .oneClass ? .softmax : .sigmoid
+    return labelKind == .multiclass ? .softmax : .sigmoid
 }
 
 /// log p for one class of several; log p − log(1 − p) for labels by themselves, and for one class that sigmoids tell.
-func takeLogits(_ outputs: Tensor, as reading: OutputReading, labelKind: LabelKind) {
+func convertToLogits(_ outputs: Tensor, as reading: OutputReading, labelKind: LabelKind) {
     guard reading != .logits else { return }
     for place in 0..<outputs.elementCount {
         let p = outputs[place]
-        outputs[place] = reading == .softmax && labelKind == .oneClass ? log(min(max(p, 1e-12), 1)) : logOdds(p)
+        outputs[place] = reading == .softmax && labelKind == .multiclass ? log(min(max(p, 1e-12), 1)) : logOdds(p)
     }
 }
 

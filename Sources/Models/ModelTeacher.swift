@@ -110,11 +110,11 @@ public struct ModelTeacher: Teacher {
             throw ModelFileError(.refused, path, ["has \(graph.outputs.count) outputs, expected one"])
         }
         let labelKind = data.labelKind, shape = graph.shape(of: graph.outputs[0])
-        let isOneUnit =
-            shape.elementCount == 1 && data.classCount == 2 && labelKind == .oneClass && graph.head != .softmax
+        let isBinaryLogit =
+            shape.elementCount == 1 && data.classCount == 2 && labelKind == .multiclass && graph.head != .softmax
         // Axes of size 1 before the classes change nothing.
         let hasClasses = shape.channels == data.classCount && shape.elementCount == data.classCount
-        guard hasClasses || isOneUnit else {
+        guard hasClasses || isBinaryLogit else {
             let count = shape.elementCount
             let classes =
                 shape.rank == 1
@@ -141,13 +141,14 @@ public struct ModelTeacher: Teacher {
                 ])
         }
         return ModelOutput(
-            head: head, given: rules.output, isDense: isDense, isOneUnit: isOneUnit, classCount: data.classCount,
+            head: head, given: rules.output, isDense: isDense, isBinaryLogit: isBinaryLogit,
+            classCount: data.classCount,
             labelKind: labelKind, order: order)
     }
 
     /// What to do where a teacher answers with another number of classes than the data has.
     private static func classAdvice(_ count: Int, _ data: ExampleFile) -> String {
-        if data.labelKind == .manyLabels { return "; train/y must have a column for each class of the teacher" }
+        if data.labelKind == .multilabel { return "; train/y must have a column for each class of the teacher" }
         guard data.classNames == nil, count > data.classCount else {
             return "; the labels must be those that the teacher was trained with"
         }
@@ -192,7 +193,7 @@ public struct ModelTeacher: Teacher {
     ///
     /// - Parameter examples: What they are answers to, in words.
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
-    public func takeLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
+    public func convertToLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
         guard isFinite(rows) else {
             throw ModelFileError(
                 .refused, path, ["predicts NaN or infinite numbers for examples of '\(examples)'"],
@@ -204,7 +205,7 @@ public struct ModelTeacher: Teacher {
                 ["answers were taken for probabilities (\(reading.rawValue)), but one of '\(examples)' is \(value)"],
                 advice: "Say what they are with --teacher-output \(name)=logits")
         }
-        output.takeLogits(rows, as: reading)
+        output.convertToLogits(rows, as: reading)
     }
 
     /// What its answers are: for a model that does not say it, what those to the first training examples tell.
@@ -286,7 +287,7 @@ public struct OpenModel: OpenTeacher {
     ) throws {
         let reading = try teacher.reading(network, workers)
         try teacher.answers(network, split, change, workers, isInterrupted) { batch, rows in
-            try teacher.takeLogits(rows, as: reading, of: split.name)
+            try teacher.convertToLogits(rows, as: reading, of: split.name)
             try take(batch, rows)
         }
     }

@@ -3,7 +3,7 @@ public import ModelFiles
 import Models
 import Tensors
 
-extension CompressionOutline {
+extension DryRunReport {
     private var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: size) }
 
     /// What `--dry-run` prints.
@@ -23,7 +23,7 @@ extension CompressionOutline {
             "steps: \(grouped(stepsPerEpoch * epochs)), \(grouped(stepsPerEpoch)) an epoch of batches of \(batchSize), "
                 + "\(epochs) epochs\(several)\(firstEpochs > 0 ? ", after \(firstEpochs) of the first stage" : "")",
             "soft targets: \(softTargets) as \(softTargetForm) in the run directory",
-            "memory: about \(teachingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
+            "memory: about \(predictingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
         ]
         if let teachingSeconds, let trainingSeconds {
             lines.append(
@@ -74,7 +74,7 @@ extension CompressionOutline {
         object["steps"] = .integer(steps)
         object["soft_target_bytes"] = .integer(softTargets.bytes)
         object["soft_target_form"] = .string("\(softTargetForm)")
-        object["memory_bytes"] = ["teach": .integer(teachingMemory.bytes), "train": .integer(trainingMemory.bytes)]
+        object["memory_bytes"] = ["teach": .integer(predictingMemory.bytes), "train": .integer(trainingMemory.bytes)]
         object["memory_problem"] = memoryProblem.map { .string($0) }
         object["seconds"] = [
             "teach": teachingSeconds.map { .number($0) } ?? .null,

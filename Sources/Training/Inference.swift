@@ -48,7 +48,7 @@ public final class LogitsPredictor {
     /// The logits of an example; two for one unit that tells two classes apart.
     public let classCount: Int
     private let predictor: Predictor
-    private let isOneUnit: Bool
+    private let isBinaryLogit: Bool
     private let fill: @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void
 
     /// The most examples that go through the network at once.
@@ -64,8 +64,8 @@ public final class LogitsPredictor {
     ) {
         let graph = graph.untapped
         predictor = Predictor(graph, weights: weights, workers: workers)
-        isOneUnit = graph.isOneUnit(for: split)
-        classCount = isOneUnit ? 2 : graph.shape(of: graph.logits).elementCount
+        isBinaryLogit = graph.isBinaryLogit(for: split)
+        classCount = isBinaryLogit ? 2 : graph.shape(of: graph.logits).elementCount
         self.fill = fill
     }
 
@@ -73,13 +73,13 @@ public final class LogitsPredictor {
     ///
     /// - Throws: `ExampleValueError` for an example that the network cannot compute with.
     public func predict(_ batch: ExampleBatch, into block: Tensor) throws(ExampleValueError) {
-        let (logits, classes, isOneUnit, fill) = (predictor.graph.logits, classCount, isOneUnit, fill)
+        let (logits, classes, isBinaryLogit, fill) = (predictor.graph.logits, classCount, isBinaryLogit, fill)
         do throws(ValueFault) {
             try predictor.run(batch.count) { range, inputs in
                 fill(batch, range, inputs)
             } take: { range, workspace in
                 copyLogits(
-                    workspace.value(logits, count: range.count), isOneUnit: isOneUnit,
+                    workspace.value(logits, count: range.count), isBinaryLogit: isBinaryLogit,
                     to: block.slice(at: range.lowerBound * classes, count: range.count * classes))
             }
         } catch {
@@ -95,7 +95,7 @@ public final class LogitsPredictor {
 public func predictLogits(
     _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers
 ) throws -> Buffer {
-    let classes = graph.isOneUnit(for: split) ? 2 : graph.shape(of: graph.logits).elementCount
+    let classes = graph.isBinaryLogit(for: split) ? 2 : graph.shape(of: graph.logits).elementCount
     let result = Buffer(zeros: split.count * classes), all = result.tensor
     var first = 0
     try predictLogits(graph, weights: weights, of: split, workers: workers) { _, logits in
@@ -114,7 +114,7 @@ public func evaluate(
     var metrics = RunningMetrics(split.labelKind, classCount: split.classCount)
     try predictLogits(graph, weights: weights, of: split, workers: workers) { batch, scores in
         // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
-        if split.labelKind == .manyLabels { activate(Activation(.sigmoid), scores, into: scores) }
+        if split.labelKind == .multilabel { activate(Activation(.sigmoid), scores, into: scores) }
         metrics.add(scores, of: batch)
     }
     return metrics.values()
@@ -137,8 +137,8 @@ extension RunningMetrics {
 }
 
 /// Copies a network's logits, those of one unit for two classes as (0, z).
-public func copyLogits(_ logits: Tensor, isOneUnit: Bool, to rows: Tensor) {
-    guard isOneUnit else { return rows.copy(from: logits) }
+public func copyLogits(_ logits: Tensor, isBinaryLogit: Bool, to rows: Tensor) {
+    guard isBinaryLogit else { return rows.copy(from: logits) }
     for row in 0..<logits.elementCount { (rows[2 * row], rows[2 * row + 1]) = (0, logits[row]) }
 }
 

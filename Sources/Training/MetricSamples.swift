@@ -115,7 +115,7 @@ extension RunningMetrics {
     /// What each metric is made of, in the order of `values()`; nothing unless samples were asked for.
     public mutating func samples() -> [MetricSample] {
         guard let sampling else { return [] }
-        guard kind == .manyLabels else { return [.examples(sampling.hits)] }
+        guard kind == .multilabel else { return [.examples(sampling.hits)] }
         pairs.sort { $0.order < $1.order }
         // Where there are fewer examples than groups, the others are empty.
         var used = Sampling(), groups: [Int] = []

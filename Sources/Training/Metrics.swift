@@ -51,7 +51,7 @@ public struct RunningMetrics {
     /// The bytes that are kept of so many examples: of several labels each, a number for each class that is ranked. An array
     /// that grows is there twice for a moment.
     public static func memory(_ kind: LabelKind, exampleCount: Int) -> Int {
-        kind == .oneClass ? 0 : 2 * depth * exampleCount * MemoryLayout<ScoredLabel>.stride
+        kind == .multiclass ? 0 : 2 * depth * exampleCount * MemoryLayout<ScoredLabel>.stride
     }
 
     /// How many examples' first class is wrong.
@@ -81,18 +81,18 @@ public struct RunningMetrics {
         let group = sampling?.group(of: count) ?? 0
         count += 1
         var labelCount = 0
-        if kind == .manyLabels {
+        if kind == .multilabel {
             for label in truth.indices where truth[label] > 0 {
                 positives[label] += 1
                 labelCount += 1
                 sampling?.labels.append(GroupedLabel(label, group: group))
             }
         }
-        top.rank(kind == .oneClass ? 1 : max(Self.depth, labelCount), of: scores)
+        top.rank(kind == .multiclass ? 1 : max(Self.depth, labelCount), of: scores)
         let isHit = top.classes.first.map { truth[$0] > 0 } ?? false
         if isHit { hits += 1 }
         sampling?.hits.append(isHit ? 1 : 0)
-        guard kind == .manyLabels else { return }
+        guard kind == .multilabel else { return }
         var right = 0
         for (rank, label) in top.classes.enumerated() {
             let isTrue = truth[label] > 0
@@ -108,7 +108,7 @@ public struct RunningMetrics {
 
     /// The metrics' names, as `--json` has them.
     public static func names(_ kind: LabelKind) -> [String] {
-        kind == .oneClass ? ["accuracy"] : ["gap_at_20", "map", "hit_at_1", "perr"]
+        kind == .multiclass ? ["accuracy"] : ["gap_at_20", "map", "hit_at_1", "perr"]
     }
 
     /// What the metrics of the examples so far are.
@@ -117,7 +117,7 @@ public struct RunningMetrics {
         func named(_ values: Double...) -> [(name: String, value: Double)] {
             zip(Self.names(kind), values).map { ($0, $1) }
         }
-        guard kind == .manyLabels else { return named(first) }
+        guard kind == .multilabel else { return named(first) }
         // The sort is stable, so that the order of those that are equal is the one in which they came.
         pairs.sort { $0.order < $1.order }
         var found = 0, gap = 0.0

@@ -81,7 +81,7 @@ public struct LabelLoss: Objective {
     public var terms: [String] { ["ground truth"] }
 
     public func evaluate(
-        _ logits: Tensor, taps: [Tap], _ batch: Lesson, _ examples: Range<Int>, progress: Double, scale: Float,
+        _ logits: Tensor, taps: [Tap], _ batch: TrainingBatch, _ examples: Range<Int>, progress: Double, scale: Float,
         gradient: Tensor, kernels: KernelContext
     ) -> [Double] {
         [
@@ -106,12 +106,12 @@ public struct LabelLoss: Objective {
         let y = labels.slice(at: 0, count: some).viewed(count: known, shape: [classes])
         let part = gradient.slice(at: 0, count: some).viewed(count: known, shape: [classes])
         switch kind {
-        case .oneClass:
+        case .multiclass:
             let sum = -softCrossEntropy(z, targets: y, temperature: 1, probabilities: part)
             addScaled(y, by: -1, to: part)
             Kernels.scale(part, by: scale, into: part)
             return sum
-        case .manyLabels:
+        case .multilabel:
             part.fill(with: 0)
             return binaryCrossEntropy(z, targets: y, temperature: 1, scale: scale, to: part)
         }

@@ -59,9 +59,9 @@ public struct TrainingRun {
     }
 
     /// Trains on the examples of `train` as they are.
-    public func run(_ trainer: Trainer, minimizing objective: some Objective<Lesson>, workers: Workers) throws {
+    public func run(_ trainer: Trainer, minimizing objective: some Objective<TrainingBatch>, workers: Workers) throws {
         try run(
-            trainer, minimizing: objective, on: LessonReader(train, recipe: trainer.recipe, workers: workers),
+            trainer, minimizing: objective, on: BatchLoader(train, recipe: trainer.recipe, workers: workers),
             workers: workers)
     }
 
@@ -70,19 +70,19 @@ public struct TrainingRun {
     /// - Throws: `CancellationError` when interrupted, after the state was saved; `NotFiniteError` when the loss is not a
     ///   number; `ExampleValueError` for an example that the network cannot compute with; what reading and writing files
     ///   throws.
-    public func run<Lessons: Batch>(
-        _ trainer: Trainer, minimizing objective: some Objective<Lessons>, on source: some LessonSource<Lessons>,
+    public func run<Element: Batch>(
+        _ trainer: Trainer, minimizing objective: some Objective<Element>, on source: some BatchSource<Element>,
         workers: Workers
     ) throws {
-        if trainer.graph.isOneUnit(for: train) {
-            try go(trainer, OneUnitObjective(whole: objective), source, workers)
+        if trainer.graph.isBinaryLogit(for: train) {
+            try go(trainer, BinaryLogitObjective(whole: objective), source, workers)
         } else {
             try go(trainer, objective, source, workers)
         }
     }
 
-    private func go<Lessons: Batch>(
-        _ trainer: Trainer, _ objective: some Objective<Lessons>, _ source: some LessonSource<Lessons>,
+    private func go<Element: Batch>(
+        _ trainer: Trainer, _ objective: some Objective<Element>, _ source: some BatchSource<Element>,
         _ workers: Workers
     ) throws {
         let stepsPerEpoch = source.stepsPerEpoch, epochs = trainer.recipe.epochs, total = stepsPerEpoch * epochs
@@ -106,7 +106,7 @@ public struct TrainingRun {
                     try file?.save(trainer, epoch: sums, check: check)
                     throw CancellationError()
                 }
-                let batch = try source.lesson(epoch: epoch, step: step)
+                let batch = try source.batch(epoch: epoch, step: step)
                 let progress = trainer.progress(of: total)
                 let report: Trainer.StepReport
                 do throws(ValueFault) {

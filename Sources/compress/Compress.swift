@@ -49,7 +49,7 @@ enum Program {
         startWithOneBLASThread()
         ScratchFile.own()
         // First of all, while there is one thread and nothing is open.
-        Isolation.start(ReadingService.services.merging(Rehearsal.services) { first, _ in first })
+        Isolation.start(ReadingService.services.merging(SandboxedProbe.services) { first, _ in first })
         Isolation.watchMappings()
         let arguments = joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
         Interruption.install { _ = report($0, wantsJSON: arguments.contains("--json")) }

@@ -23,7 +23,7 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
 }
 
 /// What the main job would do, after all the checks that it makes before it writes anything.
-func outline(_ options: DistillOptions) throws -> CompressionOutline {
+func outline(_ options: DistillOptions) throws -> DryRunReport {
     try Compressor(options.request, tell: { _ in }).outline()
 }
 

@@ -11,7 +11,7 @@ import Testing
             let file = try ExampleFile(opening: path)
             #expect(file.classCount == 4)
             #expect(file.classNames == nil)
-            #expect(file.labelKind == .oneClass)
+            #expect(file.labelKind == .multiclass)
             #expect(file.exampleShape == [3])
             #expect(file.train.count == 20)
             #expect(file.test.count == 5)

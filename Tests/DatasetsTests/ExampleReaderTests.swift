@@ -181,7 +181,7 @@ import Testing
         }
         let how = Case(type: .uint8, order: .shuffled(seed: 2), windowByteCount: 50)
         try withReader(recipe, how) { reader in
-            #expect(reader.split.labelKind == .manyLabels)
+            #expect(reader.split.labelKind == .multilabel)
             #expect(reader.split.classCount == 6)
             let batch = try reader.batch(epoch: 1, step: 1)
             var labels = [Float](repeating: -1, count: 8 * 6)

@@ -42,7 +42,7 @@ import Testing
             let numbers = (0..<count).map { $0 % 4 }
             if type.isFloat { try y.write(numbers.map { Float($0) }) } else { try y.write(numbers) }
         } _: { file in
-            #expect(file.labelKind == .oneClass)
+            #expect(file.labelKind == .multiclass)
             #expect(file.classCount == 4)
             #expect(file.warnings == [])
             let train = try classes(file.train), test = try classes(file.test)
@@ -58,7 +58,7 @@ import Testing
             let rows = (0..<count).flatMap { row in (0..<5).map { $0 == row % 4 ? 1 : 0 } }
             if type.isFloat { try y.write(rows.map { Float($0) }) } else { try y.write(rows) }
         } _: { file in
-            #expect(file.labelKind == .oneClass)
+            #expect(file.labelKind == .multiclass)
             #expect(file.classCount == 5)
             let test = try classes(file.test)
             #expect(test == [0, 1, 2, 3, 0])
@@ -71,7 +71,7 @@ import Testing
             let rows = (0..<count).flatMap { row in (0..<4).map { UInt8($0 == row % 4 ? 1 : 0) } }
             try root.createDataset(name, rows, shape: [count, 4])
         } _: { file in
-            #expect(file.labelKind == .manyLabels)
+            #expect(file.labelKind == .multilabel)
             #expect(
                 file.warnings == [
                     "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; "
@@ -90,7 +90,7 @@ import Testing
             let y = try root.createDataset(name, type, shape: [count, 3])
             if type.isFloat { try y.write(rows(name, count).map { Float($0) }) } else { try y.write(rows(name, count)) }
         } _: { file in
-            #expect(file.labelKind == .manyLabels)
+            #expect(file.labelKind == .multilabel)
             for split in [file.train, file.test] {
                 let reader = ExampleReader(split, batchSize: split.count, order: .sequential)
                 var labels = [Float](repeating: 9, count: split.count * 3)

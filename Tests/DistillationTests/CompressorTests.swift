@@ -277,7 +277,7 @@ import Training
                         network.graph, weights: network.weights.tensor, of: validation, workers: workers))
             }
             let weights = learnWeights(
-                logits, labels: tensor(try validation.allLabels()), combination: combination, labelKind: .oneClass)
+                logits, labels: tensor(try validation.allLabels()), combination: combination, labelKind: .multiclass)
             #expect(report.teachers.map(\.weight) == weights)
         }
     }

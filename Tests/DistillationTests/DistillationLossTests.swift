@@ -55,7 +55,7 @@ import Training
     @Test(arguments: bernoulli)
     func isTheDivergenceOfIndependentLabels(item: Case) throws {
         let (terms, gradient) = try evaluate(
-            item.logits, teacher: item.teacher, temperature: item.temperature, labelKind: .manyLabels)
+            item.logits, teacher: item.teacher, temperature: item.temperature, labelKind: .multilabel)
         let classes = Double(item.logits[0].count)
         expectClose(terms[0], classes * item.loss)
         expectClose(gradient, item.gradient.map { $0.map { $0 * classes } })
@@ -85,7 +85,7 @@ import Training
         #expect(gradient.joined().allSatisfy { abs($0) <= 1e-6 * temperature })
         let several = try evaluate(
             logits, teacher: logits.map { $0.map { sigmoid($0 / temperature) } }, temperature: temperature,
-            labelKind: .manyLabels)
+            labelKind: .multilabel)
         #expect(abs(several.terms[0]) <= 1e-6 * temperature * temperature)
     }
 
@@ -96,7 +96,7 @@ import Training
             let student = logits(0), teacher = logits(1)
             #expect(try evaluate([student], teacher: [softmax(teacher)], temperature: 1).terms[0] >= 0)
             #expect(
-                try evaluate([student], teacher: [teacher.map(sigmoid)], temperature: 1, labelKind: .manyLabels).terms[
+                try evaluate([student], teacher: [teacher.map(sigmoid)], temperature: 1, labelKind: .multilabel).terms[
                     0]
                     >= 0)
         }
@@ -104,7 +104,7 @@ import Training
 
     /// A mean over classes as well would be too small by the number of classes.
     @Test func isTheSameForAnyNumberOfEqualRows() throws {
-        for labelKind in [LabelKind.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.multiclass, .multilabel] {
             let row = [0.5, -1, 2.5], teacher = [0.2, 0.5, 0.3]
             let one = try evaluate([row], teacher: [teacher], temperature: 2, labelKind: labelKind)
             let seven = try evaluate(
@@ -127,7 +127,7 @@ import Training
     @Test(arguments: [100.0, 1e4], [1.0, 4.0])
     func staysFinite(size: Double, temperature: Double) throws {
         let logits = [[size, -size, 0], [-size, -size, size], [size, size, 0]]
-        for labelKind in [LabelKind.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.multiclass, .multilabel] {
             for teacher in [[0.0, 1, 0], [1, 0, 0], [0.3, 0.3, 0.4]] {
                 let (terms, gradient) = try evaluate(
                     logits, teacher: logits.map { _ in teacher }, temperature: temperature, labelKind: labelKind,
@@ -139,7 +139,7 @@ import Training
     }
 
     /// Central differences of the whole loss, both terms.
-    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    @Test(arguments: [LabelKind.multiclass, .multilabel])
     func hasTheGradientOfItsValue(labelKind: LabelKind) throws {
         let logits = [[0.3, -2, 1.7], [2, 0.1, -1]], teacher = [[0.7, 0.1, 0.2], [0.3, 0.3, 0.4]], step = 1e-2
         func loss(_ logits: [[Double]]) throws -> Double {
@@ -162,7 +162,7 @@ import Training
     }
 
     /// What is reported is what is minimised: each term once, times its own weight at that moment.
-    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    @Test(arguments: [LabelKind.multiclass, .multilabel])
     func isTheSumOfItsTermsTimesTheirWeights(labelKind: LabelKind) throws {
         let logits = [[0.3, -2, 1.7], [2, 0.1, -1]], teacher = [[0.7, 0.1, 0.2], [0.3, 0.3, 0.4]]
         func at(_ progress: Double, _ weight: Schedule, _ lambda: Schedule) throws -> (
@@ -192,10 +192,10 @@ import Training
             ).formula(labelKind)
         }
         #expect(
-            formula(.oneClass, 4)
+            formula(.multiclass, 4)
                 == "1 · 4² · KL(ensemble ‖ student) at T = 4 + linear:0:0.5 · cross-entropy(labels)")
         #expect(
-            formula(.manyLabels, 1)
+            formula(.multilabel, 1)
                 == "1 · Σ Bernoulli KL(ensemble ‖ student) + linear:0:0.5 · Σ binary cross-entropy(labels)")
     }
 
@@ -206,7 +206,7 @@ import Training
         let preset = Preset.youTube8MWinners.loss
         let found = try evaluate(
             [[0, log(3), -log(3)]], teacher: [[0.5, 0.5, 0.25]], temperature: preset.temperature(0),
-            labelKind: .manyLabels,
+            labelKind: .multilabel,
             weight: preset.softWeight, lambda: preset.lambda, terms: preset.terms)
         let teachers = log(2) - (0.5 * log(0.75) + 0.5 * log(0.25)) - (0.25 * log(0.25) + 0.75 * log(0.75))
         let labels = log(2) - log(0.75) - log(0.75)
@@ -219,11 +219,11 @@ import Training
         let preset = Preset.youTube8MWinners.loss, logits = [[0.3, -2, 1.7, 4], [2, 0.1, -1, -6]]
         let teacher = [[0.7, 0.1, 0.2, 0.9], [0.3, 0.35, 0.4, 0.05]], labels = [[0.0, 1, 0, 1], [1, 0, 1, 0]]
         let both = try evaluate(
-            logits, teacher: teacher, temperature: 1, labelKind: .manyLabels, weight: preset.softWeight,
+            logits, teacher: teacher, temperature: 1, labelKind: .multilabel, weight: preset.softWeight,
             lambda: preset.lambda, terms: preset.terms)
         let mean = zip(teacher, labels).map { zip($0, $1).map { ($0 + $1) / 2 } }
         let one = try evaluate(
-            logits, teacher: mean, temperature: 1, labelKind: .manyLabels, weight: .constant(1), lambda: .constant(0),
+            logits, teacher: mean, temperature: 1, labelKind: .multilabel, weight: .constant(1), lambda: .constant(0),
             terms: preset.terms)
         expectClose([both.terms[0] + both.terms[1]], [one.terms[0]], tolerance: 1e-5)
         for (row, expected) in zip(both.gradient, one.gradient) { expectClose(row, expected) }
@@ -232,11 +232,11 @@ import Training
     @Test func theWinnersMixSaysItsFormula() {
         let preset = Preset.youTube8MWinners
         #expect(
-            preset.loss.formula(.manyLabels)
+            preset.loss.formula(.multilabel)
                 == "0.5 · Σ binary cross-entropy(ensemble) + 0.5 · Σ binary cross-entropy(labels)")
-        #expect(preset.refusal(labelKind: .manyLabels) == nil)
+        #expect(preset.refusal(labelKind: .multilabel) == nil)
         #expect(
-            preset.refusal(labelKind: .oneClass)
+            preset.refusal(labelKind: .multiclass)
                 == "preset 'youtube8m-winners' is for multi-label data, "
                 + "and here each example has one class: leave --preset out")
     }
@@ -253,14 +253,15 @@ import Training
         var teacher = (0..<4).map { _ in [0.2, 0.3, 0.5] }
         teacher[2][1] = .nan
         let terms = try evaluate(
-            logits, teacher: teacher, temperature: 2, labelKind: .oneClass, weight: .constant(1), lambda: .constant(1),
+            logits, teacher: teacher, temperature: 2, labelKind: .multiclass, weight: .constant(1),
+            lambda: .constant(1),
             terms: [LossTerm(measure)]
         ).terms
         #expect(terms.contains { $0.isNaN })
     }
 
     private func evaluate(
-        _ logits: [[Double]], teacher: [[Double]], temperature: Double, labelKind: LabelKind = .oneClass,
+        _ logits: [[Double]], teacher: [[Double]], temperature: Double, labelKind: LabelKind = .multiclass,
         weight: Double = 1, lambda: Double = 0
     ) throws -> (terms: [Double], gradient: [[Double]]) {
         try evaluate(
@@ -277,9 +278,9 @@ import Training
         return try withTemporaryFolder { folder in
             let path = folder.appending(path: "data.h5").path, x = logits.map { _ in [Float(0)] }
             switch labelKind {
-            case .oneClass:
+            case .multiclass:
                 try writeExamples(x, shape: [1], classes: (0..<count).map { $0 % classes }, names: classes, to: path)
-            case .manyLabels:
+            case .multilabel:
                 let labels = (0..<count).map { row in (0..<classes).map { UInt8(($0 + row) % 2) } }
                 try writeExamples(x, shape: [1], labels: labels, to: path)
             }
@@ -287,14 +288,15 @@ import Training
             let answers = Buffer(zeros: count * classes).tensor(count: count, shape: [classes])
             answers.copy(
                 from: teacher.joined().map { q in
-                    Float(temperature * (labelKind == .oneClass ? log(max(q, 1e-37)) : log(q) - log1p(-q)))
+                    Float(temperature * (labelKind == .multiclass ? log(max(q, 1e-37)) : log(q) - log1p(-q)))
                 })
             let reader = ExampleReader(try ExampleFile(opening: path).train, batchSize: count, order: .sequential)
-            let lesson = TaughtLesson(Lesson(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
+            let batch = DistillationBatch(
+                TrainingBatch(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
             let loss = DistillationLoss(
                 LossSettings(terms, temperature: .constant(temperature), softWeight: weight, lambda: lambda),
                 mixture: Mixture(.mean, labelKind, weights: [1]))
-            return evaluateObjective(loss, logits, on: lesson, progress: progress)
+            return evaluateObjective(loss, logits, on: batch, progress: progress)
         }
     }
 }

@@ -13,7 +13,7 @@ import Testing
     private static let first = [0, ln(2), ln(5)], second = [ln(6), ln(3), 0]
 
     private func combine(
-        _ teachers: [[Double]], weights: [Double], _ combination: Combination, _ labelKind: LabelKind = .oneClass,
+        _ teachers: [[Double]], weights: [Double], _ combination: Combination, _ labelKind: LabelKind = .multiclass,
         temperature: Float = 1
     ) -> [Double] {
         let shape: Shape = [teachers[0].count]
@@ -53,12 +53,12 @@ import Testing
     @Test func labelsAreCombinedOneByOne() {
         // The sigmoids of log 3 and −log 3 are 3/4 and 1/4, that of 0 is 1/2.
         let teachers = [[ln(3), 0], [0, -ln(3)]]
-        expectClose(combine(teachers, weights: [0.5, 0.5], .mean, .manyLabels), [0.625, 0.375])
-        expectClose(combine(teachers, weights: [0.25, 0.75], .mean, .manyLabels), [0.5625, 0.3125])
+        expectClose(combine(teachers, weights: [0.5, 0.5], .mean, .multilabel), [0.625, 0.375])
+        expectClose(combine(teachers, weights: [0.25, 0.75], .mean, .multilabel), [0.5625, 0.3125])
         // The sigmoid of log √3 is √3 / (1 + √3).
         let root = (3 as Double).squareRoot()
         expectClose(
-            combine(teachers, weights: [0.5, 0.5], .geometric, .manyLabels), [root / (1 + root), 1 / (1 + root)])
+            combine(teachers, weights: [0.5, 0.5], .geometric, .multilabel), [root / (1 + root), 1 / (1 + root)])
     }
 
     /// The mean of softmax(z / T), not the softmax of a mean at T.
@@ -76,17 +76,17 @@ import Testing
             softmax(zip(teachers[0], teachers[1]).map { ($0 + $1) / 2 / T }))
     }
 
-    @Test(arguments: Combination.allCases, [LabelKind.oneClass, .manyLabels])
+    @Test(arguments: Combination.allCases, [LabelKind.multiclass, .multilabel])
     func oneTeacherIsItself(combination: Combination, labelKind: LabelKind) {
         let z = [0.4, -1.5, 2]
         expectClose(
             combine([z], weights: [1], combination, labelKind, temperature: 2),
-            labelKind == .oneClass ? softmax(z.map { $0 / 2 }) : z.map { sigmoid($0 / 2) })
+            labelKind == .multiclass ? softmax(z.map { $0 / 2 }) : z.map { sigmoid($0 / 2) })
     }
 
     @Test(arguments: Combination.allCases)
     func sureTeachersStayFinite(combination: Combination) {
-        for labelKind in [LabelKind.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.multiclass, .multilabel] {
             let found = combine([[1e4, -1e4, 0], [-1e4, 1e4, 0]], weights: [0.5, 0.5], combination, labelKind)
             #expect(found.allSatisfy { $0.isFinite && $0 >= 0 && $0 <= 1 })
         }

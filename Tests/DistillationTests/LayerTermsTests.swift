@@ -13,10 +13,10 @@ import Training
 
 /// Terms of layers in a whole loss: their gradients, and what they leave behind in the student.
 @Suite struct LayerTermsTests {
-    /// A student with taps, a lesson with what the teacher's layers give, and a loss of all kinds of terms.
+    /// A student with taps, a batch with what the teacher's layers give, and a loss of all kinds of terms.
     private final class Bench {
         let graph: LayerGraph
-        let lesson: TaughtLesson
+        let batch: DistillationBatch
         let loss: DistillationLoss
         let workspace: Workspace
 
@@ -35,22 +35,22 @@ import Training
             let live = LiveTeacher(
                 teacher, network, graph: asked.graph, values: asked.values,
                 reading: try teacher.reading(network, workers), classCount: train.classCount, workers: workers)
-            lesson = try TaughtLessons(
-                lessons: LessonReader(train, recipe: recipe, workers: workers), teachers: [.live(live)],
+            batch = try DistillationBatches(
+                loader: BatchLoader(train, recipe: recipe, workers: workers), teachers: [.live(live)],
                 layers: layers.places.map { ($0.teacher, $0.values) }
-            ).lesson(epoch: 0, step: 0)
+            ).batch(epoch: 0, step: 0)
             loss = DistillationLoss(
                 LossSettings(
                     request.loss.terms, temperature: .constant(2), softWeight: .constant(0.8), lambda: .constant(0.4)),
-                mixture: Mixture(.mean, .oneClass, weights: [1]), places: layers.places)
+                mixture: Mixture(.mean, .multiclass, weights: [1]), places: layers.places)
             graph = layers.student
             workspace = Workspace(graph, batchSize: 5, mode: .training)
         }
 
         /// The mean of the reported terms' sum, and with it the gradient at the logits and taps.
         func terms(_ weights: borrowing ParameterVector) -> [Double] {
-            let count = lesson.count
-            lesson.readInputs(0..<count, into: workspace.input(0, count: count))
+            let count = batch.count
+            batch.readInputs(0..<count, into: workspace.input(0, count: count))
             workspace.forward(weights: weights.tensor, count: count, key: RandomKey(seed: 3))
             let gradient = workspace.gradient(graph.logits, count: count)
             gradient?.fill(with: .nan)
@@ -60,7 +60,7 @@ import Training
                 return Tap(value: workspace.value(value, count: count), gradient: slope)
             }
             return loss.evaluate(
-                workspace.value(graph.logits, count: count), taps: taps, lesson, 0..<count, progress: 0,
+                workspace.value(graph.logits, count: count), taps: taps, batch, 0..<count, progress: 0,
                 scale: 1 / Float(count), gradient: gradient ?? workspace.value(graph.logits, count: count),
                 kernels: workspace.kernels
             ).map { $0 / Double(count) }
@@ -80,7 +80,7 @@ import Training
             let gradient = ParameterVector(zeros: layout)
             gradient.tensor.fill(with: .nan)
             bench.workspace.backward(
-                weights: weights.tensor, gradient: gradient.tensor, count: bench.lesson.count, key: RandomKey(seed: 3))
+                weights: weights.tensor, gradient: gradient.tensor, count: bench.batch.count, key: RandomKey(seed: 3))
             let trainable = layout.entries.filter { $0.spec.role == .trainable }
             #expect(trainable.count { $0.layer.hasPrefix("hint") } == 4)
             let step: Float = 4e-3
@@ -105,7 +105,7 @@ import Training
     /// What the objective is shown of the teacher, computed here from the layers' own values in double precision.
     @Test func teachersLayersAreWhatTheirFormulasSay() throws {
         try Pictures.withScene { scene in
-            let bench = try Bench(scene), count = bench.lesson.count
+            let bench = try Bench(scene), count = bench.batch.count
             let network = try KerasFile(opening: scene.path("teacher.h5")).network().network
             func values(_ layer: String, _ lines: Int) throws -> [[Double]] {
                 let text = Pictures.teacher.split(separator: "\n").prefix(2 + 2 * lines).joined(separator: "\n")
@@ -116,14 +116,14 @@ import Training
                     weights[entry].copy(from: network.weights[source])
                 }
                 let workspace = Workspace(graph, batchSize: count, mode: .inference)
-                bench.lesson.readInputs(0..<count, into: workspace.input(0, count: count))
+                bench.batch.readInputs(0..<count, into: workspace.input(0, count: count))
                 workspace.forward(weights: weights.tensor, count: count)
                 let all = workspace.value(graph.outputs[0], count: count).values.map { Double($0) }
                 let size = all.count / count
                 return (0..<count).map { Array(all[($0 * size)..<(($0 + 1) * size)]) }
             }
             let first = try values("first", 1), middle = try values("middle", 2), second = try values("second", 3)
-            let (flow, hints, maps) = (bench.lesson.layers[0], bench.lesson.layers[1], bench.lesson.layers[2])
+            let (flow, hints, maps) = (bench.batch.layers[0], bench.batch.layers[1], bench.batch.layers[2])
             func row(_ tensor: Tensor, _ example: Int) -> [Double] {
                 let size = tensor.shape.elementCount
                 return tensor.values[(example * size)..<((example + 1) * size)].map { Double($0) }

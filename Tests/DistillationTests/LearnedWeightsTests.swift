@@ -15,13 +15,13 @@ import Testing
         let labels: [[Double]]
         private let key = RandomKey(seed: 5)
 
-        init(_ count: Int, classes: Int = 4, labelKind: LabelKind = .oneClass) {
+        init(_ count: Int, classes: Int = 4, labelKind: LabelKind = .multiclass) {
             self.classes = classes
             self.labelKind = labelKind
             let key = RandomKey(seed: 9)
             labels = (0..<count).map { row in
                 (0..<classes).map { name in
-                    labelKind == .oneClass
+                    labelKind == .multiclass
                         ? key[row].integer(0, below: classes) == name ? 1 : 0 : key[row].uniform(name) < 0.3 ? 1 : 0
                 }
             }
@@ -48,7 +48,7 @@ import Testing
 
         /// The ensemble's loss in double precision.
         func loss(_ teachers: [[[Double]]], _ weights: [Double], _ combination: Combination) -> Double {
-            func probabilities(_ z: [Double]) -> [Double] { labelKind == .oneClass ? softmax(z) : z.map(sigmoid) }
+            func probabilities(_ z: [Double]) -> [Double] { labelKind == .multiclass ? softmax(z) : z.map(sigmoid) }
             var sum = 0.0
             for (row, labels) in labels.enumerated() {
                 var mixed = [Double](repeating: 0, count: classes)
@@ -60,7 +60,7 @@ import Testing
                 for name in 0..<classes {
                     if labels[name] > 0 {
                         sum -= log(p[name])
-                    } else if labelKind == .manyLabels {
+                    } else if labelKind == .multilabel {
                         sum -= log1p(-p[name])
                     }
                 }
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    private static let labelKinds: [LabelKind] = [.oneClass, .manyLabels]
+    private static let labelKinds: [LabelKind] = [.multiclass, .multilabel]
 
     /// Every weighting in steps of 1/200 (two teachers) or 1/50 (three).
     @Test(arguments: Combination.allCases, labelKinds)

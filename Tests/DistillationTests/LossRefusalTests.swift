@@ -234,7 +234,7 @@ import Training
         ])
     func noLossHidesIt(measure: LossTerm.Measure) throws {
         for hasManyLabels in [false, true] {
-            if hasManyLabels, measure.refusal(labelKind: .manyLabels, classCount: 3) != nil { continue }
+            if hasManyLabels, measure.refusal(labelKind: .multilabel, classCount: 3) != nil { continue }
             var data = DataFile(train: 80, test: 30)
             data.hasManyLabels = hasManyLabels
             try withScene(data) { scene in
@@ -266,11 +266,11 @@ import Training
                 return result
             }
             func remark(_ values: [Float], x: Float = 0, names: [String] = ["a", "b"]) throws -> String? {
-                let lesson = Lesson(try firstBatch(path, count: 2)) { _, _, inputs in inputs[1] = x }
+                let batch = TrainingBatch(try firstBatch(path, count: 2)) { _, _, inputs in inputs[1] = x }
                 return DistillationLoss(
                     LossSettings(temperature: .constant(1), softWeight: .constant(1), lambda: .constant(1)),
-                    mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5]), teacherNames: names
-                ).remark(on: TaughtLesson(lesson, logits: values.map(logits), layers: []))
+                    mixture: Mixture(.mean, .multiclass, weights: [0.5, 0.5]), teacherNames: names
+                ).remark(on: DistillationBatch(batch, logits: values.map(logits), layers: []))
             }
             #expect(try remark([1, 2]) == nil)
             #expect(try remark([1, .nan]) == "Teacher 'b' answers with numbers that are not finite")

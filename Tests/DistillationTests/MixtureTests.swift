@@ -33,7 +33,7 @@ import Training
     /// second as 0.4 to 0.8. Equal mixtures would say (0.4, 0.6) both times.
     @Test func sharesFollowTheProbabilityOfTheLabel() {
         let first = [log(0.6), log(0.4)], second = [log(0.2), log(0.8)]
-        let mixture = Mixture(.mean, .oneClass, weights: [0.5, 0.5], isByExample: true)
+        let mixture = Mixture(.mean, .multiclass, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(
             mixture, [[first, first, first], [second, second, second]], labels: [[1, 0], [0, 1], [1, 0]], known: 2,
             temperature: 1
@@ -48,11 +48,11 @@ import Training
     /// shares.
     @Test func weightsArePriors() {
         let first = [log(0.6), log(0.4)], second = [log(0.2), log(0.8)]
-        let mixture = Mixture(.mean, .oneClass, weights: [0.9, 0.1], isByExample: true)
+        let mixture = Mixture(.mean, .multiclass, weights: [0.9, 0.1], isByExample: true)
         let found = mixed(mixture, [[first], [second]], labels: [[1, 0]], temperature: 2)[0].map(exp)
         let a = softmax(first.map { $0 / 2 }), b = softmax(second.map { $0 / 2 })
         expectClose(found, zip(a, b).map { (27 * $0 + $1) / 28 })
-        let geometric = Mixture(.geometric, .oneClass, weights: [0.9, 0.1], isByExample: true)
+        let geometric = Mixture(.geometric, .multiclass, weights: [0.9, 0.1], isByExample: true)
         let logits = mixed(geometric, [[first], [second]], labels: [[1, 0]], temperature: 2)[0]
         expectClose(logits, zip(first, second).map { (27 * $0 + $1) / 28 / 2 })
     }
@@ -62,7 +62,7 @@ import Training
     @Test func severalLabelsAreKnownTogether() {
         func logit(_ p: Double) -> Double { log(p) - log1p(-p) }
         let first = [logit(0.9), logit(0.5)], second = [logit(0.3), logit(0.5)]
-        let mixture = Mixture(.mean, .manyLabels, weights: [0.5, 0.5], isByExample: true)
+        let mixture = Mixture(.mean, .multilabel, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(
             mixture, [[first, first], [second, second]], labels: [[1, 0], [0, 0]], known: 1, temperature: 1
         ).map { $0.map(sigmoid) }
@@ -71,23 +71,23 @@ import Training
     }
 
     /// A teacher that is quite sure of the wrong class has no share, one that is alone has all of it; nothing is NaN.
-    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    @Test(arguments: [LabelKind.multiclass, .multilabel])
     func sureTeachersHaveAllOrNothing(labelKind: LabelKind) {
         let right = [300.0, -300, -300], wrong = [-300.0, 300, -300]
         let mixture = Mixture(.mean, labelKind, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(mixture, [[right], [wrong]], labels: [[1, 0, 0]], temperature: 1)[0]
         #expect(found.allSatisfy { $0.isFinite })
-        expectClose(labelKind == .oneClass ? softmax(found) : found.map(sigmoid), [1, 0, 0])
+        expectClose(labelKind == .multiclass ? softmax(found) : found.map(sigmoid), [1, 0, 0])
         // Both are wrong alike.
         let lost = mixed(mixture, [[wrong], [wrong]], labels: [[1, 0, 0]], temperature: 1)[0]
-        expectClose(labelKind == .oneClass ? softmax(lost) : lost.map(sigmoid), [0, 1, 0])
+        expectClose(labelKind == .multiclass ? softmax(lost) : lost.map(sigmoid), [0, 1, 0])
     }
 
     /// softmax or sigmoid of what is mixed are Σ wₖ qₖ, however sure a teacher is.
     @Test(arguments: [0.5, 1, 2, 4, 7.3, 20])
     func theMeanIsThatOfProbabilities(temperature: Double) {
         let key = RandomKey(seed: 4), weights = [0.5, 0.2, 0.3]
-        for labelKind in [LabelKind.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.multiclass, .multilabel] {
             let mixture = Mixture(.mean, labelKind, weights: weights)
             for (sample, size) in [3.0, 30, 80, 80, 80].enumerated() {
                 // The last ones are of ±80 alone.
@@ -103,11 +103,11 @@ import Training
                 #expect(found.allSatisfy { $0.isFinite })
                 func soft(_ z: [Double]) -> [Double] {
                     let z = z.map { $0 / temperature }
-                    return labelKind == .oneClass ? softmax(z) : z.map(sigmoid)
+                    return labelKind == .multiclass ? softmax(z) : z.map(sigmoid)
                 }
                 let wanted = logits.map { soft($0[0]) }
                 let mean = (0..<5).map { column in (0..<3).reduce(0) { $0 + weights[$1] * wanted[$1][column] } }
-                let q = labelKind == .oneClass ? softmax(found) : found.map(sigmoid)
+                let q = labelKind == .multiclass ? softmax(found) : found.map(sigmoid)
                 expectClose(q, mean, tolerance: 3e-6)
                 // Small probabilities keep their digits, too: what they are told from is their logarithm.
                 for (found, expected) in zip(q, mean) where expected > 1e-30 {
@@ -126,12 +126,12 @@ import Training
     /// A teacher whose weight is 0 is not heard, not even if its answers are no numbers.
     @Test func aTeacherOfWeightZeroIsNotHeard() {
         let one = [[0.5, -1, 2]], other = [[1.0, 0, -1]], none = [[Double.nan, .nan, .nan]]
-        let three = mixed(Mixture(.mean, .oneClass, weights: [0.5, 0, 0.5]), [one, none, other], temperature: 2)
-        let two = mixed(Mixture(.mean, .oneClass, weights: [0.5, 0.5]), [one, other], temperature: 2)
+        let three = mixed(Mixture(.mean, .multiclass, weights: [0.5, 0, 0.5]), [one, none, other], temperature: 2)
+        let two = mixed(Mixture(.mean, .multiclass, weights: [0.5, 0.5]), [one, other], temperature: 2)
         #expect(three == two)
         let labels = [[1.0, 0, 0]]
         let known = mixed(
-            Mixture(.mean, .oneClass, weights: [0.5, 0, 0.5], isByExample: true), [one, none, other], labels: labels,
+            Mixture(.mean, .multiclass, weights: [0.5, 0, 0.5], isByExample: true), [one, none, other], labels: labels,
             temperature: 2)
         #expect(known.joined().allSatisfy { $0.isFinite })
     }
@@ -144,14 +144,14 @@ import Training
             try writeExamples([[0], [0]], shape: [1], classes: [0, 2], names: 3, to: path)
             let student = [[0.3, -2, 1.7], [2, 0.1, -1]]
             let teachers = [[[1.0, 0, -3], [0, 4, 0]], [[-1.0, 2, 0], [1, 1, 5]]]
-            let lesson = TaughtLesson(
-                Lesson(try firstBatch(path, count: 2)), logits: teachers.map(tensor), layers: [])
+            let batch = DistillationBatch(
+                TrainingBatch(try firstBatch(path, count: 2)), logits: teachers.map(tensor), layers: [])
             func loss(_ temperature: Schedule) -> (terms: [Double], gradient: [[Double]]) {
                 evaluateObjective(
                     DistillationLoss(
                         LossSettings(temperature: temperature, softWeight: .constant(1), lambda: .constant(0)),
-                        mixture: Mixture(.mean, .oneClass, weights: [0.5, 0.5])),
-                    student, on: lesson, progress: progress)
+                        mixture: Mixture(.mean, .multiclass, weights: [0.5, 0.5])),
+                    student, on: batch, progress: progress)
             }
             let T = 8 - 6 * progress
             let found = loss(try Schedule("linear:8:2"))

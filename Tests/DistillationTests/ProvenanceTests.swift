@@ -31,7 +31,7 @@ import Training
             (0..<1000).map { "teacher-\($0)-with-a-longer-name-than-anybody-needs.h5" },
         ], [0.987654321, .nan])
     func fillsItsRoomExactly(teachers: [String], score: Double) throws {
-        for kind in [LabelKind.oneClass, .manyLabels] {
+        for kind in [LabelKind.multiclass, .multilabel] {
             var request = request(teachers, data: String(repeating: "data", count: 500))
             request.recipe.epochs = 123_456
             request.recipe.clipNorm = 1.0 / 3
@@ -50,8 +50,8 @@ import Training
     }
 
     @Test func saysShortNamesWhole() throws {
-        let provenance = Provenance(request(["conv.h5", "rnn.h5"]), labelKind: .oneClass)
-        let json = try JSON(parsing: provenance.text(results(2, .oneClass, score: 0.5)))
+        let provenance = Provenance(request(["conv.h5", "rnn.h5"]), labelKind: .multiclass)
+        let json = try JSON(parsing: provenance.text(results(2, .multiclass, score: 0.5)))
         #expect(json["teachers"]?[1]?["file"] == "rnn.h5")
         #expect(json["data"] == "d.h5")
         #expect(json["scores"]?["ensemble_test"]?["accuracy"] == 0.5)
@@ -61,7 +61,7 @@ import Training
     @Test func saysWhatIsUnusual() throws {
         var request = request(["conv.h5"])
         func json() throws -> JSON {
-            try JSON(parsing: Provenance(request, labelKind: .oneClass).text(results(1, .oneClass, score: 0.5)))
+            try JSON(parsing: Provenance(request, labelKind: .multiclass).text(results(1, .multiclass, score: 0.5)))
         }
         let always: Set = [
             "tool", "teachers", "combination", "loss", "data", "data_sha256", "epochs", "batch_size", "optimizer",
@@ -105,6 +105,7 @@ import Training
         long.recipe.seed = 1_234_567
         long.unlabeled = "more.h5"
         #expect(
-            Provenance(short, labelKind: .oneClass).placeholder == Provenance(long, labelKind: .oneClass).placeholder)
+            Provenance(short, labelKind: .multiclass).placeholder
+                == Provenance(long, labelKind: .multiclass).placeholder)
     }
 }

@@ -15,7 +15,7 @@ import Testing
     ]
     /// Every measure with the labels that it is for.
     static let uses: [Use] = measures.flatMap { measure in
-        [LabelKind.oneClass, .manyLabels].filter { measure.refusal(labelKind: $0, classCount: 10) == nil }
+        [LabelKind.multiclass, .multilabel].filter { measure.refusal(labelKind: $0, classCount: 10) == nil }
             .map { Use(measure: measure, labelKind: $0) }
     }
 
@@ -34,7 +34,7 @@ import Testing
             let one = try evaluate(.kl, [[0, 0]], [v], T: T)
             expectClose(one.value, T * T * KL)
             expectClose(one.gradient, [-0.25 * T, 0.25 * T])
-            let several = try evaluate(.kl, [[0, 0]], [v], labelKind: .manyLabels, T: T)
+            let several = try evaluate(.kl, [[0, 0]], [v], labelKind: .multilabel, T: T)
             expectClose(several.value, T * T * KL)
             expectClose(several.gradient, [-0.25 * T, 0])
         }
@@ -43,7 +43,7 @@ import Testing
     /// With centered logits (−1, 0, 1) and 2 · (½, −½, 0): ½ (4 + 1 + 1) = 3; as they are ½ (1 + 4 + 4) = 4.5.
     @Test func squaredErrorIsThatOfCenteredLogits() throws {
         let z = [[1.0, 2, 3]], v = [[1, 0, 0.5]]
-        let one = try evaluate(.mse, z, v, T: 2), several = try evaluate(.mse, z, v, labelKind: .manyLabels, T: 2)
+        let one = try evaluate(.mse, z, v, T: 2), several = try evaluate(.mse, z, v, labelKind: .multilabel, T: 2)
         expectClose(one.value, 3)
         expectClose(one.gradient, [-2, 1, 1])
         expectClose(several.value, 4.5)
@@ -80,9 +80,9 @@ import Testing
         let sides = [(3 / 4.0, 1 / mean), (4 / 4.0, 1 / mean), (5 / 4.0, 2.0.squareRoot() / mean)]
         let cosines = [(0, 0), (0.6, 0.5.squareRoot()), (0.8, 0.5.squareRoot())]
         func sum(_ pairs: [(Double, Double)]) -> Double { pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) / 2 } }
-        let distance = try evaluate(.rkd(distance: 25, angle: 0), z, v, labelKind: .manyLabels, T: 2)
+        let distance = try evaluate(.rkd(distance: 25, angle: 0), z, v, labelKind: .multilabel, T: 2)
         expectClose(distance.value, 25 * sum(sides))
-        let angle = try evaluate(.rkd(distance: 0, angle: 50), z, v, labelKind: .manyLabels, T: 2)
+        let angle = try evaluate(.rkd(distance: 0, angle: 50), z, v, labelKind: .multilabel, T: 2)
         expectClose(angle.value, 50 * sum(cosines))
     }
 
@@ -90,7 +90,7 @@ import Testing
     @Test func largeDifferencesCountLinearly() throws {
         let z = [[0.0, 0], [1, 0], [2, 0]], v = [[0.0, 0], [1, 0], [-1, 0]]
         // At the first point 1 and −1, at the second −1 and 1, at the third 1 and 1.
-        let angle = try evaluate(.rkd(distance: 0, angle: 1), z, v, labelKind: .manyLabels)
+        let angle = try evaluate(.rkd(distance: 0, angle: 1), z, v, labelKind: .multilabel)
         expectClose(angle.value, 1.5 + 1.5)
     }
 
@@ -112,7 +112,7 @@ import Testing
             let loss = try #require(Loss.named(try group.attributes.string("measure")))
             let measure = LossTerm.Measure(
                 loss, numbers: try loss.parameters.map { try group.attributes.double($0.key) })
-            let labelKind: LabelKind = try group.attributes.string("task") == "oneClass" ? .oneClass : .manyLabels
+            let labelKind: LabelKind = try group.attributes.string("task") == "oneClass" ? .multiclass : .multilabel
             let expected: [Double] = try group.dataset("gradient").read()
             let value: [Double] = try group.dataset("value").read()
             let found = try evaluate(
@@ -211,7 +211,7 @@ import Testing
         let one = try evaluate(.kl, [z], [sure])
         expectClose(one.value, -log(softmax(z)[1]))
         expectClose(one.gradient, zip(softmax(z), [0, 1, 0]).map { $0 - $1 })
-        let several = try evaluate(.kl, [z], [[-.infinity, .infinity, 0]], labelKind: .manyLabels)
+        let several = try evaluate(.kl, [z], [[-.infinity, .infinity, 0]], labelKind: .multilabel)
         let half = 0.5 * log(0.5 / sigmoid(1.7)) + 0.5 * log(0.5 / sigmoid(-1.7))
         expectClose(several.value, -log(sigmoid(-0.3)) - log(sigmoid(-2)) + half)
         expectClose(several.gradient, zip(z.map(sigmoid), [0, 1, 0.5]).map { $0 - $1 })
@@ -220,7 +220,7 @@ import Testing
     // MARK: - Cross-entropy
 
     /// Its gradient is that of KL, and its value is larger by T² times the ensemble's entropy, which depends on no student.
-    @Test(arguments: [LabelKind.oneClass, .manyLabels], [1.0, 4])
+    @Test(arguments: [LabelKind.multiclass, .multilabel], [1.0, 4])
     func crossEntropyIsTheDivergenceAndTheEntropy(labelKind: LabelKind, T: Double) throws {
         let z = random(6, 5, 1), v = random(6, 5, 2)
         let found = try evaluate(.crossEntropy, z, v, labelKind: labelKind, T: T)
@@ -228,8 +228,8 @@ import Testing
         var entropy = 0.0
         for row in v {
             switch labelKind {
-            case .oneClass: for q in softmax(row) { entropy -= q * log(q) }
-            case .manyLabels: for q in row.map(sigmoid) { entropy -= q * log(q) + (1 - q) * log(1 - q) }
+            case .multiclass: for q in softmax(row) { entropy -= q * log(q) }
+            case .multilabel: for q in row.map(sigmoid) { entropy -= q * log(q) + (1 - q) * log(1 - q) }
             }
         }
         expectClose(found.value, divergence.value + T * T * entropy, tolerance: 1e-4)
@@ -282,7 +282,7 @@ import Testing
     /// One that says the same of everything has no relations: each correlation is 0, and has no direction to improve
     /// in.
     @Test func correlationOfTheUndecidedIsZero() throws {
-        for labelKind in [LabelKind.oneClass, .manyLabels] {
+        for labelKind in [LabelKind.multiclass, .multilabel] {
             let same = [[Double]](repeating: [0.7, 0.7, 0.7], count: 4)
             let found = try evaluate(.dist(beta: 1, gamma: 2), same, random(4, 3, 1), labelKind: labelKind)
             expectClose(found.value, 4 * (1 + 2))
@@ -296,9 +296,9 @@ import Testing
     @Test func relationsAreBlindToRotationAndScale() throws {
         let v = random(7, 3, 1), c = cos(0.7), s = sin(0.7)
         let z = v.map { [3 * (c * $0[0] - s * $0[1]) + 1, 3 * (s * $0[0] + c * $0[1]) - 2, 3 * $0[2]] }
-        let found = try evaluate(.rkd(distance: 25, angle: 50), z, v, labelKind: .manyLabels)
+        let found = try evaluate(.rkd(distance: 25, angle: 50), z, v, labelKind: .multilabel)
         #expect(abs(found.value) <= 1e-9)
-        let other = try evaluate(.rkd(distance: 25, angle: 50), random(7, 3, 2), v, labelKind: .manyLabels)
+        let other = try evaluate(.rkd(distance: 25, angle: 50), random(7, 3, 2), v, labelKind: .multilabel)
         #expect(other.value > 1)
     }
 
@@ -306,7 +306,7 @@ import Testing
     @Test func equalExamplesHaveNoAngle() throws {
         let z = [[1.0, 2, 0], [1, 2, 0], [0, 1, 3], [1, 2, 0]]
         for other in [z, random(4, 3, 1)] {
-            for labelKind in [LabelKind.oneClass, .manyLabels] {
+            for labelKind in [LabelKind.multiclass, .multilabel] {
                 let found = try evaluate(.rkd(distance: 25, angle: 50), z, other, labelKind: labelKind)
                 #expect(found.value.isFinite && found.gradient.allSatisfy { $0.isFinite })
                 let same = [[Double]](repeating: z[0], count: 4)
@@ -322,44 +322,44 @@ import Testing
         func formula(_ measure: LossTerm.Measure, _ labelKind: LabelKind, _ temperature: String) -> String? {
             measure.response?.formula(labelKind, temperature: temperature)
         }
-        #expect(formula(.kl, .oneClass, "4") == "4² · KL(ensemble ‖ student) at T = 4")
-        #expect(formula(.kl, .manyLabels, "1") == "Σ Bernoulli KL(ensemble ‖ student)")
-        #expect(formula(.kl, .oneClass, "linear:4:1") == "T² · KL(ensemble ‖ student) at T = linear:4:1")
-        #expect(formula(.crossEntropy, .oneClass, "4") == "4² · cross-entropy(ensemble) at T = 4")
-        #expect(formula(.crossEntropy, .manyLabels, "1") == "Σ binary cross-entropy(ensemble)")
-        #expect(formula(.mse, .oneClass, "1") == "½ Σ (logits(student) − logits(ensemble))²")
+        #expect(formula(.kl, .multiclass, "4") == "4² · KL(ensemble ‖ student) at T = 4")
+        #expect(formula(.kl, .multilabel, "1") == "Σ Bernoulli KL(ensemble ‖ student)")
+        #expect(formula(.kl, .multiclass, "linear:4:1") == "T² · KL(ensemble ‖ student) at T = linear:4:1")
+        #expect(formula(.crossEntropy, .multiclass, "4") == "4² · cross-entropy(ensemble) at T = 4")
+        #expect(formula(.crossEntropy, .multilabel, "1") == "Σ binary cross-entropy(ensemble)")
+        #expect(formula(.mse, .multiclass, "1") == "½ Σ (logits(student) − logits(ensemble))²")
         #expect(
-            formula(.dkd(alpha: 1, beta: 0.5), .oneClass, "4")
+            formula(.dkd(alpha: 1, beta: 0.5), .multiclass, "4")
                 == "4² · (1 · TCKD + 0.5 · NCKD)(ensemble ‖ student) at T = 4")
         #expect(
-            formula(.dist(beta: 2, gamma: 3), .oneClass, "1")
+            formula(.dist(beta: 2, gamma: 3), .multiclass, "1")
                 == "(2 · (1 − ρ over classes) + 3 · (1 − ρ over examples))(ensemble, student)")
         #expect(
-            formula(.rkd(distance: 25, angle: 50), .oneClass, "2")
+            formula(.rkd(distance: 25, angle: 50), .multiclass, "2")
                 == "(25 · RKD-D + 50 · RKD-A)(logits(ensemble), logits(student)) at T = 2")
-        #expect(formula(.attention([]), .oneClass, "2") == nil)
+        #expect(formula(.attention([]), .multiclass, "2") == nil)
     }
 
     @Test func refusesTasksItIsNotFor() {
         let dkd = LossTerm.Measure.dkd(alpha: 1, beta: 8)
         #expect(
-            dkd.refusal(labelKind: .manyLabels, classCount: 10) == """
+            dkd.refusal(labelKind: .multilabel, classCount: 10) == """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
                 for each example; here an example may have several labels: use kl
                 """)
         #expect(
-            dkd.refusal(labelKind: .oneClass, classCount: 2) == """
+            dkd.refusal(labelKind: .multiclass, classCount: 2) == """
                 decoupled KD compares the classes that are not the true one with each other, and of 2 classes there \
                 are not enough of these: use kl
                 """)
-        #expect(dkd.refusal(labelKind: .oneClass, classCount: 3) == nil)
+        #expect(dkd.refusal(labelKind: .multiclass, classCount: 3) == nil)
         #expect(
-            LossTerm.Measure.dist(beta: 1, gamma: 1).refusal(labelKind: .oneClass, classCount: 2) == """
+            LossTerm.Measure.dist(beta: 1, gamma: 1).refusal(labelKind: .multiclass, classCount: 2) == """
                 DIST correlates the classes of each example, and with 2 classes a correlation is always 1, −1 or none: \
                 set beta to 0, or use kl
                 """)
-        #expect(LossTerm.Measure.dist(beta: 0, gamma: 1).refusal(labelKind: .oneClass, classCount: 2) == nil)
-        #expect(LossTerm.Measure.kl.refusal(labelKind: .manyLabels, classCount: 2) == nil)
+        #expect(LossTerm.Measure.dist(beta: 0, gamma: 1).refusal(labelKind: .multiclass, classCount: 2) == nil)
+        #expect(LossTerm.Measure.kl.refusal(labelKind: .multilabel, classCount: 2) == nil)
     }
 
     // MARK: - Help
@@ -378,7 +378,7 @@ import Testing
     ///   - start: What the gradient was before.
     private func evaluate(
         _ measure: LossTerm.Measure, _ z: [[Double]], _ v: [[Double]], labels: [[Double]]? = nil,
-        labelKind: LabelKind = .oneClass, T: Double = 1, scale: Float = 1, start: Float = 0
+        labelKind: LabelKind = .multiclass, T: Double = 1, scale: Float = 1, start: Float = 0
     ) throws -> (value: Double, gradient: [Double]) {
         func tensor(_ rows: [[Double]]) -> Tensor {
             let buffer = Buffer(zeros: z.count * z[0].count)

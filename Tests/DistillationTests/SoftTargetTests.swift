@@ -107,7 +107,7 @@ import Training
         var logits = [Float](repeating: 1, count: 50)
         logits[30] = 2
         logits[10] = -8
-        let top = TopLogits(logits.span, k: 4, labelKind: .oneClass)
+        let top = TopLogits(logits.span, k: 4, labelKind: .multiclass)
         #expect(top.classes == [30, 0, 1, 2])
         #expect(top.logits == [2, 1, 1, 1])
     }

@@ -140,7 +140,7 @@ import Training
             defer { workers.close() }
             let logits = try teacher.open().logits(of: data.test, workers: workers)
                 .tensor(count: data.test.count, shape: [3])
-            probabilities(logits, labelKind: .oneClass, temperature: 1, into: logits)
+            probabilities(logits, labelKind: .multiclass, temperature: 1, into: logits)
             let x = try HDF5File(opening: request.data).root.dataset("test/x").read(as: Float.self)
             let said = try KerasFile(opening: request.output).network().network.predict([x])[0]
             for (found, expected) in zip(logits.values, said) { #expect(abs(found - expected) < 1e-6) }
@@ -150,10 +150,10 @@ import Training
     // MARK: - Gradients
 
     /// The loss of the mixture against finite differences of every member's weights, for both tasks.
-    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    @Test(arguments: [LabelKind.multiclass, .multilabel])
     func gradientsOfTheMixturesLossMatchFiniteDifferences(labelKind: LabelKind) throws {
         let text = Self.mixture("jointly", weight: "3").replacing(
-            "softmax", with: labelKind == .oneClass ? "softmax" : "sigmoid"
+            "softmax", with: labelKind == .multiclass ? "softmax" : "sigmoid"
         )
         .replacing("      - Dropout: {rate: 0.2}\n", with: "")
         let graph = try build(text).graph, count = 4, key = RandomKey(seed: 8)
@@ -170,7 +170,7 @@ import Training
             spare.fill(with: 0)
             let gradient = slope ?? spare.viewed(count: count, shape: [3])
             gradient.fill(with: 0)
-            return labelKind == .oneClass
+            return labelKind == .multiclass
                 ? divergence(z, from: targets, temperature: 1, scale: 1, to: gradient)
                 : binaryDivergence(z, from: targets, temperature: 1, scale: 1, to: gradient)
         }

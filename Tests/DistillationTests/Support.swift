@@ -15,7 +15,7 @@ extension Scene {
     /// the length is known before.
     func notes(_ request: CompressionRequest) -> ExportPlan.Notes {
         ExportPlan.Notes(
-            ["provenance": Provenance(request, labelKind: data.hasManyLabels ? .manyLabels : .oneClass).placeholder],
+            ["provenance": Provenance(request, labelKind: data.hasManyLabels ? .multilabel : .multiclass).placeholder],
             classNames: classNames)
     }
 

@@ -53,7 +53,7 @@ import Testing
 
     private func measurements(
         _ scene: Scene, _ teachers: [String], rules: [String: TeacherRules] = [:]
-    ) throws -> (CompressionOutline, Told) {
+    ) throws -> (DryRunReport, Told) {
         var request = scene.request(teachers)
         request.teacherRules = rules
         let told = Told()

@@ -239,15 +239,15 @@ extension TeacherStore {
             let kept = KeptLogits(KeptLogits.Rows(views: views, places: RowPlaces(train)), unlabeled: nil)
             let workers = Workers(2)
             defer { workers.close() }
-            let reader = LessonReader(train, recipe: Recipe(epochs: 2, batchSize: 8), workers: workers)
+            let reader = BatchLoader(train, recipe: Recipe(epochs: 2, batchSize: 8), workers: workers)
             for epoch in 0..<2 {
                 for step in 0..<reader.stepsPerEpoch {
-                    let lesson = try reader.lesson(epoch: epoch, step: step)
-                    for examples in [0..<lesson.count, 1..<3] {
+                    let batch = try reader.batch(epoch: epoch, step: step)
+                    for examples in [0..<batch.count, 1..<3] {
                         let found = Buffer(zeros: examples.count * 2).tensor(count: examples.count, shape: [2])
-                        kept.readLogits(of: lesson, examples, into: found)
+                        kept.readLogits(of: batch, examples, into: found)
                         #expect(
-                            found.values == examples.flatMap { [Float(lesson.row($0) + 1000 * lesson.view), -1] })
+                            found.values == examples.flatMap { [Float(batch.row($0) + 1000 * batch.view), -1] })
                     }
                 }
             }

@@ -6,9 +6,9 @@ public import Training
 
 /// What an objective says of the logits of a batch: the mean of each term, and the gradient of their sum.
 public func evaluateObjective(
-    _ objective: some Objective<Lesson>, _ logits: [[Double]], on batch: ExampleBatch, progress: Double = 0
+    _ objective: some Objective<TrainingBatch>, _ logits: [[Double]], on batch: ExampleBatch, progress: Double = 0
 ) -> (terms: [Double], gradient: [[Double]]) {
-    evaluateObjective(objective, logits, on: Lesson(batch), progress: progress)
+    evaluateObjective(objective, logits, on: TrainingBatch(batch), progress: progress)
 }
 
 /// The same of a batch as it is trained on.

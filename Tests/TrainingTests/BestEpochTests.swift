@@ -35,7 +35,7 @@ import Training
             course.scores.append(report.validation.first?.value ?? .nan)
             course.wasLast.append(report.isLast)
         }
-        try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
+        try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
         return course
     }
 

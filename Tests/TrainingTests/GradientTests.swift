@@ -115,7 +115,8 @@ import Training
             let data = try ExampleFile(opening: path)
             let reader = ExampleReader(data.train, batchSize: count, order: .sequential)
             let report = try trainer.train(
-                on: Lesson(try reader.batch(epoch: 0, step: 0)), minimizing: LabelLoss(.oneClass), totalSteps: 1)
+                on: TrainingBatch(try reader.batch(epoch: 0, step: 0)), minimizing: LabelLoss(.multiclass),
+                totalSteps: 1)
             #expect(abs(report.loss - Double(expected.loss)) <= 1e-5 * max(1, report.loss))
         }
         let trainable = layout.entries.filter { $0.spec.role == .trainable }

@@ -32,23 +32,23 @@ import Training
     }
 
     private static let fixture = try? JSON(reading: trainingFixture("losses.json"))
-    static let oneClass = (fixture?["crossEntropy"]?.array ?? []).map(Case.init)
-    static let manyLabels = (fixture?["binaryCrossEntropy"]?.array ?? []).map(Case.init)
+    static let multiclass = (fixture?["crossEntropy"]?.array ?? []).map(Case.init)
+    static let multilabel = (fixture?["binaryCrossEntropy"]?.array ?? []).map(Case.init)
         .filter { $0.targets.joined().allSatisfy { $0 == 0 || $0 == 1 } }
 
     @Test func thereAreCases() {
-        #expect(Self.oneClass.count == 2)
-        #expect(Self.manyLabels.count == 2)
+        #expect(Self.multiclass.count == 2)
+        #expect(Self.multilabel.count == 2)
     }
 
-    @Test(arguments: oneClass)
+    @Test(arguments: multiclass)
     func agreesWithDoublePrecision(item: Case) throws {
         let (loss, gradient) = try evaluate(item.logits, classes: item.labels)
         expectClose(loss, item.loss)
         expectClose(gradient, item.gradient)
     }
 
-    @Test(arguments: manyLabels)
+    @Test(arguments: multilabel)
     func sumsOverLabels(item: Case) throws {
         let (loss, gradient) = try evaluate(item.logits, labels: item.targets)
         let classes = Double(item.logits[0].count)
@@ -94,14 +94,14 @@ import Training
     // MARK: - Help
 
     private func evaluate(_ logits: [[Double]], classes: [Int]) throws -> (loss: Double, gradient: [[Double]]) {
-        try evaluate(LabelLoss(.oneClass), logits) { path in
+        try evaluate(LabelLoss(.multiclass), logits) { path in
             try writeExamples(
                 logits.map { _ in [0] }, shape: [1], classes: classes, names: logits[0].count, to: path)
         }
     }
 
     private func evaluate(_ logits: [[Double]], labels: [[Double]]) throws -> (loss: Double, gradient: [[Double]]) {
-        try evaluate(LabelLoss(.manyLabels), logits) { path in
+        try evaluate(LabelLoss(.multilabel), logits) { path in
             try writeExamples(
                 logits.map { _ in [0] }, shape: [1], labels: labels.map { $0.map { UInt8($0) } }, to: path)
         }

@@ -21,7 +21,7 @@ import Training
     }
 
     private func rightAndWrong(_ right: [Bool]) -> (value: Double, sample: MetricSample) {
-        let found = measured(.oneClass, right.map { $0 ? [0, 1] : [1, 0] }, right.map { _ in [1] })
+        let found = measured(.multiclass, right.map { $0 ? [0, 1] : [1, 0] }, right.map { _ in [1] })
         return (found.metrics[0], found.samples[0])
     }
 
@@ -62,7 +62,7 @@ import Training
         let scores = (0..<40).map { _ in (0..<30).map { _ in Float(number() % 50) } }
         // Class 29 is that of one example alone; some have none.
         let labels = (0..<40).map { row in row == 3 ? [29] : (0..<(row % 4)).map { (row * 7 + $0 * 3) % 29 } }
-        let samples = measured(.manyLabels, scores, labels).samples
+        let samples = measured(.multilabel, scores, labels).samples
         for (metric, sample) in samples.enumerated().prefix(2) {
             guard case .groups(let without) = sample else {
                 Issue.record("no jackknife")
@@ -70,7 +70,7 @@ import Training
             }
             let expected = (0..<40).map { row in
                 let others = (0..<40).filter { $0 != row }
-                return measured(.manyLabels, others.map { scores[$0] }, others.map { labels[$0] }).metrics[metric]
+                return measured(.multilabel, others.map { scores[$0] }, others.map { labels[$0] }).metrics[metric]
             }
             #expect(without.count == 40)
             for (found, wanted) in zip(without.sorted(), expected.sorted()) { #expect(abs(found - wanted) < 1e-12) }
@@ -93,13 +93,13 @@ import Training
     /// with one label and one class above 0 for each example GAP depends on hits alone.
     @Test func groupsAreAsGoodAsExamples() {
         let rows = (0..<6400).map { RandomKey(seed: 3).uniform($0) < 0.7 }
-        let found = measured(.manyLabels, rows.map { $0 ? [0, 1] : [1, 0] }, rows.map { _ in [1] })
+        let found = measured(.multilabel, rows.map { $0 ? [0, 1] : [1, 0] }, rows.map { _ in [1] })
         let gap = found.samples[0].margin, hits = found.samples[2].margin
         #expect(gap > 0.4 * hits && gap < 1.6 * hits)
     }
 
     @Test func countsErrors() {
-        var metrics = RunningMetrics(.oneClass, classCount: 2)
+        var metrics = RunningMetrics(.multiclass, classCount: 2)
         let x = Buffer(zeros: 6).tensor, y = Buffer(zeros: 6).tensor
         x.copy(from: [1, 0, 0, 1, 1, 0])
         y.copy(from: [1, 0, 1, 0, 0, 1])

@@ -7,13 +7,13 @@ import Training
 
 @Suite struct MetricsTests {
     @Test func countsTheFirstClass() {
-        let found = measure(.oneClass, [[0.1, 0.9], [0.6, 0.4], [0.5, 0.5], [0.2, 0.1]], [[1], [1], [0], [0]])
+        let found = measure(.multiclass, [[0.1, 0.9], [0.6, 0.4], [0.5, 0.5], [0.2, 0.1]], [[1], [1], [0], [0]])
         #expect(found == ["accuracy": 0.75])
     }
 
     @Test func measuresRankings() {
         // All pairs by score: 0.9 (true), 0.8 (false), 0.7 (true), 0.6 (false), 0.3 (true), 0.2 (false).
-        let found = measure(.manyLabels, [[0.9, 0.6, 0.3], [0.2, 0.7, 0.8]], [[0, 2], [1]])
+        let found = measure(.multilabel, [[0.9, 0.6, 0.3], [0.2, 0.7, 0.8]], [[0, 2], [1]])
         #expect(close(found["gap_at_20"], (1.0 + 2.0 / 3 + 3.0 / 5) / 3))
         // Class 0: true, false. Class 1: true, false. Class 2: false, true.
         #expect(close(found["map"], (1.0 + 1 + 0.5) / 3))
@@ -23,48 +23,48 @@ import Training
     }
 
     @Test func isOneForPerfection() {
-        let found = measure(.manyLabels, [[0.9, 0.1, 0.8], [0.2, 0.7, 0.1]], [[0, 2], [1]])
+        let found = measure(.multilabel, [[0.9, 0.1, 0.8], [0.2, 0.7, 0.1]], [[0, 2], [1]])
         #expect(found == ["gap_at_20": 1, "map": 1, "hit_at_1": 1, "perr": 1])
     }
 
     @Test func countsLabelsBeyondTheTwentieth() {
         let scores = (0..<30).map { 1 - Float($0) / 100 }
-        let found = measure(.manyLabels, [scores], [[0, 25]])
+        let found = measure(.multilabel, [scores], [[0, 25]])
         #expect(found == ["gap_at_20": 0.5, "map": 0.5, "hit_at_1": 1, "perr": 0.5])
     }
 
     /// As in the starter code, whose precision of no labels is that of all classes: 0.
     @Test func missesWhatHasNoLabels() {
-        let found = measure(.manyLabels, [[0.9, 0.1], [0.1, 0.05]], [[0], []])
+        let found = measure(.multilabel, [[0.9, 0.1], [0.1, 0.05]], [[0], []])
         #expect(found == ["gap_at_20": 1, "map": 1, "hit_at_1": 0.5, "perr": 0.5])
     }
 
     /// Of three labels two have scores above 0: ⅔, though all three come first.
     @Test func findsNothingAtZero() {
-        let found = measure(.manyLabels, [[0.5, 0, 0.25, 0]], [[0, 1, 2]])
+        let found = measure(.multilabel, [[0.5, 0, 0.25, 0]], [[0, 1, 2]])
         #expect(found["perr"] == 2.0 / 3)
     }
 
     @Test func ranksEqualScoresInOrder() {
-        #expect(measure(.manyLabels, [[0.5, 0.5]], [[0]])["hit_at_1"] == 1)
-        #expect(measure(.manyLabels, [[0.5, 0.5]], [[1]])["hit_at_1"] == 0)
+        #expect(measure(.multilabel, [[0.5, 0.5]], [[0]])["hit_at_1"] == 1)
+        #expect(measure(.multilabel, [[0.5, 0.5]], [[1]])["hit_at_1"] == 0)
     }
 
     /// In one list by score, those of the first example come first, and of each example those of the lower classes.
     @Test func ranksEqualScoresInTheOrderOfTheExamples() {
-        let found = measure(.manyLabels, [[0.5, 0.5], [0.5, 0.5]], [[1], [0]])
+        let found = measure(.multilabel, [[0.5, 0.5], [0.5, 0.5]], [[1], [0]])
         #expect(close(found["gap_at_20"], (1.0 / 2 + 2.0 / 3) / 2))
         #expect(found["map"] == 0.75)
     }
 
     @Test func ranksScoresBelowZero() {
-        let found = measure(.manyLabels, [[-3, -1, -2], [0, -0.0, 1]], [[1], [0]])
+        let found = measure(.multilabel, [[-3, -1, -2], [0, -0.0, 1]], [[1], [0]])
         // All pairs by score: 1, 0 (true), −0, −1 (true), −2, −3.
         #expect(close(found["gap_at_20"], (1.0 / 2 + 2.0 / 4) / 2))
     }
 
     @Test func survivesNoLabelsAndNoNumbers() {
-        let found = measure(.manyLabels, [[.nan, .nan]], [[]])
+        let found = measure(.multilabel, [[.nan, .nan]], [[]])
         #expect(found == ["gap_at_20": 0, "map": 0, "hit_at_1": 0, "perr": 0])
     }
 
@@ -79,7 +79,7 @@ import Training
         for item in cases {
             let rows = try #require(item["scores"]?.rows), truth = try #require(item["labels"]?.rows)
             let names = truth.map { row in row.indices.filter { row[$0] > 0 } }
-            let found = measure(.manyLabels, rows.map { $0.map { Float($0) } }, names)
+            let found = measure(.multilabel, rows.map { $0.map { Float($0) } }, names)
             for (name, value) in found {
                 let expected = try #require(item["metrics"]?[name]?.number)
                 #expect(close(value, expected), "\(item["name"]?.string ?? ""), \(name): \(value), not \(expected)")
@@ -90,7 +90,7 @@ import Training
     /// 10,000 × 3,862, as numpy makes them, too: batch by batch, in which nobody ever has them all.
     @Test func measuresAtTheSizeOfTheChallenge() throws {
         let (count, classes, batch) = (10_000, 3_862, 125)
-        var metrics = RunningMetrics(.manyLabels, classCount: classes)
+        var metrics = RunningMetrics(.multilabel, classCount: classes)
         let scores = Buffer(zeros: batch * classes).tensor, labels = Buffer(zeros: batch * classes).tensor
         for first in stride(from: 0, to: count, by: batch) {
             scores.withMutableSpan { scores in
@@ -118,7 +118,7 @@ import Training
     }
 
     /// Many of the scores are equal.
-    @Test(arguments: [LabelKind.oneClass, .manyLabels])
+    @Test(arguments: [LabelKind.multiclass, .multilabel])
     func doesNotDependOnTheBatches(kind: LabelKind) {
         let (count, classes) = (50, 30), scores = Buffer(zeros: count * classes).tensor
         let labels = Buffer(zeros: count * classes).tensor

@@ -24,7 +24,7 @@ import Training
         run.checkpoint = checkpoint.map { ($0, fingerprint) }
         (run.check, run.epochEnded, run.warn) = (check, epochEnded, warn)
         run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
-        try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
+        try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
         return trainer
     }
 
@@ -103,7 +103,7 @@ import Training
             run.checkpoint = (path, "this run")
             run.advance = { count, _ in examples.append(count) }
             run.epochEnded = { epochs.append($0.epoch) }
-            try run.run(trainer, minimizing: LabelLoss(.oneClass), workers: workers)
+            try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
             // An epoch of 26 and a batch of 10 are done; the rest comes batch by batch, and 78 in all.
             #expect(examples == [36, 10, 6, 10, 10, 6])
             #expect(epochs == [2, 3])

@@ -34,8 +34,8 @@ struct CorrelationLoss: ResponseLoss {
                 swapAxes(columns[2], outer: 1, a: classes, b: count, inner: 1, into: dp)
                 let inter = correlationDistance(p, q, scale: Float(beta), to: dp)
                 switch responses.labelKind {
-                case .oneClass: softmaxGradient(p, outputGradient: dp, into: dp)
-                case .manyLabels: activateGradient(Activation(.sigmoid), value: p, outputGradient: dp, into: dp)
+                case .multiclass: softmaxGradient(p, outputGradient: dp, into: dp)
+                case .multilabel: activateGradient(Activation(.sigmoid), value: p, outputGradient: dp, into: dp)
                 }
                 addScaled(dp, by: T * scale, to: gradient)
                 return Double(T * T) * (beta * inter + share * intra)

@@ -17,12 +17,12 @@ struct CrossEntropyLoss: ResponseLoss {
             let q = blocks[0], p = blocks[1]
             var sum = 0.0
             switch responses.labelKind {
-            case .oneClass:
+            case .multiclass:
                 softmax(responses.teacher, temperature: 1, into: q)
                 sum = -softCrossEntropy(z, targets: q, temperature: T, probabilities: p)
                 addScaled(q, by: -1, to: p)
                 addScaled(p, by: T * scale, to: gradient)
-            case .manyLabels:
+            case .multilabel:
                 activate(Activation(.sigmoid), responses.teacher, into: q)
                 sum = binaryCrossEntropy(z, targets: q, temperature: T, scale: T * scale, to: gradient)
             }
@@ -32,7 +32,7 @@ struct CrossEntropyLoss: ResponseLoss {
 
     func formula(_ labelKind: LabelKind, temperature: String) -> String {
         softened(
-            labelKind == .oneClass ? "cross-entropy(ensemble)" : "Σ binary cross-entropy(ensemble)",
+            labelKind == .multiclass ? "cross-entropy(ensemble)" : "Σ binary cross-entropy(ensemble)",
             temperature: temperature
         )
     }

@@ -46,7 +46,7 @@ struct DecoupledLoss: ResponseLoss {
     }
 
     func refusal(labelKind: LabelKind, classCount: Int) -> String? {
-        if labelKind == .manyLabels {
+        if labelKind == .multilabel {
             return """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
                 for each example; here an example may have several labels: use kl

@@ -14,9 +14,9 @@ struct DivergenceLoss: ResponseLoss {
         let T = responses.temperature
         let sum =
             switch responses.labelKind {
-            case .oneClass:
+            case .multiclass:
                 divergence(responses.student, from: responses.teacher, temperature: T, scale: T * scale, to: gradient)
-            case .manyLabels:
+            case .multilabel:
                 binaryDivergence(
                     responses.student, from: responses.teacher, temperature: T, scale: T * scale, to: gradient)
             }
@@ -25,7 +25,7 @@ struct DivergenceLoss: ResponseLoss {
 
     func formula(_ labelKind: LabelKind, temperature: String) -> String {
         softened(
-            labelKind == .oneClass ? "KL(ensemble ‖ student)" : "Σ Bernoulli KL(ensemble ‖ student)",
+            labelKind == .multiclass ? "KL(ensemble ‖ student)" : "Σ Bernoulli KL(ensemble ‖ student)",
             temperature: temperature)
     }
 }

@@ -55,7 +55,7 @@ extension KernelContext {
         return withBlocks(2, count: z.count, columns: z.shape.channels) { points in
             points[0].copy(from: z)
             scale(responses.teacher, by: responses.temperature, into: points[1])
-            if responses.labelKind == .oneClass { for point in points { centerRows(point, into: point) } }
+            if responses.labelKind == .multiclass { for point in points { centerRows(point, into: point) } }
             return body(points[0], points[1])
         }
     }

@@ -10,7 +10,7 @@ import Testing
 @testable import Training
 
 /// Networks with one unit for two classes.
-@Suite struct OneUnitTests {
+@Suite struct BinaryLogitTests {
     private static let logits = [-30.0, -2.5, -0.25, 0, 0.5, 3, 40], labels = [0, 1, 0, 1, 1, 0, 1]
 
     private func withBatch(_ body: (ExampleBatch) throws -> Void) throws {
@@ -26,7 +26,7 @@ import Testing
     /// −y log p − (1 − y) log(1 − p) with p = sigmoid(z), and its gradient p − y.
     @Test func crossEntropyIsBinaryCrossEntropy() throws {
         try withBatch { batch in
-            let objective = OneUnitObjective(whole: LabelLoss(.oneClass))
+            let objective = BinaryLogitObjective(whole: LabelLoss(.multiclass))
             let (terms, gradient) = evaluateObjective(objective, Self.logits.map { [$0] }, on: batch)
             let count = Double(Self.logits.count)
             let losses = zip(Self.logits, Self.labels).map { z, y in

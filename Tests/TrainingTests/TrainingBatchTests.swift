@@ -8,10 +8,10 @@ import Testing
 import Training
 
 /// What an epoch delivers.
-@Suite struct LessonTests {
+@Suite struct TrainingBatchTests {
     /// Labeled examples are their numbers from 0 on, unlabeled ones from 1,000 on.
     private func withReader(
-        labeled: Int, unlabeled: Int, batchSize: Int, _ body: (LessonReader, Workers) throws -> Void
+        labeled: Int, unlabeled: Int, batchSize: Int, _ body: (BatchLoader, Workers) throws -> Void
     ) throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "data.h5").path, other = folder.appending(path: "more.h5").path
@@ -27,7 +27,7 @@ import Training
             var recipe = Recipe(epochs: 2, batchSize: batchSize)
             recipe.shardSize = 3
             try body(
-                LessonReader(
+                BatchLoader(
                     data.train, unlabeled: try data.unlabeled(other), recipe: recipe, workers: workers), workers)
         }
     }
@@ -46,22 +46,22 @@ import Training
             for epoch in 0..<2 {
                 var order: [Float] = []
                 for step in 0..<reader.stepsPerEpoch {
-                    let lesson = try reader.lesson(epoch: epoch, step: step)
-                    let values = inputs(lesson, 0..<lesson.count), labels = labels(lesson, 0..<lesson.count)
+                    let batch = try reader.batch(epoch: epoch, step: step)
+                    let values = inputs(batch, 0..<batch.count), labels = labels(batch, 0..<batch.count)
                     let last = step == reader.stepsPerEpoch - 1
-                    #expect(lesson.count == (last ? count - step * batchSize : batchSize))
+                    #expect(batch.count == (last ? count - step * batchSize : batchSize))
                     // Labeled ones first, with their labels and rows; nothing is known of the others.
-                    #expect(values[..<lesson.labeledCount].allSatisfy { $0 < 1000 })
-                    #expect(values[lesson.labeledCount...].allSatisfy { $0 >= 1000 })
+                    #expect(values[..<batch.labeledCount].allSatisfy { $0 < 1000 })
+                    #expect(values[batch.labeledCount...].allSatisfy { $0 >= 1000 })
                     for (index, value) in values.enumerated() {
                         let row = Int(value) % 1000
-                        #expect(lesson.row(index) == row && lesson.view == 0)
-                        let expected = (0..<3).map { index < lesson.labeledCount && $0 == row % 3 ? Float(1) : 0 }
+                        #expect(batch.row(index) == row && batch.view == 0)
+                        let expected = (0..<3).map { index < batch.labeledCount && $0 == row % 3 ? Float(1) : 0 }
                         #expect(Array(labels[(index * 3)..<(index * 3 + 3)]) == expected)
                     }
                     // Evenly: one more or one less than their share of the batch.
-                    let share = Double(lesson.count * labeled) / Double(count)
-                    #expect(abs(Double(lesson.labeledCount) - share) <= 1)
+                    let share = Double(batch.count * labeled) / Double(count)
+                    #expect(abs(Double(batch.labeledCount) - share) <= 1)
                     order += values
                 }
                 let numbers = order.sorted().map { Int($0) }
@@ -75,29 +75,29 @@ import Training
     /// Shards of a batch, also those that have labeled and unlabeled examples, are parts of it.
     @Test func partsOfABatchAreThoseOfTheWhole() throws {
         try withReader(labeled: 13, unlabeled: 29, batchSize: 20) { reader, _ in
-            let lesson = try reader.lesson(epoch: 0, step: 0)
-            #expect(lesson.labeledCount > 2 && lesson.labeledCount < lesson.count - 2)
-            let values = inputs(lesson, 0..<lesson.count), shares = labels(lesson, 0..<lesson.count)
-            for first in 0..<lesson.count {
-                for end in first...lesson.count {
-                    #expect(inputs(lesson, first..<end) == Array(values[first..<end]))
-                    #expect(labels(lesson, first..<end) == Array(shares[(3 * first)..<(3 * end)]))
+            let batch = try reader.batch(epoch: 0, step: 0)
+            #expect(batch.labeledCount > 2 && batch.labeledCount < batch.count - 2)
+            let values = inputs(batch, 0..<batch.count), shares = labels(batch, 0..<batch.count)
+            for first in 0..<batch.count {
+                for end in first...batch.count {
+                    #expect(inputs(batch, first..<end) == Array(values[first..<end]))
+                    #expect(labels(batch, first..<end) == Array(shares[(3 * first)..<(3 * end)]))
                 }
             }
         }
     }
 
-    private func inputs(_ lesson: Lesson, _ examples: Range<Int>) -> [Float] {
+    private func inputs(_ batch: TrainingBatch, _ examples: Range<Int>) -> [Float] {
         let tensor = Buffer(zeros: examples.count).tensor(count: examples.count, shape: [1])
         tensor.fill(with: .nan)
-        lesson.readInputs(examples, into: tensor)
+        batch.readInputs(examples, into: tensor)
         return tensor.values
     }
 
-    private func labels(_ lesson: Lesson, _ examples: Range<Int>) -> [Float] {
+    private func labels(_ batch: TrainingBatch, _ examples: Range<Int>) -> [Float] {
         let tensor = Buffer(zeros: 3 * examples.count).tensor(count: examples.count, shape: [3])
         tensor.fill(with: .nan)
-        lesson.readLabels(examples, into: tensor)
+        batch.readLabels(examples, into: tensor)
         return tensor.values
     }
 
@@ -107,8 +107,8 @@ import Training
             let steps = (0..<2).flatMap { epoch in (0..<reader.stepsPerEpoch).map { (epoch, $0) } }
             func read(_ order: [(Int, Int)]) throws -> [String: [Float]] {
                 try order.reduce(into: [:]) { result, place in
-                    let lesson = try reader.lesson(epoch: place.0, step: place.1)
-                    result["\(place)"] = inputs(lesson, 0..<lesson.count)
+                    let batch = try reader.batch(epoch: place.0, step: place.1)
+                    result["\(place)"] = inputs(batch, 0..<batch.count)
                 }
             }
             let (forward, backward) = (try read(steps), try read(steps.reversed()))

@@ -8,30 +8,30 @@ public import Tensors
 public import Training
 
 /// A batch with what the teachers say of it.
-public final class TaughtLesson: Batch {
-    public let lesson: Lesson
+public final class DistillationBatch: Batch {
+    public let training: TrainingBatch
     private let answers: [TeacherLogits]
     /// For each term of layers, what the teacher's layers give: examples × the shape of each.
     let layers: [[Tensor]]
 
-    public var count: Int { lesson.count }
+    public var count: Int { training.count }
     var teacherCount: Int { answers.count }
 
-    init(_ lesson: Lesson, answers: [TeacherLogits], layers: [[Tensor]]) {
-        (self.lesson, self.answers, self.layers) = (lesson, answers, layers)
+    init(_ training: TrainingBatch, answers: [TeacherLogits], layers: [[Tensor]]) {
+        (self.training, self.answers, self.layers) = (training, answers, layers)
     }
 
     /// - Parameter logits: Each teacher's, examples × classes.
-    convenience init(_ lesson: Lesson, logits: [Tensor], layers: [[Tensor]]) {
-        self.init(lesson, answers: logits.map { .made($0) }, layers: layers)
+    convenience init(_ training: TrainingBatch, logits: [Tensor], layers: [[Tensor]]) {
+        self.init(training, answers: logits.map { .made($0) }, layers: layers)
     }
 
-    public func readInputs(_ examples: Range<Int>, into input: Tensor) { lesson.readInputs(examples, into: input) }
+    public func readInputs(_ examples: Range<Int>, into input: Tensor) { training.readInputs(examples, into: input) }
 
     /// Writes a teacher's logits for some of the examples, examples × classes.
     func readLogits(of teacher: Int, _ examples: Range<Int>, into rows: Tensor) {
         switch answers[teacher] {
-        case .kept(let kept): kept.readLogits(of: lesson, examples, into: rows)
+        case .kept(let kept): kept.readLogits(of: training, examples, into: rows)
         case .made(let all):
             let size = all.shape.elementCount
             rows.copy(from: all.slice(at: examples.lowerBound * size, count: examples.count * size))
@@ -39,7 +39,7 @@ public final class TaughtLesson: Batch {
     }
 }
 
-/// A teacher's logits for the examples of a lesson.
+/// A teacher's logits for the examples of a batch.
 enum TeacherLogits: Sendable {
     /// Looked up by whoever needs them.
     case kept(KeptLogits)
@@ -48,8 +48,8 @@ enum TeacherLogits: Sendable {
 }
 
 /// The batches of a training together with the teachers' answers, which are looked up or made on the spot.
-struct TaughtLessons: LessonSource {
-    let lessons: LessonReader
+struct DistillationBatches: BatchSource {
+    let loader: BatchLoader
     let teachers: [Answerer]
     /// For each term of layers: which teacher is asked, and which of its values are meant.
     let layers: [(teacher: Int, values: Range<Int>)]
@@ -60,11 +60,11 @@ struct TaughtLessons: LessonSource {
         case live(LiveTeacher)
     }
 
-    var count: Int { lessons.count }
-    var stepsPerEpoch: Int { lessons.stepsPerEpoch }
+    var count: Int { loader.count }
+    var stepsPerEpoch: Int { loader.stepsPerEpoch }
 
-    func lesson(epoch: Int, step: Int) throws -> TaughtLesson {
-        let lesson = try lessons.lesson(epoch: epoch, step: step)
+    func batch(epoch: Int, step: Int) throws -> DistillationBatch {
+        let batch = try loader.batch(epoch: epoch, step: step)
         var answers: [TeacherLogits] = [], values: [[Tensor]] = []
         for teacher in teachers {
             switch teacher {
@@ -72,12 +72,12 @@ struct TaughtLessons: LessonSource {
                 answers.append(.kept(kept))
                 values.append([])
             case .live(let live):
-                let answer = try live.answer(lesson)
+                let answer = try live.answer(batch)
                 answers.append(.made(answer.logits))
                 values.append(answer.layers)
             }
         }
-        return TaughtLesson(lesson, answers: answers, layers: layers.map { Array(values[$0.teacher][$0.values]) })
+        return DistillationBatch(batch, answers: answers, layers: layers.map { Array(values[$0.teacher][$0.values]) })
     }
 }
 
@@ -99,13 +99,13 @@ struct KeptLogits: Sendable {
 
     init(_ labeled: Rows, unlabeled: Rows?) { (self.labeled, self.unlabeled) = (labeled, unlabeled) }
 
-    /// Writes those of some of a lesson's examples, examples × classes.
-    func readLogits(of lesson: Lesson, _ examples: Range<Int>, into rows: Tensor) {
+    /// Writes those of some of a batch's examples, examples × classes.
+    func readLogits(of batch: TrainingBatch, _ examples: Range<Int>, into rows: Tensor) {
         let classes = rows.elementCount / max(examples.count, 1)
         for (index, example) in examples.enumerated() {
-            let known = example < lesson.labeledCount ? labeled : unlabeled ?? labeled
+            let known = example < batch.labeledCount ? labeled : unlabeled ?? labeled
             known.read(
-                lesson.row(example), view: lesson.view, into: rows.slice(at: index * classes, count: classes))
+                batch.row(example), view: batch.view, into: rows.slice(at: index * classes, count: classes))
         }
     }
 }
@@ -150,18 +150,20 @@ final class LiveTeacher: @unchecked Sendable {
     /// Its logits for a batch, examples × classes, and the values that are wanted.
     ///
     /// - Throws: `ModelFileError` for answers that are no numbers.
-    func answer(_ lesson: Lesson) throws -> (logits: Tensor, layers: [Tensor]) {
-        let (graph, inputs, isOneUnit, classCount) = (graph, teacher.inputs, teacher.output.isOneUnit, classCount)
+    func answer(_ batch: TrainingBatch) throws -> (logits: Tensor, layers: [Tensor]) {
+        let (graph, inputs, isBinaryLogit, classCount) = (
+            graph, teacher.inputs, teacher.output.isBinaryLogit, classCount
+        )
         func memory(_ shape: Shape) -> Tensor {
-            Buffer(zeros: lesson.count * shape.elementCount).tensor.viewed(count: lesson.count, shape: shape)
+            Buffer(zeros: batch.count * shape.elementCount).tensor.viewed(count: batch.count, shape: shape)
         }
         let logits = memory([classCount]), wanted = values, layers = wanted.map { memory(graph.shape(of: $0)) }
         do throws(ValueFault) {
-            try predictor.run(lesson.count) { range, tensors in
-                inputs.fill(tensors) { _, tensor in lesson.readInputs(range, into: tensor) }
+            try predictor.run(batch.count) { range, tensors in
+                inputs.fill(tensors) { _, tensor in batch.readInputs(range, into: tensor) }
             } take: { range, workspace in
                 copyLogits(
-                    workspace.value(graph.logits, count: range.count), isOneUnit: isOneUnit,
+                    workspace.value(graph.logits, count: range.count), isBinaryLogit: isBinaryLogit,
                     to: logits.slice(at: range.lowerBound * classCount, count: range.count * classCount))
                 for (value, result) in zip(wanted, layers) {
                     let size = result.shape.elementCount
@@ -170,10 +172,10 @@ final class LiveTeacher: @unchecked Sendable {
                 }
             }
         } catch {
-            let place = "row \(lesson.row(error.example)) of 'train', as it is changed"
+            let place = "row \(batch.row(error.example)) of 'train', as it is changed"
             throw ExampleValueError(error, in: place, model: teacher.path)
         }
-        try teacher.takeLogits(logits, as: reading, of: "train")
+        try teacher.convertToLogits(logits, as: reading, of: "train")
         return (logits, layers)
     }
 }

@@ -5,14 +5,14 @@ public import Tensors
 ///
 /// Whoever asks for an example reads it, and changes it, straight into its own memory. Only examples that are mixed with
 /// each other are made beforehand.
-public final class Lesson: LabeledBatch {
+public final class TrainingBatch: LabeledBatch {
     /// Which version of its examples this is, where they are changed.
     public let view: Int
     private let known: ExampleBatch
     private let unknown: ExampleBatch?
     private let change: ExampleChange?
     /// The labeled examples, where they are mixed.
-    private let mixed: LessonMemory?
+    private let mixed: BatchMemory?
 
     public var labeledCount: Int { known.count }
     public var count: Int { known.count + (unknown?.count ?? 0) }
@@ -28,7 +28,7 @@ public final class Lesson: LabeledBatch {
     }
 
     init(
-        _ known: ExampleBatch, _ unknown: ExampleBatch?, view: Int, _ change: ExampleChange?, mixed: LessonMemory?
+        _ known: ExampleBatch, _ unknown: ExampleBatch?, view: Int, _ change: ExampleChange?, mixed: BatchMemory?
     ) {
         (self.known, self.unknown, self.view, self.change, self.mixed) = (known, unknown, view, change, mixed)
     }
@@ -78,7 +78,7 @@ public final class Lesson: LabeledBatch {
 }
 
 /// Labeled examples in memory, to be mixed with each other.
-struct LessonMemory: Sendable {
+struct BatchMemory: Sendable {
     /// Examples × the shape of one.
     let inputs: Tensor
     /// Examples × classes.
@@ -91,12 +91,12 @@ struct LessonMemory: Sendable {
     }
 
     /// Some examples of inputs or labels.
-    func part(_ values: KeyPath<LessonMemory, Tensor>, _ examples: Range<Int>) -> Tensor {
+    func part(_ values: KeyPath<BatchMemory, Tensor>, _ examples: Range<Int>) -> Tensor {
         let values = self[keyPath: values], size = values.shape.elementCount
         return values.slice(at: examples.lowerBound * size, count: examples.count * size)
     }
 
-    func copy(_ values: KeyPath<LessonMemory, Tensor>, _ examples: Range<Int>, to result: Tensor) {
+    func copy(_ values: KeyPath<BatchMemory, Tensor>, _ examples: Range<Int>, to result: Tensor) {
         result.copy(from: part(values, examples))
     }
 }

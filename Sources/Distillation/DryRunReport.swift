@@ -7,7 +7,7 @@ public import Tensors
 import Training
 
 /// What a compression would do: what is known before it starts, and how long a short trial says that it would take.
-public struct CompressionOutline: Sendable {
+public struct DryRunReport: Sendable {
     /// The student in one line.
     public let student: String
     public let parameters: Int
@@ -45,8 +45,8 @@ public struct CompressionOutline: Sendable {
     /// What teachers say, as it is kept in the run directory.
     public let softTargets: ByteCount
     public let softTargetForm: SoftTargetForm
-    /// About the most memory at a time, while teaching and while training.
-    public let teachingMemory: ByteCount
+    /// About the most memory at a time, while teachers predict and while the student trains.
+    public let predictingMemory: ByteCount
     public let trainingMemory: ByteCount
     /// Why there is not enough memory for it here, if there is not.
     public let memoryProblem: String?
@@ -65,18 +65,18 @@ extension Compressor {
     /// Says what `run` would do, and tries each network on a few examples; nothing is written.
     ///
     /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the outline says.
-    public func outline() throws -> CompressionOutline {
+    public func outline() throws -> DryRunReport {
         try rehearseRunDirectory()
         let workers = Workers(request.threads)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation(), recipe = request.recipe
-        let reader = LessonReader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
+        let reader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0
 
         let memory = memory(threads: workers.count)
         let problem = MemoryError.refusal(
-            of: max(memory.teaching, memory.training), threads: workers.count)
+            of: max(memory.predicting, memory.training), threads: workers.count)
         var asked = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
         if problem == nil {
             let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
@@ -94,7 +94,7 @@ extension Compressor {
             perExample = try trial(reader, workers)
         }
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
-        return CompressionOutline(
+        return DryRunReport(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             precision: request.precision, input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
@@ -115,7 +115,7 @@ extension Compressor {
             firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, seeds: request.seeds, trainings: trainings * plan.parts(recipe).count,
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
-            teachingMemory: ByteCount(memory.teaching), trainingMemory: ByteCount(memory.training),
+            predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
             memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
             trainingSeconds: problem != nil
                 ? nil
@@ -127,7 +127,7 @@ extension Compressor {
     }
 
     /// About the most memory at a time, while teachers are asked and while the student learns; none of it is taken.
-    private func memory(threads: Int) -> (teaching: Int, training: Int) {
+    private func memory(threads: Int) -> (predicting: Int, training: Int) {
         let live = liveTeachers, (train, _) = data.trainAndValidation()
         var largest = 0, besideStudent = 0
         for (index, teacher) in teachers.enumerated() {
@@ -169,7 +169,7 @@ extension Compressor {
     /// Refuses a run for which there is not enough memory, before any of it is taken.
     func refuseMemory(threads: Int) throws {
         let memory = memory(threads: threads)
-        let needed = max(memory.teaching, memory.training)
+        let needed = max(memory.predicting, memory.training)
         if let error = MemoryError.refusal(of: needed, threads: threads) { throw error }
     }
 
@@ -239,7 +239,7 @@ extension Compressor {
     }
 
     /// How long the student's training takes for an example, its losses included, but not its teachers.
-    private func trial(_ reader: LessonReader, _ workers: Workers) throws -> Double {
+    private func trial(_ reader: BatchLoader, _ workers: Workers) throws -> Double {
         let graph = layers.student
         let trainer = Trainer(
             graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)),
@@ -251,8 +251,8 @@ extension Compressor {
                 request.combination, labelKind, weights: teachers.map { _ in share },
                 isByExample: request.teacherWeights == .byExample),
             places: layers.places)
-        let lessons = RehearsedLessons(
-            lessons: reader, batchSize: min(request.recipe.batchSize, reader.count), classCount: data.classCount,
+        let batches = SyntheticBatches(
+            loader: reader, batchSize: min(request.recipe.batchSize, reader.count), classCount: data.classCount,
             teacherCount: teachers.count,
             layers: layers.places.map { place in
                 guard let (graph, values) = layers.teachers[place.teacher] else { return [] }
@@ -270,7 +270,7 @@ extension Compressor {
             (steps, last) = (steps + 1, Date())
         }
         do {
-            try run.run(trainer, minimizing: loss, on: lessons, workers: workers)
+            try run.run(trainer, minimizing: loss, on: batches, workers: workers)
         } catch is CancellationError {
             if isInterrupted() { throw CancellationError() }
             // Otherwise that was enough.
@@ -285,14 +285,14 @@ extension Compressor {
 }
 
 /// The batches of a training with teachers who say anything: for the time that losses take, which depends on no value.
-private struct RehearsedLessons: LessonSource {
-    let lessons: LessonReader
+private struct SyntheticBatches: BatchSource {
+    let loader: BatchLoader
     /// Each teacher's logits, B × classes, and for each term of layers what the teacher's layers give.
     private let logits: [Tensor]
     private let layers: [[Tensor]]
 
-    init(lessons: LessonReader, batchSize: Int, classCount: Int, teacherCount: Int, layers: [[Shape]]) {
-        self.lessons = lessons
+    init(loader: BatchLoader, batchSize: Int, classCount: Int, teacherCount: Int, layers: [[Shape]]) {
+        self.loader = loader
         func anything(_ shape: Shape) -> Tensor {
             let tensor = Buffer(zeros: batchSize * shape.elementCount).tensor.viewed(count: batchSize, shape: shape)
             for element in 0..<tensor.elementCount { tensor[element] = Float(element % 7) }
@@ -302,10 +302,10 @@ private struct RehearsedLessons: LessonSource {
         self.layers = layers.map { $0.map(anything) }
     }
 
-    var count: Int { lessons.count }
-    var stepsPerEpoch: Int { lessons.stepsPerEpoch }
+    var count: Int { loader.count }
+    var stepsPerEpoch: Int { loader.stepsPerEpoch }
 
-    func lesson(epoch: Int, step: Int) throws -> TaughtLesson {
-        TaughtLesson(try lessons.lesson(epoch: epoch, step: step), logits: logits, layers: layers)
+    func batch(epoch: Int, step: Int) throws -> DistillationBatch {
+        DistillationBatch(try loader.batch(epoch: epoch, step: step), logits: logits, layers: layers)
     }
 }

@@ -7,7 +7,7 @@ import Storage
 ///
 /// Examples are read in long runs by this process. What can break HDF5 are the structures around them, so a child goes
 /// through all of these once: groups, attributes, the headers and the index of each dataset, its first and last row.
-public enum Rehearsal {
+public enum SandboxedProbe {
     /// What to start `Isolation` with, so that no data file can crash or hang the program.
     public static let services: [String: Isolation.Service] = [
         name: { request, _ in

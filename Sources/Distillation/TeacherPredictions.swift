@@ -10,7 +10,7 @@ import Training
 /// Asks teachers, keeps what they say, and puts it beside the examples that a student learns from.
 ///
 /// One teacher is in memory at a time, but for those that run beside the student.
-struct Teaching {
+struct TeacherPredictions {
     let teachers: [any Teacher]
     /// The SHA-256 of each teacher's file.
     let digests: [String]
@@ -117,7 +117,7 @@ struct Teaching {
     /// The batches of a training with the teachers' answers.
     ///
     /// - Parameter layers: The terms of layers, whose teachers run beside the student.
-    func lessons(_ lessons: LessonReader, _ train: ExampleSplit, _ layers: LayerTerms?) throws -> TaughtLessons {
+    func batches(_ loader: BatchLoader, _ train: ExampleSplit, _ layers: LayerTerms?) throws -> DistillationBatches {
         let places = RowPlaces(train), otherPlaces = unlabeled.map { RowPlaces($0.split) }
         func rows(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, _ places: RowPlaces) throws
             -> KeptLogits.Rows
@@ -125,7 +125,7 @@ struct Teaching {
             KeptLogits.Rows(
                 views: try keptViews.map { try targets(index, split, store, view: $0) }, places: places)
         }
-        let answerers = try teachers.indices.map { index -> TaughtLessons.Answerer in
+        let answerers = try teachers.indices.map { index -> DistillationBatches.Answerer in
             let asked = layers?.teachers[index]
             guard isLive || asked != nil else {
                 var others: KeptLogits.Rows?
@@ -144,8 +144,8 @@ struct Teaching {
                     reading: try model.reading(network, workers), classCount: train.classCount,
                     workers: workers))
         }
-        return TaughtLessons(
-            lessons: lessons, teachers: answerers, layers: layers?.places.map { ($0.teacher, $0.values) } ?? [])
+        return DistillationBatches(
+            loader: loader, teachers: answerers, layers: layers?.places.map { ($0.teacher, $0.values) } ?? [])
     }
 }
 

@@ -5,8 +5,8 @@ import Tensors
 
 extension LayerGraph {
     /// Whether one unit tells the two classes of examples apart.
-    func isOneUnit(for split: ExampleSplit) -> Bool {
-        split.labelKind == .oneClass && split.classCount == 2 && shape(of: logits).elementCount == 1
+    func isBinaryLogit(for split: ExampleSplit) -> Bool {
+        split.labelKind == .multiclass && split.classCount == 2 && shape(of: logits).elementCount == 1
     }
 }
 
@@ -15,7 +15,7 @@ extension LayerGraph {
 /// The logits are (0, z), and the gradient at z is that at the second of them. Cross-entropy becomes binary cross-entropy:
 ///
 ///     −log softmax(0, z)_y = softplus(z) − y z
-struct OneUnitObjective<Whole: Objective>: Objective {
+struct BinaryLogitObjective<Whole: Objective>: Objective {
     let whole: Whole
 
     var terms: [String] { whole.terms }
