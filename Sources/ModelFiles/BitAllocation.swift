@@ -67,7 +67,7 @@ struct BitAllocation {
         guard count >= WeightEncoding.fewest else { return [.float32, .float16] }
         let scale = Float((numbers.withSpan(sumOfFiniteSquares) / Double(count)).squareRoot())
         let coded = numbers.withSpan { span in
-            // No coarser ones than those that leave something; all zeros have one level whatever the step.
+            // All zeros have one level, whatever the step.
             steps.map { WeightEncoding.coded(CodedLevels(step: scale > 0 ? $0 * scale : 1, of: span)) }
         }
         return [.float32, .float16] + (6...15).map { .small(bits: $0) } + coded

@@ -202,14 +202,19 @@ extension KerasConfiguration {
     /// Keras built the graph it did not know the masks of a model's outputs, which are there once the model computes. Keras 2
     /// notes those masks alone that somebody passed.
     private mutating func takeExplicitMasks(isKeras2: Bool) {
+        guard layers.contains(where: { !$0.masks.isEmpty }) else { return }
         let byName = Dictionary(layers.map { ($0.name, $0) }) { first, _ in first }
+        // The models whose outputs may have masks.
+        let models = Set(layers.filter { $0.model != nil && Self.mayBeMasked($0.name, byName) }.map(\.name))
         for index in layers.indices where !layers[index].masks.isEmpty {
             let layer = layers[index], masks = layer.masks.compactMap(\.self)
             guard masks.count == layer.calls.count else { continue }
             let follows = layer.calls.contains { call in call.first.map { Self.mayBeMasked($0.layer, byName) } ?? true }
             let isGiven =
                 masks.contains { !Self.follows($0, layer, byName) }
-                || layer.calls.joined().contains { Self.mayHaveMaskOfModel($0.layer, byName) }
+                || layer.calls.joined().contains { call in
+                    Self.reaches(call.layer, byName) { models.contains($0.name) }
+                }
             guard isKeras2 || !follows || isGiven else { continue }
             for (call, mask) in masks.enumerated() { layers[index].calls[call].append(mask) }
             layers[index].keywords.append(Self.maskKeyword)
@@ -272,21 +277,15 @@ extension KerasConfiguration {
 
     /// Whether a layer that makes masks is among those that a layer reads, directly or by others.
     private static func mayBeMasked(_ name: String, _ layers: [String: Layer]) -> Bool {
-        var open = [name], seen: Set<String> = []
-        while let name = open.popLast() {
-            guard seen.insert(name).inserted, let layer = layers[name] else { continue }
-            if layer.makesMasks { return true }
-            open += layer.calls.joined().map(\.layer)
-        }
-        return false
+        reaches(name, layers, \.makesMasks)
     }
 
-    /// Whether masks may come out of a model that a layer is or reads, directly or by others.
-    private static func mayHaveMaskOfModel(_ name: String, _ layers: [String: Layer]) -> Bool {
+    /// Whether a layer, or one of those that it reads, directly or by others, is what is looked for.
+    private static func reaches(_ name: String, _ layers: [String: Layer], _ isFound: (Layer) -> Bool) -> Bool {
         var open = [name], seen: Set<String> = []
         while let name = open.popLast() {
             guard seen.insert(name).inserted, let layer = layers[name] else { continue }
-            if layer.model != nil, mayBeMasked(name, layers) { return true }
+            if isFound(layer) { return true }
             open += layer.calls.joined().map(\.layer)
         }
         return false
