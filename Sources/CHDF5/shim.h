@@ -36,6 +36,14 @@ static inline hid_t chdf5_uint16(void) { return H5T_STD_U16LE; }
 static inline hid_t chdf5_uint32(void) { return H5T_STD_U32LE; }
 static inline hid_t chdf5_uint64(void) { return H5T_STD_U64LE; }
 
+/// Whether a file lies in memory, and not on a disk.
+static inline bool chdf5_is_in_memory(hid_t file) {
+    hid_t access = H5Fget_access_plist(file);
+    bool result = access >= 0 && H5Pget_driver(access) == H5FD_CORE;
+    if (access >= 0) H5Pclose(access);
+    return result;
+}
+
 /// The class and address of an object, without the walk through its metadata that fuller information needs.
 static inline herr_t chdf5_object_info(hid_t object, H5O_info_t *info) {
     return H5Oget_info2(object, info, H5O_INFO_BASIC);

@@ -19,6 +19,7 @@ private final class Library: Sendable {
         H5Lunregister(H5L_TYPE_EXTERNAL)
         H5PLset_loading_state(0)
         LZFFilter.register()
+        VariableStrings.register()
     }
 }
 

@@ -158,20 +158,8 @@ private struct Attribute: ~Copyable {
     }
 
     func readVariableStrings(_ name: String, of owner: borrowing HDF5Attributes) throws(HDF5Error) -> [String] {
-        let id = handle.id, typeID = storedType.id, spaceID = space.id
-        let memoryType = try makeStringType(byteCount: chdf5_variable_length(), owner.place)
-        let memoryTypeID = memoryType.id
-        let characterSet = withLibrary { H5Tget_cset(typeID) }
-        try attempt("describe strings of", owner.place) { H5Tset_cset(memoryTypeID, characterSet) }
-        var texts = unsafe [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
-        try attempt("read attribute '\(name)' of", owner.place) { unsafe H5Aread(id, memoryTypeID, &texts) }
-        let values = unsafe texts.map { text in
-            if let text = unsafe text { unsafe String(cString: text) } else { "" }
-        }
-        try attempt("read attribute '\(name)' of", owner.place) {
-            unsafe H5Dvlen_reclaim(memoryTypeID, spaceID, chdf5_default(), &texts)
-        }
-        return values
+        var strings = try VariableStrings(of: owner.handle.id, "read attribute '\(name)' of", owner.place)
+        return try strings.read(handle.id, count: count)
     }
 }
 

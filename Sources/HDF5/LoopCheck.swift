@@ -3,13 +3,11 @@ import Foundation
 
 /// Refuses files on which HDF5 never returns, or recurses until the stack ends.
 ///
-/// HDF5 1.10.8 follows a group's index into itself, goes round the free places of a heap of names while it takes memory for
-/// each, and steps through a heap of strings by zero bytes at a time. All of them begin with a signature, so this looks for
-/// every one and checks that it leads onwards:
+/// HDF5 1.10.8 follows a group's index into itself, and goes round the free places of a heap of names while it takes memory
+/// for each. Both begin with a signature, so this looks for every one and checks that it leads onwards:
 ///
 ///     index  "TREE", type (0: group), level, entries (2), 2 siblings, then key, child, key, child, …, key
 ///     names  "HEAP", version, 0 0 0, size, first free place, address; a free place: the next one (or 1), its size
-///     heap   "GCOL", version, 0 0 0, size, then objects: number (2), references (2), 0 (4), size, bytes (padded to 8)
 struct LoopCheck {
     /// Larger files are not looked through: it would mean reading weights that somebody only wants to measure.
     static let byteLimit = 64 << 20
@@ -50,11 +48,6 @@ struct LoopCheck {
                     .damaged, "open", place, "the free places in the names of a group lead round in a circle")
             }
         }
-        for position in positions(of: "GCOL") {
-            guard leadsOnwards(heap: position) else {
-                throw HDF5Error(.damaged, "open", place, "a heap of strings has an object of impossible size")
-            }
-        }
     }
 
     /// Children of an index of groups must lie one level lower.
@@ -91,26 +84,6 @@ struct LoopCheck {
     }
 
     private static let noFreePlace = 1
-
-    private func leadsOnwards(heap position: Int) -> Bool {
-        guard byte(position + 4) == 1, let size = number(position + 8, lengthSize), size <= bytes.count - position
-        else {
-            return true
-        }
-        let header = (8 + lengthSize + 7) / 8 * 8
-        let end = position + size
-        var object = position + header
-        while object + header <= end {
-            guard let number = number(object, 2), let count = self.number(object + 8, lengthSize), count <= size else {
-                return false
-            }
-            // Number 0 is what is left, header included.
-            let step = number == 0 ? count : header + (count + 7) / 8 * 8
-            guard step > 0, step <= end - object else { return false }
-            object += step
-        }
-        return true
-    }
 
     private func byte(_ position: Int) -> UInt8? {
         position < bytes.count ? bytes[position] : nil

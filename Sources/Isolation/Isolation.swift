@@ -74,6 +74,8 @@ public enum Isolation {
 public enum IsolationError: Error, Hashable, CustomStringConvertible {
     /// It broke down.
     case crashed(signal: Int)
+    /// It ended with an exit code of its own, which a service never does.
+    case exited(code: Int)
     /// It did not end in time.
     case tooSlow(seconds: Int)
     /// The system does not let us run it.
@@ -82,6 +84,7 @@ public enum IsolationError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .crashed(let signal): "reading it broke down (signal \(signal))"
+        case .exited(let code): "reading it broke down (exit code \(code))"
         case .tooSlow(let seconds): "reading it did not end within \(seconds) seconds of work"
         case .unavailable(let reason): "could not start a process that reads it: \(reason)"
         }

@@ -19,6 +19,9 @@ struct Server: Sendable {
         var padding: Int32 = 0
     }
 
+    /// The status of a child that never was; the system's are not negative.
+    private static let couldNotFork: Int32 = -1
+
     private let names: [String]
 
     /// Forks the server; nil if the system refuses.
@@ -67,12 +70,14 @@ struct Server: Sendable {
         guard unsafe isolation_receive(socket, &status, MemoryLayout<Int32>.size, nil, 0) == 1 else {
             throw .unavailable("the process that was to start it is gone")
         }
+        guard status != Self.couldNotFork else { throw .unavailable("it could not be forked") }
         let signal = isolation_signal(status)
         guard signal == 0 else {
             let ranOut = [SIGXCPU, SIGALRM].contains(signal)
             throw ranOut ? .tooSlow(seconds: limits.seconds) : .crashed(signal: Int(signal))
         }
-        guard isolation_exit_code(status) == 0 else { throw .unavailable("it could not be forked") }
+        let code = isolation_exit_code(status)
+        guard code == 0 else { throw .exited(code: Int(code)) }
         return answer
     }
 
@@ -93,7 +98,7 @@ struct Server: Sendable {
                 work(services[Int(message.service)], message, files)
             }
             for file in files { close(file) }
-            var status: Int32 = 0xFF00
+            var status = couldNotFork
             if child > 0 { while unsafe waitpid(child, &status, 0) < 0 && errno == EINTR {} }
             guard unsafe isolation_send(socket, &status, MemoryLayout<Int32>.size, nil, 0) == 0 else { break }
         }

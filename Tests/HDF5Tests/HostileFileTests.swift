@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import Testing
 
@@ -91,13 +92,61 @@ import Testing
     /// HDF5 never returns from reading a string in such a heap.
     @Test func refusesAHeapThatNeverEnds() throws {
         var bytes = try fixtureBytes("strings.h5")
-        let heap = try #require(bytes.indices.dropLast(4).first { bytes[$0..<($0 + 4)].elementsEqual("GCOL".utf8) })
+        let heap = try #require(bytes.firstRange(of: "GCOL".utf8)).lowerBound
         for index in [16, 17] + (24..<32) {
             bytes[heap + index] = 0
         }
+        let file = try HDF5File(bytes: bytes, name: "loop.h5")
+        let error = failure { () throws(HDF5Error) in _ = try file.root.attributes.string("variable") }
+        #expect(
+            error?.description == """
+                could not read attribute 'variable' of 'loop.h5': \
+                a heap of strings has an object of impossible size
+                """)
+    }
+
+    /// What a descriptor of a string may say, by the place in it. HDF5 1.10 reads and writes outside its memory for each.
+    enum Lie: CaseIterable {
+        case longer, nowhere, elsewhere, another
+
+        /// Changes length (4 bytes), address (8) or number (4).
+        func change(_ bytes: inout [UInt8], at position: Int) {
+            switch self {
+            case .longer: bytes[position + 1] = 1
+            case .nowhere: bytes[position + 9] = 0x7F
+            case .elsewhere: bytes[position + 4] ^= 8
+            case .another: bytes[position + 14] = 1
+            }
+        }
+
+        var reason: String {
+            switch self {
+            case .longer: "a string of 263 bytes is not in the heap that it should be in"
+            case .nowhere: "a heap of strings lies outside the file"
+            case .elsewhere: "there is no heap of strings where one should be"
+            case .another: "a string of 7 bytes is not in the heap that it should be in"
+            }
+        }
+    }
+
+    /// Of the file on a disk and in memory alike.
+    @Test(arguments: Lie.allCases) func refusesStringsThatAreNotWhereTheyShouldBe(lie: Lie) throws {
+        var bytes = try fixtureBytes("strings.h5")
+        let heap = try #require(bytes.firstRange(of: "GCOL".utf8)).lowerBound
+        let address = (0..<8).map { UInt8(truncatingIfNeeded: heap >> (8 * $0)) }
+        let descriptor = try #require(bytes.firstRange(of: [7, 0, 0, 0] + address)).lowerBound
+        lie.change(&bytes, at: descriptor)
         let damaged = bytes
-        let error = failure { () throws(HDF5Error) in _ = try HDF5File(bytes: damaged, name: "loop.h5") }
-        #expect(error?.description == "could not open 'loop.h5': a heap of strings has an object of impossible size")
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "s.h5")
+            try Data(damaged).write(to: path)
+            func check(_ file: borrowing HDF5File) {
+                let error = failure { () throws(HDF5Error) in _ = try file.root.attributes.string("variable") }
+                #expect(error?.description == "could not read attribute 'variable' of 's.h5': \(lie.reason)")
+            }
+            check(try HDF5File(bytes: damaged, name: "s.h5"))
+            check(try HDF5File(opening: path.path, as: "s.h5"))
+        }
     }
 
     /// HDF5 copies what lies behind its own memory when it reads such a dataset.

@@ -11,6 +11,7 @@ enum Probe {
             raise(SIGSEGV)
             return []
         },
+        "exit": { _, _ in exit(3) },
         "hang": { _, _ in
             while getpid() != 0 {}
             return []
@@ -43,7 +44,7 @@ enum Probe {
             return
         }
         Isolation.start(services)
-        for name in ["echo", "crash", "hang", "eat", "open", "talk", "echo"] { print(ask(name, "hello")) }
+        for name in ["echo", "crash", "exit", "hang", "eat", "open", "talk", "echo"] { print(ask(name, "hello")) }
         if let memory = try? MemoryFile(byteCount: 16) {
             print(ask("share", "seen", memory))
             var bytes = [UInt8](repeating: 0, count: 4)

@@ -26,6 +26,7 @@ import Testing
             lines == [
                 "hello",
                 "reading it broke down (signal 11)",
+                "reading it broke down (exit code 3)",
                 "reading it did not end within 1 seconds of work",
                 "refused",
                 // A file could be opened before the doors were closed, and none after.
