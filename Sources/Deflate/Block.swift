@@ -19,8 +19,9 @@ struct Block {
     /// A block in which runs of a byte are copied where that saves bits; nil if none does.
     ///
     /// What a copy saves depends on the codes, and these on what is copied: begins with the codes of `plain`, and improves
-    /// them twice.
+    /// them twice. Runs are looked for where a byte is so common that its code has one bit; of others there are few.
     init?(runsOf bytes: [UInt8], from plain: Block) {
+        guard plain.code.lengths[..<256].contains(1) else { return nil }
         var best: Block?, last = plain
         for _ in 0..<3 {
             let rule = RunRule(savingBitsOf: last.code)
@@ -46,9 +47,14 @@ struct Block {
         // The bits of a code, and how many they are.
         let table = zip(codes, code.lengths).map { UInt32($0.0) << 8 | UInt32($0.1) }
         if rule == .never {
-            for byte in bytes {
-                let entry = table[Int(byte)]
-                writer.put(entry &>> 8, Int(entry & 0xFF))
+            // Two at once have at most 30 bits.
+            for index in stride(from: 0, to: bytes.count - 1, by: 2) {
+                let first = table[Int(bytes[index])], second = table[Int(bytes[index &+ 1])]
+                let count = first & 0xFF
+                writer.put(first &>> 8 | (second &>> 8) &<< count, Int(count &+ (second & 0xFF)))
+            }
+            if bytes.count % 2 == 1, let last = bytes.last {
+                writer.put(table[Int(last)] >> 8, Int(table[Int(last)] & 0xFF))
             }
         } else {
             rule.forEachPart(of: bytes) { byte, literals, copy in

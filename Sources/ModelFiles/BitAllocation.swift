@@ -9,10 +9,17 @@ public import Tensors
 /// the steps that save most for each byte.
 struct BitAllocation {
     /// An encoding of one parameter, with what it costs.
-    struct Choice {
-        let encoding: WeightEncoding
+    private struct Choice {
+        let form: Form
+        /// Estimated where numbers were sampled.
         let byteCount: Int
         let cost: Double
+    }
+
+    /// An encoding, but for what all numbers have to be coded for.
+    private enum Form {
+        case plain(WeightEncoding)
+        case coded(LevelGrid)
     }
 
     /// Σ (x − x')² / Σ x²: the share of a parameter's energy that an encoding loses. As noise adds up from layer to layer, the
@@ -33,44 +40,60 @@ struct BitAllocation {
 
     /// Of each parameter, from the fewest bytes to the most; each costs less than those with fewer bytes.
     private let choices: [[Choice]]
-    private let entries: [ParameterLayout.Entry]
+    private let layout: ParameterLayout
+    private let weights: Tensor
 
-    /// Tries encodings on every parameter.
+    /// Tries encodings on every parameter, or on a sample of its numbers where there are many.
     ///
-    /// - Parameters:
-    ///   - weights: A run of floats with the layout.
-    ///   - cost: What is lost when numbers are stored as others; 0 or more.
-    init(
-        _ layout: ParameterLayout, _ weights: Tensor,
-        cost: (_ numbers: Tensor, _ rounded: Tensor) -> Double = relativeError
-    ) {
-        entries = layout.entries
+    /// - Parameter weights: A run of floats with the layout.
+    init(_ layout: ParameterLayout, _ weights: Tensor) {
+        (self.layout, self.weights) = (layout, weights)
         choices = layout.entries.map { entry in
             let numbers = weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
-            let rounded = Buffer(zeros: numbers.elementCount).tensor
+            let sample = Self.sample(of: numbers), rounded = Buffer(zeros: sample.elementCount).tensor
             return Self.frontier(
-                Self.candidates(entry, numbers).map { encoding in
-                    rounded.copy(from: numbers)
-                    rounded.withMutableSpan { encoding.round(&$0) }
-                    let error = encoding == .float32 ? 0 : cost(numbers, rounded)
+                Self.candidates(entry, numbers).map { form in
+                    rounded.copy(from: sample)
+                    let byteCount: Int
+                    switch form {
+                    case .plain(let encoding):
+                        rounded.withMutableSpan { encoding.round(&$0) }
+                        byteCount = encoding.byteCount(of: entry.spec.shape)
+                    case .coded(let grid):
+                        rounded.withMutableSpan { grid.round(&$0) }
+                        let levels = sample.withSpan { CodedLevels(grid, of: $0) }
+                        let share = Double(numbers.elementCount) / Double(sample.elementCount)
+                        byteCount = Int((Double(levels.byteCount) * share).rounded(.up))
+                    }
+                    let error = Self.relativeError(sample, rounded)
                     return Choice(
-                        encoding: encoding, byteCount: encoding.byteCount(of: entry.spec.shape),
-                        cost: error.isFinite ? error : .greatestFiniteMagnitude)
+                        form: form, byteCount: byteCount, cost: error.isFinite ? error : .greatestFiniteMagnitude)
                 })
         }
     }
 
     /// Statistics stay float32, and few numbers have 16 bits at least, as with every precision.
-    private static func candidates(_ entry: ParameterLayout.Entry, _ numbers: Tensor) -> [WeightEncoding] {
-        guard entry.spec.role == .trainable else { return [.float32] }
+    private static func candidates(_ entry: ParameterLayout.Entry, _ numbers: Tensor) -> [Form] {
+        guard entry.spec.role == .trainable else { return [.plain(.float32)] }
         let count = entry.spec.shape.elementCount
-        guard count >= WeightEncoding.fewest else { return [.float32, .float16] }
+        guard count >= WeightEncoding.fewest else { return [.plain(.float32), .plain(.float16)] }
         let scale = Float((numbers.withSpan(sumOfFiniteSquares) / Double(count)).squareRoot())
-        let coded = numbers.withSpan { span in
-            // All zeros have one level, whatever the step.
-            steps.map { WeightEncoding.coded(CodedLevels(step: scale > 0 ? $0 * scale : 1, of: span)) }
+        let largest = numbers.withSpan(largestMagnitude)
+        // All zeros have one level, whatever the step.
+        let coded = steps.map { Form.coded(LevelGrid(step: scale > 0 ? $0 * scale : 1, largest: largest)) }
+        return [.plain(.float32), .plain(.float16)] + (6...15).map { .plain(.small(bits: $0)) } + coded
+    }
+
+    /// All numbers, or pieces of them from everywhere: 262,144 say within some tenths of a percent what all of them come to.
+    private static func sample(of numbers: Tensor) -> Tensor {
+        let (pieces, length) = (32, 8192)
+        guard numbers.elementCount > pieces * length else { return numbers }
+        let sample = Buffer(zeros: pieces * length).tensor
+        for piece in 0..<pieces {
+            let start = (numbers.elementCount - length) / (pieces - 1) * piece
+            sample.copy(start..<(start + length), of: numbers, to: piece * length)
         }
-        return [.float32, .float16] + (6...15).map { .small(bits: $0) } + coded
+        return sample
     }
 
     /// Of coded levels, in root mean squares of the numbers.
@@ -86,15 +109,21 @@ struct BitAllocation {
         return best
     }
 
-    /// The fewest bytes that all numbers can take.
-    var fewestBytes: Int { choices.reduce(0) { $0 + ($1.first?.byteCount ?? 0) } }
-
     /// The encodings with the least cost whose numbers take no more bytes than a limit; the smallest ones if none do.
-    func encodings(of layout: ParameterLayout, within limit: Int) -> WeightEncodings {
-        let best = places(within: limit)
-        let chosen = zip(choices, best).map { $0[$1].encoding }
-        let offsets = Dictionary(uniqueKeysWithValues: zip(entries.map(\.offset), chosen))
-        return WeightEncodings(layout) { offsets[$0.offset] ?? .float32 }
+    ///
+    /// - Returns: The encodings, and the bytes that their numbers were expected to take.
+    func encodings(within limit: Int) -> (WeightEncodings, byteCount: Int) {
+        let places = places(within: limit)
+        var chosen: [Int: WeightEncoding] = [:]
+        for (entry, (choices, place)) in zip(layout.entries, zip(choices, places)) {
+            switch choices[place].form {
+            case .plain(let encoding): chosen[entry.offset] = encoding
+            case .coded(let grid):
+                let numbers = weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
+                chosen[entry.offset] = .coded(numbers.withSpan { CodedLevels(grid, of: $0) })
+            }
+        }
+        return (WeightEncodings(layout) { chosen[$0.offset] ?? .float32 }, byteCount(places))
     }
 
     /// Which choice each parameter has.
@@ -172,23 +201,34 @@ extension ExportPlan {
     ) throws -> ExportPlan {
         let exact = try ExportPlan(built, format: format, notes: notes)
         guard exact.size.file > limit else { return exact }
-        let layout = built.graph.layout, allocation = BitAllocation(layout, weights)
-        // What the file takes beside the numbers hardly depends on their encodings, and is known once it was planned.
-        var beside = exact.size.overhead.bytes, best: ExportPlan?
-        for _ in 0..<4 {
-            let encodings = allocation.encodings(of: layout, within: limit.bytes - beside)
-            let plan = try ExportPlan(built, encodings, format: format, notes: notes), size = plan.size
-            if size.file <= limit, size.weights > best?.size.weights ?? ByteCount(0) { best = plan }
-            guard size.overhead.bytes != beside else { break }
-            beside = size.overhead.bytes
+        let allocation = BitAllocation(built.graph.layout, weights)
+        func plan(within room: Int) throws -> (ExportPlan, error: Int) {
+            let (encodings, expected) = allocation.encodings(within: room)
+            let plan = try ExportPlan(built, encodings, format: format, notes: notes)
+            return (plan, plan.size.weights.bytes - expected)
         }
-        if let best { return best }
-        throw ModelFileError(
-            .tooLarge, path,
-            [
-                "takes at least \(ByteCount(beside + allocation.fewestBytes)) with the coarsest weights, over the budget of "
-                    + "\(limit); \(ByteCount(beside)) of it are no weights"
-            ],
-            advice: "Raise --budget, or distil a smaller student")
+        var (best, error) = try plan(within: 0)
+        guard best.size.file <= limit else {
+            throw ModelFileError(
+                .tooLarge, path,
+                [
+                    "takes at least \(best.size.file) with the coarsest weights, over the budget of "
+                        + "\(limit); \(best.size.overhead) of it are no weights"
+                ],
+                advice: "Raise --budget, or distil a smaller student")
+        }
+        // What the file takes beside the numbers hardly depends on their encodings, and is known once it was planned; so is by
+        // how much the numbers of large parameters take more than their samples said.
+        var room = limit.bytes - best.size.overhead.bytes - error
+        for _ in 0..<8 {
+            let next: ExportPlan
+            (next, error) = try plan(within: room)
+            let fits = next.size.file <= limit
+            if fits, next.size.weights > best.size.weights { best = next }
+            let corrected = limit.bytes - next.size.overhead.bytes - error
+            guard corrected != room else { break }
+            room = fits ? corrected : min(corrected, room - 1 - limit.bytes / 4096)
+        }
+        return best
     }
 }

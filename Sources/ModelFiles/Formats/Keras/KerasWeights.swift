@@ -23,7 +23,7 @@ extension ModelContent {
         case .float16: type = .float16
         case .small(let bits): return try write(slot, as: name, numbers, bits: bits, to: group)
         case .coded(let levels):
-            let dataset = try group.createCodedDataset(name, levels.type, shape: slot.shape)
+            let dataset = try group.createCodedDataset(name, levels.grid.type, shape: slot.shape)
             try numbers?.withSpan { span throws(HDF5Error) in try dataset.writeChunk(levels.stream(of: span)) }
             return
         }
