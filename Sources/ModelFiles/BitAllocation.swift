@@ -1,10 +1,11 @@
 import Foundation
 import Networks
-public import Tensors
+import Tensors
 
 /// Which encoding each parameter of trained weights gets, so that a file fits a limit and as little as possible is lost.
 ///
-/// Minimizes Σ cost under Σ bytes ≤ limit: for a price λ of a byte each parameter has the encoding with the smallest cost +
+/// What an encoding costs is the share of a parameter's energy that it loses, or, measured, by how much predictions diverge
+/// when that parameter alone is so encoded. Minimizes Σ cost under Σ bytes ≤ limit: for a price λ of a byte each parameter has the encoding with the smallest cost +
 /// λ · bytes, and λ is bisected (Everett, 1963; for bits Shoham and Gersho, 1988). What is left of the limit is then spent on
 /// the steps that save most for each byte.
 struct BitAllocation {
@@ -14,6 +15,8 @@ struct BitAllocation {
         /// Estimated where numbers were sampled.
         let byteCount: Int
         let cost: Double
+
+        func costing(_ cost: Double) -> Choice { Choice(form: form, byteCount: byteCount, cost: cost) }
     }
 
     /// An encoding, but for what all numbers have to be coded for.
@@ -45,14 +48,21 @@ struct BitAllocation {
 
     /// Tries encodings on every parameter, or on a sample of its numbers where there are many.
     ///
-    /// - Parameter weights: A run of floats with the layout.
-    init(_ layout: ParameterLayout, _ weights: Tensor) {
+    /// - Parameters:
+    ///   - weights: A run of floats with the layout.
+    ///   - divergence: Measures what encodings cost; without it their errors decide.
+    init(_ layout: ParameterLayout, _ weights: Tensor, _ divergence: WeightDivergence? = nil) throws {
         (self.layout, self.weights) = (layout, weights)
-        choices = layout.entries.map { entry in
+        let choices = Self.choices(layout, weights)
+        self.choices = try divergence.map { try Self.measured(choices, layout, weights, $0) } ?? choices
+    }
+
+    private static func choices(_ layout: ParameterLayout, _ weights: Tensor) -> [[Choice]] {
+        layout.entries.map { entry in
             let numbers = weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
-            let sample = Self.sample(of: numbers), rounded = Buffer(zeros: sample.elementCount).tensor
-            return Self.frontier(
-                Self.candidates(entry, numbers).map { form in
+            let sample = sample(of: numbers), rounded = Buffer(zeros: sample.elementCount).tensor
+            return frontier(
+                candidates(entry, numbers).map { form in
                     rounded.copy(from: sample)
                     let byteCount: Int
                     switch form {
@@ -65,7 +75,7 @@ struct BitAllocation {
                         let share = Double(numbers.elementCount) / Double(sample.elementCount)
                         byteCount = Int((Double(levels.byteCount) * share).rounded(.up))
                     }
-                    let error = Self.relativeError(sample, rounded)
+                    let error = relativeError(sample, rounded)
                     return Choice(
                         form: form, byteCount: byteCount, cost: error.isFinite ? error : .greatestFiniteMagnitude)
                 })
@@ -100,6 +110,69 @@ struct BitAllocation {
     private static let steps: [Float] = [
         0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3, 1.5, 1.75, 2, 2.4, 2.8,
     ]
+
+    /// The same choices with measured costs: some of each parameter's, and the others between them by their errors.
+    ///
+    /// Divergence grows with a power of the error, so what lies between is a line in logarithms of both.
+    private static func measured(
+        _ choices: [[Choice]], _ layout: ParameterLayout, _ weights: Tensor, _ divergence: WeightDivergence
+    ) throws -> [[Choice]] {
+        let altered = Buffer(zeros: weights.elementCount).tensor
+        altered.copy(from: weights)
+        // Small parameters take few bytes in any encoding, and are many.
+        let measured = choices.indices.filter { layout.entries[$0].spec.shape.elementCount >= WeightEncoding.fewest }
+        let most = max(2, min(7, 400 / max(measured.count, 1)))
+        let places = measured.map { parameter in
+            anchors(of: choices[parameter].count { $0.cost > 0 }, most: most)
+        }
+        let total = places.reduce(0) { $0 + $1.count }
+        var done = 0, result = choices, slopes: [Double] = []
+        for (parameter, places) in zip(measured, places) where !places.isEmpty {
+            let entry = layout.entries[parameter], count = entry.spec.shape.elementCount
+            let numbers = weights.slice(at: entry.offset, count: count)
+            let part = altered.slice(at: entry.offset, count: count)
+            var points: [(error: Double, cost: Double)] = []
+            // From the smallest error on: a larger one never costs less.
+            for place in places.reversed() {
+                let choice = choices[parameter][place]
+                part.copy(from: numbers)
+                part.withMutableSpan { span in
+                    switch choice.form {
+                    case .plain(let encoding): encoding.round(&span)
+                    case .coded(let grid): grid.round(&span)
+                    }
+                }
+                done += 1
+                let cost = min(max(try divergence.measure(altered, entry.layer, done, total), 1e-30), 1e30)
+                points.append((choice.cost, max(cost, points.last?.cost ?? 0)))
+            }
+            part.copy(from: numbers)
+            slopes.append(points[0].cost / points[0].error)
+            result[parameter] = choices[parameter].map { $0.costing(interpolated($0.cost, points)) }
+        }
+        // What was not measured costs for its error what the middle one of the others does.
+        let slope = slopes.isEmpty ? 1 : slopes.sorted()[slopes.count / 2]
+        for parameter in choices.indices where !measured.contains(parameter) {
+            result[parameter] = choices[parameter].map { $0.costing($0.cost * slope) }
+        }
+        return result.map(frontier)
+    }
+
+    /// Places from the first to the last of so many, evenly spaced.
+    private static func anchors(of count: Int, most: Int) -> [Int] {
+        guard count > most else { return Array(0..<count) }
+        return (0..<most).map { $0 * (count - 1) / (most - 1) }
+    }
+
+    /// The cost of an error between points with rising errors; 0 of none.
+    private static func interpolated(_ error: Double, _ points: [(error: Double, cost: Double)]) -> Double {
+        guard error > 0 else { return 0 }
+        guard let upper = points.firstIndex(where: { $0.error >= error }) else { return points[points.count - 1].cost }
+        guard upper > 0, points[upper].error > points[upper - 1].error else { return points[upper].cost }
+        let (low, high) = (points[upper - 1], points[upper])
+        let share = log(error / low.error) / log(high.error / low.error)
+        return low.cost * pow(high.cost / low.cost, share)
+    }
 
     /// Those that nothing beats in both bytes and cost, from the fewest bytes to the most.
     private static func frontier(_ choices: [Choice]) -> [Choice] {
@@ -185,50 +258,4 @@ private func sumOfFiniteSquares(_ numbers: Span<Float>) -> Double {
         sum += Double(numbers[index]) * Double(numbers[index])
     }
     return sum
-}
-
-extension ExportPlan {
-    /// Plans the file of trained weights so that it takes no more than a limit: each parameter is stored in the encoding that a
-    /// Lagrangian of error and bytes chooses for it.
-    ///
-    /// - Parameters:
-    ///   - weights: A run of floats with the network's layout.
-    ///   - path: What errors call the file.
-    /// - Throws: `ModelFileError` for a network that the format cannot express, or one that does not fit.
-    public static func fitting(
-        _ built: BuiltArchitecture, _ weights: Tensor, limit: ByteCount, format: any ModelFormat = KerasHDF5(),
-        notes: Notes = Notes(), as path: String
-    ) throws -> ExportPlan {
-        let exact = try ExportPlan(built, format: format, notes: notes)
-        guard exact.size.file > limit else { return exact }
-        let allocation = BitAllocation(built.graph.layout, weights)
-        func plan(within room: Int) throws -> (ExportPlan, error: Int) {
-            let (encodings, expected) = allocation.encodings(within: room)
-            let plan = try ExportPlan(built, encodings, format: format, notes: notes)
-            return (plan, plan.size.weights.bytes - expected)
-        }
-        var (best, error) = try plan(within: 0)
-        guard best.size.file <= limit else {
-            throw ModelFileError(
-                .tooLarge, path,
-                [
-                    "takes at least \(best.size.file) with the coarsest weights, over the budget of "
-                        + "\(limit); \(best.size.overhead) of it are no weights"
-                ],
-                advice: "Raise --budget, or distil a smaller student")
-        }
-        // What the file takes beside the numbers hardly depends on their encodings, and is known once it was planned; so is by
-        // how much the numbers of large parameters take more than their samples said.
-        var room = limit.bytes - best.size.overhead.bytes - error
-        for _ in 0..<8 {
-            let next: ExportPlan
-            (next, error) = try plan(within: room)
-            let fits = next.size.file <= limit
-            if fits, next.size.weights > best.size.weights { best = next }
-            let corrected = limit.bytes - next.size.overhead.bytes - error
-            guard corrected != room else { break }
-            room = fits ? corrected : min(corrected, room - 1 - limit.bytes / 4096)
-        }
-        return best
-    }
 }

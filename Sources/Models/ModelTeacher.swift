@@ -225,30 +225,59 @@ public struct ModelTeacher: Teacher {
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
         _ isInterrupted: () -> Bool, take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
-        let inputs = inputs, shape = Shape(split.exampleShape)
         try predictLogits(
             network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
-            fill: { batch, examples, tensors in
-                inputs.fill(tensors) { position, tensor in
-                    tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
-                    // The student's shape, where the model has axes of size 1 more or less.
-                    change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
-                }
-            }, isInterrupted: isInterrupted, take: take)
+            fill: fill(split, change), isInterrupted: isInterrupted, take: take)
+    }
+
+    /// Writes examples of a batch into the network's inputs, as the rules say.
+    private func fill(
+        _ split: ExampleSplit, _ change: ExampleChange? = nil
+    ) -> @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void {
+        let inputs = inputs, shape = Shape(split.exampleShape)
+        return { batch, examples, tensors in
+            inputs.fill(tensors) { position, tensor in
+                tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
+                // The student's shape, where the model has axes of size 1 more or less.
+                change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
+            }
+        }
+    }
+
+    /// The statistics of its batch normalization.
+    ///
+    /// - Parameters:
+    ///   - network: What `network()` returned.
+    ///   - examples: Training examples.
+    public func batchStatistics(_ network: Network, on examples: ExampleSplit, workers: Workers) -> BatchStatistics {
+        BatchStatistics(
+            built.graph, weights: network.weights.tensor, on: examples.reading(datasets), workers: workers,
+            fill: fill(examples))
+    }
+
+    /// Its logits, batch by batch: B × the data's classes.
+    ///
+    /// - Parameters:
+    ///   - network: What `network()` returned, or the same with other weights.
+    ///   - reading: What `reading` returned of the former.
+    func logits(
+        _ network: Network, as reading: OutputReading, of split: ExampleSplit, changing change: ExampleChange? = nil,
+        workers: Workers, isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
+    ) throws {
+        try answers(network, split, change, workers, isInterrupted) { batch, rows in
+            try convertToLogits(rows, as: reading, of: split.name)
+            try take(batch, rows)
+        }
     }
 
     /// Looks through examples for numbers of words that the teacher does not have, before anything is computed.
     ///
     /// - Throws: `ExampleValueError` for the first.
     public func checkWords(in splits: [ExampleSplit]) throws {
-        let inputs = inputs, graph = built.graph
-        guard !graph.wordTables.isEmpty else { return }
+        guard !built.graph.wordTables.isEmpty else { return }
         for split in splits {
-            try Training.checkWords(of: graph, in: split.reading(datasets), model: path) { batch, examples, tensors in
-                inputs.fill(tensors) { position, tensor in
-                    tensor.withMutableSpan { batch.readInputs(examples, of: position, into: &$0) }
-                }
-            }
+            try Training.checkWords(
+                of: built.graph, in: split.reading(datasets), model: path, fill: fill(split))
         }
     }
 
@@ -286,10 +315,9 @@ public struct OpenModel: OpenTeacher {
         take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let reading = try teacher.reading(network, workers)
-        try teacher.answers(network, split, change, workers, isInterrupted) { batch, rows in
-            try teacher.convertToLogits(rows, as: reading, of: split.name)
-            try take(batch, rows)
-        }
+        try teacher.logits(
+            network, as: reading, of: split, changing: change, workers: workers, isInterrupted: isInterrupted,
+            take: take)
     }
 }
 

@@ -219,6 +219,16 @@ public struct LayerGraph: Sendable {
         return graph
     }
 
+    /// Removes the nodes behind one, and makes what it gets the outputs.
+    mutating func cut(behind node: Int) {
+        let removed = nodes.count - node - 1
+        nodes.removeLast(removed)
+        shapes.removeLast(removed)
+        masks.removeLast(removed)
+        (outputs, logits, head) = (nodes[node].inputs, nodes[node].output, .none)
+        finishedNodes = nodes.count
+    }
+
     /// Whose mask the output of a new node carries, and how the node makes it if it is the node's own.
     private func mask(
         _ plan: LayerPlan, _ passing: MaskPassing, stepAxes: Int, of values: [Value], node: Int

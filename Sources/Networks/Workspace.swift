@@ -210,6 +210,20 @@ public final class Workspace: @unchecked Sendable {
     }
 }
 
+extension Workspace {
+    /// The last layer, and what it reads after the last `forward`.
+    func lastPass(count: Int) -> (layer: any Layer, pass: ForwardPass)? {
+        guard let node = graph.nodes.last else { return nil }
+        let index = graph.nodes.count - 1
+        return (
+            graph.entries[node.entry].layer,
+            ForwardPass(
+                workspace: self, index: index, weights: Buffer(zeros: 0).tensor, examples: count,
+                key: RandomKey(seed: 0))
+        )
+    }
+}
+
 /// What a layer may read and write while it computes its output.
 public struct ForwardPass {
     fileprivate let workspace: Workspace

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import ModelFiles
 import Networks
+import Reports
 import Tensors
 
 struct ConvertCommand: ParsableCommand {
@@ -13,13 +14,17 @@ struct ConvertCommand: ParsableCommand {
             --budget says otherwise.
 
             --budget makes any model fit without training: each tensor gets as many bits as its error is worth, from \
-            float32 down to a few shared levels that are Huffman-coded. Keras loads the file as any other. The error of \
-            the weights decides, not the predictions: evaluate the result.
+            float32 down to a few shared levels that are Huffman-coded. Keras loads the file as any other. With --data it \
+            is measured on training examples by how much predictions change when a tensor is stored with fewer bits, and \
+            held-out examples say what was lost; without, the errors of the weights decide.
 
             Examples:
               compress convert old.h5 --output new.keras
               compress convert model.weights.h5 --architecture model.json --output model.h5
               compress convert large.h5 --budget 100KB --output small.h5
+              compress convert large.h5 --budget 40KB --data train.h5 --output small.h5
+
+            \(TeacherOptions.help)
             """)
 
     @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)).")
@@ -37,30 +42,55 @@ struct ConvertCommand: ParsableCommand {
             valueName: "size"), transform: byteCount)
     var budget: ByteCount?
 
-    @OptionGroup var models: ModelOptions
+    @Option(
+        help: .init(
+            "With --budget: examples that show what each tensor's bits are worth, as for 'evaluate'. (default: none)",
+            valueName: "path"))
+    var data: String?
+
+    @OptionGroup(title: "Models that do not match the data") var teacherOptions: TeacherOptions
+    @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         if precision != nil, budget != nil {
             throw ValidationError("--budget chooses the precision of each tensor; give it or --precision, not both")
         }
+        if data != nil, budget == nil {
+            throw ValidationError("--data shows what bits are worth, which only --budget needs to know")
+        }
+        if data == nil, !teacherOptions.isEmpty {
+            throw ValidationError(
+                "--teacher-input, --teacher-output and --teacher-classes are for --data, which is not given")
+        }
     }
 
     func run() throws {
-        let format = try OutputFile.checkModel(output, inputs: [model] + models.named(among: [model]).map(\.value))
-        let file = try models.open(model, among: [model])
+        let files = teacherOptions.models.named(among: [model]).map(\.value) + (data.map { [$0] } ?? [])
+        let format = try OutputFile.checkModel(output, inputs: [model] + files)
+        let file = try teacherOptions.models.open(model, among: [model])
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
+        let measured = try data.map { try MeasuredConversion($0, model, teacherOptions, threading, common.progress) }
         let plan =
             if let budget {
                 try ExportPlan.fitting(
-                    built, network.weights.tensor, limit: budget, format: format, notes: notes, as: output)
+                    built, network.weights.tensor, limit: budget, format: format, notes: notes,
+                    try measured?.divergence(), as: output)
             } else {
                 try ExportPlan(built, precision: precision ?? .float32, format: format, notes: notes)
             }
         if let needs = plan.needs { common.note("'\(output)': \(needs)") }
-        let byteCount = try plan.write(network.weights, to: output, limit: budget)
-        try common.print(summary(plan.size, byteCount), json: json(plan.size, byteCount))
+        var weights = network.weights.tensor, report: EvaluationReport?
+        if let measured {
+            weights = try plan.rounded(weights, for: output)
+            try measured.adapt(weights)
+            report = try measured.report(weights, plan.size.file, at: output)
+        }
+        let byteCount = try plan.write(weights, to: output, limit: budget)
+        let table = report.map { (measured?.title ?? "") + $0.table(width: Terminal.output.limit) }
+        try common.print(
+            summary(plan.size, byteCount) + (table ?? ""), json: json(plan.size, byteCount, report))
     }
 
     private func summary(_ size: SizeReport, _ byteCount: ByteCount) -> String {
@@ -71,7 +101,7 @@ struct ConvertCommand: ParsableCommand {
         return "\(wrote) (\(used) % of \(budget)), \(bits) bits a weight, to '\(output)'\n"
     }
 
-    private func json(_ size: SizeReport, _ byteCount: ByteCount) -> JSON {
+    private func json(_ size: SizeReport, _ byteCount: ByteCount, _ report: EvaluationReport?) -> JSON {
         var members: JSON.Object = [
             "path": .string(output), "parameters": .integer(size.parameters), "bytes": .integer(byteCount.bytes),
         ]
@@ -79,6 +109,7 @@ struct ConvertCommand: ParsableCommand {
             members["budget"] = .integer(budget.bytes)
             members["bits_per_weight"] = .number(size.bitsPerWeight)
         }
+        if let report { members["validation"] = report.json }
         return .object(members)
     }
 }

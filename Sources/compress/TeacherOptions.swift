@@ -54,6 +54,9 @@ struct TeacherOptions: ParsableArguments {
 
     @OptionGroup var models: ModelOptions
 
+    /// Whether nothing is said of how models are fed and their answers read.
+    var isEmpty: Bool { teacherInput.isEmpty && teacherOutput.isEmpty && teacherClasses.isEmpty }
+
     mutating func fill(from other: TeacherOptions) {
         if models.architectures.isEmpty { models.architectures = other.models.architectures }
         if teacherInput.isEmpty { teacherInput = other.teacherInput }

@@ -21,6 +21,22 @@ import Testing
         }
     }
 
+    @Test func measuresOnDataWhatBitsAreWorth() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            try writeDigits(to: folder.appending(path: "data.h5"))
+            let run = try Program.run(
+                "convert", "digits.h5", "--budget", "15KB", "--data", "data.h5", "--output", "s.h5", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.output.contains("data.h5, validation: 6 examples\n"))
+            #expect(run.output.contains("digits.h5 ") && run.output.contains("\ns.h5 "))
+            for arguments in [["--data", "data.h5"], ["--budget", "15KB", "--teacher-output", "*=softmax"]] {
+                let run = try Program.run(["convert", "digits.h5", "--output", "t.h5"] + arguments, in: folder)
+                #expect(run.code == 64 && run.errors.contains("--data"))
+            }
+        }
+    }
+
     @Test func refusesWhatCannotFit() throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)

@@ -129,6 +129,43 @@ import Testing
         #expect(small.0 * 4 < large.0 && small.1 < large.1)
     }
 
+    @Test func spendsBytesWhereMeasuringShowsThatTheyMatter() throws {
+        let built = try network(), weights = weights(built), layout = built.graph.layout
+        // Predictions that depend on one layer a thousand times as much as on others.
+        func errors(important: String) throws -> [String: Double] {
+            var numbers: [Int] = []
+            let divergence = WeightDivergence { altered, layer, number, count in
+                numbers.append(number)
+                #expect(number <= count)
+                let entries = layout.entries.filter { $0.layer == layer }
+                return entries.reduce(0.0) { sum, entry in
+                    let count = entry.spec.shape.elementCount
+                    return sum
+                        + BitAllocation.relativeError(
+                            weights.slice(at: entry.offset, count: count),
+                            altered.slice(at: entry.offset, count: count)) * (layer == important ? 1 : 0.001)
+                }
+            }
+            let plan = try ExportPlan.fitting(built, weights, limit: ByteCount(20_000), divergence, as: "s.h5")
+            #expect(numbers == Array(1...numbers.count) && numbers.count >= 10)
+            #expect(plan.size.file <= ByteCount(20_000))
+            let rounded = try plan.rounded(weights, for: "s.h5")
+            return Dictionary(
+                uniqueKeysWithValues: layout.entries.filter { $0.spec.name == "kernel" }.map { entry in
+                    let count = entry.spec.shape.elementCount
+                    return (
+                        entry.layer,
+                        BitAllocation.relativeError(
+                            weights.slice(at: entry.offset, count: count),
+                            rounded.slice(at: entry.offset, count: count))
+                    )
+                })
+        }
+        let first = try errors(important: "dense"), second = try errors(important: "dense_1")
+        #expect(try #require(first["dense"]) < 0.5 * #require(second["dense"]))
+        #expect(try #require(second["dense_1"]) < 0.5 * #require(first["dense_1"]))
+    }
+
     private func numbers(of entry: ParameterLayout.Entry, in tensor: Tensor) -> [Float] {
         tensor.slice(at: entry.offset, count: entry.spec.shape.elementCount).values
     }

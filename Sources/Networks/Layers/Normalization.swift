@@ -40,6 +40,13 @@ public struct BatchNormalization: Layer {
         countsPadding || mask?.elementCount != x.rowCount ? nil : mask
     }
 
+    /// The moments of what the layer gets, over the positions that count; returns how many these are.
+    func moments(_ pass: ForwardPass, mean: Tensor, variance: Tensor) -> Double {
+        let x = pass.input(), weight = weight(pass.inputMask(), of: x)
+        columnMoments(x, weight: weight, mean: mean, variance: variance)
+        return weight.map { $0.values.reduce(0) { $0 + Double($1) } } ?? Double(x.rowCount)
+    }
+
     private var statistics: Int { (scale ? 1 : 0) + (center ? 1 : 0) }
 
     public func forward(_ pass: ForwardPass) {

@@ -1,0 +1,125 @@
+public import Datasets
+import Foundation
+import Kernels
+import ModelFiles
+public import Networks
+public import Tensors
+import Training
+
+/// How far a model's predictions move when its weights do: the mean over examples of KL(p ‖ q), in nats.
+///
+/// Softmax and sigmoid are of the exponential family, so that with p the model's own probabilities, a its logits and b those
+/// of the other weights KL(p ‖ q) = A(b) − A(a) − Σ p (b − a), where A is the log-sum-exp of an example of one class, and
+/// the sum of log(1 + exp z) of a multi-label one.
+public struct PredictionDivergence {
+    private let model: ModelTeacher
+    private let reading: OutputReading
+    private let examples: ExampleSplit
+    private let workers: Workers
+    /// Of the model's own weights: logits and probabilities, rows × classes, and A of each row.
+    private let logits: Tensor
+    private let own: Tensor
+    private let normalizers: [Double]
+    private let statistics: BatchStatistics
+
+    /// Predicts examples with the model's own weights.
+    ///
+    /// - Parameters:
+    ///   - network: What the model's `network()` returned.
+    ///   - examples: Some training examples: no labels are looked at, but held-out ones are for the checks.
+    /// - Throws: What reading examples throws; `ModelFileError` for predictions that are no numbers.
+    public init(_ model: ModelTeacher, _ network: Network, on examples: ExampleSplit, workers: Workers) throws {
+        (self.model, self.examples, self.workers) = (model, examples, workers)
+        reading = try model.reading(network, workers)
+        statistics = model.batchStatistics(network, on: examples, workers: workers)
+        let count = examples.count, classes: Shape = [examples.classCount]
+        let logits = Buffer(zeros: count * examples.classCount).tensor(count: count, shape: classes)
+        let own = Buffer(zeros: count * examples.classCount).tensor(count: count, shape: classes)
+        var first = 0
+        try model.logits(network, as: reading, of: examples, workers: workers) { _, rows in
+            logits.slice(at: first, count: rows.elementCount).copy(from: rows)
+            first += rows.elementCount
+        }
+        probabilities(logits, labelKind: examples.labelKind, temperature: 1, into: own)
+        (self.logits, self.own) = (logits, own)
+        normalizers = Self.normalizers(logits, examples.labelKind)
+    }
+
+    /// The divergence of weights that differ in one layer, 0 or more; infinite where they predict no numbers. The statistics
+    /// of the batch normalization right behind it follow.
+    ///
+    /// - Parameter weights: A run of floats with the network's layout.
+    public func callAsFunction(_ weights: Tensor, changing layer: String) throws -> Double {
+        let network = model.built.network(weights)
+        try statistics.follow(network.weights.tensor, changing: layer)
+        var sum = 0.0, row = 0
+        let classes = examples.classCount
+        do {
+            try model.logits(network, as: reading, of: examples, workers: workers) { batch, others in
+                let normalizers = Self.normalizers(others, examples.labelKind)
+                for place in 0..<batch.count {
+                    let start = (row + place) * classes
+                    var product = 0.0
+                    for index in 0..<classes {
+                        let difference = others[place * classes + index] - logits[start + index]
+                        product += Double(own[start + index] * difference)
+                    }
+                    sum += normalizers[place] - self.normalizers[row + place] - product
+                }
+                row += batch.count
+            }
+        } catch let error as ModelFileError where error.kind == .refused {
+            return .infinity
+        }
+        return sum.isFinite ? max(0, sum / Double(max(row, 1))) : .infinity
+    }
+
+    /// A of each row of logits.
+    private static func normalizers(_ rows: Tensor, _ labelKind: LabelKind) -> [Double] {
+        let classes = rows.shape.channels
+        return (0..<rows.rowCount).map { row in
+            switch labelKind {
+            case .multiclass:
+                var largest = -Float.infinity, sum = 0.0
+                for index in 0..<classes { largest = max(largest, rows[row * classes + index]) }
+                for index in 0..<classes { sum += Double(exp(rows[row * classes + index] - largest)) }
+                return Double(largest) + log(sum)
+            case .multilabel:
+                return (0..<classes).reduce(0.0) { sum, index in
+                    let z = rows[row * classes + index]
+                    return sum + Double(max(z, 0) + log1p(exp(-abs(z))))
+                }
+            }
+        }
+    }
+}
+
+extension ModelTeacher {
+    /// How good the model is with some weights.
+    ///
+    /// - Parameters:
+    ///   - weights: A run of floats with the network's layout.
+    ///   - network: What `network()` returned: what its predictions are is decided by these.
+    /// - Throws: What reading examples throws; `ModelFileError` for predictions that are no numbers.
+    public func metrics(
+        _ weights: Tensor, _ network: Network, on split: ExampleSplit, workers: Workers
+    ) throws -> NamedMetrics {
+        var metrics = RunningMetrics(split.labelKind, classCount: split.classCount)
+        try logits(
+            built.network(weights), as: try reading(network, workers), of: split, workers: workers
+        ) { batch, rows in
+            probabilities(rows, labelKind: split.labelKind, temperature: 1, into: rows)
+            metrics.add(rows, of: batch)
+        }
+        return metrics.values()
+    }
+}
+
+extension BuiltArchitecture {
+    /// The network with a copy of weights.
+    fileprivate func network(_ weights: Tensor) -> Network {
+        let copy = ParameterVector(zeros: graph.layout)
+        copy.tensor.copy(from: weights)
+        return Network(graph, weights: copy)
+    }
+}
