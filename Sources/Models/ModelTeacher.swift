@@ -213,7 +213,7 @@ public struct ModelTeacher: Teacher {
         if let reading = output.reading { return reading }
         let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
         var first = 0
-        try answers(network, probe, nil, workers, { false }) { _, rows in
+        try answers(network, probe, nil, workers) { _, rows in
             all.slice(at: first, count: rows.elementCount).copy(from: rows)
             first += rows.elementCount
         }
@@ -223,7 +223,7 @@ public struct ModelTeacher: Teacher {
     /// What its last layer gives, batch by batch: B × the data's classes.
     fileprivate func answers(
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
-        _ isInterrupted: () -> Bool, take: (ExampleBatch, Tensor) throws -> Void
+        take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let inputs = inputs, shape = Shape(split.exampleShape)
         try predictLogits(
@@ -234,7 +234,7 @@ public struct ModelTeacher: Teacher {
                     // The student's shape, where the model has axes of size 1 more or less.
                     change?(batch, examples, tensor.viewed(count: examples.count, shape: shape))
                 }
-            }, isInterrupted: isInterrupted, take: take)
+            }, take: take)
     }
 
     /// Looks through examples for numbers of words that the teacher does not have, before anything is computed.
@@ -282,11 +282,11 @@ public struct OpenModel: OpenTeacher {
 
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
     public func predict(
-        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers, isInterrupted: () -> Bool,
+        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers,
         take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let reading = try teacher.reading(network, workers)
-        try teacher.answers(network, split, change, workers, isInterrupted) { batch, rows in
+        try teacher.answers(network, split, change, workers) { batch, rows in
             try teacher.convertToLogits(rows, as: reading, of: split.name)
             try take(batch, rows)
         }
