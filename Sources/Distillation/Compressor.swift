@@ -153,7 +153,7 @@ public final class Compressor {
             try directory.begin(fingerprint, configuration: configuration, replacing: request.replacesRun)
         }
         steps.begin(phases)
-        let workers = Workers(request.threads)
+        let workers = Workers(request.threads, isInterrupted: isInterrupted)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation()
         tell(.message(plan.sentence("student", budget: request.budget)))
@@ -182,7 +182,7 @@ public final class Compressor {
         func predictions(_ teachers: [any Teacher], _ digests: [String]) -> TeacherPredictions {
             TeacherPredictions(
                 teachers: teachers, digests: digests, store: store, unlabeled: others, views: views,
-                inputs: inputs, workers: workers, isInterrupted: isInterrupted, tell: tell)
+                inputs: inputs, workers: workers, tell: tell)
         }
         seconds.load += Date().timeIntervalSince(loading)
 
@@ -202,7 +202,7 @@ public final class Compressor {
             request: request, plan: plan, labelKind: data.labelKind, directory: directory,
             fingerprint: fingerprint.digest, inputs: inputs, train: train, validation: validation, unlabeled: unlabeled,
             views: views, layers: layers, firstLayers: firstLayers,
-            workers: workers, isInterrupted: isInterrupted, tell: tell)
+            workers: workers, tell: tell)
         var students = [
             try measuring(\.train) { try training.student(first, ensemble.mixture, generation: 1) }
         ]

@@ -67,7 +67,7 @@ extension Compressor {
     /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the outline says.
     public func outline() throws -> DryRunReport {
         try rehearseRunDirectory()
-        let workers = Workers(request.threads)
+        let workers = Workers(request.threads, isInterrupted: isInterrupted)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation(), recipe = request.recipe
         let reader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
@@ -231,7 +231,7 @@ extension Compressor {
     ) throws -> (seconds: Double, logits: Tensor) {
         let teacher = try teacher.open()
         // The first run warms up.
-        try teacher.predict(some, changing: nil, workers: workers, isInterrupted: isInterrupted) { _, _ in }
+        try teacher.predict(some, changing: nil, workers: workers) { _, _ in try workers.checkInterruption() }
         let start = Date()
         let logits = try teacher.logits(of: some, workers: workers)
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))
@@ -260,7 +260,6 @@ extension Compressor {
             })
         var seconds = 0.0, count = 0, steps = 0, last = Date()
         var run = TrainingRun(train: data.train, validation: nil)
-        run.isInterrupted = { [isInterrupted] in steps == 6 || isInterrupted() }
         run.stepEnded = { report in
             // The first step warms up.
             if steps > 0 {
@@ -268,13 +267,11 @@ extension Compressor {
                 count += report.examples
             }
             (steps, last) = (steps + 1, Date())
+            if steps == 6 { throw EnoughSteps() }
         }
         do {
-            try run.run(trainer, minimizing: loss, on: batches, workers: workers)
-        } catch is CancellationError {
-            if isInterrupted() { throw CancellationError() }
-            // Otherwise that was enough.
-        }
+            try run.run(trainer, minimizing: loss, on: batches)
+        } catch is EnoughSteps {}
         return seconds / Double(max(count, 1))
     }
 
@@ -283,6 +280,9 @@ extension Compressor {
         return (first + [request.loss]).map { $0.formula(labelKind) }
     }
 }
+
+/// Ends the trial of a training.
+private struct EnoughSteps: Error {}
 
 /// The batches of a training with teachers who say anything: for the time that losses take, which depends on no value.
 private struct SyntheticBatches: BatchSource {

@@ -23,7 +23,6 @@ struct StudentTraining {
     let layers: LayerTerms
     let firstLayers: LayerTerms?
     let workers: Workers
-    let isInterrupted: () -> Bool
     let tell: (CompressionEvent) -> Void
 
     /// A student of these teachers.
@@ -49,7 +48,7 @@ struct StudentTraining {
         let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
             let reader = BatchLoader(train, views: views, recipe: part.recipe, workers: workers)
             let trainer = try session(request.title("baseline", run: run), part).train(
-                part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation, workers)
+                part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: reader, train, validation)
             return LabelsAlone.Part(
                 last: TrainedNetwork(graph: part.graph, weights: trainer.result(by: request.recipe)),
                 best: TrainedNetwork(trainer),
@@ -77,7 +76,7 @@ struct StudentTraining {
         if part.isFirst, run == 0 { tell(.message("loss: \(loss.formulaInLines)")) }
         let trainer = try session(name, part).train(
             layers?.student ?? part.graph, part.recipe, minimizing: loss,
-            on: try predictions.batches(reader, train, layers), train, validation, workers, from: first)
+            on: try predictions.batches(reader, train, layers), train, validation, from: first)
         return TrainedNetwork(trainer, as: part.graph)
     }
 
@@ -97,14 +96,14 @@ struct StudentTraining {
         if run == 0 { tell(.message("loss of the first stage: \(loss.formulaInLines)")) }
         let trainer = try session(request.title("first stage", run: run)).train(
             layers.student, recipe, minimizing: loss, on: try predictions.batches(reader, train, layers), train,
-            validation.selecting([], name: "validation"), workers)
+            validation.selecting([], name: "validation"))
         return TrainedNetwork(trainer)
     }
 
     private func session(_ name: String, _ part: TrainingPart? = nil) -> TrainingSession {
         TrainingSession(
             name: part?.title(name) ?? name, key: part?.key(name) ?? name, directory: directory,
-            fingerprint: fingerprint, inputs: inputs, isResuming: request.isResuming, isInterrupted: isInterrupted,
+            fingerprint: fingerprint, inputs: inputs, isResuming: request.isResuming, workers: workers,
             tell: tell)
     }
 }

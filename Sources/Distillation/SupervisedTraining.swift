@@ -68,7 +68,7 @@ public func trainModel(
     try MemoryError.check(
         Trainer.memory(graph, request.recipe, threads: threads).bytes + (measuring.max() ?? 0), threads: threads,
         advice: MemoryError.trainingAdvice)
-    let workers = Workers(request.threads)
+    let workers = Workers(request.threads, isInterrupted: isInterrupted)
     defer { workers.close() }
     tell(.message(plan.sentence("model", budget: nil)))
     for warning in data.warnings { tell(.warning(warning)) }
@@ -90,11 +90,11 @@ public func trainModel(
         let session = TrainingSession(
             name: part.title(plan.built.architecture.name), key: part.key("model"), directory: directory,
             fingerprint: fingerprint.digest, inputs: inputs, isResuming: request.isResuming,
-            isInterrupted: isInterrupted, tell: tell)
+            workers: workers, tell: tell)
         let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
         let trainer = try session.train(
             part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),
-            on: BatchLoader(train, views: views, recipe: part.recipe, workers: workers), train, validation, workers)
+            on: BatchLoader(train, views: views, recipe: part.recipe, workers: workers), train, validation)
         return TrainedNetwork(trainer)
     }
 

@@ -21,7 +21,6 @@ struct TeacherPredictions {
     /// What is read: nothing is kept that was computed from a file that changed.
     let inputs: WatchedFiles
     let workers: Workers
-    let isInterrupted: () -> Bool
     let tell: (CompressionEvent) -> Void
 
     var names: [String] { teachers.map(\.name) }
@@ -90,8 +89,8 @@ struct TeacherPredictions {
             let change = view.flatMap { view in views.map { $0.change(view) } }
             try store.keep(key(index, view: view), split, check: inputs.check) { take in
                 var first = 0
-                try opened.predict(split, changing: change, workers: workers, isInterrupted: isInterrupted) {
-                    batch, logits in
+                try opened.predict(split, changing: change, workers: workers) { batch, logits in
+                    try workers.checkInterruption()
                     try take(first..<(first + batch.count), logits)
                     first += batch.count
                     tell(.advanced(batch.count, note: nil))

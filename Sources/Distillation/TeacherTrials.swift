@@ -38,13 +38,13 @@ extension Compressor {
         _ logits: [Tensor], keys: [String], _ examples: HeldOutExamples, _ workers: Workers
     ) throws -> [TeacherMeasurement] {
         guard examples.count > 0 else { return [] }
-        let (teachers, data, isInterrupted) = (teachers, data, isInterrupted)
+        let (teachers, data) = (teachers, data)
         // One teacher is in memory at a time.
         var last: (index: Int, shapes: [Shape], network: Network)?
         let measuring = TeacherMeasuring(
             teachers: teachers, keys: keys, examples: examples,
             ask: { index, rules, some in
-                if isInterrupted() { throw CancellationError() }
+                try workers.checkInterruption()
                 guard let teacher = try teachers[index].model?.fed(rules, data) else { return nil }
                 if last?.index != index || last?.shapes != teacher.inputs.shapes {
                     last = nil

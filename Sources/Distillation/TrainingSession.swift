@@ -18,13 +18,13 @@ struct TrainingSession {
     /// What is read: nothing is kept that was learned from a file that changed.
     let inputs: WatchedFiles
     let isResuming: Bool
-    let isInterrupted: () -> Bool
+    let workers: Workers
     let tell: (CompressionEvent) -> Void
 
     /// - Parameter first: The first weights by layer and name, for those that are not drawn from the recipe's seed.
     func train<Element: Batch>(
         _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Element>,
-        on source: some BatchSource<Element>, _ train: ExampleSplit, _ validation: ExampleSplit, _ workers: Workers,
+        on source: some BatchSource<Element>, _ train: ExampleSplit, _ validation: ExampleSplit,
         from first: TrainedNetwork? = nil
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])
@@ -44,7 +44,6 @@ struct TrainingSession {
         run.check = inputs.check
         run.warn = { [tell] in tell(.warning($0)) }
         let total = source.stepsPerEpoch * recipe.epochs
-        run.isInterrupted = isInterrupted
         var score = "", loss = 0.0
         func advance(_ count: Int) { tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(score)")) }
         run.advance = { count, latest in
@@ -64,7 +63,7 @@ struct TrainingSession {
         }
         tell(.began(RunSteps.Phase.training(name), total: source.count * recipe.epochs))
         do {
-            try run.run(trainer, minimizing: objective, on: source, workers: workers)
+            try run.run(trainer, minimizing: objective, on: source)
         } catch {
             // What was measured until then is worth keeping; the error is what matters.
             try? log?.close()

@@ -76,7 +76,7 @@ public struct Evaluation {
     ) throws {
         let model = models[index], count = models.count, labelKind = split.labelKind
         var first = 0
-        try model.open().predict(examples, changing: nil, workers: workers, isInterrupted: { false }) { batch, scores in
+        try model.open().predict(examples, changing: nil, workers: workers) { batch, scores in
             tell(.advanced(batch.count))
             probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
             each[index].add(scores, of: batch)

@@ -213,7 +213,7 @@ public struct ModelTeacher: Teacher {
         if let reading = output.reading { return reading }
         let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
         var first = 0
-        try answers(network, probe, nil, workers, { false }) { _, rows in
+        try answers(network, probe, nil, workers) { _, rows in
             all.slice(at: first, count: rows.elementCount).copy(from: rows)
             first += rows.elementCount
         }
@@ -223,11 +223,11 @@ public struct ModelTeacher: Teacher {
     /// What its last layer gives, batch by batch: B × the data's classes.
     fileprivate func answers(
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
-        _ isInterrupted: () -> Bool, take: (ExampleBatch, Tensor) throws -> Void
+        take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         try predictLogits(
             network.graph, weights: network.weights.tensor, of: split.reading(datasets), workers: workers,
-            fill: fill(split, change), isInterrupted: isInterrupted, take: take)
+            fill: fill(split, change), take: take)
     }
 
     /// Writes examples of a batch into the network's inputs, as the rules say.
@@ -262,9 +262,9 @@ public struct ModelTeacher: Teacher {
     ///   - reading: What `reading` returned of the former.
     func logits(
         _ network: Network, as reading: OutputReading, of split: ExampleSplit, changing change: ExampleChange? = nil,
-        workers: Workers, isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
+        workers: Workers, take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
-        try answers(network, split, change, workers, isInterrupted) { batch, rows in
+        try answers(network, split, change, workers) { batch, rows in
             try convertToLogits(rows, as: reading, of: split.name)
             try take(batch, rows)
         }
@@ -311,13 +311,12 @@ public struct OpenModel: OpenTeacher {
 
     /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
     public func predict(
-        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers, isInterrupted: () -> Bool,
+        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers,
         take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let reading = try teacher.reading(network, workers)
         try teacher.logits(
-            network, as: reading, of: split, changing: change, workers: workers, isInterrupted: isInterrupted,
-            take: take)
+            network, as: reading, of: split, changing: change, workers: workers, take: take)
     }
 }
 

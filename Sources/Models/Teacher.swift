@@ -46,9 +46,9 @@ public protocol OpenTeacher {
     ///   - change: What becomes of examples before the teacher sees them; only for one with a model that reads x alone.
     ///   - take: Borrows the logits of a batch, B × the data's classes in the data's order, which may be written over,
     ///     until it returns.
-    /// - Throws: What reading the examples throws, and `take`; `CancellationError` when `isInterrupted` says so.
+    /// - Throws: What reading the examples throws, and `take`.
     func predict(
-        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers, isInterrupted: () -> Bool,
+        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers,
         take: (ExampleBatch, Tensor) throws -> Void) throws
 }
 
@@ -57,7 +57,7 @@ extension OpenTeacher {
     public func logits(of split: ExampleSplit, workers: Workers) throws -> Buffer {
         let logits = Buffer(zeros: split.count * split.classCount), all = logits.tensor
         var first = 0
-        try predict(split, changing: nil, workers: workers, isInterrupted: { false }) { _, rows in
+        try predict(split, changing: nil, workers: workers) { _, rows in
             all.slice(at: first, count: rows.elementCount).copy(from: rows)
             first += rows.elementCount
         }

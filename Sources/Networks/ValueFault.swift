@@ -15,7 +15,7 @@ public struct ValueFault: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension ValueFault? {
     /// Keeps the fault of the earlier example.
-    mutating func note(_ fault: ValueFault) {
+    public mutating func note(_ fault: ValueFault) {
         if let self, self.example <= fault.example { return }
         self = fault
     }

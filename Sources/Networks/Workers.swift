@@ -3,7 +3,8 @@ import Kernels
 import Synchronization
 import Threads
 
-/// A fixed number of threads that share out tasks. The calling thread is one of them.
+/// What a job computes with, handed down as one value: a fixed number of threads that share out tasks, of which the calling
+/// thread is one, and whether they are to stop.
 ///
 /// Where the system cannot start as many as are wanted, there are fewer.
 ///
@@ -11,6 +12,8 @@ import Threads
 /// on any number of threads.
 public final class Workers: @unchecked Sendable {
     public private(set) var count = 1
+    /// Asked by the thread that gives out the tasks, never by others.
+    private let interruption: () -> Bool
     private let condition = NSCondition()
     // Guarded by `condition`.
     private var round = 0
@@ -20,8 +23,11 @@ public final class Workers: @unchecked Sendable {
     private var tasks = 0
     private let next = Atomic<Int>(0)
 
-    /// - Parameter count: Threads; nil for one for each processor.
-    public init(_ count: Int? = nil) {
+    /// - Parameters:
+    ///   - count: Threads; nil for one for each processor.
+    ///   - isInterrupted: Whether the user wants the job to stop. It is asked by the thread that gives out the tasks.
+    public init(_ count: Int? = nil, isInterrupted: @escaping () -> Bool = { false }) {
+        interruption = isInterrupted
         let wanted = max(1, count ?? ProcessInfo.processInfo.activeProcessorCount)
         limitKernelThreads()
         while self.count < wanted {
@@ -29,6 +35,14 @@ public final class Workers: @unchecked Sendable {
             guard SystemThread.start(stackSize: 8 << 20, { [self] in serve(worker) }) else { break }
             self.count += 1
         }
+    }
+
+    /// Whether the job is to stop. Tasks that have begun are done all the same.
+    public var isInterrupted: Bool { interruption() }
+
+    /// - Throws: `CancellationError` where the job is to stop.
+    public func checkInterruption() throws(CancellationError) {
+        if isInterrupted { throw CancellationError() }
     }
 
     /// Ends the threads; the workers cannot be used afterwards.

@@ -13,18 +13,17 @@ public import Tensors
 ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
 ///   - take: Borrows the logits of a batch, which may be written over, until it returns.
 /// - Throws: What reading the examples throws, and `take`; `ExampleValueError` for an example that the network cannot
-///   compute with; `CancellationError` when `isInterrupted` says so.
+///   compute with.
 public func predictLogits(
     _ graph: LayerGraph, weights: Tensor, of split: ExampleSplit, workers: Workers,
     fill: @escaping @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void = { $0.readInputs($1, into: $2[0]) },
-    isInterrupted: () -> Bool = { false }, take: (ExampleBatch, Tensor) throws -> Void
+    take: (ExampleBatch, Tensor) throws -> Void
 ) throws {
     let network = LogitsPredictor(graph, weights: weights, for: split, workers: workers, fill: fill)
     let reader = ExampleReader(
         split, batchSize: split.countReadTogether(multipleOf: network.shardSize), order: .sequential)
     let memory = Buffer(zeros: min(reader.batchSize, split.count) * network.classCount)
     for step in 0..<reader.stepsPerEpoch {
-        if isInterrupted() { throw CancellationError() }
         let batch = try reader.batch(epoch: 0, step: step)
         let block = memory.tensor(count: batch.count, shape: [network.classCount])
         try network.predict(batch, into: block)

@@ -1,7 +1,7 @@
 public import Datasets
 import Foundation
 import Kernels
-public import Networks
+import Networks
 import Tensors
 
 /// A whole training: epochs over a split, a look at validation after each, and checkpoints to go on from.
@@ -14,7 +14,6 @@ public struct TrainingRun {
     public var check: () throws -> Void = {}
     /// Learns what the user should know, such as that a checkpoint is damaged.
     public var warn: (String) -> Void = { _ in }
-    public var isInterrupted: () -> Bool = { false }
     /// Called after every step with the examples in it.
     public var advance: (_ examples: Int, _ loss: Double) -> Void = { _, _ in }
     /// Called after every step.
@@ -59,31 +58,29 @@ public struct TrainingRun {
     }
 
     /// Trains on the examples of `train` as they are.
-    public func run(_ trainer: Trainer, minimizing objective: some Objective<TrainingBatch>, workers: Workers) throws {
+    public func run(_ trainer: Trainer, minimizing objective: some Objective<TrainingBatch>) throws {
         try run(
-            trainer, minimizing: objective, on: BatchLoader(train, recipe: trainer.recipe, workers: workers),
-            workers: workers)
+            trainer, minimizing: objective,
+            on: BatchLoader(train, recipe: trainer.recipe, workers: trainer.workers))
     }
 
     /// Trains to the end, from the last checkpoint if there is one.
     ///
-    /// - Throws: `CancellationError` when interrupted, after the state was saved; `NotFiniteError` when the loss is not a
+    /// - Throws: `CancellationError` when the workers are to stop, after the state was saved; `NotFiniteError` when the loss is not a
     ///   number; `ExampleValueError` for an example that the network cannot compute with; what reading and writing files
     ///   throws.
     public func run<Element: Batch>(
-        _ trainer: Trainer, minimizing objective: some Objective<Element>, on source: some BatchSource<Element>,
-        workers: Workers
+        _ trainer: Trainer, minimizing objective: some Objective<Element>, on source: some BatchSource<Element>
     ) throws {
         if trainer.graph.isBinaryLogit(for: train) {
-            try go(trainer, BinaryLogitObjective(whole: objective), source, workers)
+            try go(trainer, BinaryLogitObjective(whole: objective), source)
         } else {
-            try go(trainer, objective, source, workers)
+            try go(trainer, objective, source)
         }
     }
 
     private func go<Element: Batch>(
-        _ trainer: Trainer, _ objective: some Objective<Element>, _ source: some BatchSource<Element>,
-        _ workers: Workers
+        _ trainer: Trainer, _ objective: some Objective<Element>, _ source: some BatchSource<Element>
     ) throws {
         let stepsPerEpoch = source.stepsPerEpoch, epochs = trainer.recipe.epochs, total = stepsPerEpoch * epochs
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
@@ -102,7 +99,7 @@ public struct TrainingRun {
             let before = sums.examples
             var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
-                if isInterrupted() {
+                if trainer.workers.isInterrupted {
                     try file?.save(trainer, epoch: sums, check: check)
                     throw CancellationError()
                 }
@@ -137,7 +134,7 @@ public struct TrainingRun {
             let seconds = Date().timeIntervalSince(start)
             let scores =
                 try validation.map {
-                    try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: workers)
+                    try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: trainer.workers)
                 } ?? []
             if let score = scores.first?.value {
                 trainer.note(score, epoch: epoch + 1, examples: validation?.count ?? 0)

@@ -51,7 +51,7 @@ enum Program {
         // First of all, while there is one thread and nothing is open.
         Isolation.start(ReadingService.services.merging(SandboxedProbe.services) { first, _ in first })
         Isolation.watchMappings()
-        let arguments = joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
+        let arguments = ImportCommand.formatFirst(joiningNegativeValues(Array(CommandLine.arguments.dropFirst())))
         Interruption.install { _ = report($0, wantsJSON: arguments.contains("--json")) }
         MemoryExhaustion.handle { byteCount in
             let words =
@@ -94,6 +94,7 @@ enum Program {
             try Output.write(help)
             return .success
         }
+        try ImportCommand.checkFormat(arguments)
         do {
             var command = try Compress.parseAsRoot(arguments)
             try MemoryError.check(0, threads: 1)
@@ -103,7 +104,7 @@ enum Program {
         } catch {
             switch Compress.exitCode(for: error) {
             case .success: try Output.write(Compress.fullMessage(for: error) + "\n")
-            case .validationFailure: throw Failure(.usage, usageText(error))
+            case .validationFailure: throw Failure(.usage, usageText(error, arguments))
             default: throw error
             }
         }
@@ -124,7 +125,7 @@ enum Program {
     }
 
     /// What is wrong with the command line, and where to read how it should be.
-    private static func usageText(_ error: any Error) -> String {
+    private static func usageText(_ error: any Error, _ arguments: [String]) -> String {
         let lines = Compress.message(for: error).split(separator: "\n")
         // More than five choices stand in lines of their own.
         let choices = lines.dropFirst().prefix { $0.hasPrefix("  - ") }.map { "'\($0.dropFirst(4))'" }
@@ -134,7 +135,8 @@ enum Program {
             ? first
             : first.replacing("one of the following:", with: "one of \(choices.joined(separator: ", ")).")
         let names = Compress.configuration.subcommands.compactMap { $0.configuration.commandName }
-        let name = CommandLine.arguments.dropFirst().first { names.contains($0) } ?? "distill"
+        let words = arguments.drop { !names.contains($0) }, path = Help.path(of: words)
+        let name = path.isEmpty ? "distill" : path.compactMap { $0.configuration.commandName }.joined(separator: " ")
         return message.prefix(1).lowercased() + message.dropFirst() + "\nSee 'compress help \(name)'."
     }
 

@@ -103,13 +103,6 @@ extension ConfigurationFile {
 // MARK: - Keys
 
 extension ConfigurationFile {
-    /// What stands behind an option.
-    private enum Form {
-        case nothing, value, list
-        /// A value for each of several names: `--teacher-input NAME=RULES`.
-        case names
-    }
-
     /// What belongs to one call of the program, not to a job.
     private static let calls = ["resume", "force", "configuration", "dry-run", "json", "quiet", "help"]
 
@@ -119,19 +112,7 @@ extension ConfigurationFile {
     ]
 
     /// The options of `distill`, as the parser of the command line knows them.
-    private static let forms: [String: Form] = {
-        let arguments = try? JSON(parsing: DistillCommand._dumpHelp())["command"]?["arguments"]?.array
-        var forms: [String: Form] = [:]
-        for argument in arguments ?? [] {
-            guard let name = argument["preferredName"]?["name"]?.string, !name.hasPrefix("no-") else { continue }
-            let isRepeating = argument["isRepeating"] == true
-            forms[name] =
-                argument["kind"] == "flag"
-                ? .nothing
-                : argument["parsingStrategy"] == "upToNextOption" ? .list : isRepeating ? .names : .value
-        }
-        return forms
-    }()
+    private static let forms = OptionForm.all(of: DistillCommand.self)
 
     /// Every key that a file may have.
     private static let keys = (forms.keys.filter { !calls.contains($0) } + ["losses", "first-stage"]).sorted()

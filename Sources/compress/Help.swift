@@ -17,42 +17,60 @@ struct Help {
     /// The help that a command line asks for; nil if it asks for none.
     static func asked(by arguments: [String], width: Int) -> String? {
         let words = arguments.prefix { $0 != "--" }
-        let name = words.first == "help" ? words.dropFirst().first : words.first
-        let command = Compress.configuration.subcommands.first { $0.configuration.commandName == name }
-        if words.contains("-h") { return ShortHelp.text(of: command?.configuration.commandName ?? "distill") }
-        let isAsked = words.contains("--help") || words.first == "help" && (command != nil || words.count == 1)
+        let path = Self.path(of: words.first == "help" ? words.dropFirst() : words)
+        if words.contains("-h") { return ShortHelp.text(of: path.first?.configuration.commandName ?? "distill") }
+        let isAsked = words.contains("--help") || words.first == "help" && (!path.isEmpty || words.count == 1)
         guard isAsked else { return nil }
-        return command.map { Help($0).text(width: width) } ?? Help(DistillCommand.self).overview(width: width)
+        return path.isEmpty ? Help([DistillCommand.self]).overview(width: width) : Help(path).text(width: width)
     }
 
+    /// The command that words begin with, behind those that it is a part of.
+    static func path(of words: ArraySlice<String>) -> [any ParsableCommand.Type] {
+        var path: [any ParsableCommand.Type] = [], known = Compress.configuration.subcommands
+        for word in words {
+            guard let command = known.first(where: { $0.configuration.commandName == word }) else { break }
+            path.append(command)
+            known = command.configuration.subcommands
+        }
+        return path
+    }
+
+    /// How it is called: `import idx`.
+    private let name: String
     private let configuration: CommandConfiguration
     private let options: [Option]
 
-    init(_ command: any ParsableCommand.Type) {
-        configuration = command.configuration
-        let commands = try? JSON(parsing: Compress._dumpHelp())["command"]?["subcommands"]?.array
-        let own = commands?.first { $0["commandName"]?.string == command.configuration.commandName }
-        let arguments = own?["arguments"]?.array
-        options = Option.all(arguments ?? [])
+    /// - Parameter path: A command behind those that it is a part of.
+    init(_ path: [any ParsableCommand.Type]) {
+        let names = path.compactMap { $0.configuration.commandName }
+        name = names.joined(separator: " ")
+        configuration = path.last?.configuration ?? Compress.configuration
+        let whole = try? JSON(parsing: Compress._dumpHelp())["command"]
+        let own = names.reduce(whole) { command, name in
+            command?["subcommands"]?.array?.first { $0["commandName"]?.string == name }
+        }
+        options = Option.all(own?["arguments"]?.array ?? [])
     }
 
     /// All of one command: how it is called, its options by topic, then its notes and examples.
     func text(width: Int) -> String {
-        let name = configuration.commandName ?? ""
-        return wrapped(
-            "\(configuration.abstract)\n\nUSAGE: compress \(name) \(usage)", width: width) + "\n\n"
+        wrapped(
+            "\(configuration.abstract)\n\nUSAGE: compress \(name) \(configuration.usage ?? usage)", width: width)
+            + "\n\n"
+            + (configuration.subcommands.isEmpty ? "" : "FORMATS:\n" + Self.commands(configuration, width) + "\n")
             + topics(width: width) + wrapped(configuration.discussion, width: width) + "\n"
     }
 
     /// What the program can do, and all of the main job.
     private func overview(width: Int) -> String {
         let whole = Compress.configuration
-        let commands = whole.subcommands.map {
-            Self.entry($0.configuration.commandName ?? "", $0.configuration.abstract, width)
-        }
         return wrapped("\(whole.abstract)\n\nUSAGE: compress \(usage)\n       compress COMMAND …", width: width)
-            + "\n\nCOMMANDS (distill, the main job, is the one without a name):\n" + commands.joined() + "\n"
+            + "\n\nCOMMANDS (distill, the main job, is the one without a name):\n" + Self.commands(whole, width) + "\n"
             + topics(width: width) + wrapped(whole.discussion, width: width) + "\n"
+    }
+
+    private static func commands(_ whole: CommandConfiguration, _ width: Int) -> String {
+        whole.subcommands.map { entry($0.configuration.commandName ?? "", $0.configuration.abstract, width) }.joined()
     }
 
     /// The arguments without which there is nothing to do.

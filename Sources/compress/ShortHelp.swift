@@ -140,13 +140,14 @@ enum ShortHelp {
         Make a data file (HDF5) of other people's files. NumPy archives (.npz) need no
         import: other commands read them as they are.
 
-          FORMAT                   idx, cifar10, cifar100, npz or youtube8m
+          FORMAT                   idx, cifar10, cifar100, npz or youtube8m, each
+                                   with options of its own
           SOURCE ...               a folder, or files
           --output PATH            the data file to write
           --validation N           make the last N training examples validation examples
           --class-names NAME ...   the names of the classes, from class 0 on
 
-        all options: compress import --help
+        all options of a format: compress import FORMAT --help
 
         """,
     ]

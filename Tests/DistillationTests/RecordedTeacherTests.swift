@@ -35,7 +35,7 @@ private struct RecordedTeacher: Teacher, OpenTeacher {
     func memory(of split: ExampleSplit, threads: Int) -> Int { 0 }
 
     func predict(
-        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers, isInterrupted: () -> Bool,
+        _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers,
         take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
         let all = try #require(logits[split.name]), classes = split.classCount

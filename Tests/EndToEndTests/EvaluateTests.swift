@@ -72,6 +72,24 @@ import Testing
         }
     }
 
+    /// The format may stand behind options, whose values may have its name.
+    @Test(arguments: [
+        ["--output", "d.h5", "idx", "."], ["--output=d.h5", "-q", "--json", "idx", "."],
+        ["--class-names", "idx", "npz", "c", "--json", "--output", "d.h5", "idx", "."],
+        ["--quiet", "--validation", "2", "idx", ".", "--output", "d.h5"],
+    ])
+    func findsTheFormatBehindOptions(arguments: [String]) throws {
+        try withFolder { folder in
+            try writeIDX(to: folder)
+            let run = try Program.run(["import"] + arguments, in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let file = try HDF5File(opening: folder.appending(path: "d.h5").path)
+            let names = try? file.root.attributes.strings("classes")
+            #expect(names == (arguments.contains("npz") ? ["idx", "npz", "c"] : nil))
+            #expect(try file.root.contains("validation/x") == arguments.contains("2"))
+        }
+    }
+
     @Test func importsCIFAR() throws {
         try withFolder { folder in
             let batches = (1...5).map { "data_batch_\($0).bin" } + ["test_batch.bin"]
@@ -144,7 +162,16 @@ import Testing
 
     @Test(arguments: [
         (["idx", "."] + ["--frames", "5"], "--frames is for youtube8m, not for idx"),
-        (["idx", ".", "--validation", "x"], "--validation: expected a whole number of at least 1, found 'x'"),
+        (
+            ["idx", ".", "--validation", "x"],
+            "the value 'x' is invalid for '--validation <n>': expected a whole number of at least 1, found 'x'"
+        ),
+        (["npz", "a", "b"], "npz takes one file, found 2 sources"),
+        ([], "missing the format: one of idx, cifar10, cifar100, npz, youtube8m"),
+        (
+            ["cifar", "."],
+            "expected a format, one of idx, cifar10, cifar100, npz, youtube8m, found 'cifar'; did you mean 'cifar10'?"
+        ),
         (
             ["youtube8m", "train.tfrecord"],
             "youtube8m takes files for training and for test, found none for test; name them train… and validate… or "

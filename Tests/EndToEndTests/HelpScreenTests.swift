@@ -6,6 +6,7 @@ import Testing
     private static let commands = [
         "distill", "train", "evaluate", "predict", "inspect", "convert", "layers", "import",
     ]
+    private static let formats = ["idx", "cifar10", "cifar100", "npz", "youtube8m"]
 
     /// 24 lines with the shell's own, of 80 columns; each option is one of the command's.
     @Test(arguments: commands)
@@ -42,11 +43,14 @@ import Testing
     }
 
     /// Every option stands under a topic, and none is lost on the way from the parser.
-    @Test(arguments: commands)
+    @Test(arguments: commands.filter { $0 != "import" } + formats.map { "import \($0)" })
     func helpHasEveryOptionByTopic(command: String) throws {
         try withFolder { folder in
-            let text = try Program.run("help", command, in: folder).output
-            let dump = try Program.run(command, "--experimental-dump-help", in: folder).output
+            let words = command.split(separator: " ").map(String.init)
+            let text = try Program.run(["help"] + words, in: folder).output
+            #expect(try text == Program.run(words + ["--help"], in: folder).output)
+            #expect(text.contains("\nUSAGE: compress \(command) "))
+            let dump = try Program.run(words + ["--experimental-dump-help"], in: folder).output
             let names = Set(
                 dump.matches(of: /"preferredName"\s*:\s*\{[^}]*"name"\s*:\s*"([a-z-]+)"/).map { String($0.1) })
             #expect(names.contains("json"))
@@ -59,6 +63,19 @@ import Testing
             if command == "distill" {
                 #expect(titles.prefix(4) == ["REQUIRED", "STUDENT", "ENSEMBLE", "LOSS"])
                 #expect(!titles.contains("OPTIONS"))
+            }
+        }
+    }
+
+    @Test func importListsFormatsAndEachItsOwnOptions() throws {
+        try withFolder { folder in
+            let all = try Program.run("import", "--help", in: folder).output
+            for format in Self.formats {
+                #expect(all.contains("\n  \(format)  "))
+                let own = try Program.run("import", "--output", "d.h5", format, "--help", in: folder).output
+                #expect(own.contains("--frames") == (format == "youtube8m"))
+                #expect(own.contains("--validation <\(format == "youtube8m" ? "path" : "n")>"))
+                #expect(try Program.run("import", format, "-h", in: folder).output.hasPrefix("usage: compress import "))
             }
         }
     }

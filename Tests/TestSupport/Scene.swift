@@ -73,7 +73,7 @@ public struct Scene {
             recipe.learningRate = 0.02
             let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
             try TrainingRun(train: file.trainAndValidation().train, validation: nil)
-                .run(trainer, minimizing: LabelLoss(file.labelKind), workers: workers)
+                .run(trainer, minimizing: LabelLoss(file.labelKind))
             result.tensor.copy(from: trainer.result)
         }
         for entry in layout.entries.suffix(2) where factor != 1 {

@@ -23,19 +23,17 @@ import Training
     private func train(
         _ file: ExampleFile, _ recipe: Recipe, checkpoint: String? = nil, stop: Int? = nil
     ) throws -> Course {
-        let workers = Workers(2)
+        let (workers, trainer) = try makeTrainer(recipe, threads: 2, stop: stop)
         defer { workers.close() }
-        let trainer = makeTrainer(try build(everything).graph, recipe, workers)
         var course = Course(trainer: trainer)
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.checkpoint = checkpoint.map { ($0, "this run") }
-        run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
         run.epochEnded = { report in
             course.latest.append(bits(trainer.latest))
             course.scores.append(report.validation.first?.value ?? .nan)
             course.wasLast.append(report.isLast)
         }
-        try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+        try run.run(trainer, minimizing: LabelLoss(.multiclass))
         return course
     }
 

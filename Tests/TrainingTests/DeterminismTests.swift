@@ -19,7 +19,7 @@ import Training
         var losses: [Double] = []
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.advance = { _, loss in losses.append(loss) }
-        try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+        try run.run(trainer, minimizing: LabelLoss(.multiclass))
         return (trainer.stateBits, losses)
     }
 

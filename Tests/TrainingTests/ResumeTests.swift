@@ -17,14 +17,12 @@ import Training
         threads: Int = 2, epochEnded: @escaping (TrainingRun.EpochReport) -> Void = { _ in },
         check: @escaping () throws -> Void = {}, warn: @escaping (String) -> Void = { _ in }
     ) throws -> Trainer {
-        let workers = Workers(threads)
+        let (workers, trainer) = try makeTrainer(recipe, threads: threads, stop: stop)
         defer { workers.close() }
-        let trainer = makeTrainer(try build(everything).graph, recipe, workers)
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.checkpoint = checkpoint.map { ($0, fingerprint) }
         (run.check, run.epochEnded, run.warn) = (check, epochEnded, warn)
-        run.isInterrupted = { stop.map { trainer.step >= $0 } ?? false }
-        try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+        try run.run(trainer, minimizing: LabelLoss(.multiclass))
         return trainer
     }
 
@@ -103,7 +101,7 @@ import Training
             run.checkpoint = (path, "this run")
             run.advance = { count, _ in examples.append(count) }
             run.epochEnded = { epochs.append($0.epoch) }
-            try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+            try run.run(trainer, minimizing: LabelLoss(.multiclass))
             // An epoch of 26 and a batch of 10 are done; the rest comes batch by batch, and 78 in all.
             #expect(examples == [36, 10, 6, 10, 10, 6])
             #expect(epochs == [2, 3])

@@ -34,6 +34,16 @@ func makeTrainer(_ graph: LayerGraph, _ recipe: Recipe, _ workers: Workers) -> T
         recipe: recipe, workers: workers)
 }
 
+/// A trainer of `everything` whose workers are to stop once it has made `stop` steps.
+func makeTrainer(_ recipe: Recipe, threads: Int, stop: Int?) throws -> (Workers, Trainer) {
+    final class Current { weak var trainer: Trainer? }
+    let current = Current()
+    let workers = Workers(threads, isInterrupted: { stop.map { (current.trainer?.step ?? 0) >= $0 } ?? false })
+    let trainer = makeTrainer(try build(everything).graph, recipe, workers)
+    current.trainer = trainer
+    return (workers, trainer)
+}
+
 /// Writes examples for `everything` and lends them.
 func withData<Result>(
     _ data: DataFile = DataFile([6, 5, 2], train: 26, test: 7, validation: 9),

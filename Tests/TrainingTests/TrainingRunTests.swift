@@ -18,7 +18,7 @@ import Training
             var seen = [entries.map { bits(trainer.weights[$0]) }]
             var run = TrainingRun(train: file.train, validation: file.validation)
             run.epochEnded = { _ in seen.append(entries.map { bits(trainer.weights[$0]) }) }
-            try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+            try run.run(trainer, minimizing: LabelLoss(.multiclass))
             #expect(seen.count == 4)
             for (before, after) in zip(seen, seen.dropFirst()) {
                 for (before, after) in zip(before, after) { #expect(zip(before, after).allSatisfy { $0 != $1 }) }
@@ -43,7 +43,7 @@ import Training
             var losses: [Double] = []
             var run = TrainingRun(train: file.train, validation: file.validation)
             run.advance = { losses.append($1) }
-            try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+            try run.run(trainer, minimizing: LabelLoss(.multiclass))
             #expect(Set(losses).count == 4)
         }
     }
@@ -62,7 +62,7 @@ import Training
             var reports: [TrainingRun.EpochReport] = []
             var run = TrainingRun(train: file.train, validation: file.validation)
             run.epochEnded = { reports.append($0) }
-            try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+            try run.run(trainer, minimizing: LabelLoss(.multiclass))
             #expect(reports.map(\.epoch) == Array(1...20))
             #expect(reports.map(\.step) == Array(1...20).map { $0 * 9 })
             let last = try #require(reports.last)
@@ -81,7 +81,7 @@ import Training
             var run = TrainingRun(train: file.train, validation: nil)
             run.advance = { sum += Double($0) * $1 }
             run.epochEnded = { means = $0.terms }
-            try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+            try run.run(trainer, minimizing: LabelLoss(.multiclass))
             try #require(means.count == 1)
             #expect(abs(means[0] - sum / 26) <= 1e-12)
         }
@@ -103,7 +103,7 @@ import Training
             let trainer = makeTrainer(try build(text).graph, smallRecipe(), workers)
             let run = TrainingRun(train: file.train, validation: nil)
             let error = #expect(throws: NotFiniteError.self) {
-                try run.run(trainer, minimizing: LabelLoss(.multiclass), workers: workers)
+                try run.run(trainer, minimizing: LabelLoss(.multiclass))
             }
             let step = try #require(error).step
             #expect((1...3).contains(step))

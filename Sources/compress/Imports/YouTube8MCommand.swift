@@ -2,12 +2,38 @@ import ArgumentParser
 import Datasets
 import Foundation
 
-/// How files of records become a data file.
-struct RecordImportOptions: ParsableArguments {
+struct YouTube8MCommand: ImportFormat {
+    static let configuration = CommandConfiguration(
+        commandName: "youtube8m",
+        abstract: "TFRecords of YouTube-8M, AudioSet and the like, plain or .gz.",
+        discussion: """
+            Records are of frames (SequenceExample) or of whole videos (Example). Files whose names begin with train, \
+            validate and test are for that; others are given with --train, --validation and --test.
+
+            x is (examples, frames, features) of bytes, whose attributes scale and offset make of them what the challenge \
+            reads, and zero behind the true length; or (examples, features) of floats. y is a row of zeros and ones, stored \
+            compressed. Beside them are length, and id as strings. Where no files are for test, those for validation are. \
+            Both checksums of every record are verified.
+
+            Examples:
+              compress import youtube8m yt8m/train*.tfrecord yt8m/validate*.tfrecord \\
+                --output yt8m.h5
+              compress import youtube8m --train balanced_train.tfrecord \\
+                --test eval.tfrecord --frames 10 --classes 527 --output audioset.h5
+            """)
+
+    @Argument(help: "Files whose names say what they are for.")
+    var source: [String] = []
+
     @Option(
         parsing: .upToNextOption,
         help: .init("The files of the training examples, whatever their names.", valueName: "path"))
     var train: [String] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: .init("The files of the validation examples, whatever their names.", valueName: "path"))
+    var validation: [String] = []
 
     @Option(
         parsing: .upToNextOption,
@@ -37,23 +63,19 @@ struct RecordImportOptions: ParsableArguments {
 
     @Flag(help: "Report records that are damaged or do not fit, and leave them out, instead of stopping at the first.")
     var skipDamaged = false
+
+    @OptionGroup var options: ImportOptions
+
+    var sources: [String] { source + train + test + validation }
 }
 
-extension RecordImportOptions {
-    /// Those that were given, by name.
-    var given: [String] {
-        [
-            ("--train", !train.isEmpty), ("--test", !test.isEmpty), ("--features", features != nil),
-            ("--frames", frames != nil), ("--classes", classes != nil), ("--skip-damaged", skipDamaged),
-        ].filter(\.1).map(\.0)
-    }
-
+extension YouTube8MCommand {
     /// A row of labels is written as one number for each class.
     private static let mostClasses = 1 << 20
 
     /// Throws unless there are files to train and to test with, and as many classes as names.
-    func refuse(_ files: [String], validation: [String], names: [String]) throws {
-        let all = try splits(files, validation: validation)
+    func validate() throws {
+        let all = try splits, names = options.classNames
         guard !all.train.isEmpty, !all.test.isEmpty else {
             throw ValidationError(
                 "youtube8m takes files for training and for test, found none for "
@@ -71,42 +93,42 @@ extension RecordImportOptions {
     /// Each file where its option says, or its name.
     ///
     /// Where there are none for test, those for validation are: the labels of the challenge's test files are not published.
-    private func splits(
-        _ files: [String], validation: [String]
-    ) throws -> (train: [String], validation: [String], test: [String]) {
-        var all = (train: train, validation: validation, test: test)
-        for file in files {
-            let name = URL(filePath: file).lastPathComponent.lowercased()
-            if name.hasPrefix("train") {
-                all.train.append(file)
-            } else if name.hasPrefix("val") {
-                all.validation.append(file)
-            } else if name.hasPrefix("test") {
-                all.test.append(file)
-            } else {
-                throw ValidationError(
-                    "what '\(file)' is for cannot be told from its name; say --train, --validation or --test before it")
+    private var splits: (train: [String], validation: [String], test: [String]) {
+        get throws {
+            var all = (train: train, validation: validation, test: test)
+            for file in source {
+                let name = URL(filePath: file).lastPathComponent.lowercased()
+                if name.hasPrefix("train") {
+                    all.train.append(file)
+                } else if name.hasPrefix("val") {
+                    all.validation.append(file)
+                } else if name.hasPrefix("test") {
+                    all.test.append(file)
+                } else {
+                    throw ValidationError(
+                        "what '\(file)' is for cannot be told from its name; say --train, --validation or --test before it"
+                    )
+                }
             }
+            if all.test.isEmpty { (all.validation, all.test) = ([], all.validation) }
+            return all
         }
-        if all.test.isEmpty { (all.validation, all.test) = ([], all.validation) }
-        return all
     }
 
-    /// The import that they describe.
-    func files(
-        _ files: [String], validation: [String], names: [String]?,
-        remark: @escaping @Sendable (YouTube8MImport.Remark) -> Void
-    ) throws -> YouTube8MImport {
-        let splits = try splits(files, validation: validation)
-        var result = YouTube8MImport(
+    func job(_ progress: Progress) throws -> ImportJob {
+        let splits = try splits, skipped = SkippedRecords()
+        var files = YouTube8MImport(
             trainFiles: splits.train, validationFiles: splits.validation, testFiles: splits.test)
-        result.classNames = names
-        result.classCount = classes ?? names?.count ?? result.classCount
-        result.features = features
-        result.frameCount = frames ?? result.frameCount
-        result.skipsDamaged = skipDamaged
-        result.remark = remark
-        return result
+        files.classNames = options.names
+        files.classCount = classes ?? options.names?.count ?? files.classCount
+        files.features = features
+        files.frameCount = frames ?? files.frameCount
+        files.skipsDamaged = skipDamaged
+        files.remark = { remark in
+            skipped.note(remark)
+            progress.message(remark.description)
+        }
+        return ImportJob(files: files, skipped: skipped)
     }
 }
 

@@ -1,0 +1,40 @@
+import Networks
+import Tensors
+
+/// The scores on validation examples after each epoch, and the weights of the best one.
+struct BestWeights {
+    /// The weights of the epoch with the best score, if the recipe keeps them.
+    let vector: VectorBox?
+    /// The best score, and the epoch after which it was reached, counted from 1.
+    var best: (value: Double, epoch: Int)?
+    /// The last score, and on how many examples.
+    var last: (value: Double, examples: Int)?
+
+    init(_ layout: ParameterLayout, recipe: Recipe) { vector = recipe.keepsBest ? VectorBox(layout) : nil }
+
+    /// How many vectors it keeps.
+    static func vectorCount(_ recipe: Recipe) -> Int { recipe.keepsBest ? 1 : 0 }
+
+    /// Notes the score after an epoch, and keeps the weights if it is the best so far.
+    mutating func note(_ score: Double, epoch: Int, examples: Int, weights: Tensor) {
+        last = (score, examples)
+        if let best, best.value >= score { return }
+        best = (score, epoch)
+        vector?.vector.tensor.copy(from: weights)
+    }
+
+    /// Whether the score has not risen for as many epochs as the recipe allows.
+    func hasStalled(epoch: Int, _ recipe: Recipe) -> Bool {
+        guard let patience = recipe.patience, let best else { return false }
+        return epoch - best.epoch >= patience
+    }
+
+    /// Whether a recipe returns the weights of the best score, not the last ones.
+    func areKept(by recipe: Recipe) -> Bool {
+        guard recipe.keepsBest, let best else { return false }
+        guard recipe.prefersLast, let last else { return true }
+        // The score is nearly a share of the examples, whose variance is p(1 − p)/n.
+        let variance = max(last.value * (1 - last.value), 0) / Double(max(last.examples, 1))
+        return best.value - last.value > variance.squareRoot()
+    }
+}

@@ -1,0 +1,116 @@
+import Datasets
+import Kernels
+import Networks
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Computes the shards in reverse, keeps each gradient by itself, and adds them one after another.
+private final class PlainSum: GradientSum {
+    private let graph: LayerGraph
+    private let size: Int
+    private let sum: VectorBox
+
+    init(_ graph: LayerGraph, _ recipe: Recipe) {
+        self.graph = graph
+        size = Shards(graph, recipe).size
+        sum = VectorBox(graph.layout)
+    }
+
+    var total: Tensor { sum.vector.tensor }
+
+    func add(
+        _ shards: [Range<Int>], _ compute: @Sendable (Int, Range<Int>, Workspace, Tensor) -> [Double]
+    ) throws(ValueFault) -> [[Double]] {
+        let gradients = shards.map { _ in VectorBox(graph.layout) }
+        var terms = [[Double]](repeating: [], count: shards.count)
+        for shard in shards.indices.reversed() {
+            let workspace = Workspace(graph, batchSize: size, mode: .training)
+            terms[shard] = compute(shard, shards[shard], workspace, gradients[shard].vector.tensor)
+            if let fault = workspace.fault { throw fault }
+        }
+        for element in 0..<graph.layout.extent {
+            total[element] = gradients.dropFirst().reduce(gradients[0].vector.tensor[element]) {
+                $0 + $1.vector.tensor[element]
+            }
+        }
+        return terms
+    }
+}
+
+/// One word each; two of them are in no table.
+private struct Words: Batch {
+    let count = 11
+    func readInputs(_ examples: Range<Int>, into input: Tensor) {
+        for (index, example) in examples.enumerated() {
+            input[index] = [5, 9].contains(example) ? Float(90 + example) : Float(example % 3)
+        }
+    }
+}
+
+/// The sum of shards' gradients is one of a fixed order.
+@Suite struct GradientSumTests {
+    private func train(_ file: ExampleFile, threads: Int, sum: (LayerGraph, Recipe) -> (any GradientSum)?) throws
+        -> [[UInt32]]
+    {
+        let workers = Workers(threads), graph = try build(everything).graph
+        defer { workers.close() }
+        var recipe = smallRecipe()
+        (recipe.clipNorm, recipe.averageDecay) = (0.5, 0.9)
+        let trainer = Trainer(
+            graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)), recipe: recipe,
+            workers: workers, gradient: sum(graph, recipe) ?? LocalGradientSum(graph, Shards(graph, recipe), workers))
+        try TrainingRun(train: file.train, validation: nil).run(trainer, minimizing: LabelLoss(.multiclass))
+        return trainer.stateBits
+    }
+
+    @Test func givesTheBitsOfAddingOneAfterAnother() throws {
+        try withData { file, _ in
+            let plain = try train(file, threads: 1) { PlainSum($0, $1) }
+            for threads in [1, 2, 3, 7] {
+                #expect(try train(file, threads: threads) { _, _ in nil } == plain, "\(threads) threads")
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 7]) func callsEachShardOnceAndKeepsItsTermsInOrder(threads: Int) throws {
+        let graph = try build("{input: [2], layers: [{Dense: {units: classes, activation: softmax}}]}").graph
+        let workers = Workers(threads)
+        defer { workers.close() }
+        let shards = Shards(graph, smallRecipe()), sum = LocalGradientSum(graph, shards, workers)
+        #expect(shards.cut(10) == [0..<4, 4..<8, 8..<10])
+        let terms = try sum.add(shards.cut(10)) { shard, examples, _, gradient in
+            gradient.fill(with: Float(examples.count))
+            return [Double(shard)]
+        }
+        #expect(terms == [[0], [1], [2]])
+        #expect(sum.total.values.allSatisfy { $0 == 10 })
+    }
+
+    @Test(arguments: [1, 2, 3]) func namesTheFirstExampleThatCannotBeComputed(threads: Int) throws {
+        let text = """
+            input: [1]
+            layers:
+              - Embedding: {input_dim: 3, output_dim: 2}
+              - Flatten
+              - Dense: {units: classes, activation: softmax}
+            """
+        let graph = try build(text).graph, workers = Workers(threads)
+        defer { workers.close() }
+        let shards = Shards(graph, smallRecipe()), sum = LocalGradientSum(graph, shards, workers), batch = Words()
+        #expect {
+            try sum.add(shards.cut(batch.count)) { _, examples, workspace, gradient in
+                batch.readInputs(examples, into: workspace.input(0, count: examples.count))
+                workspace.forward(
+                    weights: gradient, count: examples.count)
+                return []
+            }
+        } throws: { error in
+            let fault = error as? ValueFault
+            return fault?.example == 5 && fault?.value == 95
+        }
+    }
+}
