@@ -47,6 +47,8 @@ public struct CompressionRequest: Sendable {
     public var preset: Preset?
     public var loss: LossSettings
     public var firstStage: FirstStage?
+    /// What is done to the trained student before it is written, in this order.
+    var endStages: [any Stage] = []
     public var combination = Combination.mean
     public var teacherWeights = TeacherWeights.uniform
     /// How examples are changed while the student learns from them; nil for not at all.

@@ -67,7 +67,7 @@ extension CompressionRequest {
             + [
                 Setting("baseline", baseline.map { .bool($0) }, in: .configuration),
                 Setting("threads", threads.map { .integer($0) }, in: .configuration),
-            ]
+            ] + stages.flatMap(\.settings)
     }
 
     /// The keys of a configuration file with absolute paths: everything that is in force. `teachers` is the first.
