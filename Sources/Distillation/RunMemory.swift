@@ -43,7 +43,7 @@ extension Compressor {
     private var examinationMemory: Int {
         let splits = [validation, data.test], models = teachers.count + 4
         return splits.map { split in
-            min(Examination.byteCount, split.count * data.classCount * MemoryLayout<Float>.stride * models)
+            min(Evaluation.batchBytes, split.count * data.classCount * MemoryLayout<Float>.stride * models)
                 + models * RunningMetrics.memory(labelKind, exampleCount: split.count)
         }.max() ?? 0
     }

@@ -17,7 +17,7 @@ extension Compressor {
             teachers: teachers.enumerated().map { index, teacher in
                 CompressionReport.Teacher(
                     path: teacher.path, size: teacher.size, weight: ensemble.weights[index],
-                    validation: ensemble.teacherMarks[index].metrics,
+                    validation: ensemble.teacherScores[index].metrics,
                     test: tested[.teacher(index)], testSpread: tested.spread(.teacher(index)))
             }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + ($1.size?.bytes.bytes ?? 0) }),
             ensembleWeightBytes: ByteCount(teachers.reduce(0) { $0 + ($1.size?.weightBytes.bytes ?? 0) }),

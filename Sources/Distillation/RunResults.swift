@@ -22,18 +22,18 @@ struct RunResults {
 
     /// What each of them came to on a split.
     struct Standing {
-        let marks: [Entrant: Examination.Marks]
+        let scores: [Entrant: Evaluation.Scores]
 
-        subscript(entrant: Entrant) -> CompressionReport.Metrics { marks[entrant]?.metrics ?? [] }
+        subscript(entrant: Entrant) -> CompressionReport.Metrics { scores[entrant]?.metrics ?? [] }
 
         func spread(_ entrant: Entrant) -> CompressionReport.Spread {
             CompressionReport.Spread(
-                errors: marks[entrant]?.errors ?? 0, margins: marks[entrant]?.samples.map(\.margin) ?? [])
+                errors: scores[entrant]?.errors ?? 0, margins: scores[entrant]?.samples.map(\.margin) ?? [])
         }
 
         /// How much better one of them is than another; nil where one of them was not there.
         func difference(_ one: Entrant, _ other: Entrant) -> [MetricDifference]? {
-            marks[one].flatMap { one in marks[other].map { one.minus($0) } }
+            scores[one].flatMap { one in scores[other].map { one.minus($0) } }
         }
     }
 
@@ -50,7 +50,7 @@ struct RunResults {
     /// The student that is written.
     var student: Entrant { .generation(run.predecessors.count) }
     /// How often its first class is the ensemble's, on the test split.
-    var agreement: Double { tested.marks[student]?.agreement ?? 0 }
+    var agreement: Double { tested.scores[student]?.agreement ?? 0 }
 }
 
 extension SeedRun {
@@ -75,7 +75,7 @@ extension Compressor {
         let tested = try standing(all, run, ensemble, test, teachers: try predictions.targets(test), workers)
         try inputs.check()
         let seeds = try report(runs, written: number, validation, test, workers)
-        if !hasBeenTested { warnOfSeenRows(ensemble, teachers.indices.compactMap { tested.marks[.teacher($0)] }) }
+        if !hasBeenTested { warnOfSeenRows(ensemble, teachers.indices.compactMap { tested.scores[.teacher($0)] }) }
         let count = min(train.count, validation.count, 2_000)
         let some = train.selecting((0..<count).map { $0 * train.count / count }, name: "train")
         return RunResults(
@@ -92,19 +92,21 @@ extension Compressor {
         func shares(_ entrant: RunResults.Entrant) -> [Double] {
             switch entrant {
             case .ensemble: ensemble.weights + Array(repeating: 0, count: networks.count)
-            case .equalTeachers: Examination.equal(0..<first, of: all)
-            case .teacher(let index): Examination.only(index, of: all)
-            case .generations: Examination.equal(first..<(first + run.predecessors.count + 1), of: all)
+            case .equalTeachers: Evaluation.equal(0..<first, of: all)
+            case .teacher(let index): Evaluation.only(index, of: all)
+            case .generations: Evaluation.equal(first..<(first + run.predecessors.count + 1), of: all)
             case .generation, .baseline, .bestBaseline:
-                Examination.only(first + (networks.firstIndex { $0.entrant == entrant } ?? 0), of: all)
+                Evaluation.only(first + (networks.firstIndex { $0.entrant == entrant } ?? 0), of: all)
             }
         }
-        let examination = Examination(
-            split: split, models: targets.map { .asked($0) } + networks.map { .network($0.network) },
-            combination: request.combination, workers: workers)
-        let marks = try examination.marks(
-            entrants.map(shares), compared: entrants.firstIndex(of: .generation(run.predecessors.count)))
-        return RunResults.Standing(marks: Dictionary(uniqueKeysWithValues: zip(entrants, marks)))
+        let predictors = networks.map {
+            LogitsPredictor($0.network.graph, weights: $0.network.weights, for: split, workers: workers)
+        }
+        var evaluation = Evaluation(
+            split, shares: entrants.map(shares), combination: request.combination,
+            options: .init(hasSamples: true, compared: entrants.firstIndex(of: .generation(run.predecessors.count))))
+        try evaluation.add(split, from: targets as [any LogitsSource] + predictors)
+        return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
     }
 
     /// Writes the student, which says where it comes from.

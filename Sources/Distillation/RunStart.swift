@@ -78,14 +78,13 @@ extension Compressor {
     func predict(
         _ predictions: TeacherPredictions, _ digests: DataDigests, _ directory: RunDirectory
     ) throws -> Ensemble {
-        let workers = predictions.workers
         try predictions.prepare(train, validation, live: alwaysLiveTeachers)
         let ensemble = try Ensemble(
             request.teachers, try predictions.targets(validation), of: validation, combination: request.combination,
-            weights: request.teacherWeights, workers: workers)
+            weights: request.teacherWeights)
         for line in ensemble.messages { tell(line) }
-        try measureTeachers(predictions, validation, workers)
-        if predictions.knows(data.test) { try warnOfSeenRows(predictions, ensemble, workers) }
+        try measureTeachers(predictions, validation, predictions.workers)
+        if predictions.knows(data.test) { try warnOfSeenRows(predictions, ensemble) }
         try writeManifest(ensemble, digests, directory)
         return ensemble
     }

@@ -1,5 +1,6 @@
 import Foundation
 public import ModelFiles
+import Models
 import Tensors
 import Training
 
