@@ -126,7 +126,7 @@ let package = Package(
             hasFixtures: true),
         tests(
             "Models",
-            ["Storage", "HDF5", "Tensors", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"],
+            ["Storage", "HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training", "TestSupport"],
             hasFixtures: true),
         tests(
             "Distillation",

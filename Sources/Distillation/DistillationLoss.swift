@@ -1,7 +1,7 @@
 public import Datasets
 import Foundation
 public import Kernels
-import Models
+public import Models
 public import Tensors
 public import Training
 

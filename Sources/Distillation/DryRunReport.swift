@@ -34,14 +34,16 @@ public struct DryRunReport: Sendable {
     public let testCount: Int
     public let classCount: Int
     public let epochs: Int
-    /// How many epochs the first stage has before them.
-    public let firstEpochs: Int
     public let batchSize: Int
     public let stepsPerEpoch: Int
     /// How many students there are that differ in their seeds alone.
     public let seeds: Int
     /// How many trainings there are: of generations, perhaps of a baseline, and of each member that learns by itself.
     public let trainings: Int
+    /// What happens to each of these students on its way to its file, in this order.
+    public let stages: [Stage]
+    /// All steps of all students.
+    public let steps: Int
     /// What teachers say, as it is kept in the run directory.
     public let softTargets: ByteCount
     public let softTargetForm: SoftTargetForm
@@ -54,8 +56,11 @@ public struct DryRunReport: Sendable {
     public let teachingSeconds: Double?
     public let trainingSeconds: Double?
 
-    /// All steps of all students.
-    public var steps: Int { stepsPerEpoch * (firstEpochs * seeds + epochs * trainings) }
+    public struct Stage: Hashable, Sendable {
+        public let name: String
+        /// The passes over the training examples in which the student learns.
+        public let epochs: Int
+    }
 }
 
 extension Compressor {
@@ -69,7 +74,7 @@ extension Compressor {
         try rehearseRunDirectory()
         let workers = Workers(request.threads, isInterrupted: isInterrupted)
         defer { workers.close() }
-        let (train, validation) = data.trainAndValidation(), recipe = request.recipe
+        let recipe = request.recipe
         let reader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0
@@ -94,6 +99,7 @@ extension Compressor {
             perExample = try trial(reader, workers)
         }
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
+        let costs = stageCosts
         return DryRunReport(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             precision: request.precision, input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
@@ -112,118 +118,28 @@ extension Compressor {
             }, trainCount: train.count, unlabeledCount: others,
             validationCount: validation.count,
             testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
-            firstEpochs: request.firstStage?.epochs ?? 0, batchSize: recipe.batchSize,
+            batchSize: recipe.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, seeds: request.seeds, trainings: trainings * plan.parts(recipe).count,
+            stages: request.stages.map { .init(name: $0.name, epochs: $0.cost(plan, recipe).epochs) },
+            steps: costs.reduce(0) { $0 + reader.stepsPerEpoch * $1.epochs * $1.networks },
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
             memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
             trainingSeconds: problem != nil
                 ? nil
-                : Double(reader.count * recipe.epochs)
-                    * (perExample * Double(trainings) + secondsOfLive * Double(request.seeds))
-                    + Double(reader.count * (request.firstStage?.epochs ?? 0) * request.seeds)
-                    * (perExample + secondsOfLive)
-                    + Double(validation.count * recipe.epochs * trainings) * perExample / 3)
+                : costs.reduce(0.0) { seconds, cost in
+                    seconds + Double(reader.count * cost.epochs)
+                        * (perExample + (cost.asksTeachers ? secondsOfLive : 0))
+                        + Double(validation.count * cost.heldOutPasses) * perExample / 3
+                })
     }
 
-    /// About the most memory at a time, while teachers are asked and while the student learns; none of it is taken.
-    private func memory(threads: Int) -> (predicting: Int, training: Int) {
-        let live = liveTeachers, (train, _) = data.trainAndValidation()
-        var largest = 0, besideStudent = 0
-        for (index, teacher) in teachers.enumerated() {
-            let bytes = teacher.memory(threads: threads)
-            largest = max(largest, bytes)
-            if live.contains(index) { besideStudent += bytes }
-        }
-        let base = MemoryError.base + train.readingMemory, examined = examinationMemory
-        var recipe = request.recipe
-        // Labels alone are kept at their best epoch.
-        recipe.keepsBest = recipe.keepsBest || baseline.isWanted
-        // Trained networks wait for the test split.
-        let trained = request.generations + request.seeds - 2 + (baseline.isWanted ? 2 * request.seeds : 0)
-        let waiting = trained * plan.built.graph.layout.extent * MemoryLayout<Float>.stride
-        return (
-            base + largest + max(heldOutMemory, examined),
-            base + besideStudent + examined + waiting + studentMemory(recipe, threads: threads)
-        )
+    /// What the stages of all students cost, and labels alone where they are tried.
+    private var stageCosts: [StageCost] {
+        let alone = baseline.isWanted ? [StageCost(training: plan, request.recipe)] : []
+        let each = request.stages.map { $0.cost(plan, request.recipe) } + alone
+        return (0..<request.seeds).flatMap { _ in each }
     }
-
-    /// What teachers said of the held-out examples that they are measured on, with labels and probabilities, and once more
-    /// where shares are learned from it.
-    private var heldOutMemory: Int {
-        let numbers = min(data.trainAndValidation().validation.count * data.classCount, Self.mostNumbers)
-        let learns = teachers.count > 1 && [.learned, .automatic].contains(request.teacherWeights)
-        return numbers * MemoryLayout<Float>.stride * (teachers.count * (learns ? 2 : 1) + 3)
-    }
-
-    /// What measuring all models on a split takes: their answers to a batch, and what is kept for the metrics of each of
-    /// them and of their mixtures.
-    private var examinationMemory: Int {
-        let splits = [data.trainAndValidation().validation, data.test], models = teachers.count + 4
-        return splits.map { split in
-            min(Examination.byteCount, split.count * data.classCount * MemoryLayout<Float>.stride * models)
-                + models * RunningMetrics.memory(labelKind, exampleCount: split.count)
-        }.max() ?? 0
-    }
-
-    /// Refuses a run for which there is not enough memory, before any of it is taken.
-    func refuseMemory(threads: Int) throws {
-        let memory = memory(threads: threads)
-        let needed = max(memory.predicting, memory.training)
-        if let error = MemoryError.refusal(of: needed, threads: threads) { throw error }
-    }
-
-    /// What teachers say, generations included, as it is kept in the run directory.
-    var softTargetBytes: ByteCount {
-        let live = alwaysLiveTeachers
-        let first = teachers.indices.reduce(0) {
-            $0 + data.test.count + askedExamples(isLive: live.contains($1))
-        }
-        // As real numbers: a million generations of a million views are more than an Int can count.
-        let others = Double(request.generations - 1) * Double(askedExamples(isLive: isTeachingLive))
-        let each = request.softTargets.byteCount(classCount: data.classCount)
-        let bytes = (Double(first) + others) * Double(each)
-        return ByteCount(bytes < 0x1p53 ? Int(bytes) : 1 << 60)
-    }
-
-    /// How many examples a teacher is asked about before the student is trained, each view of one counted.
-    private func askedExamples(isLive: Bool) -> Int {
-        let (train, validation) = data.trainAndValidation()
-        return validation.count + (isLive ? 0 : (train.count + (unlabeled?.count ?? 0)) * (request.views ?? 1))
-    }
-
-    /// What the student takes while it learns: of members that learn one after another the largest, beside the weights
-    /// of all. Examples that are mixed are those of a whole batch, at hand at once.
-    private func studentMemory(_ recipe: Recipe, threads: Int) -> Int {
-        let batch = min(recipe.batchSize, data.train.count + (unlabeled?.count ?? 0))
-        func memory(_ graph: LayerGraph) -> Int {
-            let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
-            let isMixed = views?.augmentation.mixes ?? false
-            // What teachers say of a batch, mixed, beside the labels.
-            let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
-            return Trainer.memory(graph, recipe, threads: threads).bytes + targets
-                + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
-        }
-        guard !plan.members.isEmpty else { return memory(layers.student) }
-        let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride
-        return weights + (plan.members.map { memory($0.graph) }.max() ?? 0)
-    }
-
-    /// The teachers that run beside the student, at least in one stage.
-    var liveTeachers: Set<Int> {
-        if isTeachingLive { return Set(teachers.indices) }
-        return Set(layers.teachers.keys).union(firstLayers?.teachers.keys.map(\.self) ?? [])
-    }
-
-    /// Those that do so in every stage, whose answers to the training examples nobody asks for.
-    var alwaysLiveTeachers: Set<Int> {
-        if isTeachingLive { return Set(teachers.indices) }
-        let last = Set(layers.teachers.keys)
-        return firstLayers.map { last.intersection($0.teachers.keys) } ?? last
-    }
-
-    /// Whether every teacher sees every example anew, as the student does.
-    private var isTeachingLive: Bool { views.map { $0.count == nil } ?? false }
 
     /// How long a teacher takes for an example, in seconds, and its logits.
     private func trial(

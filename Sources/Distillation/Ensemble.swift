@@ -8,7 +8,7 @@ import Training
 struct Ensemble {
     /// How the student's teachers are mixed.
     let mixture: Mixture
-    let teacherMarks: [Examination.Marks]
+    let teacherScores: [Evaluation.Scores]
     let validation: CompressionReport.Metrics
     /// The same teachers with equal shares, where theirs are others.
     let uniformValidation: CompressionReport.Metrics?
@@ -25,7 +25,7 @@ struct Ensemble {
     ///   - targets: What each said of the held-out rows.
     init(
         _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
-        weights choice: TeacherWeights, workers: Workers
+        weights choice: TeacherWeights
     ) throws {
         let names = paths.map(modelName), labelKind = validation.labelKind, count = names.count
         let trial =
@@ -33,7 +33,7 @@ struct Ensemble {
             ? try WeightTrial(targets, of: validation, combination: combination) : nil
         self.choice = trial?.sentence
         areLearned = choice == .learned || trial?.prefersLearned == true
-        let uniform = Examination.equal(0..<count, of: count)
+        let uniform = Evaluation.equal(0..<count, of: count)
         let weights =
             switch choice {
             case .automatic where trial?.prefersLearned != true, .uniform, .byExample: uniform
@@ -48,35 +48,36 @@ struct Ensemble {
             let others = weights.enumerated().map { $0 == index ? 0 : $1 }, total = others.reduce(0, +)
             return others.map { $0 / total }
         }
-        let examination = Examination(
-            split: validation, models: targets.map { .asked($0) }, combination: combination, workers: workers)
-        let marks = try examination.marks(
-            [weights, uniform] + names.indices.map { Examination.only($0, of: count) } + without,
-            hasLoss: true)
-        let all = marks[0]
-        teacherMarks = Array(marks[2..<(2 + count)])
+        var evaluation = Evaluation(
+            validation,
+            shares: [weights, uniform] + names.indices.map { Evaluation.only($0, of: count) } + without,
+            combination: combination, options: .init(hasSamples: true, hasLoss: true))
+        try evaluation.add(validation, from: targets)
+        let scores = evaluation.scores()
+        let all = scores[0]
+        teacherScores = Array(scores[2..<(2 + count)])
         self.validation = all.metrics
-        uniformValidation = weights == uniform ? nil : marks[1].metrics
+        uniformValidation = weights == uniform ? nil : scores[1].metrics
 
         messages =
             Self.messages(
-                paths, choice, combination, weights, marks, teachers: teacherMarks,
-                without: Array(zip(doubtful, marks[(2 + count)...]))) + (trial.map { [.message($0.sentence)] } ?? [])
+                paths, choice, combination, weights, scores, teachers: teacherScores,
+                without: Array(zip(doubtful, scores[(2 + count)...]))) + (trial.map { [.message($0.sentence)] } ?? [])
     }
 
     /// How good teachers and ensemble are on held-out examples, and what may be wrong with it.
     ///
     /// - Parameters:
-    ///   - marks: Of the ensemble, and of the one with equal shares.
+    ///   - scores: Of the ensemble, and of the one with equal shares.
     ///   - others: Of the ensemble without one teacher, for some of them.
     private static func messages(
         _ paths: [String], _ choice: TeacherWeights, _ combination: Combination, _ weights: [Double],
-        _ marks: [Examination.Marks], teachers: [Examination.Marks], without others: [(Int, Examination.Marks)]
+        _ scores: [Evaluation.Scores], teachers: [Evaluation.Scores], without others: [(Int, Evaluation.Scores)]
     ) -> [CompressionEvent] {
-        guard let first = marks[0].metrics.first else { return [] }
-        func value(_ marks: Examination.Marks) -> Double { marks.metrics.first?.value ?? 0 }
+        guard let first = scores[0].metrics.first else { return [] }
+        func value(_ scores: Evaluation.Scores) -> Double { scores.metrics.first?.value ?? 0 }
         func four(_ value: Double) -> String { fixed(value, digits: 4) }
-        let names = paths.map(modelName), all = marks[0], equal = marks[1]
+        let names = paths.map(modelName), all = scores[0], equal = scores[1]
         let parts = zip(names, teachers).map { "\($0) \(four(value($1)))" }.joined(separator: ", ")
         let figure = "held-out \(first.name.replacing("_", with: " "))"
         guard paths.count > 1 else { return [.message("\(figure): \(parts)")] }
@@ -84,7 +85,7 @@ struct Ensemble {
         let way = combination == .mean ? "mean" : "geometric mean"
         var text = "\(figure): \(parts); "
         text += "ensemble \(four(first.value)) (\(way), weights \(shares))"
-        if weights != Examination.equal(0..<paths.count, of: paths.count) {
+        if weights != Evaluation.equal(0..<paths.count, of: paths.count) {
             text += ", with equal weights \(four(value(equal)))"
             // What learned weights minimise may be at odds with the figure above.
             if [.automatic, .learned].contains(choice) {

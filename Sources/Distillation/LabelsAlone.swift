@@ -1,4 +1,4 @@
-import Tensors
+import Training
 
 /// The student on labels alone: with the student's recipe, and as it was after its best epoch on held-out rows.
 struct LabelsAlone {
@@ -28,4 +28,26 @@ struct LabelsAlone {
 
     /// Both, as far as there are two.
     var networks: [TrainedNetwork] { [last] + (best.map { [$0] } ?? []) }
+}
+
+extension StageContext {
+    static let baseline = "baseline"
+
+    /// The student on labels alone: the same recipe, and the same changes of its examples.
+    func trainBaseline() throws -> LabelsAlone {
+        var recipe = recipe
+        (recipe.keepsBest, recipe.prefersLast) = (true, false)
+        let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
+            let loader = BatchLoader(train, views: views, recipe: part.recipe, workers: workers)
+            let trainer = try session(Self.baseline, part).train(
+                part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: loader, train, validation)
+            return LabelsAlone.Part(
+                last: TrainedNetwork(graph: part.graph, weights: trainer.result(by: request.recipe)),
+                best: TrainedNetwork(trainer),
+                bestEpoch: trainer.bestScore?.epoch,
+                isLastBest: trainer.keepsBestScore(by: request.recipe)
+                    || trainer.bestScore.map { $0.epoch * loader.stepsPerEpoch } == trainer.step)
+        }
+        return LabelsAlone(trained, plan)
+    }
 }

@@ -60,19 +60,6 @@ extension LossTerm.Measure {
     }
 }
 
-/// Training on feature losses alone, before the prediction loss.
-public struct FirstStage: Hashable, Sendable {
-    public var epochs: Int
-    public var terms: [LossTerm]
-
-    public init(epochs: Int, terms: [LossTerm]) { (self.epochs, self.terms) = (epochs, terms) }
-
-    /// What is minimized: the terms alone, with no ground truth.
-    func loss(temperature: Schedule) -> LossSettings {
-        LossSettings(terms, temperature: temperature, softWeight: .constant(1), lambda: .constant(0))
-    }
-}
-
 // MARK: - As a configuration file says it
 
 extension LossTerm {
@@ -91,8 +78,4 @@ extension LossTerm {
         }
         return ["student": side(pair.map(\.student)), "teacher": side(pair.map(\.teacher))]
     }
-}
-
-extension FirstStage {
-    public var json: JSON { ["epochs": .integer(epochs), "losses": .array(terms.map(\.json))] }
 }

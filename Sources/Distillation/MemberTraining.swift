@@ -36,6 +36,11 @@ extension StudentPlan {
         }
     }
 
+    /// The steps of a training: one for each part.
+    func steps(ofTraining title: String, _ recipe: Recipe) -> [[String]] {
+        parts(recipe).map { [RunSteps.Phase.training($0.title(title))] }
+    }
+
     /// Trains the student by its parts, and puts them side by side.
     ///
     /// - Parameter train: Trains one part; what it returns has the layers of the part's graph.

@@ -30,26 +30,13 @@ final class RunSteps {
 extension Compressor {
     /// The phases of each step of this run.
     var phases: [[String]] {
-        func trainings(_ name: String) -> [[String]] {
-            plan.parts(request.recipe).map { [RunSteps.Phase.training($0.title(name))] }
+        let (request, plan) = (request, plan), names = teachers.map(\.name)
+        let students = (0..<max(request.seeds, 1)).flatMap { run -> [[String]] in
+            func titled(_ name: String) -> String { request.title(name, run: run) }
+            let alone =
+                baseline.isWanted ? plan.steps(ofTraining: titled(StageContext.baseline), request.recipe) : []
+            return request.stages.flatMap { $0.steps(plan, request.recipe, titled: titled) } + alone
         }
-        func first(_ run: Int) -> [[String]] {
-            request.firstStage == nil ? [] : [[RunSteps.Phase.training(request.title("first stage", run: run))]]
-        }
-        func alone(_ run: Int) -> [[String]] {
-            baseline.isWanted ? trainings(request.title("baseline", run: run)) : []
-        }
-        let names = teachers.map(\.name)
-        var phases = names.map { [RunSteps.Phase.predicting($0)] }
-        phases += first(0) + trainings(request.generations == 1 ? "student" : "generation 1")
-        for generation in 2..<(request.generations + 1) {
-            phases.append([RunSteps.Phase.predicting("generation-\(generation - 1)")])
-            phases += trainings("generation \(generation)")
-        }
-        phases += alone(0)
-        for run in 1..<max(request.seeds, 1) {
-            phases += first(run) + trainings(request.title("student", run: run)) + alone(run)
-        }
-        return phases + [names.map(RunSteps.Phase.testing)]
+        return names.map { [RunSteps.Phase.predicting($0)] } + students + [names.map(RunSteps.Phase.testing)]
     }
 }

@@ -5,7 +5,10 @@ import Training
 /// A student, and labels alone where they are tried, of one seed.
 struct SeedRun {
     let seed: Int
+    /// As its file has it.
     let student: TrainedNetwork
+    /// The generations before it.
+    let predecessors: [TrainedNetwork]
     let labelsAlone: LabelsAlone?
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 public import ModelFiles
+import Models
 import Tensors
 import Training
 
@@ -67,7 +68,7 @@ extension CompressionRequest {
             + [
                 Setting("baseline", baseline.map { .bool($0) }, in: .configuration),
                 Setting("threads", threads.map { .integer($0) }, in: .configuration),
-            ]
+            ] + stages.flatMap(\.settings)
     }
 
     /// The keys of a configuration file with absolute paths: everything that is in force. `teachers` is the first.

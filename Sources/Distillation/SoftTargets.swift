@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import HDF5
+import Models
 import Tensors
 
 /// How what a teacher says of an example is kept: its logits, exactly or in fewer bytes.
@@ -220,5 +221,11 @@ final class SoftTargets: Sendable {
         let result = Buffer(zeros: count * classCount).tensor.viewed(count: count, shape: [classCount])
         read(0..<count, into: result)
         return result
+    }
+}
+
+extension SoftTargets: LogitsSource {
+    func readLogits(of batch: ExampleBatch, from first: Int, into logits: Tensor) {
+        read(first..<(first + batch.count), into: logits)
     }
 }

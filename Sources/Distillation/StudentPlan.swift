@@ -25,23 +25,27 @@ struct StudentPlan {
     ///
     /// - Parameters:
     ///   - format: The kind of file it will be.
-    ///   - precision: How its weights are stored there.
+    ///   - precision: How its weights are stored there, but for what stages make of them.
+    ///   - stages: What happens to it before.
     ///   - provenance: A text as long as the one that the file will say.
     init(
         _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int? = nil,
         data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, precision: Precision,
-        provenance: String? = nil
+        stages: [any Stage] = [], provenance: String? = nil
     ) throws {
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
         let shape = Shape(data.exampleShape), hasLengths = data.train.hasFrameCounts
+        func encodings(_ layout: ParameterLayout) -> WeightEncodings {
+            stages.reduce(precision.encodings(of: layout)) { $1.encodings(after: $0, of: layout) }
+        }
         func exported(_ built: BuiltArchitecture) throws -> ExportPlan {
-            try ExportPlan(built, precision: precision, format: format, notes: notes)
+            try ExportPlan(built, encodings(built.graph.layout), format: format, notes: notes)
         }
         func widest(_ file: ArchitectureFile) throws -> Double? {
             if budget == nil && mostMultiplyAdds == nil { return 1 }
             return try file.widestWidth(
                 fitting: budget, mostMultiplyAdds: mostMultiplyAdds, classes: data.classCount, input: shape,
-                precision: precision, format: format, notes: notes)
+                encodings: encodings, format: format, notes: notes)
         }
         func plan(_ file: ArchitectureFile) throws -> StudentPlan {
             try StudentPlan(

@@ -25,6 +25,13 @@ struct TeacherPredictions {
 
     var names: [String] { teachers.map(\.name) }
 
+    /// The same of other teachers.
+    func of(_ teachers: [any Teacher], digests: [String]) -> TeacherPredictions {
+        TeacherPredictions(
+            teachers: teachers, digests: digests, store: store, unlabeled: unlabeled, views: views, inputs: inputs,
+            workers: workers, tell: tell)
+    }
+
     /// What each teacher's logits are kept under: they depend on its file and on how it is asked.
     var keys: [String] { zip(teachers, digests).map { $0.key(fileDigest: $1) } }
 

@@ -68,22 +68,22 @@ extension Compressor {
 
 extension Compressor {
     /// The same before any training, where teachers have said what they say of the test split: in an earlier run.
-    func warnOfSeenRows(_ predictions: TeacherPredictions, _ ensemble: Ensemble, _ workers: Workers) throws {
-        let examination = Examination(
-            split: data.test, models: try predictions.targets(data.test).map { .asked($0) },
-            combination: request.combination,
-            workers: workers)
+    func warnOfSeenRows(_ predictions: TeacherPredictions, _ ensemble: Ensemble) throws {
         let count = teachers.count
-        warnOfSeenRows(ensemble, try examination.marks((0..<count).map { Examination.only($0, of: count) }))
+        var evaluation = Evaluation(
+            data.test, shares: (0..<count).map { Evaluation.only($0, of: count) }, combination: request.combination,
+            options: .init(hasSamples: true))
+        try evaluation.add(data.test, from: try predictions.targets(data.test))
+        warnOfSeenRows(ensemble, evaluation.scores())
     }
 
     /// Warns of teachers that are far better on held-out rows than on test examples: beyond three standard errors of the
     /// difference, and by a hundredth at least.
     ///
-    /// - Parameter test: Each teacher's marks on the test split.
-    func warnOfSeenRows(_ ensemble: Ensemble, _ test: [Examination.Marks]) {
+    /// - Parameter test: Each teacher's scores on the test split.
+    func warnOfSeenRows(_ ensemble: Ensemble, _ test: [Evaluation.Scores]) {
         let areLearned = ensemble.areLearned
-        for (teacher, (seen, unseen)) in zip(teachers, zip(ensemble.teacherMarks, test)) {
+        for (teacher, (seen, unseen)) in zip(teachers, zip(ensemble.teacherScores, test)) {
             guard let there = seen.metrics.first, let here = unseen.metrics.first,
                 let margins = (seen.samples.first?.margin).flatMap({ one in
                     unseen.samples.first.map { (one, $0.margin) }

@@ -1,7 +1,7 @@
 public import Datasets
 import Foundation
 import Kernels
-import Models
+public import Models
 public import Tensors
 
 /// Each teacher's share of the ensemble.

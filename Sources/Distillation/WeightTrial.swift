@@ -44,7 +44,7 @@ struct WeightTrial {
                 logits: targets.map { $0.rows(places.map { rows[$0] }) }, labels: examples.labels(of: places),
                 combination: combination, labelKind: validation.labelKind)
         }
-        let equal = Examination.equal(0..<targets.count, of: targets.count)
+        let equal = Evaluation.equal(0..<targets.count, of: targets.count)
         var learned = Tally(validation), uniform = learned
         for (half, other) in [(halves[0], halves[1]), (halves[1], halves[0])] {
             learned.add(half, with: other.learnedShares())

@@ -1,5 +1,5 @@
 import Foundation
-import Networks
+public import Networks
 public import Tensors
 
 extension ArchitectureFile {
@@ -12,10 +12,12 @@ extension ArchitectureFile {
     /// - Parameters:
     ///   - limit: The most bytes of the file; nil for any number.
     ///   - mostMultiplyAdds: The most multiply-adds of the prediction for one example; nil for any number.
+    ///   - encodings: How the file stores the parameters of a network.
     ///   - notes: What the file will say beside the network.
     public func widestWidth(
         fitting limit: ByteCount?, mostMultiplyAdds: Int? = nil, classes: Int? = nil, input: Shape? = nil,
-        precision: Precision = .float32, format: any ModelFormat = KerasHDF5(),
+        encodings: (ParameterLayout) -> WeightEncodings = Precision.float32.encodings,
+        format: any ModelFormat = KerasHDF5(),
         notes: ExportPlan.Notes = ExportPlan.Notes()
     ) throws -> Double? {
         guard usesWidth else { return nil }
@@ -28,7 +30,8 @@ extension ArchitectureFile {
             else { return nil }
             if let mostMultiplyAdds, built.graph.multiplyAddsPerExample > mostMultiplyAdds { return false }
             guard let limit else { return true }
-            return try ExportPlan(built, precision: precision, format: format, notes: notes).size.file <= limit
+            let encodings = encodings(built.graph.layout)
+            return try ExportPlan(built, encodings, format: format, notes: notes).size.file <= limit
         }
         /// The widest possible width of at most so many steps, and whether it fits.
         func nearest(_ steps: Int) throws -> (steps: Int, fits: Bool)? {

@@ -1,90 +1,176 @@
 public import Datasets
 import Kernels
-public import Networks
-import Tensors
-import Training
+public import Tensors
+public import Training
 
-/// Models looked at one after another, and what they say together.
+/// How good models are, each by itself and together, from their logits for the examples of a split.
 ///
-/// Nothing grows with examples × classes: each model's predictions are measured batch by batch. Their sum is kept for a
-/// block of examples, of which every model has its turn before the next block.
+/// The logits come batch by batch, and nothing is kept that grows with examples × classes. What is measured is the mixture of
+/// the models with some shares: one model by itself has all of them.
 public struct Evaluation {
-    /// How good models are, in their order, and together.
+    /// How good the predictions of a mixture are.
     public struct Scores: Sendable {
-        public let models: [NamedMetrics]
-        /// Nil unless the models were evaluated together.
-        public let ensemble: NamedMetrics?
-    }
+        /// Empty where there are no examples.
+        public var metrics: NamedMetrics = []
+        /// What each metric is made of, if that was asked for.
+        public var samples: [MetricSample] = []
+        /// How many examples' first class is wrong.
+        public var errors = 0
+        /// The mean cross-entropy, if it was asked for.
+        public var loss = 0.0
+        /// How often the first class is that of the first mixture, if it was asked for.
+        public var agreement = 0.0
 
-    private let split: ExampleSplit
-    private let models: [any Teacher]
-    private let blockBytes: Int
-    private var each: [RunningMetrics]
-    private var together: RunningMetrics?
+        public init() {}
 
-    /// - Parameters:
-    ///   - isTogether: Whether the models are evaluated together, too.
-    ///   - blockBytes: The most memory for the sum of predictions, unless one batch needs more.
-    public init(_ split: ExampleSplit, _ models: [any Teacher], together isTogether: Bool, blockBytes: Int = 128 << 20)
-    {
-        (self.split, self.models, self.blockBytes) = (split, models, blockBytes)
-        each = models.map { _ in RunningMetrics(split.labelKind, classCount: split.classCount) }
-        together = isTogether ? RunningMetrics(split.labelKind, classCount: split.classCount) : nil
-    }
-
-    /// The examples after which the next model has its turn: whole batches, so that each is what it is without blocks.
-    private var blocks: [Range<Int>] {
-        let count = split.count, batch = split.countReadTogether(multipleOf: 128)
-        let batchBytes = batch * split.classCount * MemoryLayout<Float>.stride
-        let size = together == nil ? max(count, 1) : max(blockBytes / max(batchBytes, 1), 1) * batch
-        return stride(from: 0, to: max(count, 1), by: size).map { $0..<min($0 + size, count) }
-    }
-
-    /// About the most memory that it takes; none of it is taken.
-    public func memory(threads: Int) -> Int {
-        let models = models.map { $0.memory(of: split, threads: threads) }
-        let metrics = RunningMetrics.memory(split.labelKind, exampleCount: split.count)
-        let sum = together == nil ? 0 : (blocks.first?.count ?? 0) * split.classCount * MemoryLayout<Float>.stride
-        return (models.max() ?? 0) + each.count * metrics + sum
-    }
-
-    /// Evaluates the models.
-    ///
-    /// - Throws: What reading models and examples throws.
-    public mutating func run(workers: Workers, tell: (ProgressEvent) -> Void) throws -> Scores {
-        let blocks = blocks
-        var found: [NamedMetrics] = []
-        for block in blocks {
-            let sum = together == nil ? nil : Buffer(zeros: block.count * split.classCount).tensor
-            for (index, model) in models.enumerated() {
-                let part = blocks.count == 1 ? "" : " on examples \(block.lowerBound + 1) to \(block.upperBound)"
-                tell(.began("evaluating \(model.path)\(part)", total: block.count))
-                try add(index, split.selecting(Array(block), name: split.name), to: sum, workers, tell)
-                tell(.ended)
-                guard block.upperBound == split.count else { continue }
-                found.append(each[index].values())
-                each[index] = RunningMetrics(split.labelKind, classCount: split.classCount)
+        /// How much better these predictions are than others of the same examples, metric by metric.
+        public func minus(_ other: Scores) -> [MetricDifference] {
+            metrics.indices.map { index in
+                MetricDifference(
+                    (metrics[index].value, samples[index]), (other.metrics[index].value, other.samples[index]))
             }
         }
-        return Scores(models: found, ensemble: together?.values())
     }
 
-    /// Measures a model on some examples, and adds what it says to the sum of all.
-    private mutating func add(
-        _ index: Int, _ examples: ExampleSplit, to sum: Tensor?, _ workers: Workers,
-        _ tell: (ProgressEvent) -> Void
-    ) throws {
-        let model = models[index], count = models.count, labelKind = split.labelKind
-        var first = 0
-        try model.open().predict(examples, changing: nil, workers: workers) { batch, scores in
-            tell(.advanced(batch.count))
-            probabilities(scores, labelKind: labelKind, temperature: 1, into: scores)
-            each[index].add(scores, of: batch)
-            guard let sum else { return }
-            let rows = sum.slice(at: first, count: scores.elementCount)
-            addScaled(scores, by: 1 / Float(count), to: rows)
-            first += scores.elementCount
-            if index == count - 1 { together?.add(rows, of: batch) }
+    /// What is wanted beside the metrics.
+    public struct Options: Sendable {
+        /// What each metric is made of.
+        public var hasSamples = false
+        /// The cross-entropy of each mixture.
+        public var hasLoss = false
+        /// The mixture whose agreement with the first one is wanted.
+        public var compared: Int?
+
+        public init(hasSamples: Bool = false, hasLoss: Bool = false, compared: Int? = nil) {
+            (self.hasSamples, self.hasLoss, self.compared) = (hasSamples, hasLoss, compared)
         }
+    }
+
+    private let mixtures: [Mixture]
+    private let options: Options
+    private let kernels = KernelContext()
+    private var running: [RunningMetrics]
+    private var losses: [Double]
+    private var agreed = 0
+    private var count = 0
+
+    /// - Parameters:
+    ///   - split: Examples like those that are to come.
+    ///   - shares: Of each mixture the models' shares, which add up to 1.
+    public init(
+        _ split: ExampleSplit, shares: [[Double]], combination: Combination = .mean, options: Options = Options()
+    ) {
+        self.options = options
+        mixtures = shares.map { Mixture(combination, split.labelKind, weights: $0) }
+        running = shares.map { _ in
+            RunningMetrics(split.labelKind, classCount: split.classCount, isSampled: options.hasSamples)
+        }
+        losses = shares.map { _ in 0 }
+    }
+
+    /// Adds examples.
+    ///
+    /// - Parameters:
+    ///   - logits: Each model's, B × C.
+    ///   - labels: B × C: 1 for each label of each example.
+    public mutating func add(_ logits: [Tensor], labels: Tensor) {
+        var sums = (running: running, losses: losses, agreed: agreed)
+        kernels.withScratch(2 * labels.elementCount) { memory in
+            func part(_ number: Int) -> Tensor {
+                memory.slice(at: number * labels.elementCount, count: labels.elementCount)
+                    .viewed(count: labels.count, shape: labels.shape)
+            }
+            let first = part(0)
+            for (index, mixture) in mixtures.enumerated() {
+                let scores = index == 0 ? first : part(1)
+                mixture.mix(
+                    logits, labels: nil, known: 0, temperature: 1, into: scores, kernels: kernels)
+                probabilities(scores, labelKind: mixture.labelKind, temperature: 1, into: scores)
+                sums.running[index].add(scores, labels: labels)
+                if options.hasLoss {
+                    let loss = crossEntropy(scores, labels: labels, labelKind: mixture.labelKind)
+                    sums.losses[index] += loss * Double(labels.rowCount)
+                }
+                if index == options.compared { sums.agreed += agreements(scores, first) }
+            }
+        }
+        (running, losses, agreed) = sums
+        count += labels.rowCount
+    }
+
+    /// The metrics of each mixture; 0 of no examples.
+    public mutating func metrics() -> [NamedMetrics] { running.indices.map { running[$0].values() } }
+
+    /// How good each mixture is on the examples until now.
+    public mutating func scores() -> [Scores] {
+        guard count > 0 else { return mixtures.map { _ in Scores() } }
+        let total = Double(count)
+        return mixtures.indices.map { index in
+            var scores = Scores()
+            scores.metrics = running[index].values()
+            if options.hasSamples { scores.samples = running[index].samples() }
+            scores.errors = running[index].errors
+            scores.loss = losses[index] / total
+            if index == options.compared { scores.agreement = Double(agreed) / total }
+            return scores
+        }
+    }
+}
+
+// MARK: - Splits
+
+/// Whoever has logits for the examples of a split: a network, or what a model predicted before.
+public protocol LogitsSource {
+    /// Writes the logits of a batch, B × the split's classes.
+    ///
+    /// - Parameter first: The place in the split of the batch's first example.
+    /// - Throws: What the network throws for examples that it cannot compute with.
+    func readLogits(of batch: ExampleBatch, from first: Int, into logits: Tensor) throws
+}
+
+extension LogitsPredictor: LogitsSource {
+    public func readLogits(of batch: ExampleBatch, from first: Int, into logits: Tensor) throws {
+        try predict(batch, into: logits)
+    }
+}
+
+extension Evaluation {
+    /// About the most memory that the logits of a batch take.
+    public static let batchBytes = 64 << 20
+
+    /// Adds all examples of a split.
+    ///
+    /// - Parameter sources: Each model.
+    /// - Throws: What reading the examples throws, and the sources.
+    public mutating func add(_ split: ExampleSplit, from sources: [any LogitsSource]) throws {
+        guard split.count > 0 else { return }
+        let classes = split.classCount, bytes = (sources.count + 3) * classes * MemoryLayout<Float>.stride
+        let most = max(128, Self.batchBytes / max(bytes, 1) / 128 * 128)
+        let reader = ExampleReader(
+            split, batchSize: min(split.countReadTogether(multipleOf: 128), most), order: .sequential)
+        let size = min(reader.batchSize, split.count) * classes
+        let memory = (logits: sources.map { _ in Buffer(zeros: size).tensor }, labels: Buffer(zeros: size).tensor)
+        var first = 0
+        for step in 0..<reader.stepsPerEpoch {
+            let batch = try reader.batch(epoch: 0, step: step), count = batch.count
+            func part(_ tensor: Tensor) -> Tensor {
+                tensor.slice(at: 0, count: count * classes).viewed(count: count, shape: [classes])
+            }
+            let labels = part(memory.labels), logits = memory.logits.map(part)
+            labels.withMutableSpan { batch.readLabels(0..<count, into: &$0) }
+            for (source, logits) in zip(sources, logits) {
+                try source.readLogits(of: batch, from: first, into: logits)
+            }
+            add(logits, labels: labels)
+            first += count
+        }
+    }
+
+    /// The shares of one model by itself.
+    public static func only(_ index: Int, of count: Int) -> [Double] { (0..<count).map { $0 == index ? 1 : 0 } }
+
+    /// Equal shares of some models.
+    public static func equal(_ some: Range<Int>, of count: Int) -> [Double] {
+        (0..<count).map { some.contains($0) ? 1 / Double(some.count) : 0 }
     }
 }

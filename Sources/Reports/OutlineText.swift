@@ -4,6 +4,9 @@ import Models
 import Tensors
 
 extension DryRunReport {
+    /// So many are named.
+    private static let mostStages = 12
+
     private var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: size) }
 
     /// What `--dry-run` prints.
@@ -17,11 +20,18 @@ extension DryRunReport {
         let unlabeled = unlabeledCount > 0 ? " and \(grouped(unlabeledCount)) unlabeled" : ""
         let several = trainings == 1 ? "" : " for each of \(trainings) trainings"
         if let heldOut { lines.append(heldOut) }
+        if stages.count > 1 {
+            let names = stages.prefix(Self.mostStages).map {
+                $0.epochs == 0 ? $0.name : "\($0.name) (\(grouped($0.epochs)) epochs)"
+            }
+            let more = stages.count > names.count ? ", and \(grouped(stages.count - names.count)) more" : ""
+            lines.append("stages: \(names.joined(separator: ", "))\(more)")
+        }
         lines += [
             "examples: \(grouped(trainCount))\(unlabeled) to train with, \(grouped(validationCount)) held out, "
                 + "\(grouped(testCount)) to test",
             "steps: \(grouped(stepsPerEpoch * epochs)), \(grouped(stepsPerEpoch)) an epoch of batches of \(batchSize), "
-                + "\(epochs) epochs\(several)\(firstEpochs > 0 ? ", after \(firstEpochs) of the first stage" : "")",
+                + "\(epochs) epochs\(several)",
             "soft targets: \(softTargets) as \(softTargetForm) in the run directory",
             "memory: about \(predictingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
         ]
@@ -71,6 +81,8 @@ extension DryRunReport {
             "train": .integer(trainCount), "unlabeled": .integer(unlabeledCount),
             "validation": .integer(validationCount), "test": .integer(testCount),
         ]
+        object["stages"] = .array(
+            stages.map { ["name": .string($0.name), "epochs": .integer($0.epochs)] })
         object["steps"] = .integer(steps)
         object["soft_target_bytes"] = .integer(softTargets.bytes)
         object["soft_target_form"] = .string("\(softTargetForm)")

@@ -65,7 +65,7 @@ public final class BatchStatistics {
             examples, batchSize: examples.countReadTogether(multipleOf: predictor.shardSize), order: .sequential)
         var all = BatchMoments(channels: channels)
         for step in 0..<reader.stepsPerEpoch {
-            if workers.isInterrupted { throw CancellationError() }
+            try workers.checkInterruption()
             let batch = try reader.batch(epoch: 0, step: step), fill = fill
             // By their first examples: the order of threads does not change a bit.
             let parts = Mutex<[Int: BatchMoments]>([:])

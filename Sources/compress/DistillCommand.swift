@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import ModelFiles
+import Models
 import Reports
 import Tensors
 import Training

@@ -54,7 +54,7 @@ struct EvaluateCommand: ParsableCommand {
         let teachers = try ModelTeacher.all(models, data: data, rules: rules)
         if !teachers.allSatisfy(\.isPlain) { common.progress.show { planText(teachers.map(\.plan), width: $0) } }
         for warning in data.warnings { common.progress.warn(warning) }
-        var evaluation = Evaluation(split, teachers, together: ensemble)
+        let evaluation = ModelEvaluation(split, teachers, together: ensemble)
         try MemoryError.check(evaluation.memory(threads: threading.count), threads: threading.count)
         let scores = try evaluation.run(workers: threading.workers, tell: common.progress.tell)
         try files.check()

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import ModelFiles
+import Models
 import Tensors
 import TestSupport
 import Testing

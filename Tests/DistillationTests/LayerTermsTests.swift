@@ -3,6 +3,7 @@ import Foundation
 import HDF5
 import Kernels
 import ModelFiles
+import Models
 import Networks
 import Tensors
 import TestSupport

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Kernels
+import Models
 import Tensors
 import TestSupport
 import Testing

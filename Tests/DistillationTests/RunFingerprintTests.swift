@@ -45,6 +45,8 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         ("augmentation", { $0.augmentation = try Augmentation("noise:0.2") }), ("views", { $0.views = 4 }),
         ("softTargets", { $0.softTargets = .float16 }), ("softTargets", { $0.softTargets = .top(2) }),
         ("generations", { $0.generations = 2 }), ("seeds", { $0.seeds = 2 }),
+        ("endStages", { $0.endStages = [ZeroSmallest(share: 0.1)] }),
+        ("endStages", { $0.endStages = [ZeroSmallest(share: 0.2)] }),
     ]
 
     /// Files count by what is in them, which their digests say; the others decide where, how fast, or what else is done.

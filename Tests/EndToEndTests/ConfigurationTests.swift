@@ -532,11 +532,15 @@ import Testing
             let json = try run.json()
             #expect(
                 json.object?.keys == [
-                    "student", "teachers", "loss", "baseline", "examples", "steps", "soft_target_bytes",
+                    "student", "teachers", "loss", "baseline", "examples", "stages", "steps", "soft_target_bytes",
                     "soft_target_form", "memory_bytes", "seconds", "warnings", "budget",
                 ])
             #expect(
                 json["student"]?.object?.keys == ["description", "parameters", "precision", "input", "predicted_bytes"])
+            #expect(json["stages"]?.array?.map { $0["name"] } == ["student"])
+            let several = try Program.run(
+                arguments + ["--budget", "100kB", "--generations", "2", "--epochs", "3"], in: folder)
+            #expect(several.output.contains("\nstages: generation 1 (3 epochs), generation 2 (3 epochs)\n"))
             #expect(json["budget"]?["fits"] == true)
             #expect(json["budget"]?["used"] == json["student"]?["predicted_bytes"])
             #expect(json["teachers"]?[0]?["path"] == "digits.h5")

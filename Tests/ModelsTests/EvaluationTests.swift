@@ -12,9 +12,9 @@ import Testing
     private func evaluate(
         _ scene: Scene, _ paths: [String], together: Bool = true, blockBytes: Int = 128 << 20,
         tell: (ProgressEvent) -> Void = { _ in }
-    ) throws -> Evaluation.Scores {
+    ) throws -> ModelEvaluation.Scores {
         let data = try ExampleFile(opening: scene.path("data.h5"))
-        var evaluation = Evaluation(
+        let evaluation = ModelEvaluation(
             data.test, try ModelTeacher.all(paths, data: data), together: together, blockBytes: blockBytes)
         let workers = Workers(2)
         defer { workers.close() }
@@ -54,7 +54,7 @@ import Testing
         data.hasManyLabels = hasManyLabels
         try withScene(data) { scene in
             let paths = try teachers(scene)
-            func values(_ scores: Evaluation.Scores) -> [[Double]] {
+            func values(_ scores: ModelEvaluation.Scores) -> [[Double]] {
                 (scores.models + [scores.ensemble ?? []]).map { $0.map(\.value) }
             }
             var parts: [String] = [], examples = 0

@@ -1,5 +1,4 @@
 import Datasets
-import Distillation
 import Foundation
 import Kernels
 import Models

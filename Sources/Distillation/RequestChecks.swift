@@ -1,0 +1,76 @@
+import Datasets
+import ModelFiles
+import Models
+import Tensors
+import Training
+
+// What of a request does not go together, with the data or with itself.
+
+extension CompressionRequest {
+    /// Refuses losses of layers that do not say clearly whose layers they mean.
+    func refuseUnclearTeachers() throws {
+        let names = teachers.map(modelName), known = "the teachers are \(names.joined(separator: ", "))"
+        var problems: [String] = []
+        for term in allTerms where term.loss.comparesLayers {
+            let loss = "loss '\(term.loss.name)'"
+            switch term.teacher {
+            case nil where names.count > 1:
+                problems.append("\(loss) must say whose layers it means, with 'teacher' (\(known))")
+            case let name? where !names.contains(name):
+                problems.append("\(loss) names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
+            case let name? where names.count(where: { $0 == name }) > 1:
+                let paths = teachers.filter { modelName(ofFile: $0) == name }.joined(separator: " and ")
+                problems.append("\(loss) names the teacher '\(name)', which is \(paths); rename one of them")
+            default: break
+            }
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
+    }
+
+    /// Refuses losses and augmentation that the data do not allow.
+    func refuseLosses(labelKind: LabelKind, data: ExampleFile) throws {
+        var problems = allTerms.compactMap { term in
+            term.measure.refusal(labelKind: labelKind, classCount: data.classCount).map {
+                "loss '\(term.loss.name)': \($0)"
+            }
+        }
+        if let refusal = preset?.refusal(labelKind: labelKind) { problems.append(refusal) }
+        let answers = loss.terms.filter { !$0.loss.comparesLayers && !$0.weight.isZero }
+        if generations > 1, answers.isEmpty {
+            problems.append("generations after the first learn from predictions alone: add a loss such as kl")
+        }
+        if unlabeled != nil, answers.allSatisfy({ $0.measure.response?.needsLabels == true }) {
+            problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
+        }
+        if let refusal = softTargets.refusal(classCount: data.classCount) { problems.append(refusal) }
+        if let augmentation {
+            problems += augmentation.refusals(of: data)
+            if augmentation.mixes, views != nil {
+                problems.append("mixup needs teachers beside the student: leave --views out")
+            }
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
+    }
+}
+
+extension Compressor {
+    /// Refuses teachers that are fed with other datasets than x, where they are to see examples that have no others.
+    func refuseOtherInputs() throws {
+        var problems: [String] = []
+        for (index, teacher) in teachers.enumerated() where teacher.model?.readsOnlyX != true {
+            let fact =
+                teacher.model == nil ? "predicts the data's own examples alone" : "is fed with other datasets than x"
+            let name = "teacher '\(teacher.path)' \(fact)"
+            if views != nil || liveTeachers.contains(index) {
+                problems.append(
+                    "\(name), and cannot see the student's changed examples; leave --augment and losses of its "
+                        + "layers out"
+                )
+            }
+            if let unlabeled {
+                problems.append("\(name), which '\(unlabeled.path)' does not have; leave --unlabeled out")
+            }
+        }
+        if !problems.isEmpty { throw LossError(problems: problems) }
+    }
+}

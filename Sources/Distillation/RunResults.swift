@@ -1,0 +1,128 @@
+import Datasets
+import ModelFiles
+import Models
+import Networks
+import Storage
+import Tensors
+import Training
+
+/// What the students of a run came to, and which of them is written.
+struct RunResults {
+    /// Whose predictions are measured.
+    enum Entrant: Hashable {
+        /// The teachers together, with their weights or with equal ones, and one by itself.
+        case ensemble, equalTeachers
+        case teacher(Int)
+        /// A generation of the student, and all of them together.
+        case generation(Int)
+        case generations
+        /// The student on labels alone, with the student's recipe and at its best epoch.
+        case baseline, bestBaseline
+    }
+
+    /// What each of them came to on a split.
+    struct Standing {
+        let scores: [Entrant: Evaluation.Scores]
+
+        subscript(entrant: Entrant) -> CompressionReport.Metrics { scores[entrant]?.metrics ?? [] }
+
+        func spread(_ entrant: Entrant) -> CompressionReport.Spread {
+            CompressionReport.Spread(
+                errors: scores[entrant]?.errors ?? 0, margins: scores[entrant]?.samples.map(\.margin) ?? [])
+        }
+
+        /// How much better one of them is than another; nil where one of them was not there.
+        func difference(_ one: Entrant, _ other: Entrant) -> [MetricDifference]? {
+            scores[one].flatMap { one in scores[other].map { one.minus($0) } }
+        }
+    }
+
+    /// The number of the run whose student is written, and that run.
+    let number: Int
+    let run: SeedRun
+    /// On held-out rows, without the teachers, and on the test split.
+    let validated: Standing
+    let tested: Standing
+    let seeds: SeedReport?
+    /// The student on training rows, as many as there are held out.
+    let training: CompressionReport.Metrics
+
+    /// The student that is written.
+    var student: Entrant { .generation(run.predecessors.count) }
+    /// How often its first class is the ensemble's, on the test split.
+    var agreement: Double { tested.scores[student]?.agreement ?? 0 }
+}
+
+extension SeedRun {
+    /// The networks that are measured, the student's generations first.
+    fileprivate var networks: [(entrant: RunResults.Entrant, network: TrainedNetwork)] {
+        let generations = (predecessors + [student]).enumerated().map { (RunResults.Entrant.generation($0), $1) }
+        guard let labelsAlone else { return generations }
+        return generations + [(.baseline, labelsAlone.last)] + (labelsAlone.best.map { [(.bestBaseline, $0)] } ?? [])
+    }
+}
+
+extension Compressor {
+    /// Chooses the student that is best on held-out rows, and reads the test split, for the first and only time.
+    func measure(_ runs: [SeedRun], _ ensemble: Ensemble, _ predictions: TeacherPredictions) throws -> RunResults {
+        let workers = predictions.workers, test = data.test, hasBeenTested = predictions.knows(test)
+        let number = try best(of: runs, on: validation, workers), run = runs[number]
+        try predictions.prepare(test: test)
+        let ours = run.networks.map(\.entrant) + [.generations]
+        // The first one is whom the student's classes are compared with.
+        let all = [.ensemble, .equalTeachers] + teachers.indices.map(RunResults.Entrant.teacher) + ours
+        let validated = try standing(ours, run, ensemble, validation, teachers: [], workers)
+        let tested = try standing(all, run, ensemble, test, teachers: try predictions.targets(test), workers)
+        try inputs.check()
+        let seeds = try report(runs, written: number, validation, test, workers)
+        if !hasBeenTested { warnOfSeenRows(ensemble, teachers.indices.compactMap { tested.scores[.teacher($0)] }) }
+        let count = min(train.count, validation.count, 2_000)
+        let some = train.selecting((0..<count).map { $0 * train.count / count }, name: "train")
+        return RunResults(
+            number: number, run: run, validated: validated, tested: tested, seeds: seeds,
+            training: try evaluate(run.student.graph, weights: run.student.weights, on: some, workers: workers))
+    }
+
+    /// - Parameter targets: What the teachers predict for the split; empty where none of them is measured.
+    private func standing(
+        _ entrants: [RunResults.Entrant], _ run: SeedRun, _ ensemble: Ensemble, _ split: ExampleSplit,
+        teachers targets: [SoftTargets], _ workers: Workers
+    ) throws -> RunResults.Standing {
+        let networks = run.networks, first = targets.count, all = first + networks.count
+        func shares(_ entrant: RunResults.Entrant) -> [Double] {
+            switch entrant {
+            case .ensemble: ensemble.weights + Array(repeating: 0, count: networks.count)
+            case .equalTeachers: Evaluation.equal(0..<first, of: all)
+            case .teacher(let index): Evaluation.only(index, of: all)
+            case .generations: Evaluation.equal(first..<(first + run.predecessors.count + 1), of: all)
+            case .generation, .baseline, .bestBaseline:
+                Evaluation.only(first + (networks.firstIndex { $0.entrant == entrant } ?? 0), of: all)
+            }
+        }
+        let predictors = networks.map {
+            LogitsPredictor($0.network.graph, weights: $0.network.weights, for: split, workers: workers)
+        }
+        var evaluation = Evaluation(
+            split, shares: entrants.map(shares), combination: request.combination,
+            options: .init(hasSamples: true, compared: entrants.firstIndex(of: .generation(run.predecessors.count))))
+        try evaluation.add(split, from: targets as [any LogitsSource] + predictors)
+        return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
+    }
+
+    /// Writes the student, which says where it comes from.
+    func export(_ results: RunResults, _ ensemble: Ensemble, dataDigest: String) throws -> ByteCount {
+        var request = request
+        request.recipe.seed = results.run.seed
+        let scores = [
+            results.validated[results.student], results.tested[results.student], ensemble.validation,
+            results.tested[.ensemble],
+        ]
+        let provenance = Provenance(request, labelKind: labelKind).text(
+            Provenance.Results(
+                digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
+                scores: Array(zip(Provenance.scoreNames, scores)), agreement: results.agreement))
+        let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
+        return try plan.export.noting(notes).write(
+            results.run.student.weights, to: request.output, limit: request.budget)
+    }
+}

@@ -1,0 +1,108 @@
+import Datasets
+import ModelFiles
+import Models
+import Networks
+import Storage
+import Tensors
+import Training
+
+// How a run begins: with its directory, what is known beforehand, and what the teachers say.
+
+extension Compressor {
+    /// The SHA-256 of the data, and of the unlabeled examples.
+    struct DataDigests {
+        let data: String
+        let unlabeled: String?
+    }
+
+    func dataDigests() throws -> DataDigests {
+        DataDigests(
+            data: try sha256(ofFile: request.data), unlabeled: try unlabeled.map { try sha256(ofFile: $0.path) })
+    }
+
+    /// What the run has in common with one that goes on where it stopped.
+    func fingerprint(_ digests: DataDigests) -> RunFingerprint {
+        RunFingerprint(
+            request, inputs: [("data", digests.data)] + (digests.unlabeled.map { [("unlabeled", $0)] } ?? []),
+            teachers: zip(teachers, self.digests).map { $0.key(fileDigest: $1) }, student: plan.digest)
+    }
+
+    /// Throws what `run` would throw because of what is in the run directory; nothing is written.
+    func rehearseRunDirectory() throws {
+        try RunDirectory.rehearse(
+            request.runDirectory, output: request.output, { fingerprint(try dataDigests()) },
+            isResuming: request.isResuming, replacing: request.replacesRun)
+    }
+
+    /// Begins in a directory, or goes on there.
+    func begin(_ directory: RunDirectory, _ fingerprint: RunFingerprint, configuration: String?) throws {
+        try inputs.check()
+        if request.isResuming {
+            try directory.resume(fingerprint)
+        } else {
+            try directory.begin(fingerprint, configuration: configuration, replacing: request.replacesRun)
+        }
+    }
+
+    /// Tells what is known before any work.
+    func introduce() {
+        tell(.message(plan.sentence("student", budget: request.budget)))
+        if let line = request.recipe.sentence(request.automatic, examples: train.count + (unlabeled?.count ?? 0)) {
+            tell(.message(line))
+        }
+        tell(.message(baseline.sentence))
+        for warning in data.warnings + (inputWarning.map { [$0] } ?? []) { tell(.warning(warning)) }
+        tell(.plan(teachers.map(\.plan)))
+        tell(.message("soft targets: \(softTargetBytes) as \(request.softTargets) in the run directory"))
+    }
+
+    /// Where the teachers' predictions come from; none is made yet, but all examples have been looked through.
+    func predictions(_ digests: DataDigests, _ workers: Workers) throws -> TeacherPredictions {
+        func store(_ name: String, _ digest: String) throws -> TeacherStore {
+            try TeacherStore("\(request.runDirectory)/\(name)", dataDigest: digest, form: request.softTargets)
+        }
+        let labeled = try store("soft-targets", digests.data)
+        let others = try unlabeled.map { split in
+            // How a teacher's answers are read depends on the labeled examples, too.
+            (split, try store("soft-targets-unlabeled", sha256(of: "\(digests.data)\n\(digests.unlabeled ?? "")")))
+        }
+        let splits = [train, validation, data.test] + (unlabeled.map { [$0] } ?? [])
+        for split in splits { try checkWords(of: plan.built.graph, in: split) }
+        for teacher in teachers { try teacher.model?.checkWords(in: splits) }
+        return TeacherPredictions(
+            teachers: teachers, digests: self.digests, store: labeled, unlabeled: others, views: views,
+            inputs: inputs, workers: workers, tell: tell)
+    }
+
+    /// Lets the teachers predict what the students need of them, and combines them.
+    func predict(
+        _ predictions: TeacherPredictions, _ digests: DataDigests, _ directory: RunDirectory
+    ) throws -> Ensemble {
+        try predictions.prepare(train, validation, live: alwaysLiveTeachers)
+        let ensemble = try Ensemble(
+            request.teachers, try predictions.targets(validation), of: validation, combination: request.combination,
+            weights: request.teacherWeights)
+        for line in ensemble.messages { tell(line) }
+        try measureTeachers(predictions, validation, predictions.workers)
+        if predictions.knows(data.test) { try warnOfSeenRows(predictions, ensemble) }
+        try writeManifest(ensemble, digests, directory)
+        return ensemble
+    }
+
+    private func writeManifest(_ ensemble: Ensemble, _ digests: DataDigests, _ directory: RunDirectory) throws {
+        var manifest: JSON.Object = [
+            "run": .string(directory.mark),
+            "data": ["path": .string(request.data), "sha256": .string(digests.data)],
+            "teachers": .array(
+                teachers.indices.map { index in
+                    let facts: [JSON.Object.Member] = [
+                        .init("path", .string(teachers[index].path)), .init("sha256", .string(self.digests[index])),
+                        .init("weight", .number(ensemble.weights[index])),
+                    ]
+                    return .object(JSON.Object(facts + teachers[index].plan.jsonMembers))
+                }),
+        ]
+        for member in request.settings.members(in: .manifest) { manifest[member.key] = member.value }
+        try directory.write(JSON.object(manifest).indented, to: "manifest.json")
+    }
+}

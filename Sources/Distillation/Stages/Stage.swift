@@ -1,0 +1,84 @@
+import ModelFiles
+import Networks
+import Tensors
+import Training
+
+/// What happens to a student on its way to its file: a training, or a change of its weights.
+///
+/// A student flows through the stages of its request (`CompressionRequest.stages`), is rounded to what its file can hold, is
+/// measured, and written. A stage is a plain value; what it works with is in the context. It gives the same bits when a
+/// resumed run does it again.
+protocol Stage: Sendable {
+    /// As the progress, the dry run and the files of a training call it: `generation 2`. No two stages of a run have the same.
+    var name: String { get }
+
+    /// What it does, beyond the request's own settings: all that its bits depend on.
+    var settings: [Setting] { get }
+
+    /// How the file stores the parameters of a student that has passed. The size of the file follows, before there are any
+    /// weights.
+    func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings
+
+    /// What it costs, before anything is paid.
+    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost
+
+    /// The steps of the progress that it takes, each with the names of the phases (`CompressionEvent.began`) that belong to it.
+    ///
+    /// - Parameter titled: What a training is called in this run.
+    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]]
+
+    /// Does it.
+    ///
+    /// - Returns: A student whose weights have the layout of the plan's network, unless a training follows.
+    /// - Throws: `CancellationError` where the context says that the run is interrupted.
+    func run(_ student: Student, _ context: StageContext) throws -> Student
+}
+
+extension Stage {
+    var settings: [Setting] { [] }
+    func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings { given }
+    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost { StageCost() }
+    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] { [[titled(name)]] }
+}
+
+/// How often a stage goes through the data.
+struct StageCost: Hashable, Sendable {
+    /// The passes over the training examples in which the student learns, forward and backward.
+    var epochs = 0
+    /// How many networks learn so, each for as many steps: the members of a student that learn one after another.
+    var networks = 1
+    /// Whether teachers that predict live do so in these passes.
+    var asksTeachers = false
+    /// The passes over the held-out examples, forward alone.
+    var heldOutPasses = 0
+
+    /// A training as a recipe has it.
+    init(training plan: StudentPlan, _ recipe: Recipe) {
+        (epochs, networks, heldOutPasses) = (recipe.epochs, plan.parts(recipe).count, recipe.epochs)
+    }
+
+    init() {}
+}
+
+/// A student on its way to its file.
+struct Student {
+    /// What its trainings have come to; nil before the first.
+    var network: TrainedNetwork?
+    /// The generations before it, each of which taught the next.
+    var predecessors: [TrainedNetwork] = []
+
+    /// The same with what a function makes of the weights, which have the layout of its network.
+    func mapWeights(_ change: (Tensor) throws -> Tensor) rethrows -> Student {
+        var student = self
+        student.network = try network.map { TrainedNetwork(graph: $0.graph, weights: try change($0.weights)) }
+        return student
+    }
+}
+
+extension CompressionRequest {
+    /// What happens to the student, in this order.
+    var stages: [any Stage] {
+        let first: [any Stage] = firstStage.map { [$0] } ?? []
+        return first + (1..<(generations + 1)).map { Generation(number: $0, of: generations) } + endStages
+    }
+}
