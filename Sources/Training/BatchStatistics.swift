@@ -31,8 +31,10 @@ public final class BatchStatistics {
         )
     }
 
-    /// Changes the statistics of layers in place as the moments of the examples change from the known weights to these:
-    /// means by the difference, variances by the ratio, so that weights that did not change leave them as they are.
+    /// Changes the statistics of layers in place so that what they say of the examples keeps its moments.
+    ///
+    /// With m and v the moments of what a layer gets with the known weights, m′ and v′ with these, and μ and σ² its known
+    /// statistics: μ′ = m′ − (m − μ) √(v′ / v) and σ′² = σ² v′ / v. Weights that did not change leave them as they are.
     ///
     /// - Parameters:
     ///   - altered: Weights with the statistics of the known ones, whose other parameters were changed.
@@ -47,11 +49,11 @@ public final class BatchStatistics {
                 let variance = graph.layout.entry(use.layer, "moving_variance")
             else { continue }
             for channel in before.mean.indices {
-                let shift = after.mean[channel] - before.mean[channel]
-                altered[mean.offset + channel] = Float(Double(weights[mean.offset + channel]) + shift)
                 // A channel that never varied has no ratio.
-                guard before.variance[channel] > 0 else { continue }
-                let ratio = after.variance[channel] / before.variance[channel]
+                let ratio = before.variance[channel] > 0 ? after.variance[channel] / before.variance[channel] : 1
+                let known = Double(weights[mean.offset + channel]), root = ratio.squareRoot()
+                let shift = after.mean[channel] - root * before.mean[channel]
+                altered[mean.offset + channel] = Float(root * known + shift)
                 altered[variance.offset + channel] = Float(Double(weights[variance.offset + channel]) * ratio)
             }
         }
