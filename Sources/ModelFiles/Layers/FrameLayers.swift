@@ -9,16 +9,18 @@ extension LayerCatalog {
     /// The package's module, as an archive names it.
     static let packageModule = "compress_layers"
 
+    static func isOfPackage(_ className: String) -> Bool { entries[className]?.isOfPackage == true }
+
     /// The class as the catalog has it, of one as a file has it: an .h5 file says `compress>NetVLAD`, an archive
     /// `NetVLAD`, registered as that.
     ///
     /// A class of the same name by somebody else stays what it is.
     static func className(_ className: String, registeredAs registered: String?) -> String {
         let name = registered ?? className
-        if name.hasPrefix("\(package)>"), frames[String(name.dropFirst(package.count + 1))] != nil {
+        if name.hasPrefix("\(package)>"), isOfPackage(String(name.dropFirst(package.count + 1))) {
             return String(name.dropFirst(package.count + 1))
         }
-        guard frames[className] != nil else { return className }
+        guard isOfPackage(className) else { return className }
         return name.contains(">") ? name : "Custom>\(name)"
     }
 
@@ -29,20 +31,27 @@ extension LayerCatalog {
         "GRUV2": "GRU", "Custom>CustomScaleLayer": "CustomScaleLayer",
     ]
 
-    static let frames: [String: Recipe] = [
-        "FeatureSlice": { settings in
+    static let frames: [LayerEntry] = [
+        LayerEntry(name: "FeatureSlice", versions: [3], remark: "neighbouring features", isOfPackage: true) {
+            settings in
             let start = settings.integer("start", default: 0, in: 0...LayerSettings.largestInteger)
             return [LayerPart(FeatureSlice(start: start, count: settings.integer("size")))]
         },
-        "FramePooling": { settings in
+        LayerEntry(
+            name: "FramePooling", versions: [3], remark: "mean, max or sum of the frames that are real",
+            isOfPackage: true
+        ) { settings in
             let word = settings.word("pooling", default: "mean", of: FramePooling.Kind.allCases.map(\.rawValue))
             return [LayerPart(FramePooling(FramePooling.Kind(rawValue: word) ?? .mean))]
         },
-        "FrameSampling": { settings in
+        LayerEntry(
+            name: "FrameSampling", versions: [3], remark: "the identity at inference: all frames", isOfPackage: true
+        ) { settings in
             settings.know(["seed"])
             return [LayerPart(FrameSampling())]
         },
-        "NetVLAD": { settings in
+        LayerEntry(name: "NetVLAD", versions: [3], remark: "`use_centers: false` is NetRVLAD", isOfPackage: true) {
+            settings in
             let clusters = settings.integer("clusters"), useCenters = settings.bool("use_centers", default: true)
             var parts = assignment(to: clusters, &settings)
             parts.append(
@@ -52,7 +61,7 @@ extension LayerCatalog {
             parts.append(next: "length", unitLength)
             return parts
         },
-        "NetFV": { settings in
+        LayerEntry(name: "NetFV", versions: [3], isOfPackage: true) { settings in
             let clusters = settings.integer("clusters")
             var parts = assignment(to: clusters, &settings)
             let vectors = parts.count
@@ -68,13 +77,13 @@ extension LayerCatalog {
             parts.append(LayerPart("both", Concatenate(), inputs: [.part(means), .part(parts.count - 1)]))
             return parts
         },
-        "SoftDBoF": { settings in
+        LayerEntry(name: "SoftDBoF", versions: [3], isOfPackage: true) { settings in
             var parts = assignment(to: settings.integer("clusters"), &settings)
             parts.append(next: "sum", FramePooling(.sum))
             parts.append(next: "length", unitLength)
             return parts
         },
-        "GatedDBoF": { settings in
+        LayerEntry(name: "GatedDBoF", versions: [3], isOfPackage: true) { settings in
             let clusters = settings.integer("clusters"), gateUnits = settings.integer("gate_units")
             var parts = assignment(to: clusters, &settings)
             let frames = parts.count - 1, sum = frames + 1
@@ -87,7 +96,9 @@ extension LayerCatalog {
             parts.append(next: "length", unitLength)
             return parts
         },
-        "NeXtVLAD": { settings in
+        LayerEntry(
+            name: "NeXtVLAD", versions: [3], remark: "reads features that a Dense layer has expanded", isOfPackage: true
+        ) { settings in
             let clusters = settings.integer("clusters"), groups = settings.integer("groups")
             var parts = [
                 LayerPart(
@@ -108,12 +119,15 @@ extension LayerCatalog {
             parts.append(scaledByCluster: "cluster")
             return parts
         },
-        "ContextGating": { settings in
+        LayerEntry(name: "ContextGating", versions: [3], isOfPackage: true) { settings in
             var parts = [LayerPart("product", SquareProduct())]
             parts.append(gate: .all, batchNormalization(&settings))
             return parts
         },
-        "MixtureOfExperts": { settings in
+        LayerEntry(
+            name: "MixtureOfExperts", versions: [3], remark: "`probability_gating: true` as in Miech et al. (2017)",
+            isOfPackage: true
+        ) { settings in
             let isGated = settings.bool("probability_gating", default: false)
             let units = settings.integer("units", power: isGated ? 2 : 1)
             let experts = settings.integer("experts", default: 2)
