@@ -341,13 +341,7 @@ private struct GraphBuilder {
         }
         var results: [LayerGraph.Value] = [], reads: [LayerGraph.Value?] = []
         for (position, part) in recipe.parts.enumerated() {
-            let read = part.inputs.flatMap { input in
-                switch input {
-                case .all: inputs
-                case .positions(let range): Array(inputs[range.clamped(to: inputs.indices)])
-                case .part(let index): [results[index]]
-                }
-            }
+            let read = part.reads(inputs, results)
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
                 let ends =

@@ -1,68 +1,6 @@
 import Kernels
 import Networks
 
-/// One layer of the graph that a Keras layer becomes; most become a single one.
-struct LayerPart: Sendable {
-    enum Input: Sendable {
-        /// Everything the Keras layer reads.
-        case all
-        /// What the Keras layer reads at these positions, as far as it reads so much.
-        case positions(Range<Int>)
-        /// The result of an earlier part.
-        case part(Int)
-    }
-
-    /// What is added to the Keras layer's name; empty for the layer itself.
-    var suffix: String
-    var layer: any Layer
-    var inputs: [Input]
-    /// How many leading axes it works on every step of by itself.
-    var stepAxes = 0
-    /// What becomes of masks.
-    var masks = LayerGraph.MaskPassing.byLayer
-    /// Whether its output is a result of the Keras layer: of several, in their order; if no part is, the last one's.
-    var isResult = false
-    /// Whether its result has the mask of what the Keras layer reads.
-    var keepsMask = false
-
-    /// The only part of a layer.
-    init(_ layer: any Layer) { self.init("", layer) }
-
-    init(_ suffix: String, _ layer: any Layer, inputs: [Input] = [.all]) {
-        self.suffix = suffix
-        self.layer = layer
-        self.inputs = inputs
-    }
-
-    /// How many of `count` values that the Keras layer reads it uses.
-    func readCount(of count: Int) -> Int {
-        inputs.map { input in
-            switch input {
-            case .all: count
-            case .positions(let range): min(range.upperBound, count)
-            case .part: 0
-            }
-        }.max() ?? 0
-    }
-
-    /// Parts, each of which reads the one before.
-    static func chain(_ parts: [LayerPart]) -> [LayerPart] {
-        parts.enumerated().map { index, part in
-            var part = part
-            if index > 0 { part.inputs = [.part(index - 1)] }
-            return part
-        }
-    }
-}
-
-extension [LayerPart] {
-    /// The parts whose outputs are the results of the Keras layer.
-    var results: [Int] {
-        let named = indices.filter { self[$0].isResult }
-        return named.isEmpty ? [Int](indices.suffix(1)) : named
-    }
-}
-
 /// The layers of Keras that can be built.
 enum LayerCatalog {
     /// Layers of one kind.

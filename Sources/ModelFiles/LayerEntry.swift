@@ -1,3 +1,5 @@
+import Networks
+
 /// Everything that is known of a class of Keras, beside the arithmetic of the layers in `Networks` that it becomes.
 struct LayerEntry: Sendable {
     typealias Build = @Sendable (inout LayerSettings) -> [LayerPart]
