@@ -116,10 +116,10 @@ private struct GraphBuilder {
             if layer.hasExplicitMask && settings.call.inputCount != 1 {
                 found.append("is called with 'mask' and \(settings.call.inputCount) inputs, which is not supported")
             }
-            if LayerCatalog.recipes[layer.className] != nil {
+            if LayerCatalog.entries[layer.className] != nil {
                 found += settings.unreadArguments.map { "is called with '\($0)', which is not supported" }
             }
-            if architecture.isStrict && LayerCatalog.recipes[layer.className] != nil {
+            if architecture.isStrict && LayerCatalog.entries[layer.className] != nil {
                 found += settings.unknown.map { option in
                     "there is no option '\(option)'\(didYouMean(option, settings.known))"
                 }
@@ -341,13 +341,7 @@ private struct GraphBuilder {
         }
         var results: [LayerGraph.Value] = [], reads: [LayerGraph.Value?] = []
         for (position, part) in recipe.parts.enumerated() {
-            let read = part.inputs.flatMap { input in
-                switch input {
-                case .all: inputs
-                case .positions(let range): Array(inputs[range.clamped(to: inputs.indices)])
-                case .part(let index): [results[index]]
-                }
-            }
+            let read = part.reads(inputs, results)
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
                 let ends =

@@ -23,7 +23,7 @@ public struct ExportPlan: Sendable {
     public let format: any ModelFormat
     /// What Keras needs beside itself to load the file; nil if nothing.
     public var needs: String? {
-        let classes = Set(content.built.architecture.layers.map(\.className).filter { LayerCatalog.frames[$0] != nil })
+        let classes = Set(content.built.architecture.layers.map(\.className).filter(LayerCatalog.isOfPackage))
         guard !classes.isEmpty else { return nil }
         return "Keras loads it with the package of Tools/keras, for \(classes.sorted().joined(separator: ", "))"
     }

@@ -374,7 +374,7 @@ extension KerasConfiguration {
             return false
         }
         if let module = json["module"]?.string { return module.hasPrefix("keras.src.ops") }
-        return KerasOperation.keras3(className) != nil || LayerCatalog.recipes[className] == nil
+        return KerasOperation.keras3(className) != nil || LayerCatalog.entries[className] == nil
     }
 }
 

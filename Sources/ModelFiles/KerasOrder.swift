@@ -107,7 +107,7 @@ extension Architecture.Layer {
     /// the others by name, sorted.
     fileprivate func flattened(call: Int) -> [Architecture.Source] {
         let sources = calls[call], positional = sources.count - keywords.count
-        guard let names = LayerCatalog.inputNames(className), (0...names.count).contains(positional) else {
+        guard let names = LayerCatalog.entries[className]?.inputNames, (0...names.count).contains(positional) else {
             return sources
         }
         let named = zip(names.prefix(positional) + keywords, sources)

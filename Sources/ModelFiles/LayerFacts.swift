@@ -1,6 +1,6 @@
 /// What can be done with a layer of Keras, beside computing what it predicts.
 ///
-/// The classes are those for which `LayerCatalog` has a recipe; the rest is said here, and tested against files of Keras.
+/// What a reader should know of the entries of `LayerCatalog`. It is tested against files of Keras.
 public struct LayerFacts: Sendable {
     /// Keras's class, such as `Conv2D`; of an operation Keras 3's function, such as `ops.mean`.
     public let className: String
@@ -47,7 +47,9 @@ public struct LayerFacts: Sendable {
 
     /// Every layer that can be computed.
     public static let groups: [Group] = LayerCatalog.groups.map { group in
-        Group(title: group.title, note: group.note, layers: group.recipes.keys.sorted().map(LayerFacts.init))
+        Group(
+            title: group.title, note: group.note,
+            layers: group.entries.map(LayerFacts.init).sorted { $0.className < $1.className })
     }
 
     /// Classes that are refused by name, and what to do instead.
@@ -81,7 +83,7 @@ extension Architecture {
     ///
     /// - Throws: `ModelFileError` that names all of them.
     public func refuseUntrainable() throws(ModelFileError) {
-        let problems = layers.filter { !LayerFacts($0.className).suitsStudents }.map {
+        let problems = layers.filter { LayerCatalog.entries[$0.className]?.suitsStudents == false }.map {
             "\($0.place): is not trained here as Keras trains it"
         }
         guard problems.isEmpty else {
@@ -90,112 +92,12 @@ extension Architecture {
     }
 }
 
-// MARK: - The facts
-
 extension LayerFacts {
-    fileprivate init(_ className: String) {
-        let operation = KerasOperation.named(className)
-        let isAugmentation = LayerCatalog.isAugmentation(className)
-        let versions = Self.onlyKeras2.contains(className) ? [2] : Self.isKeras3Alone(className) ? [3] : [2, 3]
-        self.className = className
-        self.versions = versions
-        if isAugmentation || Self.identities.contains(className) {
-            training = .identity
-        } else if Self.stopping.contains(className) {
-            training = .stops
-        } else {
-            training = Self.untrained.contains(className) ? .no : .yes
-        }
-        if operation != nil || isAugmentation || Self.spelledByVersion.contains(className) {
-            hdf5 = .asRead
-        } else if Self.lostInKeras3.contains(className) {
-            hdf5 = .loaded(by: [2])
-        } else {
-            // What Keras 3 has no more is written as another class, which both have.
-            hdf5 = .loaded(by: versions == [2] ? [2, 3] : Self.lostOnKeras2.contains(className) ? [3] : versions)
-        }
-        suitsStudents = !isAugmentation && !Self.untrained.contains(className)
-        let tensorFlow = operation?.functions.first.map { "`tf.\($0)` in Keras 2" }
-        remark = [tensorFlow, Self.remarks[className]].compactMap(\.self).joined(separator: "; ")
+    fileprivate init(_ entry: LayerEntry) {
+        (className, versions, training) = (entry.name, entry.versions, entry.training)
+        hdf5 = entry.hdf5 ?? .loaded(by: entry.versions)
+        (suitsStudents, remark) = (entry.suitsStudents, entry.remark)
     }
-
-    private static let onlyKeras2: Set = [
-        "CuDNNGRU", "CuDNNLSTM", "LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU",
-    ]
-
-    /// Keras 3 has nothing in their place.
-    private static let lostInKeras3: Set = ["LocallyConnected1D", "LocallyConnected2D"]
-
-    private static let onlyKeras3: Set = [
-        "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D",
-        "GroupQueryAttention", "GroupedQueryAttention", "RMSNormalization", "ReversibleEmbedding",
-        "AugMix", "CutMix", "MixUp", "RandAugment", "RandomColorDegeneration", "RandomColorJitter",
-        "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert",
-        "RandomPerspective", "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear",
-    ]
-
-    private static func isKeras3Alone(_ className: String) -> Bool {
-        onlyKeras3.contains(className) || LayerCatalog.frames[className] != nil
-            || KerasOperation.named(className)?.functions.isEmpty == true
-    }
-
-    private static let identities: Set = [
-        "ActivityRegularization", "Identity", "ops.cast", "ops.convert_to_tensor", "ops.copy",
-    ]
-    private static let stopping: Set = [
-        "CategoryEncoding", "Discretization", "ops.all", "ops.any", "ops.equal", "ops.floor", "ops.greater",
-        "ops.greater_equal", "ops.less", "ops.less_equal", "ops.logical_and", "ops.logical_not", "ops.logical_or",
-        "ops.not_equal", "ops.one_hot", "ops.sign", "ops.stop_gradient",
-    ]
-    private static let untrained: Set = ["SpectralNormalization"]
-    /// Their inputs are passed by name, for which the versions have no words in common.
-    private static let spelledByVersion: Set = ["CustomScaleLayer", "LayerScale", "MultiHeadAttention"]
-
-    /// Keras 2 does not load what it wrote itself.
-    private static let lostOnKeras2: Set = ["SpectralNormalization"]
-
-    private static let remarks: [String: String] = [
-        "ActivityRegularization": "the identity: nothing is added to the loss",
-        "CustomScaleLayer": "of keras.applications' InceptionResNetV2",
-        "LayerScale": "of keras.applications' ConvNeXt",
-        "LocallyConnected1D": "`implementation=1`", "LocallyConnected2D": "`implementation=1`",
-        "BatchNormalization": "one axis; in training the last, where there is a mask",
-        "Bidirectional": "around recurrent layers",
-        "CategoryEncoding": "its inputs are numbers of categories",
-        "CuDNNGRU": "written as GRU",
-        "CuDNNLSTM": "written as LSTM",
-        "Dense": "not quantized",
-        "Discretization": "with its boundaries",
-        "Embedding": "not quantized; its inputs are numbers of words",
-        "FeatureSlice": "neighbouring features",
-        "FramePooling": "mean, max or sum of the frames that are real",
-        "FrameSampling": "the identity at inference: all frames",
-        "GroupQueryAttention": "GroupedQueryAttention in files",
-        "GroupNormalization": "one axis",
-        "GroupedQueryAttention": "GroupQueryAttention in Keras's own code",
-        "Identity": "the identity",
-        "LayerNormalization": "several axes in files alone",
-        "MultiHeadAttention": "masks follow the graph, or are `attention_mask`",
-        "MixtureOfExperts": "`probability_gating: true` as in Miech et al. (2017)",
-        "NetVLAD": "`use_centers: false` is NetRVLAD",
-        "NeXtVLAD": "reads features that a Dense layer has expanded",
-        "Normalization": "with its means and variances, or adapted to the data",
-        "RMSNormalization": "last axes only",
-        "RNN": "over SimpleRNNCell, LSTMCell, GRUCell and StackedRNNCells",
-        "Resizing": "margins are constant",
-        "ReversibleEmbedding": "from numbers to rows alone",
-        "Softmax": "not behind a mask, where Keras itself fails",
-        "SpectralNormalization": "Keras 2 does not load its own files of it",
-        "ThresholdedReLU": "written as ReLU",
-        "TimeDistributed": "around any layer or model with one result",
-        "UnitNormalization": "several axes in files alone",
-        "ops.cast": "to whole numbers by leaving out the fraction",
-        "ops.einsum": "of two inputs", "ops.get_item": "what stands in brackets: `x[:, -1]`, `x[..., ::-1]`",
-        "ops.max": "not over all axes", "ops.mean": "not over all axes", "ops.min": "not over all axes",
-        "ops.power": "the base or the exponent is a number",
-        "ops.reshape": "the axis of examples stays", "ops.sum": "not over all axes",
-        "ops.transpose": "the axis of examples stays",
-    ]
 }
 
 extension LayerCatalog {
@@ -258,6 +160,4 @@ extension LayerCatalog {
             advice: "convolutional recurrent layers are not supported; a convolution inside TimeDistributed, then "
                 + "TimeDistributed Flatten and an LSTM, takes its place in a model that is trained anew"),
     ]
-
-    static func isAugmentation(_ className: String) -> Bool { augmentations[className] != nil }
 }

@@ -391,7 +391,7 @@ extension LayerSettings {
             let config = json["config"]?.object
         else { return nil }
         known.insert(name)
-        guard LayerCatalog.activations[className] != nil else {
+        guard LayerCatalog.entries[className]?.isActivation == true else {
             fail("option '\(name)': the layer '\(className)' is not supported as an activation")
             return []
         }

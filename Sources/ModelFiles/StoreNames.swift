@@ -6,50 +6,53 @@ import Networks
 struct StoreNames {
     private var counts: [String: Int] = [:]
 
-    /// Classes that Keras 3 has by another name than it writes.
-    private static let kerasClasses = ["Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"]
-
     /// The name of the next layer of a class.
     ///
     /// Operations are no layers: they have no place in the store, and do not count.
     mutating func next(_ className: String) -> String {
         guard KerasOperation.named(className) == nil else { return className }
-        let name = kerasName(ofClass: Self.kerasClasses[className] ?? className)
+        let name = kerasName(
+            ofClass: className == "Model" ? "Functional" : LayerCatalog.entries[className]?.storeName ?? className)
         defer { counts[name, default: 0] += 1 }
         return counts[name].map { "\(name)_\($0)" } ?? name
     }
 
     /// The groups in a layer's own that have its weights, in the order of its parameters.
     static func parts(of className: String, _ options: JSON.Object) -> [String] {
-        func inner(_ option: String) -> [String] {
-            guard let layer = options[option], let name = layer["class_name"]?.string else { return [] }
-            return parts(of: name, layer["config"]?.object ?? [:]).map { $0.isEmpty ? option : "\(option)/\($0)" }
+        if className == "StackedRNNCells" { return cells(options) }
+        return (LayerCatalog.entries[className]?.storeGroups ?? plain)(options)
+    }
+
+    /// One of its own; an activation may be a layer, with weights of its own.
+    @Sendable static func plain(_ options: JSON.Object) -> [String] {
+        options["activation"]?["config"]?.object == nil ? [""] : ["", "activation"]
+    }
+
+    /// Those of the layer in an option.
+    static func inner(_ option: String, _ options: JSON.Object) -> [String] {
+        guard let layer = options[option], let name = layer["class_name"]?.string else { return [] }
+        return parts(of: name, layer["config"]?.object ?? [:]).map { $0.isEmpty ? option : "\(option)/\($0)" }
+    }
+
+    private static func cells(_ options: JSON.Object) -> [String] {
+        var names = StoreNames()
+        return (options["cells"]?.array ?? []).flatMap { cell -> [String] in
+            guard let name = cell["class_name"]?.string else { return [] }
+            let place = "cells/" + names.next(name)
+            return parts(of: name, cell["config"]?.object ?? [:]).map { $0.isEmpty ? place : "\(place)/\($0)" }
         }
-        switch className {
-        case "SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU": return ["cell"]
-        case "RNN": return inner("cell")
-        case "StackedRNNCells":
-            var names = StoreNames()
-            return (options["cells"]?.array ?? []).flatMap { cell -> [String] in
-                guard let name = cell["class_name"]?.string else { return [] }
-                let place = "cells/" + names.next(name)
-                return parts(of: name, cell["config"]?.object ?? [:]).map { $0.isEmpty ? place : "\(place)/\($0)" }
-            }
-        case "Bidirectional":
-            let forward = inner("layer").map { "forward_" + $0 }
-            return forward + forward.map { "backward_" + $0.dropFirst("forward_".count) }
-        case "TimeDistributed": return inner("layer")
-        case "SpectralNormalization": return inner("layer") + [""]
-        case "MultiHeadAttention":
-            let gate = options["use_gate"] == true ? ["_gate_dense"] : []
-            return ["query_dense", "key_dense"] + gate + ["value_dense", "output_dense"]
-        case "GroupedQueryAttention", "GroupQueryAttention":
-            let gate = options["use_gate"] == true ? ["_gate_dense"] : []
-            return ["_query_dense", "_key_dense"] + gate + ["_value_dense", "_output_dense"]
-        default:
-            // An activation may be a layer, with weights of its own.
-            return options["activation"]?["config"]?.object == nil ? [""] : ["", "activation"]
-        }
+    }
+
+    @Sendable static func bothDirections(_ options: JSON.Object) -> [String] {
+        let forward = inner("layer", options).map { "forward_" + $0 }
+        return forward + forward.map { "backward_" + $0.dropFirst("forward_".count) }
+    }
+
+    /// A layer for each projection of attention by heads.
+    static func heads(_ prefix: String, _ options: JSON.Object) -> [String] {
+        let gate = options["use_gate"] == true ? ["_gate_dense"] : []
+        return ["\(prefix)query_dense", "\(prefix)key_dense"] + gate
+            + ["\(prefix)value_dense", "\(prefix)output_dense"]
     }
 
     /// The group of a SpectralNormalization's own: it lists the kernel of the layer inside once more.

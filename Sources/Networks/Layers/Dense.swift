@@ -59,21 +59,3 @@ public struct Dense: Layer {
 func bias(_ count: Int, if isUsed: Bool) -> [ParameterSpec] {
     isUsed ? [ParameterSpec("bias", [count], .zeros)] : []
 }
-
-/// A product with a square matrix: as many units as features, which only the input tells.
-///
-///     y = x · kernel
-public struct SquareProduct: Layer {
-    public init() {}
-
-    private func dense(_ input: Shape) -> Dense {
-        Dense(units: input.channels, useBias: false, kernelInitializer: .fanInNormal())
-    }
-
-    public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
-        try dense(inputs.first ?? []).plan(for: inputs)
-    }
-
-    public func forward(_ pass: ForwardPass) { dense(pass.input().shape).forward(pass) }
-    public func backward(_ pass: BackwardPass) { dense(pass.input().shape).backward(pass) }
-}

@@ -49,30 +49,11 @@ extension Architecture {
 }
 
 private enum Keras3Words {
-    /// What Keras 3 cannot say of a layer.
+    /// What Keras 3 cannot say of a layer, or of the one inside.
     static func problems(_ className: String, _ options: JSON.Object) -> [String] {
-        switch className {
-        case "SeparableConv1D", "DepthwiseConv1D":
-            options["padding"] == "causal"
-                ? ["Keras 3 has no 'causal' padding for this class; ZeroPadding1D before it does the same"] : []
-        case "Resizing", "UpSampling2D":
-            if let word = options["interpolation"]?.string, ["gaussian", "mitchellcubic"].contains(word) {
-                ["Keras 3 has no interpolation '\(word)'"]
-            } else {
-                []
-            }
-        case "LocallyConnected1D", "LocallyConnected2D": ["Keras 3 has no layers of this class"]
-        case "ops.matmul":
-            ["transpose_a", "transpose_b"].filter { options[$0] == true }.map {
-                "Keras 3's product of matrices has no '\($0)'; a Permute before it does the same"
-            }
-        default:
-            if let inner = options["layer"], let name = inner["class_name"]?.string {
-                problems(name, inner["config"]?.object ?? [:])
-            } else {
-                []
-            }
-        }
+        let own = LayerCatalog.entries[className]?.unsaidInKeras3(options) ?? []
+        guard let inner = options["layer"], let name = inner["class_name"]?.string else { return own }
+        return own + problems(name, inner["config"]?.object ?? [:])
     }
 
     /// Whether a word is a value anywhere in some options.

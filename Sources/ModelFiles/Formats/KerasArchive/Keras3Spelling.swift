@@ -14,14 +14,15 @@ struct Keras3Spelling: KerasSpelling {
     }
 
     func entry(_ className: String, _ config: JSON.Object) -> JSON {
-        guard LayerCatalog.frames[className] == nil else {
+        guard !LayerCatalog.isOfPackage(className) else {
             return [
                 "module": .string(LayerCatalog.packageModule), "class_name": .string(className),
                 "config": .object(config), "registered_name": .string("\(LayerCatalog.package)>\(className)"),
             ]
         }
         return [
-            "module": .string(LayerCatalog.modules[className] ?? "keras.layers"), "class_name": .string(className),
+            "module": .string(LayerCatalog.entries[className]?.module ?? "keras.layers"),
+            "class_name": .string(className),
             "config": .object(config),
             "registered_name": nil,
         ]

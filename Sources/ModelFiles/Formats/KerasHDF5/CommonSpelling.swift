@@ -9,7 +9,7 @@ struct CommonSpelling: KerasSpelling {
     }
 
     func entry(_ className: String, _ config: JSON.Object) -> JSON {
-        let package = LayerCatalog.frames[className] == nil ? nil : "\(LayerCatalog.package)>\(className)"
+        let package = !LayerCatalog.isOfPackage(className) ? nil : "\(LayerCatalog.package)>\(className)"
         return ["class_name": .string(package ?? className), "config": .object(config)]
     }
 

@@ -4,18 +4,30 @@ import Networks
 // Recurrent layers, cells, stacks of cells, and both directions at once.
 
 extension LayerCatalog {
-    static let recurrent: [String: Recipe] = [
-        "SimpleRNN": { layer("SimpleRNN", &$0) },
-        "LSTM": { layer("LSTM", &$0) },
-        "GRU": { layer("GRU", &$0) },
-        "RNN": { layer("RNN", &$0) },
-        "CuDNNLSTM": { layer("CuDNNLSTM", &$0) },
-        "CuDNNGRU": { layer("CuDNNGRU", &$0) },
-        "Bidirectional": { bidirectional(&$0) },
+    static let recurrent: [LayerEntry] = [
+        LayerEntry(name: "SimpleRNN", takesStates: true, storeGroups: { _ in ["cell"] }) { layer("SimpleRNN", &$0) },
+        LayerEntry(name: "LSTM", takesStates: true, storeGroups: { _ in ["cell"] }) { layer("LSTM", &$0) },
+        LayerEntry(name: "GRU", takesStates: true, storeGroups: { _ in ["cell"] }) { layer("GRU", &$0) },
+        LayerEntry(
+            name: "RNN", remark: "over SimpleRNNCell, LSTMCell, GRUCell and StackedRNNCells", takesStates: true,
+            storeGroups: { StoreNames.inner("cell", $0) }
+        ) { layer("RNN", &$0) },
+        LayerEntry(
+            name: "CuDNNLSTM", versions: [2], hdf5: .loaded(by: [2, 3]), remark: "written as LSTM", takesStates: true,
+            storeGroups: { _ in ["cell"] }
+        ) { layer("CuDNNLSTM", &$0) },
+        LayerEntry(
+            name: "CuDNNGRU", versions: [2], hdf5: .loaded(by: [2, 3]), remark: "written as GRU", takesStates: true,
+            storeGroups: { _ in ["cell"] }
+        ) { layer("CuDNNGRU", &$0) },
+        LayerEntry(
+            name: "Bidirectional", remark: "around recurrent layers", takesStates: true,
+            storeGroups: StoreNames.bothDirections
+        ) { bidirectional(&$0) },
     ]
 
     /// Layers whose inputs behind the first are the states they begin with.
-    static func takesStates(_ className: String) -> Bool { recurrent[className] != nil }
+    static func takesStates(_ className: String) -> Bool { entries[className]?.takesStates == true }
 
     private static func layer(_ className: String, _ settings: inout LayerSettings) -> [LayerPart] {
         guard let walk = Walk(className, &settings) else { return [] }
@@ -34,7 +46,7 @@ extension LayerCatalog {
         if !isMerged { settings.write(nil, to: "merge_mode") }
         guard var forward = WrappedLayer("layer", of: &settings) else { return [] }
         guard takesStates(forward.className), forward.className != "Bidirectional" else {
-            let known = recurrent.keys.filter { $0 != "Bidirectional" }
+            let known = recurrent.map(\.name).filter { $0 != "Bidirectional" }
             let suggestion = settings.suggestion(for: forward.className, among: known)
             settings.fail(
                 "'\(forward.className)' inside Bidirectional is not supported, only recurrent layers are\(suggestion)")

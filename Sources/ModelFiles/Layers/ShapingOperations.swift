@@ -5,12 +5,11 @@ import Tensors
 // Operations that take parts of tensors, put them together, compare them, or leave them as they are.
 
 extension LayerCatalog {
-    static let shapingOperations = selections.merging(comparisons) { first, _ in first }
-        .merging(furtherFunctions) { first, _ in first }
+    static let shapingOperations = selections + comparisons + furtherFunctions
 
-    private static let selections: [String: Recipe] = [
-        "ops.get_item": { item(&$0) },
-        "ops.take": { settings in
+    private static let selections: [LayerEntry] = [
+        LayerEntry(name: "ops.get_item", remark: "what stands in brackets: `x[:, -1]`, `x[..., ::-1]`") { item(&$0) },
+        LayerEntry(name: "ops.take") { settings in
             settings.require("batch_dims", .null, or: 0)
             let places = settings.integers("indices"), isOne = settings.options["indices"]?.array == nil
             settings.write(settings.options["indices"] ?? .null, to: "indices")
@@ -18,8 +17,8 @@ extension LayerCatalog {
             let parts = [LayerPart(AxisSelection([(axis: axis, rule: .places(places))]))]
             return isOne ? LayerPart.chain([parts[0].named("places"), LayerPart(UnitAxes(.remove([axis])))]) : parts
         },
-        "ops.split": { split(&$0) },
-        "ops.unstack": { settings in
+        LayerEntry(name: "ops.split") { split(&$0) },
+        LayerEntry(name: "ops.unstack") { settings in
             settings.know(["num"])
             guard let axis = axis(&settings, default: 0) else { return [] }
             let count = settings.options["num"]?.integer ?? settings.call.resultCount
@@ -32,7 +31,7 @@ extension LayerCatalog {
                 return [taken, result]
             }
         },
-        "ops.stack": { settings in
+        LayerEntry(name: "ops.stack") { settings in
             let axis = settings.integer("axis", default: 0, in: -16...16), count = settings.call.inputCount
             let axes = (0..<count).map { position in
                 LayerPart("axis_\(position)", UnitAxes(.insert(axis)), inputs: [.positions(position..<(position + 1))])
@@ -42,7 +41,7 @@ extension LayerCatalog {
                 LayerPart("", Unmasked(Concatenate(axis: axis)), inputs: (0..<count).map { .part($0) })
             ]
         },
-        "ops.flip": { settings in
+        LayerEntry(name: "ops.flip") { settings in
             let axes = settings.integers("axis", default: [])
             if axes.isEmpty {
                 settings.fail("has no 'axis'; over all axes, that of examples included, is not supported")
@@ -50,7 +49,7 @@ extension LayerCatalog {
             refuseExamples(axes, &settings)
             return [LayerPart(AxisSelection(axes.map { (axis: $0, rule: .slice(step: -1)) }))]
         },
-        "ops.roll": { settings in
+        LayerEntry(name: "ops.roll") { settings in
             let shifts = settings.integers("shift"), axes = settings.integers("axis", default: [])
             guard shifts.count == axes.count else {
                 settings.fail("expected a 'shift' for each 'axis', found \(shifts.count) and \(axes.count)")
@@ -59,12 +58,12 @@ extension LayerCatalog {
             refuseExamples(axes, &settings)
             return [LayerPart(AxisSelection(zip(axes, shifts).map { (axis: $0, rule: .rolled($1)) }))]
         },
-        "ops.repeat": { settings in
+        LayerEntry(name: "ops.repeat") { settings in
             let count = settings.integer("repeats")
             guard let axis = axis(&settings) else { return [] }
             return [LayerPart(AxisSelection([(axis: axis, rule: .repeated(count))]))]
         },
-        "ops.tile": { settings in
+        LayerEntry(name: "ops.tile") { settings in
             let counts = settings.integers("repeats")
             guard counts.first == 1, counts.allSatisfy({ $0 > 0 }) else {
                 settings.fail("option 'repeats': the examples must stay what they are, found \(counts)")
@@ -74,14 +73,16 @@ extension LayerCatalog {
                 LayerPart(AxisSelection(counts.enumerated().dropFirst().map { (axis: $0, rule: .tiled($1)) }))
             ]
         },
-        "ops.pad": { pad(&$0) },
-        "ops.swapaxes": { settings in
+        LayerEntry(name: "ops.pad") { pad(&$0) },
+        LayerEntry(name: "ops.swapaxes") { settings in
             let (first, second) = (settings.integer("axis1", in: -16...16), settings.integer("axis2", in: -16...16))
             return [LayerPart(AxisMove(.swap(first, second)))]
         },
-        "ops.moveaxis": { [LayerPart(AxisMove(.move($0.integers("source"), to: $0.integers("destination"))))] },
-        "ops.einsum": { [LayerPart(Einsum($0.text("subscripts")))] },
-        "ops.one_hot": { settings in
+        LayerEntry(name: "ops.moveaxis") {
+            [LayerPart(AxisMove(.move($0.integers("source"), to: $0.integers("destination"))))]
+        },
+        LayerEntry(name: "ops.einsum", remark: "of two inputs") { [LayerPart(Einsum($0.text("subscripts")))] },
+        LayerEntry(name: "ops.one_hot", training: .stops) { settings in
             settings.know(["dtype"])
             settings.require("sparse", false)
             settings.require("axis", -1)
@@ -89,56 +90,61 @@ extension LayerCatalog {
         },
     ]
 
-    private static let comparisons: [String: Recipe] = {
-        var recipes: [String: Recipe] = [
-            "ops.where": { settings in choice(&settings) },
-            "ops.logical_not": { _ in function(.isZero) },
-            "ops.any": { truth(.maximum, &$0) }, "ops.all": { truth(.minimum, &$0) },
+    private static let comparisons: [LayerEntry] =
+        [
+            LayerEntry(name: "ops.where") { settings in choice(&settings) },
+            LayerEntry(name: "ops.logical_not", training: .stops) { _ in function(.isZero) },
+            LayerEntry(name: "ops.any", training: .stops) { truth(.maximum, &$0) },
+            LayerEntry(name: "ops.all", training: .stops) { truth(.minimum, &$0) },
         ]
-        for kind in Comparison.Kind.allCases {
-            recipes["ops.\(kind.rawValue)"] = { settings in
+        + Comparison.Kind.allCases.map { kind in
+            LayerEntry(name: "ops.\(kind.rawValue)", training: .stops) { settings in
                 let (constants, inputs) = constants(["x1", "x2"], &settings)
                 return constants + [LayerPart("", Comparison(kind), inputs: inputs)]
             }
         }
-        return recipes
-    }()
 
-    private static let furtherFunctions: [String: Recipe] = [
-        "ops.cast": { cast(&$0) },
-        "ops.convert_to_tensor": { settings in
+    private static let furtherFunctions: [LayerEntry] = [
+        LayerEntry(name: "ops.cast", training: .identity, remark: "to whole numbers by leaving out the fraction") {
+            cast(&$0)
+        },
+        LayerEntry(name: "ops.convert_to_tensor", training: .identity) { settings in
             settings.know(["sparse", "ragged"])
             return cast(&settings)
         },
-        "ops.copy": { same(&$0) },
-        "ops.stop_gradient": { _ in unmasked([LayerPart(StopGradient())]) },
-        "ops.zeros_like": { settings in
+        LayerEntry(name: "ops.copy", training: .identity) { same(&$0) },
+        LayerEntry(name: "ops.stop_gradient", training: .stops) { _ in unmasked([LayerPart(StopGradient())]) },
+        LayerEntry(name: "ops.zeros_like") { settings in
             settings.know(["dtype"])
             return affine(&settings, [0], [0])
         },
-        "ops.ones_like": { settings in
+        LayerEntry(name: "ops.ones_like") { settings in
             settings.know(["dtype"])
             return affine(&settings, [0], [1])
         },
-        "ops.hard_sigmoid": { activation("hard_sigmoid", &$0) }, "ops.hard_silu": { activation("hard_silu", &$0) },
-        "ops.log1p": { _ in
+        LayerEntry(name: "ops.hard_sigmoid") { activation("hard_sigmoid", &$0) },
+        LayerEntry(name: "ops.hard_silu") { activation("hard_silu", &$0) },
+        LayerEntry(name: "ops.log1p") { _ in
             unmasked(
                 LayerPart.chain([
                     LayerPart("sum", Rescaling(scale: 1, offset: 1)), LayerPart(ElementwiseFunction(.logarithm)),
                 ]))
         },
-        "ops.sign": { _ in function(.sign) }, "ops.floor": { _ in function(.floor) },
-        "ops.sin": { _ in function(.sine) }, "ops.cos": { _ in function(.cosine) },
-        "ops.normalize": { settings in
+        LayerEntry(name: "ops.sign", training: .stops) { _ in function(.sign) },
+        LayerEntry(name: "ops.floor", training: .stops) { _ in function(.floor) },
+        LayerEntry(name: "ops.sin") { _ in function(.sine) },
+        LayerEntry(name: "ops.cos") { _ in function(.cosine) },
+        LayerEntry(name: "ops.normalize") { settings in
             let axis = settings.integer("axis", default: -1, in: -16...16)
             settings.require("order", 2)
             // y = x / max(‖x‖, epsilon), with Keras's epsilon of numbers if none is given
             let epsilon = settings.number("epsilon", default: 1e-7)
             return unmasked(along([axis], RowScaling(.length, epsilon: epsilon * epsilon)))
         },
-        "ops.logsumexp": { reduce(.logSumExp, &$0) },
-        "ops.var": { spread(&$0, root: false) }, "ops.std": { spread(&$0, root: true) },
-        "ops.norm": { settings in
+        LayerEntry(name: "ops.logsumexp") { reduce(.logSumExp, &$0) },
+        LayerEntry(name: "ops.var") { spread(&$0, root: false) },
+        LayerEntry(name: "ops.std") { spread(&$0, root: true) },
+        LayerEntry(name: "ops.norm") { settings in
             settings.require("ord", .null, or: 2)
             guard let sum = reduction(.sum, &settings) else { return [] }
             // Keras on JAX takes no list of one axis here.

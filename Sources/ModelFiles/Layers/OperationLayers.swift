@@ -5,17 +5,17 @@ import Tensors
 // Operations of Keras 3 and TensorFlow. Unlike layers they know no masks: their results have none.
 
 extension LayerCatalog {
-    static let operations = basicOperations.merging(shapingOperations) { first, _ in first }
+    static let operations = (basicOperations + shapingOperations).map(\.asOperation)
 
-    private static let basicOperations: [String: Recipe] = [
-        "ops.add": { sum(&$0, sign: 1) },
-        "ops.subtract": { sum(&$0, sign: -1) },
-        "ops.multiply": { settings in
+    private static let basicOperations: [LayerEntry] = [
+        LayerEntry(name: "ops.add") { sum(&$0, sign: 1) },
+        LayerEntry(name: "ops.subtract") { sum(&$0, sign: -1) },
+        LayerEntry(name: "ops.multiply") { settings in
             guard let constant = constant(&settings) else { return merge(.multiply, "Multiply", &settings) }
             guard constant.isVector else { return merge(.multiply, with: constant) }
             return affine(&settings, constant.numbers, constant.numbers.map { _ in 0 })
         },
-        "ops.true_divide": { settings in
+        LayerEntry(name: "ops.true_divide") { settings in
             guard var constant = constant(&settings) else {
                 return [
                     LayerPart("reciprocal", ElementwiseFunction(.quotient(1)), inputs: [.positions(1..<2)]),
@@ -36,17 +36,17 @@ extension LayerCatalog {
             guard constant.isVector else { return merge(.multiply, with: constant) }
             return affine(&settings, constant.numbers, constant.numbers.map { _ in 0 })
         },
-        "ops.maximum": { settings in
+        LayerEntry(name: "ops.maximum") { settings in
             guard let constant = constant(&settings) else { return merge(.maximum, "Maximum", &settings) }
             guard constant.numbers.count == 1 else { return merge(.maximum, with: constant) }
             return function(.clip(constant.numbers[0], .infinity))
         },
-        "ops.minimum": { settings in
+        LayerEntry(name: "ops.minimum") { settings in
             guard let constant = constant(&settings) else { return merge(.minimum, "Minimum", &settings) }
             guard constant.numbers.count == 1 else { return merge(.minimum, with: constant) }
             return function(.clip(-.infinity, constant.numbers[0]))
         },
-        "ops.power": { settings in
+        LayerEntry(name: "ops.power", remark: "the base or the exponent is a number") { settings in
             guard let constant = constant(&settings) else {
                 settings.fail("a tensor to the power of a tensor is not supported")
                 return []
@@ -58,35 +58,46 @@ extension LayerCatalog {
             if constant.isFirst { return function(.exponential(base: number)) }
             return function(number == 2 ? .square : .power(number))
         },
-        "ops.negative": { affine(&$0, [-1], [0]) },
-        "ops.absolute": { _ in function(.absolute) }, "ops.log": { _ in function(.logarithm) },
-        "ops.sqrt": { _ in function(.squareRoot) }, "ops.square": { _ in function(.square) },
-        "ops.rsqrt": { _ in function(.power(-0.5)) }, "ops.reciprocal": { _ in function(.quotient(1)) },
-        "ops.clip": { function(.clip($0.number("x_min"), $0.number("x_max"))) },
-        "ops.exp": { activation("exponential", &$0) }, "ops.relu": { activation("relu", &$0) },
-        "ops.sigmoid": { activation("sigmoid", &$0) }, "ops.tanh": { activation("tanh", &$0) },
-        "ops.selu": { activation("selu", &$0) }, "ops.softplus": { activation("softplus", &$0) },
-        "ops.softsign": { activation("softsign", &$0) }, "ops.silu": { activation("swish", &$0) },
-        "ops.relu6": { _ in elementwise(Activation(.relu6)) },
-        "ops.elu": { elementwise(Activation(.elu, slope: $0.number("alpha", default: 1))) },
-        "ops.leaky_relu": { elementwise(Activation(.leakyReLU, slope: $0.number("negative_slope", default: 0.2))) },
-        "ops.gelu": { settings in
+        LayerEntry(name: "ops.negative") { affine(&$0, [-1], [0]) },
+        LayerEntry(name: "ops.absolute") { _ in function(.absolute) },
+        LayerEntry(name: "ops.log") { _ in function(.logarithm) },
+        LayerEntry(name: "ops.sqrt") { _ in function(.squareRoot) },
+        LayerEntry(name: "ops.square") { _ in function(.square) },
+        LayerEntry(name: "ops.rsqrt") { _ in function(.power(-0.5)) },
+        LayerEntry(name: "ops.reciprocal") { _ in function(.quotient(1)) },
+        LayerEntry(name: "ops.clip") { function(.clip($0.number("x_min"), $0.number("x_max"))) },
+        LayerEntry(name: "ops.exp") { activation("exponential", &$0) },
+        LayerEntry(name: "ops.relu") { activation("relu", &$0) },
+        LayerEntry(name: "ops.sigmoid") { activation("sigmoid", &$0) },
+        LayerEntry(name: "ops.tanh") { activation("tanh", &$0) },
+        LayerEntry(name: "ops.selu") { activation("selu", &$0) },
+        LayerEntry(name: "ops.softplus") { activation("softplus", &$0) },
+        LayerEntry(name: "ops.softsign") { activation("softsign", &$0) },
+        LayerEntry(name: "ops.silu") { activation("swish", &$0) },
+        LayerEntry(name: "ops.relu6") { _ in elementwise(Activation(.relu6)) },
+        LayerEntry(name: "ops.elu") { elementwise(Activation(.elu, slope: $0.number("alpha", default: 1))) },
+        LayerEntry(name: "ops.leaky_relu") {
+            elementwise(Activation(.leakyReLU, slope: $0.number("negative_slope", default: 0.2)))
+        },
+        LayerEntry(name: "ops.gelu") { settings in
             // TensorFlow takes the exact function by default, Keras 3 its approximation.
             let isApproximate = settings.bool("approximate", default: settings.dialect == .keras3)
             return elementwise(Activation(isApproximate ? .geluTanh : .gelu))
         },
-        "ops.softmax": { settings in
+        LayerEntry(name: "ops.softmax") { settings in
             let axis = settings.integer("axis", default: -1, in: -16...16)
             if axis == -1 { settings.offer("Activation", ["activation": "softmax"]) }
             return axis == -1 && settings.endsNetwork ? [LayerPart(Softmax())] : unmasked(along([axis], Softmax()))
         },
-        "ops.log_softmax": { settings in
+        LayerEntry(name: "ops.log_softmax") { settings in
             let axis = settings.integer("axis", default: -1, in: -16...16)
             return unmasked(along([axis], LogSoftmax()))
         },
-        "ops.mean": { reduce(.mean, &$0) }, "ops.sum": { reduce(.sum, &$0) },
-        "ops.max": { reduce(.maximum, &$0) }, "ops.min": { reduce(.minimum, &$0) },
-        "ops.reshape": { settings in
+        LayerEntry(name: "ops.mean", remark: "not over all axes") { reduce(.mean, &$0) },
+        LayerEntry(name: "ops.sum", remark: "not over all axes") { reduce(.sum, &$0) },
+        LayerEntry(name: "ops.max", remark: "not over all axes") { reduce(.maximum, &$0) },
+        LayerEntry(name: "ops.min", remark: "not over all axes") { reduce(.minimum, &$0) },
+        LayerEntry(name: "ops.reshape", remark: "the axis of examples stays") { settings in
             let shape = settings.integers("newshape")
             guard shape.count > 1 else {
                 settings.fail("option 'newshape': the axis of examples must stay, found \(shape)")
@@ -96,7 +107,7 @@ extension LayerCatalog {
             settings.offer("Reshape", ["target_shape": .array(target.map { .integer($0) })])
             return [LayerPart(Reshape(to: target))]
         },
-        "ops.transpose": { settings in
+        LayerEntry(name: "ops.transpose", remark: "the axis of examples stays") { settings in
             let axes = settings.integers("axes")
             guard axes.first == 0 else {
                 settings.fail("option 'axes': the axis of examples must stay the first, found \(axes)")
@@ -106,20 +117,27 @@ extension LayerCatalog {
             settings.offer("Permute", ["dims": .array(order.map { .integer($0) })])
             return [LayerPart(Permute(order))]
         },
-        "ops.expand_dims": { settings in
+        LayerEntry(name: "ops.expand_dims") { settings in
             [LayerPart(UnitAxes(.insert(settings.integer("axis", in: -16...16))))]
         },
-        "ops.squeeze": { settings in
+        LayerEntry(name: "ops.squeeze") { settings in
             let axes = settings.integers("axis", default: [])
             return [LayerPart(UnitAxes(.remove(axes.isEmpty ? nil : axes)))]
         },
-        "ops.concatenate": { settings in
+        LayerEntry(name: "ops.concatenate") { settings in
             // Without an axis it is the first, that of the examples, which the layer refuses.
             let axis = settings.integer("axis", default: 0, in: -16...16)
             settings.offer("Concatenate", ["axis": .integer(axis)])
             return [LayerPart(Unmasked(Concatenate(axis: axis)))]
         },
-        "ops.matmul": { settings in
+        LayerEntry(
+            name: "ops.matmul",
+            unsaidInKeras3: { options in
+                ["transpose_a", "transpose_b"].filter { options[$0] == true }.map {
+                    "Keras 3's product of matrices has no '\($0)'; a Permute before it does the same"
+                }
+            }
+        ) { settings in
             [
                 LayerPart(
                     MatrixProduct(

@@ -5,8 +5,9 @@ import Tensors
 // Layers that shift and scale, and layers along an axis of one's choice.
 
 extension LayerCatalog {
-    static let normalization: [String: Recipe] = [
-        "BatchNormalization": { settings in
+    static let normalization: [LayerEntry] = [
+        LayerEntry(name: "BatchNormalization", remark: "one axis; in training the last, where there is a mask") {
+            settings in
             let axes = workingAxes(&settings)
             let layer = BatchNormalization(
                 momentum: settings.number("momentum", default: 0.99),
@@ -20,7 +21,7 @@ extension LayerCatalog {
             }
             return along(axes, layer)
         },
-        "LayerNormalization": { settings in
+        LayerEntry(name: "LayerNormalization", remark: "several axes in files alone") { settings in
             let axes = workingAxes(&settings), epsilon = settings.number("epsilon", default: 1e-3)
             let center = settings.bool("center", default: true), scale = settings.bool("scale", default: true)
             if settings.bool("rms_scaling", default: false) {
@@ -30,7 +31,7 @@ extension LayerCatalog {
             return along(
                 axes, LayerNormalization(axisCount: axes.count, epsilon: epsilon, center: center, scale: scale))
         },
-        "RMSNormalization": { settings in
+        LayerEntry(name: "RMSNormalization", versions: [3], remark: "last axes only") { settings in
             let axes = workingAxes(&settings)
             // Keras multiplies by the scale along the last axes, whichever it divides by.
             guard axes.sorted() == Array(-axes.count..<0) else {
@@ -43,13 +44,13 @@ extension LayerCatalog {
                     RowScaling(.rootMeanSquare, axisCount: axes.count, epsilon: epsilon, factors: "scale"))
             ]
         },
-        "UnitNormalization": { settings in
+        LayerEntry(name: "UnitNormalization", remark: "several axes in files alone") { settings in
             let axes = workingAxes(&settings)
             // Keras 2 has a floor of 1e-12 for the square of the length, Keras 3 for the length.
             let floor: Float = settings.dialect == .keras2 ? 1e-12 : 1e-24
             return along(axes, RowScaling(.length, axisCount: axes.count, epsilon: floor))
         },
-        "GroupNormalization": { settings in
+        LayerEntry(name: "GroupNormalization", remark: "one axis") { settings in
             let axes = workingAxes(&settings)
             let groups = settings.integer("groups", default: 32, in: -1...LayerSettings.largestInteger)
             let layer = GroupNormalization(
@@ -61,14 +62,20 @@ extension LayerCatalog {
             }
             return along(axes, layer)
         },
-        "SpectralNormalization": { spectralNormalization(&$0) },
-        "Rescaling": { settings in
+        LayerEntry(
+            name: "SpectralNormalization", training: .no, hdf5: .loaded(by: [3]), suitsStudents: false,
+            remark: "Keras 2 does not load its own files of it", storeGroups: { StoreNames.inner("layer", $0) + [""] }
+        ) { spectralNormalization(&$0) },
+        LayerEntry(name: "Rescaling", dropsMaskInKeras2: true) { settings in
             let scale = settings.numbers("scale"), offset = settings.numbers("offset", default: [0])
             // Keras 3 insists on the offset, though it has a default.
             settings.write(settings.options["offset"] ?? 0.0, to: "offset")
             return scaling(&settings, scale, offset)
         },
-        "Normalization": { normalization(&$0) },
+        LayerEntry(
+            name: "Normalization", remark: "with its means and variances, or adapted to the data",
+            dropsMaskInKeras2: true
+        ) { normalization(&$0) },
     ]
 
     /// The axes to work along: one, or a list.

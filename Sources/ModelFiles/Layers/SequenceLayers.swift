@@ -3,9 +3,12 @@ import Networks
 // Layers that mark padding, and layers around layers.
 
 extension LayerCatalog {
-    static let sequences: [String: Recipe] = [
-        "Masking": { [LayerPart(Masking(maskValue: $0.number("mask_value", default: 0)))] },
-        "TimeDistributed": { timeDistributed(&$0) },
+    static let sequences: [LayerEntry] = [
+        LayerEntry(name: "Masking") { [LayerPart(Masking(maskValue: $0.number("mask_value", default: 0)))] },
+        LayerEntry(
+            name: "TimeDistributed", remark: "around any layer or model with one result",
+            storeGroups: { StoreNames.inner("layer", $0) }
+        ) { timeDistributed(&$0) },
     ]
 
     /// The layer that another one wraps.
@@ -28,7 +31,7 @@ extension LayerCatalog {
                 settings.fail("has no '\(option)'")
                 return nil
             }
-            guard LayerCatalog.frames[layer.className] == nil, !layer.className.hasPrefix("\(package)>") else {
+            guard !isOfPackage(layer.className), !layer.className.hasPrefix("\(package)>") else {
                 settings.fail("\(layer.className) inside another layer is not supported")
                 return nil
             }

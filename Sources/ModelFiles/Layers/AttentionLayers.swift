@@ -4,8 +4,11 @@ import Networks
 // Layers in which inputs meet: attention, products, and sums by an equation.
 
 extension LayerCatalog {
-    static let attention: [String: Recipe] = [
-        "MultiHeadAttention": { settings in
+    static let attention: [LayerEntry] = [
+        LayerEntry(
+            name: "MultiHeadAttention", hdf5: .asRead, remark: "masks follow the graph, or are `attention_mask`",
+            inputNames: ["query", "value", "key"], storeGroups: { StoreNames.heads("", $0) }
+        ) { settings in
             settings.know(["query_shape", "key_shape", "value_shape"])
             let keyDimension = settings.integer("key_dim")
             var layer = MultiHeadAttention(
@@ -22,23 +25,31 @@ extension LayerCatalog {
             layer.takesMasks = settings.version.headsTakeMasks
             return headed(layer, isFused: axes.isEmpty || axes == [1], &settings)
         },
-        "GroupedQueryAttention": { grouped(&$0) }, "GroupQueryAttention": { grouped(&$0) },
-        "Attention": { settings in
+        LayerEntry(
+            name: "GroupedQueryAttention", versions: [3], remark: "GroupQueryAttention in Keras's own code",
+            inputNames: ["query", "value", "key"], storeGroups: { StoreNames.heads("_", $0) }
+        ) { grouped(&$0) },
+        LayerEntry(
+            name: "GroupQueryAttention", versions: [3], remark: "GroupedQueryAttention in files",
+            inputNames: ["query", "value", "key"], storeName: "GroupedQueryAttention",
+            storeGroups: { StoreNames.heads("_", $0) }
+        ) { grouped(&$0) },
+        LayerEntry(name: "Attention") { settings in
             let useScale = settings.bool("use_scale", default: false)
             let mode = settings.word("score_mode", default: "dot", of: ["dot", "concat"])
             return dense(mode == "dot" ? .dot : .concat, useScale, &settings)
         },
-        "AdditiveAttention": { settings in
+        LayerEntry(name: "AdditiveAttention") { settings in
             let useScale = settings.bool("use_scale", default: true)
             return dense(.additive, useScale, &settings)
         },
-        "Dot": { settings in
+        LayerEntry(name: "Dot") { settings in
             let axes = settings.axes("axes", count: 2, in: -16...16)
             let normalizes = settings.bool("normalize", default: false)
             let floor: Float = settings.dialect == .keras2 ? 1e-12 : 1e-14
             return [LayerPart(Dot(axes: (axes[0], axes[1]), normalizationFloor: normalizes ? floor : nil))]
         },
-        "EinsumDense": { settings in
+        LayerEntry(name: "EinsumDense") { settings in
             let equation = settings.text("equation"), shape = settings.openShape("output_shape")
             let biasAxes = settings.text("bias_axes", default: "")
             let activation = settings.activation(), initializer = settings.kernelInitializer()
@@ -50,12 +61,6 @@ extension LayerCatalog {
             }
         },
     ]
-
-    /// What the inputs of a layer are called, in the order of a call by position, where a file names all but the first.
-    static func inputNames(_ className: String) -> [String]? {
-        ["MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"].contains(className)
-            ? ["query", "value", "key"] : nil
-    }
 
     private static func grouped(_ settings: inout LayerSettings) -> [LayerPart] {
         let heads = settings.integer("num_query_heads"), shared = settings.integer("num_key_value_heads")

@@ -4,9 +4,19 @@ import Networks
 // Layers of one version of Keras alone, and those that its applications bring along.
 
 extension LayerCatalog {
-    static let locallyConnected: [String: Recipe] = [
-        "LocallyConnected1D": { locallyConnected(&$0, axes: 1) },
-        "LocallyConnected2D": { locallyConnected(&$0, axes: 2) },
+    static let locallyConnected: [LayerEntry] = [
+        LayerEntry(
+            name: "LocallyConnected1D", versions: [2], remark: "`implementation=1`",
+            unsaidInKeras3: { _ in ["Keras 3 has no layers of this class"] }
+        ) {
+            locallyConnected(&$0, axes: 1)
+        },
+        LayerEntry(
+            name: "LocallyConnected2D", versions: [2], remark: "`implementation=1`",
+            unsaidInKeras3: { _ in ["Keras 3 has no layers of this class"] }
+        ) {
+            locallyConnected(&$0, axes: 2)
+        },
     ]
 
     private static func locallyConnected(_ settings: inout LayerSettings, axes: Int) -> [LayerPart] {
@@ -26,24 +36,24 @@ extension LayerCatalog {
     }
 
     /// Of `keras.applications`: ConvNeXt and InceptionResNetV2.
-    static let applications: [String: Recipe] = [
-        "LayerScale": { settings in
+    static let applications: [LayerEntry] = [
+        LayerEntry(
+            name: "LayerScale", hdf5: .asRead, remark: "of keras.applications' ConvNeXt",
+            module: "keras.src.applications.convnext"
+        ) { settings in
             settings.know(["projection_dim"])
             if let width = settings.options["projection_dim"] { settings.write(width, to: "projection_dim") }
             return [LayerPart(LayerScale(initialValue: settings.number("init_values", default: 1e-6)))]
         },
-        "CustomScaleLayer": { settings in
+        LayerEntry(
+            name: "CustomScaleLayer", hdf5: .asRead, remark: "of keras.applications' InceptionResNetV2",
+            module: "keras.src.applications.inception_resnet_v2"
+        ) { settings in
             let scale = settings.number("scale")
             return [
                 LayerPart("scaled", Rescaling(scale: scale, offset: 0), inputs: [.positions(1..<2)]),
                 LayerPart("", Unmasked(Merge(.add)), inputs: [.positions(0..<1), .part(0)]),
             ]
         },
-    ]
-
-    /// The modules of Keras's own classes that are not in `keras.layers`.
-    static let modules = [
-        "LayerScale": "keras.src.applications.convnext",
-        "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
     ]
 }

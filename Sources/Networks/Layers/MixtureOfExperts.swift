@@ -1,6 +1,47 @@
 import Kernels
 public import Tensors
 
+/// A mixture of logistic experts for every class ("YouTube-8M: a large-scale video classification benchmark", Abu-El-Haija
+/// et al., 2016).
+///
+///     x (F), C units and M experts, gives C probabilities
+///     g = softmax(x · G) by unit                (C, M + 1)
+///     e = sigmoid(x · E + b)                    (C, M)
+///     p = Σ_m g_cm e_cm: the last gate is an expert's who always says 0
+///
+/// With probability gating, p · sigmoid(BN(p · kernel)) (Miech, Laptev, Sivic, 2017).
+public struct MixtureOfExperts: CompositeLayer {
+    public let units, experts: Int
+    /// What normalizes the gates of the probabilities; nil leaves these as they are.
+    public let probabilityGating: BatchNormalization?
+    /// Whether its last two parts are the logits of the probabilities and a sigmoid, for an objective to look at.
+    public let endsInLogits: Bool
+
+    public init(
+        units: Int, experts: Int = 2, probabilityGating: BatchNormalization? = nil, endsInLogits: Bool = false
+    ) {
+        (self.units, self.experts) = (units, experts)
+        (self.probabilityGating, self.endsInLogits) = (probabilityGating, endsInLogits)
+    }
+
+    public var parts: [LayerPart] {
+        var parts = [LayerPart("gates", Dense(units: units * (experts + 1), useBias: false))]
+        parts.append(next: "gates_by_unit", Reshape(to: [units, experts + 1]))
+        parts.append(next: "gates_softmax", Softmax())
+        parts.append(LayerPart("experts", Dense(units: units * experts, activation: Activation(.sigmoid))))
+        parts.append(LayerPart("mixture", ExpertMixture(experts: experts), inputs: [.part(2), .part(3)]))
+        if let probabilityGating {
+            let mixture = parts.count - 1
+            parts.append(next: "product", LayerPart.product(units))
+            parts.append(gate: .part(mixture), probabilityGating)
+        }
+        guard endsInLogits else { return parts }
+        parts.append(next: "logits", LogOdds())
+        parts.append(next: "probabilities", ElementwiseActivation(Activation(.sigmoid)))
+        return parts
+    }
+}
+
 /// The prediction of each class by its experts ("Hierarchical mixtures of experts and the EM algorithm", Jordan and
 /// Jacobs, 1994; a mixture for every class: "YouTube-8M", Abu-El-Haija et al., 2016).
 ///
