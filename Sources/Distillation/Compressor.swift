@@ -150,15 +150,13 @@ public final class Compressor {
         var context = context
         context.run = run
         let student = try request.stages.reduce(Student()) { try $1.run($0, context) }
-        return SeedRun(
-            seed: context.recipe.seed, student: try asWritten(student), predecessors: student.predecessors,
-            labelsAlone: baseline.isWanted ? try context.trainBaseline() : nil)
-    }
-
-    /// A student with the weights that its file will have: it is what is measured.
-    private func asWritten(_ student: Student) throws -> TrainedNetwork {
         guard let network = student.network else { preconditionFailure("no stage has trained the student") }
-        return TrainedNetwork(
-            graph: network.graph, weights: try plan.export.rounded(network.weights, for: request.output))
+        let export = try student.encodings.map(plan.export.storing) ?? plan.export
+        // What is measured has the weights that its file will have.
+        let weights = try export.rounded(network.weights, for: request.output)
+        return SeedRun(
+            seed: context.recipe.seed, student: TrainedNetwork(graph: network.graph, weights: weights),
+            export: export, predecessors: student.predecessors,
+            labelsAlone: baseline.isWanted ? try context.trainBaseline() : nil)
     }
 }

@@ -27,7 +27,7 @@ extension Compressor {
             student: CompressionReport.Student(
                 path: request.output, name: plan.built.architecture.name,
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
-                weightBytes: plan.export.size.weights,
+                weightBytes: results.run.export.size.weights,
                 validation: validated[last], test: tested[last], testSpread: tested.spread(last),
                 agreement: results.agreement, precision: request.precision),
             baseline: baseline(results), seeds: results.seeds,
@@ -86,7 +86,7 @@ extension Compressor {
             results.validated[.baseline].first?.value, results.training.first?.value
         )
         facts.firstTemperature = request.loss.temperature(0)
-        facts.budgetUse = Double(plan.export.size.file.bytes) / Double(max(request.budget.bytes, 1))
+        facts.budgetUse = Double(results.run.export.size.file.bytes) / Double(max(request.budget.bytes, 1))
         facts.isAugmented = request.augmentation != nil
         facts.isFedBadly = inputWarning != nil
         var automatic = request.recipe

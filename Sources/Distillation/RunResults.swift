@@ -122,7 +122,7 @@ extension Compressor {
                 digests: digests, dataDigest: dataDigest, weights: ensemble.weights,
                 scores: Array(zip(Provenance.scoreNames, scores)), agreement: results.agreement))
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
-        return try plan.export.noting(notes).write(
+        return try results.run.export.noting(notes).write(
             results.run.student.weights, to: request.output, limit: request.budget)
     }
 }

@@ -1,12 +1,14 @@
 import Datasets
+import ModelFiles
 import Networks
 import Training
 
 /// A student, and labels alone where they are tried, of one seed.
 struct SeedRun {
     let seed: Int
-    /// As its file has it.
+    /// As its file has it, and that file.
     let student: TrainedNetwork
+    let export: ExportPlan
     /// The generations before it.
     let predecessors: [TrainedNetwork]
     let labelsAlone: LabelsAlone?

@@ -50,6 +50,14 @@ public struct ExportPlan: Sendable {
         size = content.report(file: try format.byteCount(of: content))
     }
 
+    /// How the file stores the parameters.
+    public var encodings: WeightEncodings { content.encodings }
+
+    /// The same plan with other encodings, and the size that follows from them.
+    public func storing(_ encodings: WeightEncodings) throws -> ExportPlan {
+        try ExportPlan(content.built, encodings, format: format, notes: content.notes)
+    }
+
     /// The same plan with other notes.
     ///
     /// - Precondition: They are as long as those planned with, or the file's size is no longer what was predicted.

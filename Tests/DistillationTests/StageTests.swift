@@ -38,6 +38,25 @@ struct ZeroSmallest: Stage {
     }
 }
 
+/// Promises kernels of float16, and finds that fewer bits are enough.
+private struct FewerBits: Stage {
+    var name: String { "fewer bits" }
+
+    private func kernels(_ encoding: WeightEncoding, _ layout: ParameterLayout) -> WeightEncodings {
+        WeightEncodings(layout) { $0.spec.shape.axes.count > 1 ? encoding : .float32 }
+    }
+
+    func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings {
+        kernels(.float16, layout)
+    }
+
+    func run(_ student: Student, _ context: StageContext) throws -> Student {
+        var changed = student
+        changed.encodings = kernels(.small(bits: 8), context.plan.built.graph.layout)
+        return changed
+    }
+}
+
 /// Goes on from what there is, at a learning rate of its own.
 private struct FineTuning: Stage {
     let learningRate: Double
@@ -142,6 +161,32 @@ private struct FineTuning: Stage {
             let workers = Workers(1), test = try ExampleFile(opening: request.data).test
             defer { workers.close() }
             let found = try evaluate(graph, weights: network.weights.tensor, on: test, workers: workers)
+            #expect(report.student.test.map(\.value) == found.map(\.value))
+        }
+    }
+
+    /// Encodings may follow from the numbers, within what was promised.
+    @Test func mayFindSmallerEncodings() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, epochs: 3)])
+            let plain = try compress(request), before = try KerasFile(opening: request.output).network().network
+            (request.endStages, request.output) = ([FewerBits()], scene.path("changed.h5"))
+            let report = try compress(request), numbers = 6 * 8 + 8 * 3
+            #expect(report.student.bytes.bytes == (try contents(request.output).count))
+            #expect(report.student.bytes < report.student.predictedBytes)
+            #expect(plain.student.weightBytes.bytes - report.student.weightBytes.bytes == 3 * numbers)
+            let (built, network) = try KerasFile(opening: request.output).network()
+            for entry in built.graph.layout.entries {
+                var expected = before.weights[entry].values
+                if entry.spec.shape.axes.count > 1 {
+                    var span = expected.mutableSpan
+                    WeightEncoding.small(bits: 8).round(&span)
+                }
+                #expect(network.weights[entry].values == expected, "\(entry.layer)/\(entry.spec.name)")
+            }
+            let workers = Workers(1), test = try ExampleFile(opening: request.data).test
+            defer { workers.close() }
+            let found = try evaluate(built.graph, weights: network.weights.tensor, on: test, workers: workers)
             #expect(report.student.test.map(\.value) == found.map(\.value))
         }
     }

@@ -16,7 +16,7 @@ protocol Stage: Sendable {
     var settings: [Setting] { get }
 
     /// How the file stores the parameters of a student that has passed. The size of the file follows, before there are any
-    /// weights.
+    /// weights; encodings that `run` finds for these take no more.
     func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings
 
     /// What it costs, before anything is paid.
@@ -64,6 +64,8 @@ struct StageCost: Hashable, Sendable {
 struct Student {
     /// What its trainings have come to; nil before the first.
     var network: TrainedNetwork?
+    /// How its file stores its parameters, where that follows from their numbers; nil for what its stages promised.
+    var encodings: WeightEncodings?
     /// The generations before it, each of which taught the next.
     var predecessors: [TrainedNetwork] = []
 
