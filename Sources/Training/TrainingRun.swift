@@ -82,21 +82,12 @@ public struct TrainingRun {
     private func go<Element: Batch>(
         _ trainer: Trainer, _ objective: some Objective<Element>, _ source: some BatchSource<Element>
     ) throws {
-        let stepsPerEpoch = source.stepsPerEpoch, epochs = trainer.recipe.epochs, total = stepsPerEpoch * epochs
+        let stepsPerEpoch = source.stepsPerEpoch, total = stepsPerEpoch * trainer.recipe.epochs
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
         let none = EpochSums(termCount: objective.terms.count)
-        var sums = none
-        if let file,
-            let known = try file.restore(
-                trainer, totalSteps: total, termCount: objective.terms.count, warn: warn), trainer.step > 0
-        {
-            sums = known
-            let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
-            advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
-        }
+        var sums = try resume(trainer, source, from: file, termCount: objective.terms.count) ?? none
         while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
-            let epoch = trainer.step / stepsPerEpoch, start = Date()
-            let before = sums.examples
+            let epoch = trainer.step / stepsPerEpoch, start = Date(), before = sums.examples
             var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
                 if trainer.workers.isInterrupted {
@@ -104,41 +95,17 @@ public struct TrainingRun {
                     throw CancellationError()
                 }
                 let batch = try source.batch(epoch: epoch, step: step)
-                let progress = trainer.progress(of: total)
-                let report: Trainer.StepReport
-                do throws(ValueFault) {
-                    report = try trainer.train(on: batch, minimizing: objective, totalSteps: total)
-                } catch {
-                    throw ExampleValueError(error, in: "an example of '\(train.name)' in '\(train.path)'")
-                }
-                guard report.loss.isFinite else {
-                    throw NotFiniteError(
-                        step: trainer.step, terms: zip(objective.terms, report.terms).map { ($0, $1) },
-                        largestGradient: trainer.largestGradient(), remark: objective.remark(on: batch),
-                        checkpoint: lastCheckpoint(file))
-                }
+                let report = try train(trainer, on: batch, objective, of: total)
                 sums.add(report.terms, of: batch.count)
                 rate = report.learningRate
-                try stepEnded(
-                    StepReport(
-                        step: trainer.step, progress: progress, examples: batch.count, terms: report.terms,
-                        learningRate: rate, gradientNorm: report.gradientNorm))
-                advance(batch.count, report.loss)
+                try stepEnded(report)
+                advance(batch.count, report.terms.reduce(0, +))
             }
             // The step after the last loss may have been too long.
             guard isFinite(trainer.latest), isFinite(trainer.weights.tensor) else {
-                throw NotFiniteError(
-                    step: trainer.step, terms: [("weights", .nan)], largestGradient: trainer.largestGradient(),
-                    remark: nil, checkpoint: lastCheckpoint(file))
+                throw notFinite(trainer, [("weights", .nan)])
             }
-            let seconds = Date().timeIntervalSince(start)
-            let scores =
-                try validation.map {
-                    try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: trainer.workers)
-                } ?? []
-            if let score = scores.first?.value {
-                trainer.note(score, epoch: epoch + 1, examples: validation?.count ?? 0)
-            }
+            let seconds = Date().timeIntervalSince(start), scores = try measure(trainer, afterEpoch: epoch + 1)
             try check()
             // Before the checkpoint: who goes on from that would not report this epoch again.
             try epochEnded(
@@ -152,8 +119,54 @@ public struct TrainingRun {
         }
     }
 
-    private func lastCheckpoint(_ file: Checkpoint?) -> String? {
-        file.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0.path : nil }
+    /// Restores the last checkpoint, if there is one that made steps, and returns what was known of its epoch.
+    private func resume(
+        _ trainer: Trainer, _ source: some BatchSource, from file: Checkpoint?, termCount: Int
+    ) throws -> EpochSums? {
+        let total = source.stepsPerEpoch * trainer.recipe.epochs
+        guard let sums = try file?.restore(trainer, totalSteps: total, termCount: termCount, warn: warn),
+            trainer.step > 0
+        else { return nil }
+        let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
+        advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
+        return sums
+    }
+
+    /// Makes one step of `total`.
+    private func train<Element: Batch>(
+        _ trainer: Trainer, on batch: Element, _ objective: some Objective<Element>, of total: Int
+    ) throws -> StepReport {
+        let progress = trainer.progress(of: total), report: Trainer.StepReport
+        do throws(ValueFault) {
+            report = try trainer.train(on: batch, minimizing: objective, totalSteps: total)
+        } catch {
+            throw ExampleValueError(error, in: "an example of '\(train.name)' in '\(train.path)'")
+        }
+        guard report.loss.isFinite else {
+            throw notFinite(
+                trainer, zip(objective.terms, report.terms).map { ($0, $1) }, remark: objective.remark(on: batch))
+        }
+        return StepReport(
+            step: trainer.step, progress: progress, examples: batch.count, terms: report.terms,
+            learningRate: report.learningRate, gradientNorm: report.gradientNorm)
+    }
+
+    /// How good the network is on the validation examples after an epoch, counted from 1; the trainer notes it.
+    private func measure(_ trainer: Trainer, afterEpoch epoch: Int) throws -> [(name: String, value: Double)] {
+        guard let validation else { return [] }
+        let scores = try evaluate(
+            trainer.graph, weights: trainer.latest, on: validation, workers: trainer.workers)
+        if let score = scores.first?.value { trainer.note(score, epoch: epoch, examples: validation.count) }
+        return scores
+    }
+
+    private func notFinite(
+        _ trainer: Trainer, _ terms: [(name: String, value: Double)], remark: String? = nil
+    ) -> NotFiniteError {
+        let last = checkpoint.flatMap { FileManager.default.fileExists(atPath: $0.path) ? $0.path : nil }
+        return NotFiniteError(
+            step: trainer.step, terms: terms, largestGradient: trainer.largestGradient(), remark: remark,
+            checkpoint: last)
     }
 }
 
