@@ -39,7 +39,8 @@ struct StudentPlan {
             stages.reduce(precision.encodings(of: layout)) { $1.encodings(after: $0, of: layout) }
         }
         func exported(_ built: BuiltArchitecture) throws -> ExportPlan {
-            try ExportPlan(built, encodings(built.graph.layout), format: format, notes: notes)
+            let plan = try ExportPlan(built, encodings(built.graph.layout), format: format, notes: notes)
+            return precision == .automatic ? try budget.map(plan.filling) ?? plan : plan
         }
         func widest(_ file: ArchitectureFile) throws -> Double? {
             if budget == nil && mostMultiplyAdds == nil { return 1 }
@@ -162,7 +163,12 @@ struct StudentPlan {
         let size = export.size
         let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
-        let stored = precision == .float32 ? "" : " as \(precision)"
+        let stored =
+            switch precision {
+            case .float32: ""
+            case .float16, .small: " as \(precision.rawValue)"
+            case .bits, .automatic: " with \(fixed(size.bitsPerWeight, digits: 2)) bits each"
+            }
         return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters\(stored), "
             + "\(grouped(built.graph.multiplyAddsPerExample)) multiply-adds, "
             + "\(size.file)\(share ?? "")" + (note.map { "; \($0)" } ?? "") + (export.needs.map { "; \($0)" } ?? "")

@@ -50,6 +50,9 @@ public struct ExportPlan: Sendable {
         size = content.report(file: try format.byteCount(of: content))
     }
 
+    var built: BuiltArchitecture { content.built }
+    var notes: Notes { content.notes }
+
     /// How the file stores the parameters.
     public var encodings: WeightEncodings { content.encodings }
 

@@ -14,6 +14,29 @@ public struct WeightDivergence {
 }
 
 extension ExportPlan {
+    /// The same plan with encodings that fit a limit, see the static function.
+    public func fitting(
+        _ weights: Tensor, limit: ByteCount, _ divergence: WeightDivergence? = nil, as path: String
+    ) throws -> ExportPlan {
+        try Self.fitting(built, weights, limit: limit, format: format, notes: notes, divergence, as: path)
+    }
+
+    /// The same plan with as many bits for each parameter as a limit leaves room for; as it is where it does not fit.
+    public func filling(_ limit: ByteCount) throws -> ExportPlan {
+        let layout = built.graph.layout
+        guard size.file <= limit else { return self }
+        let exact = try storing(Precision.float32.encodings(of: layout))
+        guard exact.size.file > limit else { return exact }
+        let entries = layout.entries.filter { if case .planned = encodings[$0] { true } else { false } }
+        let count = entries.reduce(0) { $0 + $1.spec.shape.elementCount }
+        // Each parameter ends with a whole byte.
+        let room = limit.bytes - size.file.bytes - entries.count
+        let more = (8000 * Double(room) / Double(max(count, 1))).rounded(.down) / 1000
+        let plan = try storing(
+            Precision.bits(min(Precision.plannedBits + more, Precision.range.upperBound)).encodings(of: layout))
+        return more > 0 && plan.size.file <= limit ? plan : self
+    }
+
     /// Plans the file of trained weights so that it takes no more than a limit: each parameter is stored in the encoding that a
     /// Lagrangian of error and bytes chooses for it.
     ///

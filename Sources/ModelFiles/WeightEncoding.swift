@@ -12,6 +12,8 @@ public enum WeightEncoding: Hashable, Sendable {
     case small(bits: Int)
     /// Few levels, in one Huffman-coded byte each. Made for the numbers of one parameter: they decide the bytes.
     case coded(CodedLevels)
+    /// So many bits a weight at most, of whatever encoding is found once there are weights: only to plan with.
+    case planned(bits: Double)
 
     /// The bytes of all numbers of a parameter of a shape.
     public func byteCount(of shape: Shape) -> Int {
@@ -21,6 +23,7 @@ public enum WeightEncoding: Hashable, Sendable {
         case .small(let bits):
             SmallFloat(exponentBits: 2, mantissaBits: bits - 3, bias: 1).storedByteCount(of: shape.elementCount)
         case .coded(let levels): levels.byteCount
+        case .planned(let bits): Int((Double(shape.elementCount) * bits / 8).rounded(.up))
         }
     }
 
@@ -29,7 +32,7 @@ public enum WeightEncoding: Hashable, Sendable {
     /// changes nothing.
     public func round(_ numbers: inout MutableSpan<Float>) {
         switch self {
-        case .float32: break
+        case .float32, .planned: break
         case .float16: for index in numbers.indices { numbers[index] = Float(Float16(numbers[index])) }
         case .small(let bits): SmallFloat(bitCount: bits, fitting: numbers.span).round(&numbers)
         case .coded(let levels): levels.round(&numbers)
@@ -49,6 +52,7 @@ extension WeightEncoding: CustomStringConvertible {
         case .float16: "float16"
         case .small(let bits): "float\(bits)"
         case .coded(let levels): "coded (\(levels.count))"
+        case .planned(let bits): "\(shortest(bits)) bits"
         }
     }
 }
@@ -78,41 +82,11 @@ public struct WeightEncodings: Sendable {
             switch encoding {
             case .float32, .float16: false
             case .small(let bits): bits != 8
-            case .coded: true
+            case .coded, .planned: true
             }
         }
     }
 
     /// Whether every number is stored as it is.
     public var areExact: Bool { encodings.values.allSatisfy { $0 == .float32 } }
-}
-
-/// How the weights of a model are stored: what `--precision` says.
-public enum Precision: String, Hashable, Sendable, CaseIterable {
-    case float32, float16, float8, float7, float6, float5, float4
-
-    /// The encoding of each parameter.
-    ///
-    /// Statistics, such as a moving variance, stay float32: there are few of them, and they may be larger than float16 holds. With
-    /// 8 bits and fewer, so do parameters of fewer numbers than `WeightEncoding.fewest` as float16, such as biases: they take little room, and
-    /// errors in them cost most.
-    public func encodings(of layout: ParameterLayout) -> WeightEncodings {
-        WeightEncodings(layout) { entry in
-            guard entry.spec.role == .trainable else { return .float32 }
-            guard let bits else { return self == .float32 ? .float32 : .float16 }
-            return entry.spec.shape.elementCount < WeightEncoding.fewest ? .float16 : .small(bits: bits)
-        }
-    }
-
-    /// The bits of a small float; nil for float32 and float16.
-    private var bits: Int? {
-        switch self {
-        case .float32, .float16: nil
-        case .float8: 8
-        case .float7: 7
-        case .float6: 6
-        case .float5: 5
-        case .float4: 4
-        }
-    }
 }

@@ -12,10 +12,12 @@ import Training
 /// of the other weights KL(p ‖ q) = A(b) − A(a) − Σ p (b − a), where A is the log-sum-exp of an example of one class, and
 /// the sum of log(1 + exp z) of a multi-label one.
 public struct PredictionDivergence {
-    private let model: ModelTeacher
-    private let reading: OutputReading
+    /// Lends the logits of weights batch by batch, B × classes, which may be written over.
+    private typealias Prediction = (_ weights: Tensor, _ take: (ExampleBatch, Tensor) throws -> Void) throws -> Void
+
+    private let predict: Prediction
     private let examples: ExampleSplit
-    private let workers: Workers
+    private let layout: ParameterLayout
     /// Of the model's own weights: logits and probabilities, rows × classes, and A of each row.
     private let logits: Tensor
     private let own: Tensor
@@ -29,14 +31,37 @@ public struct PredictionDivergence {
     ///   - examples: Some training examples: no labels are looked at, but held-out ones are for the checks.
     /// - Throws: What reading examples throws; `ModelFileError` for predictions that are no numbers.
     public init(_ model: ModelTeacher, _ network: Network, on examples: ExampleSplit, workers: Workers) throws {
-        (self.model, self.examples, self.workers) = (model, examples, workers)
-        reading = try model.reading(network, workers)
-        statistics = model.batchStatistics(network, on: examples, workers: workers)
+        let reading = try model.reading(network, workers)
+        try self.init(
+            network.graph.layout, network.weights.tensor, examples,
+            model.batchStatistics(network, on: examples, workers: workers)
+        ) { weights, take in
+            try model.logits(model.built.network(weights), as: reading, of: examples, workers: workers, take: take)
+        }
+    }
+
+    /// The same of a network whose only input is x.
+    ///
+    /// - Parameter weights: A run of floats with the graph's layout.
+    public init(_ graph: LayerGraph, _ weights: Tensor, on examples: ExampleSplit, workers: Workers) throws {
+        try self.init(
+            graph.layout, weights, examples,
+            BatchStatistics(graph, weights: weights, on: examples, workers: workers)
+        ) { weights, take in
+            try predictLogits(graph, weights: weights, of: examples, workers: workers, take: take)
+        }
+    }
+
+    private init(
+        _ layout: ParameterLayout, _ weights: Tensor, _ examples: ExampleSplit, _ statistics: BatchStatistics,
+        _ predict: @escaping Prediction
+    ) throws {
+        (self.layout, self.examples, self.statistics, self.predict) = (layout, examples, statistics, predict)
         let count = examples.count, classes: Shape = [examples.classCount]
         let logits = Buffer(zeros: count * examples.classCount).tensor(count: count, shape: classes)
         let own = Buffer(zeros: count * examples.classCount).tensor(count: count, shape: classes)
         var first = 0
-        try model.logits(network, as: reading, of: examples, workers: workers) { _, rows in
+        try predict(weights) { _, rows in
             logits.slice(at: first, count: rows.elementCount).copy(from: rows)
             first += rows.elementCount
         }
@@ -50,12 +75,13 @@ public struct PredictionDivergence {
     ///
     /// - Parameter weights: A run of floats with the network's layout.
     public func callAsFunction(_ weights: Tensor, changing layer: String) throws -> Double {
-        let network = model.built.network(weights)
-        try statistics.follow(network.weights.tensor, changing: layer)
+        let altered = Buffer(zeros: layout.extent).tensor
+        altered.copy(from: weights)
+        try statistics.follow(altered, changing: layer)
         var sum = 0.0, row = 0
         let classes = examples.classCount
         do {
-            try model.logits(network, as: reading, of: examples, workers: workers) { batch, others in
+            try predict(altered) { batch, others in
                 let normalizers = Self.normalizers(others, examples.labelKind)
                 for place in 0..<batch.count {
                     let start = (row + place) * classes
@@ -91,6 +117,16 @@ public struct PredictionDivergence {
                 }
             }
         }
+    }
+}
+
+extension ExampleSplit {
+    /// Examples from everywhere that show what the bits of a network's weights are worth: 2,048, or fewer of a large network,
+    /// since every parameter is measured several times on them.
+    public func sample(measuring graph: LayerGraph) -> ExampleSplit {
+        let most = min(max(50_000_000_000 / max(graph.multiplyAddsPerExample, 1), 256), 2048)
+        guard count > most else { return self }
+        return selecting((0..<most).map { $0 * count / most }, name: name)
     }
 }
 

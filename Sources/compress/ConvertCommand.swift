@@ -1,5 +1,5 @@
-public import ArgumentParser
-public import ModelFiles
+import ArgumentParser
+import ModelFiles
 import Networks
 import Reports
 import Tensors
@@ -33,7 +33,17 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: .init("The file to write: \(ModelFormats.summary).", valueName: "path"))
     var output: String
 
-    @Option(help: .init("How numbers are stored. (default: float32)", valueName: "type"))
+    @Option(
+        help: .init(
+            "How numbers are stored: float32, float16, float8 to float4, or so many bits a weight, such as 3.5, that are shared "
+                + "out as with --budget. (default: float32)", valueName: "type|bits"),
+        transform: {
+            let precision = try compress.precision($0, solved: true)
+            guard precision != .automatic else {
+                throw ValidationError("--budget gives as many bits as fit; leave --precision out")
+            }
+            return precision
+        })
     var precision: Precision?
 
     @Option(
@@ -56,8 +66,9 @@ struct ConvertCommand: ParsableCommand {
         if precision != nil, budget != nil {
             throw ValidationError("--budget chooses the precision of each tensor; give it or --precision, not both")
         }
-        if data != nil, budget == nil {
-            throw ValidationError("--data shows what bits are worth, which only --budget needs to know")
+        if data != nil, budget == nil, precision?.isSolved != true {
+            throw ValidationError(
+                "--data shows what bits are worth, which only --budget and bits a weight need to know")
         }
         if data == nil, !teacherOptions.isEmpty {
             throw ValidationError(
@@ -72,14 +83,11 @@ struct ConvertCommand: ParsableCommand {
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
         let measured = try data.map { try MeasuredConversion($0, model, teacherOptions, threading, common.progress) }
-        let plan =
-            if let budget {
-                try ExportPlan.fitting(
-                    built, network.weights.tensor, limit: budget, format: format, notes: notes,
-                    try measured?.divergence(), as: output)
-            } else {
-                try ExportPlan(built, precision: precision ?? .float32, format: format, notes: notes)
-            }
+        var plan = try ExportPlan(built, precision: precision ?? .float32, format: format, notes: notes)
+        if budget != nil || precision?.isSolved == true {
+            plan = try plan.fitting(
+                network.weights.tensor, limit: budget ?? plan.size.file, try measured?.divergence(), as: output)
+        }
         if let needs = plan.needs { common.note("'\(output)': \(needs)") }
         var weights = network.weights.tensor, report: EvaluationReport?
         if let measured {
@@ -95,23 +103,30 @@ struct ConvertCommand: ParsableCommand {
 
     private func summary(_ size: SizeReport, _ byteCount: ByteCount) -> String {
         let wrote = "wrote \(size.parameters) parameters, \(byteCount)"
-        guard let budget else { return "\(wrote), to '\(output)'\n" }
-        let used = fixed(100 * Double(byteCount.bytes) / Double(budget.bytes), digits: 1)
-        let bits = fixed(size.bitsPerWeight, digits: 2)
-        return "\(wrote) (\(used) % of \(budget)), \(bits) bits a weight, to '\(output)'\n"
+        let used = budget.map { " (\(fixed(100 * Double(byteCount.bytes) / Double($0.bytes), digits: 1)) % of \($0))" }
+        let isSolved = budget != nil || precision?.isSolved == true
+        let bits = isSolved ? ", \(fixed(size.bitsPerWeight, digits: 2)) bits a weight" : ""
+        return "\(wrote)\(used ?? "")\(bits), to '\(output)'\n"
     }
 
     private func json(_ size: SizeReport, _ byteCount: ByteCount, _ report: EvaluationReport?) -> JSON {
         var members: JSON.Object = [
             "path": .string(output), "parameters": .integer(size.parameters), "bytes": .integer(byteCount.bytes),
         ]
-        if let budget {
-            members["budget"] = .integer(budget.bytes)
-            members["bits_per_weight"] = .number(size.bitsPerWeight)
-        }
+        if let budget { members["budget"] = .integer(budget.bytes) }
+        if budget != nil || precision?.isSolved == true { members["bits_per_weight"] = .number(size.bitsPerWeight) }
         if let report { members["validation"] = report.json }
         return .object(members)
     }
 }
 
-extension Precision: ExpressibleByArgument {}
+/// Reads a precision of those that an option takes.
+///
+/// - Parameter solved: Whether bits a weight can be shared out among the tensors here.
+func precision(_ text: String, solved: Bool) throws -> Precision {
+    let precision = Precision(rawValue: text)
+    if let precision, solved || !precision.isSolved { return precision }
+    let fixed = Precision.fixed.map(\.rawValue).joined(separator: ", ")
+    let others = solved ? " or bits a weight such as 3.5" : ""
+    throw ValidationError("expected \(fixed)\(others), found '\(text)'")
+}

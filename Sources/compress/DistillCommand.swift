@@ -88,8 +88,10 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How weights are stored: as they are, or rounded to so many bits at the end of training, which leaves room for a "
-                + "wider student in the same budget. (default: float32)", valueName: "type"))
+            "How weights are stored: float32, or in fewer bits, which leaves room for a wider student in the same budget: "
+                + "float16, float8 to float4 for all alike; bits a weight, such as 3.5, that each tensor gets its share of, "
+                + "measured after training; auto plans 4 and uses all of the budget. (default: float32)",
+            valueName: "type|bits|auto"), transform: { try compress.precision($0, solved: true) })
     var precision: Precision?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions

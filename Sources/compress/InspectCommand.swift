@@ -43,7 +43,11 @@ struct InspectCommand: ParsableCommand {
         transform: shapeNumbers)
     var input: Shape?
 
-    @Option(help: .init("How the weights of an architecture would be stored.", valueName: "type"))
+    @Option(
+        help: .init(
+            "How the weights of an architecture would be stored: float32, float16, float8 to float4, or bits a weight such as "
+                + "3.5. (default: float32)", valueName: "type|bits"),
+        transform: { try compress.precision($0, solved: true) })
     var precision: Precision = .float32
 
     @OptionGroup var models: ModelOptions

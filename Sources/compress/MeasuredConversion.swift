@@ -29,20 +29,13 @@ struct MeasuredConversion {
         for warning in data.warnings { progress.warn(warning) }
         self.model = model
         self.validation = validation
-        examples = Self.some(of: train, model.built.graph.multiplyAddsPerExample)
+        examples = train.sample(measuring: model.built.graph)
         // The model's own predictions, and those of other weights.
         let memory = model.memory(of: validation, threads: threading.count) + 2 * model.memory(threads: threading.count)
         try MemoryError.check(memory, threads: threading.count)
         network = try model.network()
         workers = threading.workers
         self.progress = progress
-    }
-
-    /// 2,048 examples from everywhere, or fewer for a large model: every tensor is measured several times on them.
-    private static func some(of train: ExampleSplit, _ multiplyAdds: Int) -> ExampleSplit {
-        let most = min(max(50_000_000_000 / max(multiplyAdds, 1), 256), 2048)
-        guard train.count > most else { return train }
-        return train.selecting((0..<most).map { $0 * train.count / most }, name: train.name)
     }
 
     /// Measures encodings.

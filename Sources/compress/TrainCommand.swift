@@ -44,8 +44,9 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How weights are stored: as they are, or rounded to so many bits at the end of training.",
-            valueName: "type"))
+            "How weights are stored: as they are (float32), or rounded at the end of training: float16, float8 to float4. "
+                + "(default: float32)",
+            valueName: "type"), transform: { try compress.precision($0, solved: false) })
     var precision: Precision = .float32
 
     @OptionGroup(title: "Training options") var training: TrainingOptions

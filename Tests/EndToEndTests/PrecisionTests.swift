@@ -79,12 +79,32 @@ import Testing
 
     @Test func refusesOtherPrecisions() throws {
         try withFolder { folder in
-            let run = try Program.run("convert", "m.h5", "--precision", "int4", "--output", "s.h5", in: folder)
-            #expect(run.code == 64)
-            #expect(
-                run.errors == "error: the value 'int4' is invalid for '--precision <type>'. Please provide one of "
-                    + "'float32', 'float16', 'float8', 'float7', 'float6', 'float5', 'float4'.\n"
-                    + "       See 'compress help convert'.\n")
+            let known = "float32, float16, float8, float7, float6, float5, float4"
+            for (command, word, others) in [
+                ("convert", "int4", " or bits a weight such as 3.5"),
+                ("convert", "0.5", " or bits a weight such as 3.5"),
+                ("train", "3.5", ""), ("train", "auto", ""),
+            ] {
+                let run = try Program.run(command, "m.h5", "--precision", word, "--output", "s.h5", in: folder)
+                #expect(run.code == 64)
+                #expect(run.errors.contains("expected \(known)\(others), found '\(word)'"), "\(run.errors)")
+            }
+            let run = try Program.run("convert", "m.h5", "--precision", "auto", "--output", "s.h5", in: folder)
+            #expect(run.code == 64 && run.errors.contains("--budget gives as many bits as fit"))
+        }
+    }
+
+    @Test func storesAModelWithSoManyBitsAWeight() throws {
+        try withFolder { folder in
+            let model = URL(filePath: #filePath).appending(path: "../../../Weights/fashion-mnist/conv.h5").standardized
+                .path
+            let run = try Program.run(
+                "convert", model, "--precision", "4.5", "--output", "s.h5", "--json", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let bits = try #require(try run.json()["bits_per_weight"]?.number)
+            let planned = try Program.run("inspect", "s.h5", "--json", in: folder).json()["models"]?[0]
+            #expect(planned?["bits_per_weight"]?.number == bits)
+            #expect((4.3..<4.7).contains(bits))
         }
     }
 }

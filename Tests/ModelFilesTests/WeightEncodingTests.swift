@@ -98,7 +98,7 @@ import Testing
     }
 
     /// What is no number is named, whatever its parameter is stored as.
-    @Test(arguments: [Precision.float16, .float8, .float5], ["moving_variance", "gamma"])
+    @Test(arguments: [Precision.float16, .small(bits: 8), .small(bits: 5)], ["moving_variance", "gamma"])
     func refusesWhatIsNoNumber(precision: Precision, name: String) throws {
         let built = try built(), layout = built.graph.layout, weights = ParameterVector(zeros: layout)
         weights[try #require(layout.entry("normalization", name))][1] = .nan

@@ -81,6 +81,7 @@ extension CompressionRequest {
     /// What happens to the student, in this order.
     var stages: [any Stage] {
         let first: [any Stage] = firstStage.map { [$0] } ?? []
-        return first + (1..<(generations + 1)).map { Generation(number: $0, of: generations) } + endStages
+        return first + (1..<(generations + 1)).map { Generation(number: $0, of: generations) }
+            + (precision.isSolved ? [Quantization()] : []) + endStages
     }
 }

@@ -22,6 +22,12 @@ extension ModelContent {
         case .float32: type = .float32
         case .float16: type = .float16
         case .small(let bits): return try write(slot, as: name, numbers, bits: bits, to: group)
+        case .planned:
+            precondition(weights == nil, "there is no encoding yet")
+            // All chunks of one byte a number have the same head.
+            _ = try group.createCodedDataset(
+                name, SmallFloat(exponentBits: 2, mantissaBits: 5, bias: 1), shape: slot.shape)
+            return
         case .coded(let levels):
             let dataset = try group.createCodedDataset(name, levels.grid.type, shape: slot.shape)
             try numbers?.withSpan { span throws(HDF5Error) in try dataset.writeChunk(levels.stream(of: span)) }
@@ -57,7 +63,11 @@ extension ModelContent {
         let file = try HDF5File.inMemory(version: version)
         try write(file.root)
         let coded = slots.values.joined().reduce(0) { sum, slot in
-            if case .coded(let levels) = encodings[slot.entry] { sum + levels.byteCount } else { sum }
+            switch encodings[slot.entry] {
+            case .coded(let levels): sum + levels.byteCount
+            case .planned: sum + encodings[slot.entry].byteCount(of: slot.entry.spec.shape)
+            default: sum
+            }
         }
         return try file.byteCount() + coded
     }

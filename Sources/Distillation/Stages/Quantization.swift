@@ -1,0 +1,78 @@
+import Datasets
+import ModelFiles
+import Models
+import Networks
+import Tensors
+import Training
+
+/// Gives each parameter of a trained student as many bits as they are worth, so that its file fits.
+///
+/// What bits are worth is measured on training examples: by how much the student's predictions diverge when one parameter is
+/// stored with fewer. Statistics of batch normalization follow the rounded weights. Nothing is trained.
+struct Quantization: Stage {
+    var name: String { "quantization" }
+
+    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+        [[titled(Self.phase)]]
+    }
+
+    /// What the progress calls it.
+    private static let phase = "measuring encodings"
+
+    func run(_ student: Student, _ context: StageContext) throws -> Student {
+        guard let network = student.network else { preconditionFailure("nothing was trained") }
+        let examples = context.train.sample(measuring: network.graph)
+        let statistics = BatchStatistics(
+            network.graph, weights: network.weights, on: examples, workers: context.workers)
+        let plan = try encodings(of: network, examples, context)
+        // The numbers that the file will have decide the statistics; the others stay as they are for what may follow.
+        let rounded = Buffer(zeros: network.weights.elementCount).tensor
+        rounded.copy(from: try plan.rounded(network.weights, for: context.request.output))
+        try statistics.follow(rounded)
+        let weights = Buffer(zeros: rounded.elementCount).tensor
+        weights.copy(from: network.weights)
+        for entry in network.graph.layout.entries where entry.spec.role != .trainable {
+            weights.copy(
+                entry.offset..<(entry.offset + entry.spec.shape.elementCount), of: rounded, to: entry.offset)
+        }
+        context.tell(.message(sentence(plan, rounded, network.graph.layout, context)))
+        var result = student
+        result.network = TrainedNetwork(graph: network.graph, weights: weights)
+        result.encodings = plan.encodings
+        return result
+    }
+
+    /// The plan of the file whose encodings cost least.
+    private func encodings(
+        of network: TrainedNetwork, _ examples: ExampleSplit, _ context: StageContext
+    ) throws -> ExportPlan {
+        let divergence = try PredictionDivergence(
+            network.graph, network.weights, on: examples, workers: context.workers)
+        let phase = context.title(Self.phase)
+        defer { context.tell(.ended) }
+        return try context.plan.export.fitting(
+            network.weights, limit: context.plan.export.size.file,
+            WeightDivergence { weights, layer, number, count in
+                try context.workers.checkInterruption()
+                if number == 1 { context.tell(.began(phase, total: count * examples.count)) }
+                defer { context.tell(.advanced(examples.count, note: nil)) }
+                return try divergence(weights, changing: layer)
+            }, as: context.request.output)
+    }
+
+    /// What became of the weights.
+    private func sentence(
+        _ plan: ExportPlan, _ rounded: Tensor, _ layout: ParameterLayout, _ context: StageContext
+    ) -> String {
+        var zeros = 0, count = 0
+        for entry in layout.entries where entry.spec.role == .trainable {
+            let numbers = rounded.slice(at: entry.offset, count: entry.spec.shape.elementCount)
+            zeros += numbers.withSpan { span in span.indices.count { span[$0] == 0 } }
+            count += numbers.elementCount
+        }
+        let share = fixed(100 * Double(zeros) / Double(max(count, 1)), digits: 0)
+        return
+            "\(context.title(name)): \(fixed(plan.size.bitsPerWeight, digits: 2)) bits a weight, \(share) % of them 0, "
+            + "\(plan.size.file)"
+    }
+}
