@@ -55,6 +55,8 @@ public struct DryRunReport: Sendable {
     /// About how long it would take; nil where there is no memory to try.
     public let teachingSeconds: Double?
     public let trainingSeconds: Double?
+    /// What the budget has room for with other precisions.
+    public let frontier: [FrontierPoint]
 
     public struct Stage: Hashable, Sendable {
         public let name: String
@@ -100,6 +102,14 @@ extension Compressor {
         }
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
         let costs = stageCosts
+        let trainingSeconds: Double? =
+            problem != nil
+            ? nil
+            : costs.reduce(0.0) { seconds, cost in
+                seconds + Double(reader.count * cost.epochs)
+                    * (perExample + (cost.asksTeachers ? secondsOfLive : 0))
+                    + Double(validation.count * cost.heldOutPasses) * perExample / 3
+            }
         return DryRunReport(
             student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
             precision: request.precision, input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
@@ -125,13 +135,7 @@ extension Compressor {
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
             memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
-            trainingSeconds: problem != nil
-                ? nil
-                : costs.reduce(0.0) { seconds, cost in
-                    seconds + Double(reader.count * cost.epochs)
-                        * (perExample + (cost.asksTeachers ? secondsOfLive : 0))
-                        + Double(validation.count * cost.heldOutPasses) * perExample / 3
-                })
+            trainingSeconds: trainingSeconds, frontier: frontier(trainingSeconds: trainingSeconds))
     }
 
     /// What the stages of all students cost, and labels alone where they are tried.

@@ -44,7 +44,25 @@ extension DryRunReport {
         lines += warnings.map { "warning: \($0)" }
         let text = lines.map { wrapped($0, width: width, indentation: 2) + "\n" }
         return text[0] + text[1] + planText(teachers, width: width) + text.dropFirst(2).joined()
+            + frontierTable(width: width)
             + wrapped("\(verdict)", width: width, indentation: 2) + "\nnothing was written\n"
+    }
+
+    /// What the budget has room for, from the most bits to the fewest.
+    private func frontierTable(width: Int?) -> String {
+        guard frontier.count > 1 else { return "" }
+        var table = TextTable([
+            .init("--precision", .left), .init("student", .left), .init("width"), .init("parameters"), .init("bytes"),
+            .init("multiply-adds"), .init("to train"),
+        ])
+        for point in frontier {
+            table.add([
+                point.precision.rawValue, point.name, "\(point.width)", grouped(point.parameters),
+                grouped(point.size.bytes), grouped(point.multiplyAdds),
+                point.trainingSeconds.map { "about \(duration($0))" } ?? "",
+            ])
+        }
+        return "the budget has room for:\n" + table.text(width: width)
     }
 
     /// How good the teachers are, as far as a few held-out examples tell.
@@ -92,6 +110,15 @@ extension DryRunReport {
             "teach": teachingSeconds.map { .number($0) } ?? .null,
             "train": trainingSeconds.map { .number($0) } ?? .null,
         ]
+        object["frontier"] = .array(
+            frontier.map { point in
+                [
+                    "precision": .string(point.precision.rawValue), "student": .string(point.name),
+                    "width": .number(point.width), "parameters": .integer(point.parameters),
+                    "predicted_bytes": .integer(point.size.bytes), "multiply_adds": .integer(point.multiplyAdds),
+                    "train_seconds": point.trainingSeconds.map { .number($0) } ?? .null,
+                ]
+            })
         object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         return .object(object)

@@ -1,0 +1,44 @@
+public import ModelFiles
+import Models
+public import Tensors
+
+/// A student that the budget has room for: fewer bits a weight make a wider one.
+public struct FrontierPoint: Sendable {
+    public let precision: Precision
+    public let name: String
+    public let width: Double
+    public let parameters: Int
+    public let size: ByteCount
+    /// Of its prediction for one example.
+    public let multiplyAdds: Int
+    /// About how long its training takes, by that of the student that is planned; nil where that was not tried.
+    public let trainingSeconds: Double?
+}
+
+extension Compressor {
+    /// The widest student for each precision, from the most bits to the fewest; none without a budget, or where the width is
+    /// given or the architecture has none.
+    ///
+    /// - Parameter trainingSeconds: How long the planned student's training takes.
+    func frontier(trainingSeconds: Double?) -> [FrontierPoint] {
+        guard request.budget != nil, request.width == nil, plan.width != nil else { return [] }
+        let format = plan.export.format, planned = plan.built.graph.multiplyAddsPerExample
+        return ([.float32, .float16, .small(bits: 8)] + [6, 5, 4, 3, 2].map { .bits($0) }).compactMap { precision in
+            var other = request
+            other.precision = precision
+            guard
+                let plan = try? StudentPlan(
+                    other.student, width: nil, budget: other.budget, mostMultiplyAdds: other.mostMultiplyAdds,
+                    data: data,
+                    labelKind: labelKind, format: format, precision: precision, stages: other.stages,
+                    provenance: Provenance(other, labelKind: labelKind).placeholder),
+                let width = plan.width
+            else { return nil }
+            let multiplyAdds = plan.built.graph.multiplyAddsPerExample
+            return FrontierPoint(
+                precision: precision, name: plan.built.architecture.name, width: width,
+                parameters: plan.export.size.parameters, size: plan.export.size.file, multiplyAdds: multiplyAdds,
+                trainingSeconds: trainingSeconds.map { $0 * Double(multiplyAdds) / Double(max(planned, 1)) })
+        }
+    }
+}
