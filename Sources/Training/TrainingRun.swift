@@ -93,9 +93,11 @@ public struct TrainingRun {
             sums = known
             let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: stepsPerEpoch)
             advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
+            if steps > 0 || trainer.step == total || trainer.hasStalled(epoch: epochs) { try trainer.continueEpoch() }
         }
         while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
             let epoch = trainer.step / stepsPerEpoch, start = Date()
+            if trainer.step % stepsPerEpoch == 0 { try trainer.beginEpoch() }
             let before = sums.examples
             var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
@@ -134,7 +136,7 @@ public struct TrainingRun {
             let seconds = Date().timeIntervalSince(start)
             let scores =
                 try validation.map {
-                    try evaluate(trainer.graph, weights: trainer.latest, on: $0, workers: trainer.workers)
+                    try evaluate(trainer.graph, weights: trainer.measured, on: $0, workers: trainer.workers)
                 } ?? []
             if let score = scores.first?.value {
                 trainer.note(score, epoch: epoch + 1, examples: validation?.count ?? 0)
