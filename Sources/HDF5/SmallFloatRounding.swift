@@ -62,10 +62,15 @@ extension SmallFloat {
     }
 
     /// Replaces finite values by the nearest numbers of the type.
-    public func round(_ values: inout MutableSpan<Float>) {
+    public func round(_ values: inout MutableSpan<Float>) { rounding()(&values) }
+
+    /// What `round` does, for who does it often: its table is made once.
+    public func rounding() -> @Sendable (inout MutableSpan<Float>) -> Void {
         let table = table()
-        for index in values.indices where values[index].isFinite {
-            values[index] = table[Int(code(nearestTo: values[index]))]
+        return { values in
+            for index in values.indices where values[index].isFinite {
+                values[index] = table[Int(code(nearestTo: values[index]))]
+            }
         }
     }
 }

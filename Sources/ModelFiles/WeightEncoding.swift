@@ -30,13 +30,27 @@ public enum WeightEncoding: Hashable, Sendable {
     /// Replaces numbers by those that a reader of the file will have: the nearest ones, or of two that are equally near the
     /// even one. What is too large becomes infinite, but for small floats, of which the largest is taken. Rounding twice
     /// changes nothing.
-    public func round(_ numbers: inout MutableSpan<Float>) {
+    public func round(_ numbers: inout MutableSpan<Float>) { rounding(fitting: numbers.span)?(&numbers) }
+
+    /// How numbers are rounded, each by itself: as `round` does with these, and with others that have their scale.
+    ///
+    /// - Returns: Nil where nothing is rounded.
+    public func rounding(fitting numbers: Span<Float>) -> (@Sendable (inout MutableSpan<Float>) -> Void)? {
         switch self {
-        case .float32, .planned: break
-        case .float16: for index in numbers.indices { numbers[index] = Float(Float16(numbers[index])) }
-        case .small(let bits): SmallFloat(bitCount: bits, fitting: numbers.span).round(&numbers)
-        case .coded(let levels): levels.round(&numbers)
+        case .float32, .planned: nil
+        case .float16:
+            { numbers in
+                for index in numbers.indices { numbers[index] = Float(Float16(numbers[index])) }
+            }
+        case .small(let bits): SmallFloat(bitCount: bits, fitting: numbers).rounding()
+        case .coded(let levels): { levels.round(&$0) }
         }
+    }
+
+    /// The same for other numbers on the same levels, which decide the bytes of coded ones.
+    func counted(for numbers: Span<Float>) -> WeightEncoding {
+        guard case .coded(let levels) = self else { return self }
+        return .coded(CodedLevels(levels.grid, of: numbers))
     }
 }
 
@@ -75,6 +89,15 @@ public struct WeightEncodings: Sendable {
 
     /// The encoding of a parameter; float32 for one that the layout did not have.
     public subscript(entry: ParameterLayout.Entry) -> WeightEncoding { encodings[Key(entry)] ?? .float32 }
+
+    /// The same for other weights: what is coded keeps its levels, and takes the bytes that these numbers need.
+    ///
+    /// - Parameter weights: A run of floats with the layout.
+    public func counted(for weights: Tensor, of layout: ParameterLayout) -> WeightEncodings {
+        WeightEncodings(layout) { entry in
+            weights.slice(at: entry.offset, count: entry.spec.shape.elementCount).withSpan(self[entry].counted)
+        }
+    }
 
     /// Whether some parameters are packed or coded, each into one chunk of a dataset.
     var arePacked: Bool {

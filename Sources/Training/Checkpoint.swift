@@ -88,6 +88,7 @@ public struct Checkpoint {
     private func vectors(of trainer: Trainer) -> [(String, Tensor)] {
         [("weights", trainer.weights.tensor)] + (trainer.average.map { [("average", $0.vector.tensor)] } ?? [])
             + (trainer.best.map { [("best", $0.vector.tensor)] } ?? [])
+            + (trainer.roundingOrigin.map { [("rounding origin", $0)] } ?? [])
             + trainer.moments.enumerated().map { ("moment\($0)", $1.vector.tensor) }
     }
 }

@@ -19,6 +19,7 @@ public final class Trainer {
     private let gradient: any GradientSum
     private let update: WeightUpdate
     private var scores: BestWeights
+    private let rounded: RoundedWeights?
 
     /// What one step came to.
     public struct StepReport: Sendable {
@@ -30,30 +31,44 @@ public final class Trainer {
         public var loss: Double { terms.reduce(0, +) }
     }
 
-    /// - Parameter weights: The first weights, which the trainer takes over.
+    /// - Parameters:
+    ///   - weights: The first weights, which the trainer takes over.
+    ///   - rounding: How the weights that the network computes with are rounded, a function of the weights at the beginning
+    ///     of an epoch (`beginEpoch`); nil for not at all. Those that learn, their moments and their average never are.
+    ///     The recipe must not keep the best weights, which would belong to the rounding of another epoch.
     public convenience init(
-        _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers
+        _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers,
+        rounding: ((_ weights: Tensor) throws -> WeightRounding)? = nil
     ) {
         self.init(
-            graph, weights: weights, recipe: recipe, workers: workers,
+            graph, weights: weights, recipe: recipe, workers: workers, rounding: rounding,
             gradient: LocalGradientSum(graph, Shards(graph, recipe), workers))
     }
 
     /// - Parameter gradient: How gradients of shards are computed and added.
     init(
         _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers,
-        gradient: any GradientSum
+        rounding: ((Tensor) throws -> WeightRounding)? = nil, gradient: any GradientSum
     ) {
+        precondition(
+            rounding == nil || !recipe.keepsBest, "the best weights would be rounded as those of another epoch")
         (self.graph, self.recipe, self.workers, self.gradient) = (graph, recipe, workers, gradient)
         shards = Shards(graph, recipe)
         update = WeightUpdate(weights.layout, weights: weights.tensor, recipe: recipe, workers: workers)
         scores = BestWeights(weights.layout, recipe: recipe)
+        rounded = rounding.map { RoundedWeights(graph.layout, workers, $0) }
         self.weights = weights
     }
 
     /// The memory that a trainer takes.
-    public static func memory(_ graph: LayerGraph, _ recipe: Recipe, threads: Int) -> ByteCount {
-        let vectors = 1 + WeightUpdate.vectorCount(recipe) + BestWeights.vectorCount(recipe)
+    ///
+    /// - Parameter rounds: Whether it computes with rounded weights.
+    public static func memory(
+        _ graph: LayerGraph, _ recipe: Recipe, threads: Int, rounds: Bool = false
+    ) -> ByteCount {
+        let vectors =
+            1 + WeightUpdate.vectorCount(recipe) + BestWeights.vectorCount(recipe)
+            + (rounds ? RoundedWeights.vectorCount : 0)
         return ByteCount(
             vectors * graph.layout.extent * MemoryLayout<Float>.stride
                 + LocalGradientSum.memory(graph, Shards(graph, recipe), threads: threads))
@@ -64,6 +79,14 @@ public final class Trainer {
     /// The share of training that is over: 0 at the first step, 1 at the last.
     public func progress(of totalSteps: Int) -> Double { Double(step) / Double(max(totalSteps - 1, 1)) }
 
+    /// Says that the steps of an epoch follow: how weights are rounded is found for the present ones.
+    ///
+    /// - Throws: What finding it throws.
+    public func beginEpoch() throws { try rounded?.find(for: weights.tensor) }
+
+    /// The same for one that began before the checkpoint that was restored.
+    func continueEpoch() throws { try rounded?.findAgain() }
+
     /// Makes one step on a batch.
     ///
     /// - Parameter totalSteps: The number of steps of the whole training.
@@ -72,8 +95,9 @@ public final class Trainer {
         on batch: Examples, minimizing objective: some Objective<Examples>, totalSteps: Int
     ) throws(ValueFault) -> StepReport {
         let shard = ShardGradient(
-            graph: graph, weights: weights.tensor, statistics: update.statistics, batch: batch, objective: objective,
-            progress: progress(of: totalSteps), key: RandomKey(seed: recipe.seed)[step])
+            graph: graph, weights: rounded?.round(weights.tensor) ?? weights.tensor, statistics: update.statistics,
+            batch: batch, objective: objective, progress: progress(of: totalSteps),
+            key: RandomKey(seed: recipe.seed)[step])
         let sums = try gradient.add(shards.cut(batch.count)) { shard.compute($0, $1, in: $2, into: $3) }
         let rate = recipe.learningRate * recipe.learningRateSchedule(step: step, of: totalSteps)
         let norm = update.apply(gradient.total, to: weights.tensor, learningRate: rate, step: step)
@@ -107,6 +131,12 @@ public final class Trainer {
 
     /// What has been learned so far: the average where there is one, else the weights.
     public var latest: Tensor { average?.vector.tensor ?? weights.tensor }
+
+    /// The same as it is measured: rounded, where the network computes with rounded weights. It is valid until the next step.
+    public var measured: Tensor { rounded?.round(latest) ?? latest }
+
+    /// The weights that the rounding in force was found for; nil without rounding.
+    var roundingOrigin: Tensor? { rounded?.origin.vector.tensor }
 
     /// What training is for: the best weights where they are kept, else the latest.
     public var result: Tensor { result(by: recipe) }

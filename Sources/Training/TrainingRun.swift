@@ -88,6 +88,7 @@ public struct TrainingRun {
         var sums = try resume(trainer, source, from: file, termCount: objective.terms.count) ?? none
         while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
             let epoch = trainer.step / stepsPerEpoch, start = Date(), before = sums.examples
+            if trainer.step % stepsPerEpoch == 0 { try trainer.beginEpoch() }
             var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
                 if trainer.workers.isInterrupted {
@@ -129,6 +130,7 @@ public struct TrainingRun {
         else { return nil }
         let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
+        if steps > 0 || trainer.step == total || trainer.hasStalled(epoch: epochs) { try trainer.continueEpoch() }
         return sums
     }
 
@@ -155,7 +157,7 @@ public struct TrainingRun {
     private func measure(_ trainer: Trainer, afterEpoch epoch: Int) throws -> [(name: String, value: Double)] {
         guard let validation else { return [] }
         let scores = try evaluate(
-            trainer.graph, weights: trainer.latest, on: validation, workers: trainer.workers)
+            trainer.graph, weights: trainer.measured, on: validation, workers: trainer.workers)
         if let score = scores.first?.value { trainer.note(score, epoch: epoch, examples: validation.count) }
         return scores
     }

@@ -3,6 +3,7 @@
     python Tools/reference/training_fixtures.py [NAME ...]
 
     optimizers.json         weights after each step, by the optimizers of Keras
+    straight-through.json   weights after each step of Adam, where the network computes with rounded kernels
     losses.json             losses and their gradients, in float64
     NAME.h5                 a model before training
     NAME.gradients.h5       one batch (`input`, `labels`), its `loss`, `gradient_0`, ... in the order of
@@ -101,6 +102,51 @@ def trajectory(name, optimizer, initial, gradients):
 def plain(value):
     """The decimal that was meant, not its nearest float32."""
     return value if isinstance(value, bool) else float(f"{float(value):.6g}")
+
+
+# Straight-through training: two dense layers whose kernels are rounded to multiples of a step in the forward and backward
+# pass, while Adam moves those behind them.
+
+STRAIGHT_THROUGH_STEP = 0.25
+
+
+def straight_through():
+    generator = seed("straight-through-estimator")
+    x = generator.standard_normal((8, 4)).astype("float32")
+    labels = generator.integers(0, 3, 8)
+    shapes = [(4, 5), (5,), (5, 3), (3,)]
+    initial = [(0.5 * generator.standard_normal(shape)).astype("float32") for shape in shapes]
+    variables = [keras.Variable(values) for values in initial]
+    optimizer = keras.optimizers.Adam(0.03)
+    optimizer.build(variables)
+    steps, moved = [], 0
+    for _ in range(10):
+        with tf.GradientTape() as tape:
+            kernel, bias, last_kernel, last_bias = [variable.value for variable in variables]
+            hidden = tf.nn.relu(x @ straight_through_rounded(kernel) + bias)
+            logits = hidden @ straight_through_rounded(last_kernel) + last_bias
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        before = [np.round(variable.numpy() / STRAIGHT_THROUGH_STEP) for variable in variables]
+        optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+        kernels = [variable.numpy() / STRAIGHT_THROUGH_STEP for variable in variables[::2]]
+        # No weight may be so near to the middle between two numbers that its rounding is a matter of the last bit.
+        assert min(np.abs(values - np.floor(values) - 0.5).min() for values in kernels) > 1e-4
+        moved += sum((np.round(values) != old).sum() for values, old in zip(kernels, before[::2]))
+        steps.append([float(value) for variable in variables for value in variable.numpy().ravel()])
+    assert moved > 10
+    return {
+        "keras": keras.__version__,
+        "step": STRAIGHT_THROUGH_STEP,
+        "x": x.tolist(),
+        "labels": labels.tolist(),
+        "initial": [float(value) for values in initial for value in values.ravel()],
+        "weights": steps,
+    }
+
+
+def straight_through_rounded(kernel):
+    rounded = STRAIGHT_THROUGH_STEP * tf.round(kernel / STRAIGHT_THROUGH_STEP)
+    return kernel + tf.stop_gradient(rounded - kernel)
 
 
 # Losses, in float64. Every one is a sum over classes and a mean over the batch, but binary cross-entropy and Bernoulli
@@ -341,6 +387,7 @@ if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_json("losses.json", losses())
     write_json("optimizers.json", optimizers())
+    write_json("straight-through.json", straight_through())
     for name, (build, make_inputs) in MODELS.items():
         if not sys.argv[1:] or name in sys.argv[1:]:
             write_gradients(name, build, make_inputs)
