@@ -76,7 +76,7 @@ struct SplitPlace {
         guard lengths.shape == [x.shape[0]], lengths.type.isInteger else {
             throw error(
                 "length", expected: "whole numbers of shape (\(x.shape[0]))",
-                found: "\(lengths.type) of shape \(lengths.shape)", "It says how many frames of each example are real.")
+                found: "\(lengths.type) of shape \(lengths.shape)", "It is the number of real frames of each example.")
         }
         guard x.shape.count >= 3 else {
             throw error(

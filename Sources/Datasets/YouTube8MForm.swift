@@ -116,7 +116,7 @@ extension YouTube8MForm {
         for other in example.names(ofFrames: isFrameLevel, besides: names) {
             if !isFrameLevel, try example.floats(other)?.count ?? 0 <= 1 { continue }
             throw UnusableRecord(
-                "it has a feature '\(other)', which the first record has not; say with --features which to take")
+                "it has a feature '\(other)', which the first record has not; choose with --features")
         }
     }
 

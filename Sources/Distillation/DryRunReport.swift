@@ -69,8 +69,8 @@ extension Compressor {
 
     /// Says what `run` would do, and tries each network on a few examples; nothing is written.
     ///
-    /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the outline says.
-    public func outline() throws -> DryRunReport {
+    /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the report has.
+    public func dryRun() throws -> DryRunReport {
         try rehearseRunDirectory()
         let workers = Workers(request.threads, isInterrupted: isInterrupted)
         defer { workers.close() }
@@ -82,14 +82,14 @@ extension Compressor {
         let memory = memory(threads: workers.count)
         let problem = MemoryError.refusal(
             of: max(memory.predicting, memory.training), threads: workers.count)
-        var asked = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
+        var predicting = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
         if problem == nil {
             let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
             var logits: [Tensor] = []
             for (index, teacher) in teachers.enumerated() {
-                let (seconds, answers) = try trial(teacher, examples.split, workers)
-                logits.append(answers)
-                asked += seconds * Double(data.test.count + askedExamples(isLive: alwaysLive.contains(index)))
+                let (seconds, predictions) = try trial(teacher, examples.split, workers)
+                logits.append(predictions)
+                predicting += seconds * Double(data.test.count + predictedExamples(isLive: alwaysLive.contains(index)))
                 if live.contains(index) { secondsOfLive += seconds }
             }
             if validation.count > 0 {
@@ -124,7 +124,7 @@ extension Compressor {
             steps: costs.reduce(0) { $0 + reader.stepsPerEpoch * $1.epochs * $1.networks },
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
-            memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
+            memoryProblem: problem?.description, teachingSeconds: problem == nil ? predicting : nil,
             trainingSeconds: problem != nil
                 ? nil
                 : costs.reduce(0.0) { seconds, cost in
@@ -163,7 +163,7 @@ extension Compressor {
         let share = 1 / Double(teachers.count)
         let loss = DistillationLoss(
             request.loss,
-            mixture: Mixture(
+            mixture: EnsembleMixture(
                 request.combination, labelKind, weights: teachers.map { _ in share },
                 isByExample: request.teacherWeights == .byExample),
             places: layers.places)

@@ -63,7 +63,7 @@ extension StudentPlan {
         throw LossError(
             problems: names.map {
                 "loss '\($0)' compares layers of the student, whose members learn one after another: leave it out, or "
-                    + "say 'training: jointly' in '\(built.architecture.origin)'"
+                    + "set 'training: jointly' in '\(built.architecture.origin)'"
             })
     }
 }

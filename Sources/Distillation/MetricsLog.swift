@@ -60,8 +60,8 @@ final class MetricsLog {
     /// - Parameters:
     ///   - training: What is trained, such as `student` or `baseline`.
     ///   - mark: What says whose the files are.
-    ///   - isAppending: Whether it goes on from a checkpoint. Steps that were told of after that are not told of again;
-    ///     otherwise what an earlier run told of this training is removed.
+    ///   - isAppending: Whether it goes on from a checkpoint. Steps that were logged after that are not logged again;
+    ///     otherwise what an earlier run logged of this training is removed.
     ///   - warn: Learns how many lines are damaged, which are dropped.
     init(
         _ directory: String, training: String, mark: String = "", isAppending: Bool, warn: (String) -> Void = { _ in }

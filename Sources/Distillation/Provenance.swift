@@ -18,7 +18,7 @@ public struct Provenance {
         var digests: [String]
         var dataDigest: String
         var weights: [Double]
-        var scores: [(name: String, metrics: CompressionReport.Metrics)]
+        var scores: [(name: String, metrics: NamedMetrics)]
         var agreement: Double
     }
 

@@ -60,7 +60,7 @@ public struct CompressionRequest: Sendable {
     public var unlabeled: String?
     /// How what the teachers say is kept in the run directory.
     public var softTargets = SoftTargetForm.float32
-    /// How many students are trained one after another, each taught by the one before.
+    /// How many students are trained one after another, each distilled from the one before.
     public var generations = 1
     /// How many students are trained that differ in nothing but their seeds, which count from the recipe's; the one that is
     /// best on held-out rows is written. One where there are generations.

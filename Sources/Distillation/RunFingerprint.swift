@@ -14,7 +14,7 @@ struct RunFingerprint: Equatable {
 
     /// - Parameters:
     ///   - inputs: The SHA-256 of what is read, by name.
-    ///   - teachers: What each teacher's answers are kept under.
+    ///   - teachers: The key of each teacher's stored predictions.
     ///   - student: What the student's layers and their options are.
     init(_ request: CompressionRequest, inputs: [(name: String, digest: String)], teachers: [String], student: String) {
         members += inputs.map { ($0.name, $0.digest) }

@@ -24,7 +24,7 @@ struct RunResults {
     struct Standing {
         let scores: [Entrant: Evaluation.Scores]
 
-        subscript(entrant: Entrant) -> CompressionReport.Metrics { scores[entrant]?.metrics ?? [] }
+        subscript(entrant: Entrant) -> NamedMetrics { scores[entrant]?.metrics ?? [] }
 
         func spread(_ entrant: Entrant) -> CompressionReport.Spread {
             CompressionReport.Spread(
@@ -45,7 +45,7 @@ struct RunResults {
     let tested: Standing
     let seeds: SeedReport?
     /// The student on training rows, as many as there are held out.
-    let training: CompressionReport.Metrics
+    let training: NamedMetrics
 
     /// The student that is written.
     var student: Entrant { .generation(run.predecessors.count) }

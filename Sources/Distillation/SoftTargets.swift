@@ -10,7 +10,7 @@ public enum SoftTargetForm: Hashable, Sendable, CustomStringConvertible {
     /// Eleven bits of each logit.
     case float16
     /// The k largest logits as float16. What is left of the probability is spread evenly over the other classes: with one
-    /// class, so that all add up to 1; with several labels, so that the expected number of labels stays the same.
+    /// class, so that all add up to 1; for multi-label data so that the expected number of labels stays the same.
     case top(Int)
 
     /// Reads `float32`, `float16` or `top:K`; nil for anything else.

@@ -116,12 +116,12 @@ struct StudentPlan {
         guard output == [data.classCount] || isBinaryLogit else {
             let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
-                .refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
+                .refused, path, ["outputs \(found), but '\(data.path)' has \(data.classCount) classes"])
         }
         let wanted: LayerGraph.Head = labelKind == .multiclass && !isBinaryLogit ? .softmax : .sigmoid
         guard graph.head == wanted else {
             let rule =
-                "must end in \(wanted.rawValue), since the labels are \(labelKind == .multiclass ? "one class each" : "several each")"
+                "must end in \(wanted.rawValue), since the labels are \(labelKind == .multiclass ? "multiclass" : "multi-label")"
             let members = try built.members().filter { $0.graph.head != wanted }.map(\.name)
             throw ModelFileError(.refused, path, members.isEmpty ? [rule] : members.map { "member '\($0)' \(rule)" })
         }

@@ -95,8 +95,8 @@ extension TeacherSkill {
         return (share, share > 0.02 && mean > deviations * (variance / total).squareRoot())
     }
 
-    /// The metrics of several labels. Who knows nothing has the better of what the frequencies of the classes have, and of
-    /// these answers with the labels of other examples.
+    /// The metrics of multi-label data. Who knows nothing has the better of what the frequencies of the classes have, and of
+    /// these predictions with the labels of other examples.
     private static func rankings(_ logits: Tensor, _ counts: [Int], _ examples: HeldOutExamples) -> [Figure] {
         let values = examples.metrics(logits), classes = examples.classCount
         let constant = Buffer(zeros: logits.elementCount).tensor.viewed(count: logits.count, shape: logits.shape)

@@ -11,7 +11,7 @@ public enum TeacherWeights: Hashable, Sendable {
     case uniform
     /// Those that minimise the ensemble's loss on held-out rows.
     case learned
-    /// Equal, but larger for the teachers that know an example's label (`Mixture`).
+    /// Equal, but larger for the teachers that know an example's label (`EnsembleMixture`).
     case byExample
     /// As the user says, divided by their sum.
     case given([Double])

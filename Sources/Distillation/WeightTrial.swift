@@ -98,7 +98,7 @@ private struct Tally {
     mutating func add(_ half: Half, with shares: [Double]) {
         let labels = half.labels, classes = labels.shape.channels
         let scores = Buffer(zeros: labels.elementCount).tensor.viewed(count: labels.count, shape: labels.shape)
-        Mixture(half.combination, half.labelKind, weights: shares).mix(
+        EnsembleMixture(half.combination, half.labelKind, weights: shares).mix(
             half.logits, labels: nil, known: 0, temperature: 1, into: scores, kernels: KernelContext())
         probabilities(scores, labelKind: half.labelKind, temperature: 1, into: scores)
         metrics.add(scores, labels: labels)

@@ -3,7 +3,7 @@ import Foundation
 import Kernels
 public import Tensors
 
-/// What the numbers say that a model answers with.
+/// What the numbers are that a model outputs.
 public enum OutputReading: String, Hashable, Sendable, CaseIterable {
     /// Probabilities that add up to 1.
     case softmax
@@ -13,7 +13,7 @@ public enum OutputReading: String, Hashable, Sendable, CaseIterable {
     case logits
 }
 
-/// How a model's answer becomes logits of the data's classes.
+/// How a model's output becomes logits of the data's classes.
 ///
 /// One sigmoid unit p for two classes says (1 − p, p): logits (0, z). Where a model was trained for another task than the
 /// data's, its probabilities are read in the light of that task:
@@ -33,18 +33,18 @@ public struct ModelOutput: Hashable, Sendable {
     public let isBinaryLogit: Bool
     let classCount: Int
     let labelKind: LabelKind
-    /// For each of the data's classes, the place that it has in the answer; nil where they are the same.
+    /// For each of the data's classes, the place that it has in the output; nil where they are the same.
     public let order: [Int]?
 
-    /// What the answer is, as far as it is known before the model has answered.
+    /// What the output is, as far as it is known before the model has predicted.
     public var reading: OutputReading? { head ?? given ?? (isDense ? .logits : nil) }
 
-    /// Whether the user may say what the answer is.
+    /// Whether the user may set what the output is.
     public var canBeGiven: Bool { head == nil && !isBinaryLogit }
 
     /// Makes logits of the data's classes of what `predictLogits` returns, in place.
     ///
-    /// - Parameter reading: What the answers are, of a model that does not say.
+    /// - Parameter reading: What the outputs are, of a model without a head.
     func convertToLogits(_ rows: Tensor, as reading: OutputReading) {
         if head == nil {
             if isBinaryLogit {
@@ -58,13 +58,13 @@ public struct ModelOutput: Hashable, Sendable {
         if let order { permute(rows, order) }
     }
 
-    /// What answers of a model seem to be that does not say.
+    /// What outputs of a model without a head seem to be.
     func reading(of rows: Tensor) -> OutputReading {
         guard isBinaryLogit else { return Models.reading(of: rows, labelKind: labelKind) }
         return (0..<rows.rowCount).allSatisfy { isProbability(rows[$0 * 2 + 1]) } ? .sigmoid : .logits
     }
 
-    /// The first answer that is none of what they are said to be; nil if there is none.
+    /// The first output that contradicts how they are read; nil if there is none.
     func contradiction(to reading: OutputReading, in rows: Tensor) -> Float? {
         guard head == nil, reading != .logits else { return nil }
         let found = rows.withSpan { rows in rows.indices.first { !isProbability(rows[$0]) } }
@@ -96,10 +96,10 @@ extension ModelOutput: CustomStringConvertible {
     var note: String? {
         switch (reading, labelKind) {
         case (nil, _):
-            "logits?: the model ends in neither softmax nor sigmoid; its answers to the first training examples tell "
-                + "whether they are probabilities, unless --teacher-output says what they are"
+            "logits?: the model ends in neither softmax nor sigmoid; its outputs for the first training examples "
+                + "decide whether they are probabilities, unless --teacher-output is given"
         case (.sigmoid, .multiclass) where !isBinaryLogit:
-            "sigmoid, for labels of one class each: the probabilities given that exactly one class is true"
+            "sigmoid, for multiclass labels: the probabilities given that exactly one class is true"
         case (.softmax, .multilabel):
             "softmax, for multi-label data: each class's probability by itself"
         default: nil

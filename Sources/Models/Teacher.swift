@@ -15,7 +15,7 @@ public protocol Teacher: Sendable {
     var path: String { get }
     /// What it takes; nil where there is no model.
     var size: TeacherSize? { get }
-    /// How it is asked, how its answers are read, and how its classes are matched with the data's.
+    /// How inputs and outputs are converted, and how its classes are matched with the data's.
     var plan: TeacherPlan { get }
     /// Its network, for live use and losses of layers; nil where there are predictions alone.
     var model: ModelTeacher? { get }
@@ -38,7 +38,7 @@ extension Teacher {
     public var name: String { modelName(ofFile: path) }
 }
 
-/// A teacher that is ready to be asked.
+/// A teacher that is ready to predict.
 public protocol OpenTeacher {
     /// Lends its logits for the examples of a split, batch by batch, of which only one is in memory.
     ///

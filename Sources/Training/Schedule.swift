@@ -176,7 +176,8 @@ extension Schedule.Part {
         if halves.count == 1 {
             guard isLast else {
                 throw ScheduleError(
-                    "'\(text)': say at which share of training it ends, such as \(text)@0.5, as another part follows")
+                    "'\(text)': add the share of training at which it ends, such as \(text)@0.5, as another part follows"
+                )
             }
             self.init(schedule)
             return

@@ -14,7 +14,7 @@ struct Help {
         let options: [String]
     }
 
-    /// The help that a command line asks for; nil if it asks for none.
+    /// The help that a command line requests; nil if it requests none.
     static func asked(by arguments: [String], width: Int) -> String? {
         let words = arguments.prefix { $0 != "--" }
         let path = Self.path(of: words.first == "help" ? words.dropFirst() : words)

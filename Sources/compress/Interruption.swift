@@ -28,7 +28,7 @@ enum Interruption {
             var set = set, number: Int32 = 0
             while unsafe sigwait(&set, &number) == 0 { note(number, tell) }
         }
-        // Writing to them fails instead, and failures are told.
+        // Writing to them fails instead, and failures are reported.
         for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
     }
 
@@ -39,7 +39,7 @@ enum Interruption {
         return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
-    /// From now on the program has a state to keep when it is asked to stop.
+    /// From now on the program has a state to keep when it is interrupted.
     static func keepState() { keepsState.store(true, ordering: .relaxed) }
 
     private static func note(_ number: Int32, _ tell: (Failure) -> Void) {

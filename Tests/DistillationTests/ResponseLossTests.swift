@@ -345,7 +345,7 @@ import Testing
         #expect(
             dkd.refusal(labelKind: .multilabel, classCount: 10) == """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
-                for each example; here an example may have several labels: use kl
+                for each example; the labels are multi-label: use kl
                 """)
         #expect(
             dkd.refusal(labelKind: .multiclass, classCount: 2) == """

@@ -175,7 +175,7 @@ import Testing
         (
             ["youtube8m", "train.tfrecord"],
             "youtube8m takes files for training and for test, found none for test; name them train… and validate… or "
-                + "test…, or say --train and --test"
+                + "test…, or pass --train and --test"
         ),
         (
             ["youtube8m", "shard.tfrecord"],

@@ -21,7 +21,7 @@ struct StageContext {
     let firstLayers: LayerTerms?
     /// What the teachers of the request predict, and how their predictions become one.
     let predictions: TeacherPredictions
-    let mixture: Mixture
+    let mixture: EnsembleMixture
     let directory: RunDirectory
     /// What the run depends on.
     let fingerprint: String

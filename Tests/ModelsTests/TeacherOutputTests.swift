@@ -7,8 +7,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What answers of teachers say of the data's classes.
-@Suite struct TeacherAnswerTests {
+/// How outputs of teachers become predictions of the data's classes.
+@Suite struct TeacherOutputTests {
     /// A teacher's probabilities for the training examples, and what its own last layer says of them.
     private func ask(
         _ scene: Scene, _ path: String, rules: TeacherRules = TeacherRules()
@@ -114,9 +114,9 @@ import Testing
             rules.output = .sigmoid
             let path = try scene.writeTeacher("teacher.h5", seed: 1, text: text("Dense: {units: classes}"))
             let words = message { _ = try ask(scene, path, rules: rules) }
-            let start = "'\(path)': answers were taken for probabilities (sigmoid), but one of 'train' is "
+            let start = "'\(path)': outputs were read as probabilities (sigmoid), but one of 'train' is "
             #expect(words?.hasPrefix(start) == true)
-            #expect(words?.hasSuffix(". Say what they are with --teacher-output teacher=logits") == true)
+            #expect(words?.hasSuffix(". Set --teacher-output teacher=logits") == true)
         }
     }
 
