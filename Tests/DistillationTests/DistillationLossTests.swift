@@ -245,10 +245,7 @@ import Training
     // MARK: - Help
 
     /// No loss hides a prediction that is NaN.
-    @Test(arguments: [
-        LossTerm.Measure.kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 2),
-        .rkd(distance: 25, angle: 50),
-    ])
+    @Test(arguments: ResponseLossTests.measures)
     func staysNaNForPredictionsThatAreNaN(measure: LossTerm.Measure) throws {
         let logits = (0..<4).map { row in (0..<3).map { Double(row * $0) } }
         var teacher = (0..<4).map { _ in [0.2, 0.3, 0.5] }
