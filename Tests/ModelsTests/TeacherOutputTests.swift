@@ -103,7 +103,7 @@ import Testing
             let softmax = try scene.writeTeacher("softmax.h5", seed: 1)
             #expect(
                 message { _ = try ask(scene, softmax, rules: rules) }
-                    == "'\(softmax)': ends in softmax, but --teacher-output says sigmoid; leave it out, it is for models "
+                    == "'\(softmax)': ends in softmax, but --teacher-output is sigmoid; leave it out, it is for models "
                     + "that end in neither softmax nor sigmoid")
         }
     }
