@@ -67,7 +67,7 @@ public struct ExampleBatch: Sendable {
         }
     }
 
-    /// Writes how many frames of each example are real; all of them if the file does not say.
+    /// Writes how many frames of each example are real; all of them if the file has no lengths.
     public func readFrameCounts(_ examples: Range<Int>, into counts: inout MutableSpan<Int32>) {
         check(examples, counts.count, 1)
         let all = Int32(split.exampleShape[0])

@@ -26,7 +26,7 @@ public struct ExampleSplit: Sendable {
     public var zero: [Float] { hasFrameCounts ? [0] : source.x.scaling.offset }
     /// Whether nothing is known of its examples.
     public var isUnlabeled: Bool { source.isUnlabeled }
-    /// Whether the file says how many frames of each example are real.
+    /// Whether the file has the number of real frames of each example.
     public var hasFrameCounts: Bool { source.frameCounts != nil }
 
     init(_ source: SplitSource, _ classCount: Int) {

@@ -1,6 +1,6 @@
 import HDF5
 
-/// What numbers beside examples say of their classes: the same for data files and for arrays of numpy's.
+/// What numbers beside examples mean for their classes: the same for data files and for arrays of numpy's.
 ///
 ///     (examples) or (examples, 1)           whole numbers of any type    the class of each example
 ///     (examples, classes) of bytes          zeros and ones               multi-label

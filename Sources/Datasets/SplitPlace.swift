@@ -31,7 +31,7 @@ struct SplitPlace {
         }
     }
 
-    /// The error that a dataset is not there, which says what is there instead.
+    /// The error that a dataset is not there, which lists what is there instead.
     func missing(_ part: String, _ root: borrowing HDF5Group) throws -> ExampleFileError {
         let wanted = "\(split)/\(part)"
         let expected = "a dataset '\(wanted)'", layout = "A data file holds train/x, train/y, test/x and test/y."

@@ -7,7 +7,7 @@ struct YouTube8MForm {
     /// Frames behind these are left out.
     let frameCount: Int
     let classCount: Int
-    /// What the first record has, if nobody said which features to take: there are no others.
+    /// What the first record has, without --features: there are no others.
     private let names: [String]?
 
     /// How many numbers a frame has, or a video.

@@ -7,7 +7,7 @@ import Networks
 public import Tensors
 public import Training
 
-/// A batch with what the teachers say of it.
+/// A batch with the teachers' predictions.
 public final class DistillationBatch: Batch {
     public let training: TrainingBatch
     private let predictions: [TeacherLogits]
@@ -82,7 +82,7 @@ struct DistillationBatches: BatchSource {
     }
 }
 
-/// What a teacher said of all rows of a split, and of rows of which nothing is known.
+/// A teacher's predictions for all rows of a split, and for unlabeled rows.
 struct KeptLogits: Sendable {
     private let labeled: Rows
     private let unlabeled: Rows?

@@ -6,7 +6,7 @@ import Networks
 public import Tensors
 import Training
 
-/// What a compression would do: what is known before it starts, and how long a short trial says that it would take.
+/// What a compression would do: what is known before it starts, and how long it would take, by a short trial.
 public struct DryRunReport: Sendable {
     /// The student in one line.
     public let student: String
@@ -17,7 +17,7 @@ public struct DryRunReport: Sendable {
     public let size: ByteCount
     public let budget: ByteCount
     public let teachers: [TeacherPlan]
-    /// What some held-out examples say of each teacher; empty where none are held out.
+    /// How good each teacher is on some held-out examples; empty where none are held out.
     public let measurements: [TeacherMeasurement]
     /// What should be known before anyone starts, in sentences.
     public let warnings: [String]
@@ -44,7 +44,7 @@ public struct DryRunReport: Sendable {
     public let stages: [Stage]
     /// All steps of all students.
     public let steps: Int
-    /// What teachers say, as it is kept in the run directory.
+    /// The stored predictions of teachers in the run directory.
     public let softTargets: ByteCount
     public let softTargetForm: SoftTargetForm
     /// About the most memory at a time, while teachers predict and while the student trains.
@@ -200,7 +200,7 @@ extension Compressor {
 /// Ends the trial of a training.
 private struct EnoughSteps: Error {}
 
-/// The batches of a training with teachers who say anything: for the time that losses take, which depends on no value.
+/// The batches of a training with arbitrary predictions of teachers: for the time that losses take, which depends on no value.
 private struct SyntheticBatches: BatchSource {
     let loader: BatchLoader
     /// Each teacher's logits, B × classes, and for each term of layers what the teacher's layers give.

@@ -22,7 +22,7 @@ struct Ensemble {
 
     /// - Parameters:
     ///   - paths: The teachers' files.
-    ///   - targets: What each said of the held-out rows.
+    ///   - targets: Each one's predictions for the held-out rows.
     init(
         _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
         weights choice: TeacherWeights

@@ -11,7 +11,7 @@ struct TrainingPart {
     let recipe: Recipe
     let isFirst: Bool
 
-    /// A training as it is told: `student, member frames`.
+    /// A training as the progress shows it: `student, member frames`.
     func title(_ training: String) -> String { training + (member.map { ", member \($0)" } ?? "") }
 
     /// The same in the names of files and figures: `student frames`.

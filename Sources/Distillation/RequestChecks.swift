@@ -7,7 +7,7 @@ import Training
 // What of a request does not go together, with the data or with itself.
 
 extension CompressionRequest {
-    /// Refuses losses of layers that do not say clearly whose layers they mean.
+    /// Refuses losses of layers that do not name the teacher clearly.
     func refuseUnclearTeachers() throws {
         let names = teachers.map(modelName), known = "the teachers are \(names.joined(separator: ", "))"
         var problems: [String] = []

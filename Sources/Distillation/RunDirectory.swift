@@ -62,7 +62,7 @@ final class RunDirectory: Sendable {
         }
     }
 
-    /// Begins a run: removes what an earlier one has left here but for what teachers said.
+    /// Begins a run: removes what an earlier one has left here but for teachers' predictions.
     ///
     /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
     func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {

@@ -45,7 +45,7 @@ struct RunFingerprint: Equatable {
         return members.compactMap { name, value in
             guard let before = saved[name]?.string else { return "\(name) is new" }
             guard before != value else { return nil }
-            // Digests and long texts say nothing to people.
+            // Digests and long texts mean nothing to people.
             return max(before.count, value.count) > 40 ? "\(name) changed" : "\(name) is \(value), was \(before)"
         } + lost.map { "\($0) is gone" }
     }

@@ -30,7 +30,7 @@ extension Compressor {
         )
     }
 
-    /// What teachers said of the held-out examples that they are measured on, with labels and probabilities, and once more
+    /// The teachers' predictions for the held-out examples that they are measured on, with labels and probabilities, and once more
     /// where shares are learned from it.
     private var heldOutMemory: Int {
         let numbers = min(validation.count * data.classCount, Self.mostNumbers)
@@ -55,7 +55,7 @@ extension Compressor {
         if let error = MemoryError.refusal(of: needed, threads: threads) { throw error }
     }
 
-    /// What teachers say, generations included, as it is kept in the run directory.
+    /// The stored predictions of teachers, generations included, in the run directory.
     var softTargetBytes: ByteCount {
         let live = alwaysLiveTeachers
         let first = teachers.indices.reduce(0) {
@@ -80,7 +80,7 @@ extension Compressor {
         func memory(_ graph: LayerGraph) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
             let isMixed = views?.augmentation.mixes ?? false
-            // What teachers say of a batch, mixed, beside the labels.
+            // The teachers' predictions for a batch, mixed, beside the labels.
             let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
             return Trainer.memory(graph, recipe, threads: threads).bytes + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)

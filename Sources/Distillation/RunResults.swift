@@ -109,7 +109,7 @@ extension Compressor {
         return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
     }
 
-    /// Writes the student, which says where it comes from.
+    /// Writes the student with its provenance.
     func export(_ results: RunResults, _ ensemble: Ensemble, dataDigest: String) throws -> ByteCount {
         var request = request
         request.recipe.seed = results.run.seed

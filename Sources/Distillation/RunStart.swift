@@ -6,7 +6,7 @@ import Storage
 import Tensors
 import Training
 
-// How a run begins: with its directory, what is known beforehand, and what the teachers say.
+// How a run begins: with its directory, what is known beforehand, and the teachers' predictions.
 
 extension Compressor {
     /// The SHA-256 of the data, and of the unlabeled examples.

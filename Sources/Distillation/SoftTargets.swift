@@ -4,7 +4,7 @@ import HDF5
 import Models
 import Tensors
 
-/// How what a teacher says of an example is kept: its logits, exactly or in fewer bytes.
+/// How a teacher's prediction for an example is stored: its logits, exactly or in fewer bytes.
 public enum SoftTargetForm: Hashable, Sendable, CustomStringConvertible {
     case float32
     /// Eleven bits of each logit.

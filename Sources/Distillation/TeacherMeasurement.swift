@@ -3,7 +3,7 @@ import Foundation
 public import Models
 import Tensors
 
-/// What held-out examples say of a teacher before a student learns from it.
+/// How good a teacher is on held-out examples, before a student learns from it.
 public struct TeacherMeasurement: Sendable {
     public let path: String
     /// How many held-out examples it was measured on.

@@ -15,7 +15,7 @@ struct TeacherPredictions {
     /// The SHA-256 of each teacher's file.
     let digests: [String]
     let store: TeacherStore
-    /// Examples of which nothing is known, and where what teachers say of them is kept.
+    /// Unlabeled examples, and where the teachers' predictions for them are stored.
     let unlabeled: (split: ExampleSplit, store: TeacherStore)?
     let views: Views?
     /// What is read: nothing is kept that was computed from a file that changed.
@@ -107,7 +107,7 @@ struct TeacherPredictions {
         tell(.ended)
     }
 
-    /// What each teacher said of a split's examples as they are; nothing where there are none.
+    /// Each teacher's predictions for a split's examples as they are; nothing where there are none.
     func targets(_ split: ExampleSplit) throws -> [SoftTargets] {
         guard split.count > 0 else { return [] }
         return try teachers.indices.map { try targets($0, split, store, view: nil) }

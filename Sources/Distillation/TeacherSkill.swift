@@ -6,7 +6,7 @@ import Tensors
 /// How much a teacher knows of held-out examples, beside one that knows nothing.
 public struct TeacherSkill: Hashable, Sendable {
     public enum Standing: Hashable, Sendable {
-        /// Clearly above chance, or too few examples to say.
+        /// Clearly above chance, or too few examples to decide.
         case knowing
         /// Above chance, by so little that nobody would use such a model.
         case nearChance

@@ -8,7 +8,7 @@ import Synchronization
 import Tensors
 import Training
 
-/// What teachers said of a data set, kept in the run directory so that no teacher runs twice.
+/// The predictions of teachers for a data set, stored in the run directory so that no teacher runs twice.
 ///
 /// One HDF5 file for each teacher and split holds its logits, in the order of the data's classes. Its name has the beginnings
 /// of two SHA-256: that of the teacher's file, or of that together with the rules by which its inputs and outputs are converted, and that

@@ -67,7 +67,7 @@ extension Compressor {
 }
 
 extension Compressor {
-    /// The same before any training, where teachers have said what they say of the test split: in an earlier run.
+    /// The same before any training, where teachers' predictions for the test split are stored: by an earlier run.
     func warnOfSeenRows(_ predictions: TeacherPredictions, _ ensemble: Ensemble) throws {
         let count = teachers.count
         var evaluation = Evaluation(

@@ -28,7 +28,7 @@ struct WeightTrial {
     /// How many numbers of each teacher are looked at, at most.
     private static let mostNumbers = 4 << 20
 
-    /// - Parameter targets: What each teacher said of the held-out rows.
+    /// - Parameter targets: Each teacher's predictions for the held-out rows.
     init(_ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination) throws {
         let limit = max(Self.mostNumbers / validation.classCount, 2)
         let rows = sampledRows(of: validation.count, atMost: limit)
@@ -73,7 +73,7 @@ struct WeightTrial {
     }
 }
 
-/// Some rows with what teachers say of them.
+/// Some rows with the teachers' predictions.
 private struct Half {
     let logits: [Tensor]
     let labels: Tensor

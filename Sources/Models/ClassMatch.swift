@@ -59,7 +59,7 @@ struct ClassMismatch: Error, CustomStringConvertible {
 }
 
 extension ClassMatch: CustomStringConvertible {
-    /// As the plan says it.
+    /// As the plan shows it.
     public var description: String {
         switch self {
         case .named: "by name"

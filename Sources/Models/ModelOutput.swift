@@ -15,7 +15,7 @@ public enum OutputReading: String, Hashable, Sendable, CaseIterable {
 
 /// How a model's output becomes logits of the data's classes.
 ///
-/// One sigmoid unit p for two classes says (1 − p, p): logits (0, z). Where a model was trained for another task than the
+/// One sigmoid unit p for two classes means (1 − p, p): logits (0, z). Where a model was trained for another task than the
 /// data's, its probabilities are read in the light of that task:
 ///
 ///     labels are one class each, the model has sigmoids: p given that exactly one label is true. Independent labels
@@ -23,13 +23,13 @@ public enum OutputReading: String, Hashable, Sendable, CaseIterable {
 ///         it softmax(z): the logits stay
 ///     labels are several each, the model has a softmax: each p by itself: log p − log(1 − p)
 public struct ModelOutput: Hashable, Sendable {
-    /// What the last layer says it is; nil for a model that ends in neither softmax nor sigmoid.
+    /// What it is by the last layer; nil for a model that ends in neither softmax nor sigmoid.
     let head: OutputReading?
-    /// What the user says it is.
+    /// What it is by `--teacher-output`.
     let given: OutputReading?
     /// Whether it comes from a Dense layer: who ends a model without a head in one means logits.
     let isDense: Bool
-    /// Whether one unit tells two classes apart.
+    /// Whether one unit distinguishes two classes.
     public let isBinaryLogit: Bool
     let classCount: Int
     let labelKind: LabelKind
@@ -86,7 +86,7 @@ public struct ModelOutput: Hashable, Sendable {
 }
 
 extension ModelOutput: CustomStringConvertible {
-    /// As the plan says it: `softmax of 10`, `one sigmoid`.
+    /// As the plan shows it: `softmax of 10`, `one sigmoid`.
     public var description: String {
         let name = reading?.rawValue ?? "logits?"
         return isBinaryLogit ? "one \(name == "logits" ? "logit" : name)" : "\(name) of \(grouped(classCount))"

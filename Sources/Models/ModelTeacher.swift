@@ -230,7 +230,7 @@ public struct ModelTeacher: Teacher {
             fill: fill(split, change), take: take)
     }
 
-    /// Writes examples of a batch into the network's inputs, as the rules say.
+    /// Writes examples of a batch into the network's inputs, by the rules.
     private func fill(
         _ split: ExampleSplit, _ change: ExampleChange? = nil
     ) -> @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void {
@@ -345,7 +345,7 @@ extension ModelTeacher {
         return teachers
     }
 
-    /// Teachers that name the classes in different orders, of which data without names says nothing.
+    /// Teachers that name the classes in different orders, between which data without names cannot decide.
     private static func conflict(_ teachers: [ModelTeacher], _ data: ExampleFile) -> ModelFileError? {
         guard data.classNames == nil else { return nil }
         let named = teachers.filter { $0.classNames != nil }

@@ -8,7 +8,7 @@ public import Training
 
 /// Whoever's predictions a student imitates.
 ///
-/// Every teacher predicts the examples of a split. `model` says whether it can do more: see changed examples beside the
+/// Every teacher predicts the examples of a split. `model` is there where it can do more: see changed examples beside the
 /// student, and show its layers.
 public protocol Teacher: Sendable {
     /// Where it is; its name is that of this file.
@@ -96,7 +96,7 @@ public func checkAll(_ teachers: [any Teacher]) throws {
     }
 }
 
-/// Does something to each, and what else there is to find; tells of everything that is wrong together.
+/// Does something to each, and what else there is to find; throws everything that is wrong together.
 func tellAll<Element>(
     _ elements: [Element], _ body: (Element) throws -> Void, and last: () -> (any Error)?
 ) throws {

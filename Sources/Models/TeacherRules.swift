@@ -1,6 +1,6 @@
 public import ModelFiles
 
-/// What the user says of one teacher: nil where the program finds out.
+/// The settings of one teacher: nil where the program finds out.
 public struct TeacherRules: Hashable, Sendable {
     /// How it is fed.
     public var input: InputRules?

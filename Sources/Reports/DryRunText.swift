@@ -47,7 +47,7 @@ extension DryRunReport {
             + wrapped("\(verdict)", width: width, indentation: 2) + "\nnothing was written\n"
     }
 
-    /// How good the teachers are, as far as a few held-out examples tell.
+    /// How good the teachers are, on a few held-out examples.
     private var heldOut: String? {
         guard let first = measurements.first, let name = first.metrics.first?.name else { return nil }
         let figures = measurements.map {

@@ -17,7 +17,7 @@ public final class EventFile {
 
     /// Creates a file of its own in a folder, which is created if need be, and writes its version.
     ///
-    /// - Parameter source: Who writes it, as its first event says.
+    /// - Parameter source: Who writes it, as its first event has it.
     public init(in directory: String, source: String? = nil) throws(StorageError) {
         let now = Date().timeIntervalSince1970
         path = Self.path(in: directory, now)

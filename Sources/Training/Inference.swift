@@ -44,7 +44,7 @@ private let labelsTogether = 256
 
 /// Predicts the logits of batches of examples.
 public final class LogitsPredictor {
-    /// The logits of an example; two for one unit that tells two classes apart.
+    /// The logits of an example; two for one unit that distinguishes two classes.
     public let classCount: Int
     private let predictor: Predictor
     private let isBinaryLogit: Bool
@@ -120,7 +120,7 @@ public func evaluate(
 }
 
 extension RunningMetrics {
-    /// Adds examples with the labels that the data says.
+    /// Adds examples with the labels of the data.
     ///
     /// - Parameter scores: B × C, a row for each example of the batch.
     public mutating func add(_ scores: Tensor, of batch: ExampleBatch) {

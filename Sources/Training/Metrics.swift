@@ -38,7 +38,7 @@ public struct RunningMetrics {
     private var positives: [Int]
     var pairs: [ScoredLabel] = []
     private var top = Top()
-    /// What chance is told by; nil unless samples are wanted.
+    /// What the noise is estimated from; nil unless samples are wanted.
     var sampling: Sampling?
 
     /// - Parameter isSampled: Whether `samples()` is wanted.

@@ -262,7 +262,7 @@ struct DistillCommand: ParsableCommand {
         return DistillOptions(request: request, teacherOptions: teacherOptions)
     }
 
-    /// The options without which there is no job, as far as nobody said them.
+    /// The options without which there is no job, as far as they were not given.
     private var missing: String {
         [
             teachers.isEmpty ? "--teachers" : nil, data == nil ? "--data" : nil, budget == nil ? "--budget" : nil,
@@ -270,7 +270,7 @@ struct DistillCommand: ParsableCommand {
         ].compactMap(\.self).joined(separator: ", ")
     }
 
-    /// Takes over what is not said already.
+    /// Takes over what is not set already.
     mutating func fill(from other: DistillCommand) {
         if teachers.isEmpty { teachers = other.teachers }
         teacherOptions.fill(from: other.teacherOptions)

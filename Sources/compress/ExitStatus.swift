@@ -11,7 +11,7 @@ import Tensors
 import Training
 import Zip
 
-/// What the program says to its caller: the exit codes of the manual, after `sysexits.h`.
+/// What the program returns to its caller: the exit codes of the manual, after `sysexits.h`.
 enum ExitStatus: Int32 {
     case success = 0
     /// The result is negative: over the budget.

@@ -159,7 +159,7 @@ extension Help {
         let isRequired: Bool
         let place: Int
 
-        /// - Parameter arguments: What `_dumpHelp` says of a command.
+        /// - Parameter arguments: What `_dumpHelp` prints for a command.
         static func all(_ arguments: [JSON]) -> [Option] {
             let names = arguments.compactMap { $0["preferredName"]?["name"]?.string }
             return arguments.enumerated().compactMap { place, argument in

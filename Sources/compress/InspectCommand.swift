@@ -49,9 +49,9 @@ struct InspectCommand: ParsableCommand {
     @OptionGroup var models: ModelOptions
     @OptionGroup var common: CommonOptions
 
-    /// Classes, if nobody says how many.
+    /// The number of classes without --classes.
     private static let usualClasses = 10
-    /// The extent of an axis that an architecture leaves open, if nobody says.
+    /// The extent of an axis that an architecture leaves open, without --input.
     private static let usualLength = 64
 
     func run() throws {
@@ -62,7 +62,7 @@ struct InspectCommand: ParsableCommand {
         if verdict?.fits == false { throw ExitCode(ExitStatus.overBudget.rawValue) }
     }
 
-    /// The sizes of each model, and what it says of where it comes from.
+    /// The sizes of each model, and its provenance.
     private func read() throws -> (reports: [SizeReport], origins: [JSON?]) {
         var reports: [SizeReport] = [], origins: [JSON?] = []
         for path in paths {

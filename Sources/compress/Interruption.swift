@@ -15,7 +15,7 @@ enum Interruption {
     /// A thread of its own waits for them, so that no handler ever runs on a thread that computes: oneDNN 2's matrix
     /// products for AVX-512 keep values below the stack pointer, where a handler's frame would overwrite them.
     ///
-    /// - Parameter tell: Says why the program ends where nobody else does.
+    /// - Parameter tell: Reports why the program ends where nothing else does.
     static func install(tell: @escaping @Sendable (Failure) -> Void) {
         var watched = sigset_t()
         unsafe sigemptyset(&watched)

@@ -93,7 +93,7 @@ struct TeacherOptions: ParsableArguments {
             + models.named(among: paths).map(\.value)
     }
 
-    /// Which model has which value: what is said of a path goes before what is said of a name, and that before '*'.
+    /// Which model has which value: a path goes before a name, and that before '*'.
     static func values<Value>(
         _ options: [Named<Value>], of paths: [String], _ option: String
     ) throws -> [String: Value] {
@@ -136,9 +136,9 @@ struct TeacherOptions: ParsableArguments {
         return TeacherRules.ClassList(classNames(inText: text), path: path)
     }
 
-    /// As a configuration file says it, with the same meaning everywhere: models and files by their absolute paths.
+    /// As a configuration file spells it, with the same meaning everywhere: models and files by their absolute paths.
     func members(_ paths: [String], absolute: (String) -> String) -> [JSON.Object.Member] {
-        /// What is said of a path goes before what is said of its name.
+        /// The setting of a path goes before that of its name.
         func member<Value>(
             _ key: String, _ values: [Named<Value>], _ text: (Value) -> String
         ) -> [JSON.Object.Member] {

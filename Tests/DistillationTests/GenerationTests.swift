@@ -9,7 +9,7 @@ import Training
 
 @testable import Distillation
 
-/// Students that are taught by the student before them.
+/// Students that are distilled from the student before them.
 @Suite struct GenerationTests {
     private func withScene(_ body: (Scene, [String]) throws -> Void) throws {
         var data = Images.data

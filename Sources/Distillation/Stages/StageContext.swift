@@ -6,7 +6,7 @@ import Storage
 import Tensors
 import Training
 
-/// What a stage works with: the job, its data, and what the teachers say.
+/// What a stage works with: the job, its data, and the teachers' predictions.
 struct StageContext {
     let request: CompressionRequest
     let plan: StudentPlan

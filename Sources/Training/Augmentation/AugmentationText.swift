@@ -99,7 +99,7 @@ extension Augmentation.Step: CustomStringConvertible {
 extension Augmentation {
     /// What of it does not suit examples of a shape, one sentence for each step; empty where all is well.
     ///
-    /// - Parameter hasLengths: Whether the data say how many frames of each example are real.
+    /// - Parameter hasLengths: Whether the data have the number of real frames of each example.
     public func refusals(shape: [Int], hasLengths: Bool) -> [String] {
         steps.compactMap { $0.refusal(shape: Shape(shape), hasLengths: hasLengths) }
     }

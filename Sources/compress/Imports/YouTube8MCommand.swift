@@ -90,7 +90,7 @@ extension YouTube8MCommand {
         }
     }
 
-    /// Each file where its option says, or its name.
+    /// Each file in the split of its option, or its name.
     ///
     /// Where there are none for test, those for validation are: the labels of the challenge's test files are not published.
     private var splits: (train: [String], validation: [String], test: [String]) {
