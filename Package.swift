@@ -71,7 +71,8 @@ let package = Package(
         library("Gzip", ["Storage", "CZlib"]),
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),
-        library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Threads"]),
+        library("Protobuf"),
+        library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Protobuf", "Isolation", "Threads"]),
         library(
             "ModelFiles",
             [
@@ -82,7 +83,8 @@ let package = Package(
             name: "Students", path: "Architectures/students", exclude: ["mixture.yaml"],
             resources: ["bag-of-frames", "conv", "crnn", "mlp", "rnn", "vgg"].map { .embedInCode("\($0).yaml") },
             swiftSettings: strict),
-        library("Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records"]),
+        library(
+            "Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records", "Protobuf"]),
         library("Models", ["Storage", "HDF5", "Tensors", "Kernels", "Networks", "Datasets", "ModelFiles", "Training"]),
 
         library(
@@ -117,6 +119,7 @@ let package = Package(
         tests("Gzip"),
         tests("Zip"),
         tests("Records", ["Storage"], hasFixtures: true),
+        tests("Protobuf"),
         tests("Isolation", ["IsolationProbe"]),
         tests("Datasets", ["CZlib", "HDF5", "Zip", "Records"], hasFixtures: true),
         tests("ModelFiles", ["Storage", "HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),

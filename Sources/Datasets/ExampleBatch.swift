@@ -60,14 +60,14 @@ public struct ExampleBatch: Sendable {
 
     /// Writes the number of each example's class.
     public func readClasses(_ examples: Range<Int>, into classes: inout MutableSpan<Int32>) {
-        precondition(split.labelKind == .multiclass, "an example with several labels has no single class")
+        precondition(split.labelKind == .multiclass, "a multi-label example has no single class")
         check(examples, classes.count, 1)
         for (index, example) in examples.enumerated() {
             classes[index] = split.source.labels[row(example)]
         }
     }
 
-    /// Writes how many frames of each example are real; all of them if the file does not say.
+    /// Writes how many frames of each example are real; all of them if the file has no lengths.
     public func readFrameCounts(_ examples: Range<Int>, into counts: inout MutableSpan<Int32>) {
         check(examples, counts.count, 1)
         let all = Int32(split.exampleShape[0])

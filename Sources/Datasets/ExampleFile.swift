@@ -1,6 +1,6 @@
 import HDF5
 
-/// How examples are labeled, and so what logits say of them.
+/// How examples are labeled, and so what logits mean.
 public enum LabelKind: Hashable, Sendable {
     /// Each example belongs to exactly one class: softmax.
     case multiclass

@@ -12,7 +12,7 @@ public protocol ExampleImport: Sendable {
     func amount() throws -> Int
     /// Writes `train/x`, `train/y`, `test/x` and `test/y`, and `validation/…` if it is wanted.
     ///
-    /// - Parameter progress: Is told now and then how much is done, and may throw to stop.
+    /// - Parameter progress: Called now and then with how much is done; may throw to stop.
     func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws
 }
 
@@ -34,7 +34,7 @@ extension ExampleImport {
 
     /// Writes a data file, which appears under its name only when it is whole.
     ///
-    /// - Parameter progress: Is told now and then how much is done, and may throw to stop.
+    /// - Parameter progress: Called now and then with how much is done; may throw to stop.
     public func write(to output: String, progress: (Int) throws -> Void = { _ in }) throws -> ImportReport {
         var data: ExampleFile?
         let byteCount = try HDF5File.writeWhole(to: output) { file in

@@ -6,7 +6,7 @@ public struct ExampleSplit: Sendable {
     /// The rows of the file's datasets that belong to it, ascending.
     public let rows: [Int]
     let source: SplitSource
-    /// The datasets that its batches hold: x, unless others were asked for.
+    /// The datasets that its batches hold: x, unless others were requested.
     let inputs: [InputSource]
     public let classCount: Int
 
@@ -26,7 +26,7 @@ public struct ExampleSplit: Sendable {
     public var zero: [Float] { hasFrameCounts ? [0] : source.x.scaling.offset }
     /// Whether nothing is known of its examples.
     public var isUnlabeled: Bool { source.isUnlabeled }
-    /// Whether the file says how many frames of each example are real.
+    /// Whether the file has the number of real frames of each example.
     public var hasFrameCounts: Bool { source.frameCounts != nil }
 
     init(_ source: SplitSource, _ classCount: Int) {
@@ -64,7 +64,7 @@ public struct ExampleSplit: Sendable {
         return ExampleSplit(name, rows, source, inputs, classCount)
     }
 
-    /// How many examples to ask for at a time, reading in sequence: some thousand, or about as many as are in memory
+    /// How many examples to read at a time, reading in sequence: some thousand, or about as many as are in memory
     /// anyway.
     public func countReadTogether(multipleOf size: Int) -> Int {
         let rows = ReadingPlan.windowByteCount / max(1, rowByteCount)

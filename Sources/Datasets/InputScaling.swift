@@ -20,7 +20,7 @@ public struct InputScaling: Hashable, Sendable {
         self.offset = areAll ? [offset[0]] : offset.count == 1 ? Array(repeating: offset[0], count: count) : offset
     }
 
-    /// What the attributes `scale` and `offset` of a dataset say; without them 1 and 0.
+    /// What the attributes `scale` and `offset` of a dataset; without them 1 and 0.
     ///
     /// - Throws: `Problem`, or what reading them throws.
     public init(of dataset: borrowing HDF5Dataset) throws {

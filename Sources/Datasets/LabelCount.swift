@@ -11,7 +11,7 @@ struct LabelCount {
     let exampleCount: Int
     /// The examples of each class.
     private(set) var perClass: [Int]
-    /// Of examples with several labels: how many have none, and how many have just one.
+    /// Of multi-label data: how many have none, and how many have just one.
     private(set) var withoutLabels = 0
     private(set) var withOneLabel = 0
 
@@ -107,7 +107,7 @@ extension [LabelCount] {
         var texts: [String] = []
         if allSatisfy({ $0.withOneLabel == $0.exampleCount }) {
             texts.append(
-                "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; for one class each, "
+                "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; for multiclass data, "
                     + "store class numbers: y.argmax(axis=1)")
         }
         for count in self where count.withoutLabels > 0 {
@@ -122,7 +122,7 @@ extension [LabelCount] {
         return texts
     }
 
-    /// What train does not teach, and others ask for.
+    /// What is missing in train, and occurs in other splits.
     fileprivate func beyondTrain(_ names: [String]?) -> [String] {
         dropFirst().compactMap { other in
             let classes = other.perClass.indices.filter { other.perClass[$0] > 0 && self[0].perClass[$0] == 0 }

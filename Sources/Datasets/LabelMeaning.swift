@@ -1,11 +1,11 @@
 import HDF5
 
-/// What numbers beside examples say of their classes: the same for data files and for arrays of numpy's.
+/// What numbers beside examples mean for their classes: the same for data files and for arrays of numpy's.
 ///
 ///     (examples) or (examples, 1)           whole numbers of any type    the class of each example
-///     (examples, classes) of bytes          zeros and ones               several labels each
+///     (examples, classes) of bytes          zeros and ones               multi-label
 ///     (examples, classes) of other types    zeros and ones               one-hot if every row has exactly one 1,
-///                                                                        else several labels each
+///                                                                        else multi-label
 ///
 /// Bytes are the types of one byte, numpy's bool among them. Of arrays, bytes may be one-hot, too.
 enum LabelMeaning: Hashable, Sendable {

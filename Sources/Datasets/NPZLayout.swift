@@ -11,7 +11,7 @@ struct NPZLayout {
     struct Split {
         let name: String
         let x: ZipReader.Member
-        /// Nil where labels are not asked for.
+        /// Nil where labels are not requested.
         let y: ZipReader.Member?
         /// Arrays beside x and y that have a row for each example, by the names of datasets.
         let others: [(name: String, member: ZipReader.Member)]

@@ -11,7 +11,7 @@ public enum SandboxedProbe {
     /// What to start `Isolation` with, so that no data file can crash or hang the program.
     public static let services: [String: Isolation.Service] = [
         name: { request, _ in
-            // What is wrong but harmless, our own process will find and say.
+            // What is wrong but harmless, our own process will find and report.
             try? visit(String(decoding: request, as: UTF8.self))
             return []
         }

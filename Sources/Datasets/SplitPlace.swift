@@ -31,7 +31,7 @@ struct SplitPlace {
         }
     }
 
-    /// The error that a dataset is not there, which says what is there instead.
+    /// The error that a dataset is not there, which lists what is there instead.
     func missing(_ part: String, _ root: borrowing HDF5Group) throws -> ExampleFileError {
         let wanted = "\(split)/\(part)"
         let expected = "a dataset '\(wanted)'", layout = "A data file holds train/x, train/y, test/x and test/y."
@@ -76,7 +76,7 @@ struct SplitPlace {
         guard lengths.shape == [x.shape[0]], lengths.type.isInteger else {
             throw error(
                 "length", expected: "whole numbers of shape (\(x.shape[0]))",
-                found: "\(lengths.type) of shape \(lengths.shape)", "It says how many frames of each example are real.")
+                found: "\(lengths.type) of shape \(lengths.shape)", "It is the number of real frames of each example.")
         }
         guard x.shape.count >= 3 else {
             throw error(

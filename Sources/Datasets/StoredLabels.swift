@@ -18,7 +18,7 @@ struct StoredLabels: ~Copyable {
             throw LabelScan.Problem(
                 expected: "whole numbers of shape (\(count)), or zeros and ones of shape (\(count), classes)",
                 found: "\(dataset.type) of shape \(dataset.shape)",
-                advice: "Store the number of the class, or a row of zeros and ones for several labels.")
+                advice: "Store the number of the class, or a row of zeros and ones for multi-label data.")
         }
         self.columns = columns
         self.dataset = dataset
@@ -29,7 +29,7 @@ struct StoredLabels: ~Copyable {
 
     consuming func taken() -> HDF5Dataset { dataset }
 
-    /// Whether zeros and ones are several labels, whatever their number: what the layout of data files has always said.
+    /// Whether zeros and ones are multi-label data, whatever their number: what the layout of data files has always said.
     var areSeveralLabels: Bool { columns > 1 && dataset.type.byteCount == 1 }
 
     /// Hands over all labels, some rows at a time.
@@ -54,7 +54,7 @@ struct StoredLabels: ~Copyable {
         return elements
     }
 
-    /// What the labels of some splits mean together: several labels each, if one of them says so.
+    /// What the labels of some splits mean together: multi-label, if they are in one of them.
     ///
     /// Datasets that are not there are passed over.
     static func meaning(_ root: borrowing HDF5Group, _ splits: [String], _ path: String) throws -> LabelMeaning {

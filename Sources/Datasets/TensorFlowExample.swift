@@ -1,3 +1,5 @@
+import Protobuf
+
 /// What of a record is wanted, and where it lies there.
 ///
 /// A record is one of two messages of TensorFlow (tensorflow/core/example/example.proto and feature.proto), with the
@@ -31,18 +33,18 @@ struct TensorFlowExample {
     init(_ record: [UInt8]) throws(UnusableRecord) {
         self.record = record
         entries.reserveCapacity(8)
-        var message = ProtobufMessage(record.indices)
-        while let field = try message.next(record) {
+        var message = ProtobufReader(record.indices)
+        while let field = try message.field(of: record) {
             guard case .bytes(let range) = field.value, (1...2).contains(field.number) else { continue }
             try read(range, isOfFrames: field.number == 2)
         }
     }
 
     private mutating func read(_ range: Range<Int>, isOfFrames: Bool) throws(UnusableRecord) {
-        var map = ProtobufMessage(range)
-        while let range = try map.next(1, record) {
-            var message = ProtobufMessage(range), entry = Entry(isOfFrames: isOfFrames)
-            while let field = try message.next(record) {
+        var map = ProtobufReader(range)
+        while let range = try map.range(1, of: record) {
+            var message = ProtobufReader(range), entry = Entry(isOfFrames: isOfFrames)
+            while let field = try message.field(of: record) {
                 guard case .bytes(let range) = field.value else { continue }
                 if field.number == 1 { entry.name = range }
                 if field.number == 2 { entry.value = range }
@@ -73,8 +75,8 @@ struct TensorFlowExample {
 
     /// The kind of a feature, and where the message with its values lies; nil if it has none.
     private func list(_ feature: Range<Int>) throws(UnusableRecord) -> (kind: Kind, values: Range<Int>)? {
-        var message = ProtobufMessage(feature), found: (Kind, Range<Int>)?
-        while let field = try message.next(record) {
+        var message = ProtobufReader(feature), found: (Kind, Range<Int>)?
+        while let field = try message.field(of: record) {
             if let kind = Kind(rawValue: field.number), case .bytes(let range) = field.value { found = (kind, range) }
         }
         return found
@@ -89,8 +91,8 @@ struct TensorFlowExample {
     /// Where the first string of a feature lies.
     func string(_ name: String) throws(UnusableRecord) -> Range<Int>? {
         guard let range = try values(name, .bytes) else { return nil }
-        var values = ProtobufMessage(range)
-        return try values.next(1, record)
+        var values = ProtobufReader(range)
+        return try values.range(1, of: record)
     }
 
     /// The whole numbers of a feature, negative ones included; nil if it is not there.
@@ -100,14 +102,14 @@ struct TensorFlowExample {
             throw UnusableRecord("its '\(name)' are \(list.kind), expected whole numbers (int64)")
         }
         let range = list.values
-        var values = ProtobufMessage(range), numbers: [Int] = []
-        while let field = try values.next(record) {
+        var values = ProtobufReader(range), numbers: [Int] = []
+        while let field = try values.field(of: record) {
             guard field.number == 1 else { continue }
             switch field.value {
             case .number(let number): numbers.append(Int(truncatingIfNeeded: number))
             case .bytes(let range):
-                var packed = ProtobufMessage(range)
-                while let number = try packed.nextPacked(record) { numbers.append(Int(truncatingIfNeeded: number)) }
+                var packed = ProtobufReader(range)
+                while let number = try packed.packed(of: record) { numbers.append(Int(truncatingIfNeeded: number)) }
             }
         }
         return numbers
@@ -116,8 +118,8 @@ struct TensorFlowExample {
     /// The float32 numbers of a feature; nil if there are none.
     func floats(_ name: String) throws(UnusableRecord) -> [Float]? {
         guard let range = try values(name, .floats) else { return nil }
-        var values = ProtobufMessage(range), numbers: [Float] = []
-        while let range = try values.next(1, record) {
+        var values = ProtobufReader(range), numbers: [Float] = []
+        while let range = try values.range(1, of: record) {
             numbers.reserveCapacity(range.count / 4)
             for place in stride(from: range.lowerBound, to: range.upperBound - 3, by: 4) {
                 let bits =
@@ -134,8 +136,8 @@ struct TensorFlowExample {
     /// A frame without exactly one string is an empty range.
     func addFrames(_ name: String, to frames: inout [Range<Int>]) throws(UnusableRecord) -> Int? {
         guard let range = value(name, ofFrames: true) else { return nil }
-        var message = ProtobufMessage(range), count = 0
-        while let feature = try message.next(1, record) {
+        var message = ProtobufReader(range), count = 0
+        while let feature = try message.range(1, of: record) {
             frames.append(try string(feature) ?? 0..<0)
             count += 1
         }
@@ -145,8 +147,22 @@ struct TensorFlowExample {
     /// Where the string of a feature lies; nil if it has none, or several, or other values.
     private func string(_ feature: Range<Int>) throws(UnusableRecord) -> Range<Int>? {
         guard let list = try list(feature), list.kind == .bytes else { return nil }
-        var strings = ProtobufMessage(list.values)
-        let first = try strings.next(1, record)
-        return try strings.next(1, record) == nil ? first : nil
+        var strings = ProtobufReader(list.values)
+        let first = try strings.range(1, of: record)
+        return try strings.range(1, of: record) == nil ? first : nil
+    }
+}
+
+extension ProtobufReader {
+    fileprivate mutating func field(of record: [UInt8]) throws(UnusableRecord) -> Field? {
+        do { return try next(record) } catch { throw UnusableRecord(error) }
+    }
+
+    fileprivate mutating func range(_ number: Int, of record: [UInt8]) throws(UnusableRecord) -> Range<Int>? {
+        do { return try next(number, record) } catch { throw UnusableRecord(error) }
+    }
+
+    fileprivate mutating func packed(of record: [UInt8]) throws(UnusableRecord) -> UInt64? {
+        do { return try nextPacked(record) } catch { throw UnusableRecord(error) }
     }
 }

@@ -38,7 +38,7 @@ final class WindowRows: Sendable {
     let rows: [Int]
     /// Those of each dataset that the split reads.
     let inputs: [InputRows]
-    /// Zeros and ones, where examples have several labels.
+    /// Zeros and ones of multi-label data.
     let labels: [UInt8]
 
     init(_ rows: [Int], of split: ExampleSplit, rowsPerSegment: Int) throws {
@@ -79,7 +79,7 @@ extension InputSource {
 }
 
 extension SplitSource {
-    /// Zeros and ones of several labels; what is neither becomes 2.
+    /// Zeros and ones of multi-label data; what is neither becomes 2.
     fileprivate func labelBytes(_ rows: [Int], _ rowsPerSegment: Int) throws -> [UInt8] {
         guard let labelRows else { return [] }
         if labelRows.dataset.type.byteCount == 1 { return try labelRows.dataset.gather(rows, rowsPerSegment) }

@@ -7,7 +7,7 @@ struct YouTube8MForm {
     /// Frames behind these are left out.
     let frameCount: Int
     let classCount: Int
-    /// What the first record has, if nobody said which features to take: there are no others.
+    /// What the first record has, without --features: there are no others.
     private let names: [String]?
 
     /// How many numbers a frame has, or a video.
@@ -116,7 +116,7 @@ extension YouTube8MForm {
         for other in example.names(ofFrames: isFrameLevel, besides: names) {
             if !isFrameLevel, try example.floats(other)?.count ?? 0 <= 1 { continue }
             throw UnusableRecord(
-                "it has a feature '\(other)', which the first record has not; say with --features which to take")
+                "it has a feature '\(other)', which the first record has not; choose with --features")
         }
     }
 

@@ -60,12 +60,12 @@ extension YouTube8MImport.Remark: CustomStringConvertible {
         case .lost(let path, let bytes):
             "passed over \(bytes) bytes of '\(path)', from a damaged record to the next that could be found"
         case .cut(let examples, let frames):
-            "\(examples) examples are longer than \(frames) frames, and were cut; --frames says how many there may be"
+            "\(examples) examples are longer than \(frames) frames, and were cut; --frames sets the limit"
         case .short(let longest, let frames):
             "no example has more than \(longest) of \(frames) frames; --frames \(longest) would make a smaller file"
         case .unlabeled(let split):
             split == "train"
-                ? "no example of train has labels, so that only what teachers say of them can be learned (--unlabeled)"
+                ? "no example of train has labels, so that they can only be --unlabeled examples"
                 : "no example of \(split) has labels, so that its figures mean nothing; those of the challenge's test "
                     + "files are not published"
         }

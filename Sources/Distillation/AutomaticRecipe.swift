@@ -58,7 +58,7 @@ extension Recipe {
 }
 
 extension Recipe {
-    /// What was chosen, in a sentence; nil if the user said it all.
+    /// What was chosen, in a sentence; nil if the user set it all.
     func sentence(_ automatic: AutomaticRecipe, examples: Int) -> String? {
         guard !automatic.isEmpty else { return nil }
         func chosen(_ part: AutomaticRecipe) -> String { automatic.contains(part) ? " (auto)" : "" }

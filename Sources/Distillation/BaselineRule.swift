@@ -12,7 +12,7 @@ struct BaselineRule {
     static let mostMultiplyAdds = 1e14
 
     /// - Parameters:
-    ///   - given: What the user said.
+    ///   - given: What the user set.
     ///   - examples: Those of an epoch.
     init(_ given: Bool?, examples: Int, epochs: Int, graph: LayerGraph) {
         // Backward there are two products for each one forward: by the inputs, and by the weights.

@@ -2,9 +2,9 @@ import Datasets
 import Foundation
 import Tensors
 
-/// A teacher's classes in another order than the data's, as its answers to held-out examples tell.
+/// A teacher's classes in another order than the data's, as its predictions for held-out examples tell.
 struct ClassOrder: Hashable {
-    /// For each of the data's classes the place that it has in the teacher's answer.
+    /// For each of the data's classes the place that it has in the teacher's output.
     let places: [Int]
     /// What the order is called, if it has a name.
     let name: String?
@@ -47,7 +47,7 @@ struct ClassOrder: Hashable {
     /// The order that most first classes agree with.
     private static func learned(_ first: [Int], _ rows: [Int], _ examples: HeldOutExamples) -> [Int] {
         let classes = examples.classCount
-        // How often a class of the data met a place of the answer; of equal ones, each class keeps its place.
+        // How often a class of the data met a place of the output; of equal ones, each class keeps its place.
         var counts = [[Double]](repeating: [Double](repeating: 0, count: classes), count: classes)
         for label in 0..<classes { counts[label][label] = 0.5 }
         for row in rows {
@@ -71,7 +71,7 @@ struct ClassOrder: Hashable {
     }
 }
 
-/// Whether answers are right more often than others to the same examples, by no accident (McNemar, 1947), and by so much
+/// Whether predictions are right more often than others for the same examples, by no accident (McNemar, 1947), and by so much
 /// that it matters.
 func isBetter(_ hits: [Bool], than others: [Bool], deviations: Double = TeacherSkill.deviations) -> Bool {
     let gained = Double(zip(hits, others).count { $0 && !$1 }), lost = Double(zip(hits, others).count { !$0 && $1 })

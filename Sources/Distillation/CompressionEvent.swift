@@ -2,9 +2,9 @@ public import Models
 
 /// What a compression is doing, for those who watch.
 public enum CompressionEvent: Sendable {
-    /// The teachers, how they are asked and how their answers are read: before any of them runs.
+    /// The teachers, and how their inputs and outputs are converted: before any of them runs.
     case plan([TeacherPlan])
-    /// A sentence to be told as it is.
+    /// A sentence to show as it is.
     case message(String)
     /// Something the user should know before trusting the result.
     case warning(String)

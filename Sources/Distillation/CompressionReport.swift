@@ -5,8 +5,8 @@ public import Training
 
 /// What a compression came to.
 public struct CompressionReport: Sendable {
-    /// Metrics by the names of `--json`: `accuracy`, or `gap_at_20`, `map`, `hit_at_1` and `perr`.
-    public typealias Metrics = [(name: String, value: Double)]
+    /// NamedMetrics by the names of `--json`: `accuracy`, or `gap_at_20`, `map`, `hit_at_1` and `perr`.
+    public typealias NamedMetrics = [(name: String, value: Double)]
 
     public struct Teacher: Sendable {
         public let path: String
@@ -14,8 +14,8 @@ public struct CompressionReport: Sendable {
         public let size: TeacherSize?
         public let weight: Double
         /// On held-out rows, and on the test split.
-        public let validation: Metrics
-        public let test: Metrics
+        public let validation: NamedMetrics
+        public let test: NamedMetrics
         public let testSpread: Spread
     }
 
@@ -32,8 +32,8 @@ public struct CompressionReport: Sendable {
     /// The student on labels alone.
     public struct Baseline: Sendable {
         /// With the student's recipe.
-        public let validation: Metrics
-        public let test: Metrics
+        public let validation: NamedMetrics
+        public let test: NamedMetrics
         public let testSpread: Spread
         /// At its best epoch on held-out rows; nil where there are none.
         public let best: Best?
@@ -43,8 +43,8 @@ public struct CompressionReport: Sendable {
             public let epochs: [Int]
             /// Whether training had gone on since.
             public let isEarlier: Bool
-            public let validation: Metrics
-            public let test: Metrics
+            public let validation: NamedMetrics
+            public let test: NamedMetrics
             public let testSpread: Spread
         }
     }
@@ -66,8 +66,8 @@ public struct CompressionReport: Sendable {
     /// Models that are neither teacher nor student.
     public struct Comparison: Sendable {
         public let name: String
-        public let validation: Metrics
-        public let test: Metrics
+        public let validation: NamedMetrics
+        public let test: NamedMetrics
     }
 
     public struct Student: Sendable {
@@ -78,8 +78,8 @@ public struct CompressionReport: Sendable {
         public let predictedBytes: ByteCount
         /// What its weights take, without the rest of its file.
         public let weightBytes: ByteCount
-        public let validation: Metrics
-        public let test: Metrics
+        public let validation: NamedMetrics
+        public let test: NamedMetrics
         public let testSpread: Spread
         /// How often its first class is the ensemble's, on the test split.
         public let agreement: Double
@@ -101,8 +101,8 @@ public struct CompressionReport: Sendable {
     public let ensembleBytes: ByteCount
     /// What the teachers' weights take, without what else is in their files, such as the state of an optimizer.
     public let ensembleWeightBytes: ByteCount
-    public let ensembleValidation: Metrics
-    public let ensembleTest: Metrics
+    public let ensembleValidation: NamedMetrics
+    public let ensembleTest: NamedMetrics
     public let ensembleTestSpread: Spread
     public let testCount: Int
     /// How the teachers' weights were chosen, in a sentence; nil if the user chose them.
@@ -124,7 +124,7 @@ public struct CompressionReport: Sendable {
     public let peakMemory: ByteCount
 
     /// The first metric decides: accuracy, or GAP.
-    private func first(_ metrics: Metrics) -> Double { metrics.first?.value ?? 0 }
+    private func first(_ metrics: NamedMetrics) -> Double { metrics.first?.value ?? 0 }
 
     /// What of labels alone the student is compared with: the better one on the test split, which is the stricter judge.
     public var betterBaseline: Difference.Other? {

@@ -33,7 +33,7 @@ public final class Compressor {
     /// All that the user was warned of.
     let warnings: Warnings
     private let steps: RunSteps
-    /// What is to be said of a given student whose first layers do not suit the data.
+    /// The warning for a given student whose first layers do not suit the data.
     let inputWarning: String?
     let clock = WorkClock()
 

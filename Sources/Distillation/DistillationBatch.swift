@@ -7,30 +7,30 @@ import Networks
 public import Tensors
 public import Training
 
-/// A batch with what the teachers say of it.
+/// A batch with the teachers' predictions.
 public final class DistillationBatch: Batch {
     public let training: TrainingBatch
-    private let answers: [TeacherLogits]
+    private let predictions: [TeacherLogits]
     /// For each term of layers, what the teacher's layers give: examples × the shape of each.
     let layers: [[Tensor]]
 
     public var count: Int { training.count }
-    var teacherCount: Int { answers.count }
+    var teacherCount: Int { predictions.count }
 
-    init(_ training: TrainingBatch, answers: [TeacherLogits], layers: [[Tensor]]) {
-        (self.training, self.answers, self.layers) = (training, answers, layers)
+    init(_ training: TrainingBatch, predictions: [TeacherLogits], layers: [[Tensor]]) {
+        (self.training, self.predictions, self.layers) = (training, predictions, layers)
     }
 
     /// - Parameter logits: Each teacher's, examples × classes.
     convenience init(_ training: TrainingBatch, logits: [Tensor], layers: [[Tensor]]) {
-        self.init(training, answers: logits.map { .made($0) }, layers: layers)
+        self.init(training, predictions: logits.map { .made($0) }, layers: layers)
     }
 
     public func readInputs(_ examples: Range<Int>, into input: Tensor) { training.readInputs(examples, into: input) }
 
     /// Writes a teacher's logits for some of the examples, examples × classes.
     func readLogits(of teacher: Int, _ examples: Range<Int>, into rows: Tensor) {
-        switch answers[teacher] {
+        switch predictions[teacher] {
         case .kept(let kept): kept.readLogits(of: training, examples, into: rows)
         case .made(let all):
             let size = all.shape.elementCount
@@ -47,14 +47,14 @@ enum TeacherLogits: Sendable {
     case made(Tensor)
 }
 
-/// The batches of a training together with the teachers' answers, which are looked up or made on the spot.
+/// The batches of a training together with the teachers' predictions, which are read back or computed on the spot.
 struct DistillationBatches: BatchSource {
     let loader: BatchLoader
     let teachers: [Answerer]
-    /// For each term of layers: which teacher is asked, and which of its values are meant.
+    /// For each term of layers: its teacher, and which of the teacher's values are meant.
     let layers: [(teacher: Int, values: Range<Int>)]
 
-    /// How a teacher's answers come about.
+    /// Where a teacher's predictions come from.
     enum Answerer: Sendable {
         case kept(KeptLogits)
         case live(LiveTeacher)
@@ -65,23 +65,24 @@ struct DistillationBatches: BatchSource {
 
     func batch(epoch: Int, step: Int) throws -> DistillationBatch {
         let batch = try loader.batch(epoch: epoch, step: step)
-        var answers: [TeacherLogits] = [], values: [[Tensor]] = []
+        var predictions: [TeacherLogits] = [], values: [[Tensor]] = []
         for teacher in teachers {
             switch teacher {
             case .kept(let kept):
-                answers.append(.kept(kept))
+                predictions.append(.kept(kept))
                 values.append([])
             case .live(let live):
-                let answer = try live.answer(batch)
-                answers.append(.made(answer.logits))
-                values.append(answer.layers)
+                let predicted = try live.predict(batch)
+                predictions.append(.made(predicted.logits))
+                values.append(predicted.layers)
             }
         }
-        return DistillationBatch(batch, answers: answers, layers: layers.map { Array(values[$0.teacher][$0.values]) })
+        return DistillationBatch(
+            batch, predictions: predictions, layers: layers.map { Array(values[$0.teacher][$0.values]) })
     }
 }
 
-/// What a teacher said of all rows of a split, and of rows of which nothing is known.
+/// A teacher's predictions for all rows of a split, and for unlabeled rows.
 struct KeptLogits: Sendable {
     private let labeled: Rows
     private let unlabeled: Rows?
@@ -149,8 +150,8 @@ final class LiveTeacher: @unchecked Sendable {
 
     /// Its logits for a batch, examples × classes, and the values that are wanted.
     ///
-    /// - Throws: `ModelFileError` for answers that are no numbers.
-    func answer(_ batch: TrainingBatch) throws -> (logits: Tensor, layers: [Tensor]) {
+    /// - Throws: `ModelFileError` for predictions that are not finite.
+    func predict(_ batch: TrainingBatch) throws -> (logits: Tensor, layers: [Tensor]) {
         let (graph, inputs, isBinaryLogit, classCount) = (
             graph, teacher.inputs, teacher.output.isBinaryLogit, classCount
         )

@@ -13,11 +13,11 @@ func logarithmTerm(_ x: Double) -> Double { x > 0 ? x * log(x) : 0 }
 ///     w(t) · Σᵢ aᵢ(t) · Lᵢ + λ(t) · CE(y, softmax(z))
 ///
 /// The terms Lᵢ of the prediction loss compare the student's predictions with the ensemble's, or its layers with those of
-/// a teacher; each is a mean over examples. Several labels have binary cross-entropy, summed over classes. w, aᵢ, λ and
+/// a teacher; each is a mean over examples. Multi-label data have binary cross-entropy, summed over classes. w, aᵢ, λ and
 /// the temperature may change over training.
 public struct DistillationLoss: Objective {
     public let labelKind: LabelKind
-    public let mixture: Mixture
+    public let mixture: EnsembleMixture
     /// What is minimised, the weights aᵢ included.
     public let settings: LossSettings
     /// Which taps and which of a batch's layers the terms of layers compare.
@@ -28,7 +28,7 @@ public struct DistillationLoss: Objective {
     private let teacherNames: [String]
 
     init(
-        _ settings: LossSettings, mixture: Mixture, places: [LayerTerms.Place] = [], teacherNames: [String] = []
+        _ settings: LossSettings, mixture: EnsembleMixture, places: [LayerTerms.Place] = [], teacherNames: [String] = []
     ) {
         labelKind = mixture.labelKind
         (self.settings, self.mixture) = (settings, mixture)
@@ -62,7 +62,7 @@ public struct DistillationLoss: Objective {
         return all + [("lambda", settings.lambda(progress))]
     }
 
-    /// A teacher that answers with, or whose layers hold, what is no number.
+    /// A teacher whose predictions or layers hold NaN or infinite numbers.
     public func remark(on batch: DistillationBatch) -> String? {
         func name(_ teacher: Int) -> String {
             teacher < teacherNames.count ? "'\(teacherNames[teacher])'" : "number \(teacher + 1)"
@@ -71,7 +71,7 @@ public struct DistillationLoss: Objective {
         for teacher in 0..<batch.teacherCount {
             let logits = Buffer(zeros: batch.count * batch.training.classCount).tensor
             batch.readLogits(of: teacher, all, into: logits)
-            if !isFinite(logits) { return "Teacher \(name(teacher)) answers with numbers that are not finite" }
+            if !isFinite(logits) { return "Teacher \(name(teacher)) predicts numbers that are not finite" }
         }
         for (place, layers) in zip(places, batch.layers) where !layers.allSatisfy(isFinite) {
             return "Layers of teacher \(name(place.teacher)) hold numbers that are not finite"

@@ -6,7 +6,7 @@ import Networks
 public import Tensors
 import Training
 
-/// What a compression would do: what is known before it starts, and how long a short trial says that it would take.
+/// What a compression would do: what is known before it starts, and how long it would take, by a short trial.
 public struct DryRunReport: Sendable {
     /// The student in one line.
     public let student: String
@@ -17,7 +17,7 @@ public struct DryRunReport: Sendable {
     public let size: ByteCount
     public let budget: ByteCount
     public let teachers: [TeacherPlan]
-    /// What some held-out examples say of each teacher; empty where none are held out.
+    /// How good each teacher is on some held-out examples; empty where none are held out.
     public let measurements: [TeacherMeasurement]
     /// What should be known before anyone starts, in sentences.
     public let warnings: [String]
@@ -44,7 +44,7 @@ public struct DryRunReport: Sendable {
     public let stages: [Stage]
     /// All steps of all students.
     public let steps: Int
-    /// What teachers say, as it is kept in the run directory.
+    /// The stored predictions of teachers in the run directory.
     public let softTargets: ByteCount
     public let softTargetForm: SoftTargetForm
     /// About the most memory at a time, while teachers predict and while the student trains.
@@ -71,8 +71,8 @@ extension Compressor {
 
     /// Says what `run` would do, and tries each network on a few examples; nothing is written.
     ///
-    /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the outline says.
-    public func outline() throws -> DryRunReport {
+    /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the report has.
+    public func dryRun() throws -> DryRunReport {
         try rehearseRunDirectory()
         let workers = Workers(request.threads, isInterrupted: isInterrupted)
         defer { workers.close() }
@@ -84,14 +84,14 @@ extension Compressor {
         let memory = memory(threads: workers.count)
         let problem = MemoryError.refusal(
             of: max(memory.predicting, memory.training), threads: workers.count)
-        var asked = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
+        var predicting = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
         if problem == nil {
             let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
             var logits: [Tensor] = []
             for (index, teacher) in teachers.enumerated() {
-                let (seconds, answers) = try trial(teacher, examples.split, workers)
-                logits.append(answers)
-                asked += seconds * Double(data.test.count + askedExamples(isLive: alwaysLive.contains(index)))
+                let (seconds, predictions) = try trial(teacher, examples.split, workers)
+                logits.append(predictions)
+                predicting += seconds * Double(data.test.count + predictedExamples(isLive: alwaysLive.contains(index)))
                 if live.contains(index) { secondsOfLive += seconds }
             }
             if validation.count > 0 {
@@ -134,7 +134,7 @@ extension Compressor {
             steps: costs.reduce(0) { $0 + reader.stepsPerEpoch * $1.epochs * $1.networks },
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
-            memoryProblem: problem?.description, teachingSeconds: problem == nil ? asked : nil,
+            memoryProblem: problem?.description, teachingSeconds: problem == nil ? predicting : nil,
             trainingSeconds: trainingSeconds, frontier: frontier(trainingSeconds: trainingSeconds))
     }
 
@@ -167,7 +167,7 @@ extension Compressor {
         let share = 1 / Double(teachers.count)
         let loss = DistillationLoss(
             request.loss,
-            mixture: Mixture(
+            mixture: EnsembleMixture(
                 request.combination, labelKind, weights: teachers.map { _ in share },
                 isByExample: request.teacherWeights == .byExample),
             places: layers.places)
@@ -204,7 +204,7 @@ extension Compressor {
 /// Ends the trial of a training.
 private struct EnoughSteps: Error {}
 
-/// The batches of a training with teachers who say anything: for the time that losses take, which depends on no value.
+/// The batches of a training with arbitrary predictions of teachers: for the time that losses take, which depends on no value.
 private struct SyntheticBatches: BatchSource {
     let loader: BatchLoader
     /// Each teacher's logits, B × classes, and for each term of layers what the teacher's layers give.

@@ -7,11 +7,11 @@ import Training
 /// Several teachers and their shares, looked at on held-out rows.
 struct Ensemble {
     /// How the student's teachers are mixed.
-    let mixture: Mixture
+    let mixture: EnsembleMixture
     let teacherScores: [Evaluation.Scores]
-    let validation: CompressionReport.Metrics
+    let validation: NamedMetrics
     /// The same teachers with equal shares, where theirs are others.
-    let uniformValidation: CompressionReport.Metrics?
+    let uniformValidation: NamedMetrics?
     /// Whether its shares were learned on held-out rows.
     let areLearned: Bool
     /// How its shares were chosen, in a sentence; nil if the user chose them, or has one teacher.
@@ -22,7 +22,7 @@ struct Ensemble {
 
     /// - Parameters:
     ///   - paths: The teachers' files.
-    ///   - targets: What each said of the held-out rows.
+    ///   - targets: Each one's predictions for the held-out rows.
     init(
         _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
         weights choice: TeacherWeights
@@ -41,7 +41,7 @@ struct Ensemble {
             case .automatic, .learned:
                 try Self.learned(targets, of: validation, combination: combination, else: uniform)
             }
-        mixture = Mixture(combination, labelKind, weights: weights, isByExample: choice == .byExample)
+        mixture = EnsembleMixture(combination, labelKind, weights: weights, isByExample: choice == .byExample)
         // Teachers whose ensemble may be better without them.
         let doubtful = names.indices.filter { count > 2 && weights[$0] > 0.01 && weights[$0] < 1 }
         let without = doubtful.map { index in

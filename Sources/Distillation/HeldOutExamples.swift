@@ -63,7 +63,7 @@ struct HeldOutExamples {
     /// The metrics of logits, the one that decides first.
     ///
     /// - Parameter others: The row of the example whose labels each is compared with; nil for its own.
-    func metrics(_ logits: Tensor, labelsOf others: [Int]? = nil) -> CompressionReport.Metrics {
+    func metrics(_ logits: Tensor, labelsOf others: [Int]? = nil) -> NamedMetrics {
         let scores = Buffer(zeros: logits.elementCount).tensor.viewed(count: count, shape: [classCount])
         probabilities(logits, labelKind: labelKind, temperature: 1, into: scores)
         var metrics = RunningMetrics(labelKind, classCount: classCount)

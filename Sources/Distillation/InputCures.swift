@@ -20,7 +20,7 @@ struct InputCures {
     /// - Parameter shape: One example, before any rule.
     init(_ shape: Shape, _ numbers: Numbers) { steps = Self.scales(shape, numbers) + Self.orders(shape) }
 
-    /// In words, for those who are told that none of them helped.
+    /// In words, for the message that none of them helped.
     static let words = "another scale of the inputs, channels as BGR, inverted or transposed images, channels first"
 
     // MARK: Scales

@@ -35,7 +35,7 @@ struct InputRange: Equatable {
         meanSquare = values.reduce(0) { $0 + Double($1) * Double($1) } / total
     }
 
-    /// What is to be said of a student whose first layers do not suit the data; nil where they do.
+    /// The warning for a student whose first layers do not suit the data; nil where they do.
     func warning(_ student: String, _ uses: [InputUse]) -> String? {
         for use in uses {
             let scale = Double(use.scale), offset = Double(use.offset)
@@ -59,7 +59,7 @@ struct InputRange: Equatable {
 }
 
 extension StudentPlan {
-    /// What is to be said of a given student whose first layers do not suit the data; nil where they do, and for students
+    /// The warning for a given student whose first layers do not suit the data; nil where they do, and for students
     /// of the program, which normalize their inputs.
     func inputWarning(_ data: ExampleFile) throws -> String? {
         let uses = built.graph.plainInputUses

@@ -15,7 +15,7 @@ struct LayerTerms {
 
     /// The student's graph with the taps.
     private(set) var student: LayerGraph
-    /// For each teacher that is asked for layers, its graph, and the values wanted of it.
+    /// For each teacher whose layers are compared, its graph, and the values wanted of it.
     private(set) var teachers: [Int: (graph: LayerGraph, values: [LayerGraph.Value])] = [:]
     private(set) var places: [Place] = []
 

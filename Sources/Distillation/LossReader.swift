@@ -185,7 +185,7 @@ public struct LossReader {
         return problems.count == before ? pairs : nil
     }
 
-    /// Reads `{student: block2, teacher: stage2}`: of each a layer, or as many as are asked for.
+    /// Reads `{student: block2, teacher: stage2}`: of each a layer, or as many as the loss compares.
     private mutating func pair(_ value: YAMLValue, of name: String, count: Int) -> [LossTerm.LayerPair] {
         guard let members = members(value, of: "\(name)/pairs", among: ["student", "teacher"]) else { return [] }
         let layers = ["student", "teacher"].map { side -> [String] in

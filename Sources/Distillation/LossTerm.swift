@@ -60,7 +60,7 @@ extension LossTerm.Measure {
     }
 }
 
-// MARK: - As a configuration file says it
+// MARK: - As a configuration file spells it
 
 extension LossTerm {
     /// With all its settings.

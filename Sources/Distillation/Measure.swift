@@ -3,7 +3,7 @@ import Tensors
 
 /// The most memory the process has had.
 ///
-/// Where the system has it, as its own file says: what `getrusage` says is at least what the process had that started
+/// Where the system has it, as its own file shows: what `getrusage` says is at least what the process had that started
 /// this one.
 func peakMemory() -> ByteCount {
     let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)

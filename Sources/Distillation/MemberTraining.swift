@@ -11,7 +11,7 @@ struct TrainingPart {
     let recipe: Recipe
     let isFirst: Bool
 
-    /// A training as it is told: `student, member frames`.
+    /// A training as the progress shows it: `student, member frames`.
     func title(_ training: String) -> String { training + (member.map { ", member \($0)" } ?? "") }
 
     /// The same in the names of files and figures: `student frames`.
@@ -63,7 +63,7 @@ extension StudentPlan {
         throw LossError(
             problems: names.map {
                 "loss '\($0)' compares layers of the student, whose members learn one after another: leave it out, or "
-                    + "say 'training: jointly' in '\(built.architecture.origin)'"
+                    + "set 'training: jointly' in '\(built.architecture.origin)'"
             })
     }
 }

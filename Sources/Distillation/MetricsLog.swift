@@ -19,7 +19,7 @@ final class MetricsLog {
     /// The last step and the last epoch of which there is a line.
     private var last = (step: 0, epoch: 0)
 
-    /// Steps that one line tells of.
+    /// The steps that one line summarizes.
     private struct Stretch {
         var start = Date()
         var terms: [String] = []
@@ -59,9 +59,9 @@ final class MetricsLog {
 
     /// - Parameters:
     ///   - training: What is trained, such as `student` or `baseline`.
-    ///   - mark: What says whose the files are.
-    ///   - isAppending: Whether it goes on from a checkpoint. Steps that were told of after that are not told of again;
-    ///     otherwise what an earlier run told of this training is removed.
+    ///   - mark: Identifies the owner of the files.
+    ///   - isAppending: Whether it goes on from a checkpoint. Steps that were logged after that are not logged again;
+    ///     otherwise what an earlier run logged of this training is removed.
     ///   - warn: Learns how many lines are damaged, which are dropped.
     init(
         _ directory: String, training: String, mark: String = "", isAppending: Bool, warn: (String) -> Void = { _ in }
@@ -116,7 +116,7 @@ final class MetricsLog {
         return text.dropLast() + checksum(text) + "}"
     }
 
-    /// What a line says; nil if it is not as it was written.
+    /// The content of a line; nil if it is not as it was written.
     private static func read(_ line: Data) -> JSON? {
         let text = String(decoding: line, as: UTF8.self), length = checksum("").count + 1
         guard text.utf8.count == line.count, text.count > length else { return nil }

@@ -3,7 +3,7 @@ import Training
 
 /// Settings of the loss that go together, under a name.
 public enum Preset: String, Hashable, Sendable, CaseIterable {
-    /// What the winners of the second YouTube-8M challenge taught their students with ("Building a size constrained
+    /// What the winners of the second YouTube-8M challenge trained their students with ("Building a size constrained
     /// predictive model for video classification", Skalic and Austin, 2018):
     ///
     ///     ½ · BCE(teachers) + ½ · BCE(labels)

@@ -4,9 +4,9 @@ import ModelFiles
 import Models
 import Training
 
-/// Where a student comes from, as its file says it: the attribute `provenance`, JSON.
+/// Where a student comes from, as its file has it: the attribute `provenance`, JSON.
 ///
-/// The file's size is known before training, and what is said here must not change the network that fits. So the text has a
+/// The file's size is known before training, and the text here must not change the network that fits. So the text has a
 /// room that depends on nothing but the numbers of teachers and metrics: it ends in spaces, and names and formulas that are
 /// too long for it are cut.
 public struct Provenance {
@@ -18,7 +18,7 @@ public struct Provenance {
         var digests: [String]
         var dataDigest: String
         var weights: [Double]
-        var scores: [(name: String, metrics: CompressionReport.Metrics)]
+        var scores: [(name: String, metrics: NamedMetrics)]
         var agreement: Double
     }
 

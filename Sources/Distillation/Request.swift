@@ -21,14 +21,14 @@ public struct CompressionRequest: Sendable {
         /// A student of the program by its name, or a path.
         public init(named text: String) { self = Students.text(text) == nil ? .file(text) : .named(text) }
 
-        /// What `--student` says: `auto`, the name of a student of the program, or a path.
+        /// The value of `--student`: `auto`, the name of a student of the program, or a path.
         public init(_ text: String) {
             self = text == "auto" ? .automatic : Self(named: text)
         }
     }
 
     public var teachers: [String]
-    /// What the user says of some of them, by path.
+    /// Settings of some of them, by path.
     public var teacherRules: [String: TeacherRules] = [:]
     public var data: String
     public var budget: ByteCount
@@ -56,11 +56,11 @@ public struct CompressionRequest: Sendable {
     /// How many changed versions of each example the teachers see beforehand; nil lets them run beside the student, on
     /// the very examples that it sees.
     public var views: Int?
-    /// Examples without labels, from which the student learns what the teachers say of them.
+    /// Examples without labels, on which the student trains with the teachers' predictions.
     public var unlabeled: String?
-    /// How what the teachers say is kept in the run directory.
+    /// How the teachers' predictions are stored in the run directory.
     public var softTargets = SoftTargetForm.float32
-    /// How many students are trained one after another, each taught by the one before.
+    /// How many students are trained one after another, each distilled from the one before.
     public var generations = 1
     /// How many students are trained that differ in nothing but their seeds, which count from the recipe's; the one that is
     /// best on held-out rows is written. One where there are generations.

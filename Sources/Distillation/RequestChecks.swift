@@ -7,7 +7,7 @@ import Training
 // What of a request does not go together, with the data or with itself.
 
 extension CompressionRequest {
-    /// Refuses losses of layers that do not say clearly whose layers they mean.
+    /// Refuses losses of layers that do not name the teacher clearly.
     func refuseUnclearTeachers() throws {
         let names = teachers.map(modelName), known = "the teachers are \(names.joined(separator: ", "))"
         var problems: [String] = []
@@ -15,7 +15,7 @@ extension CompressionRequest {
             let loss = "loss '\(term.loss.name)'"
             switch term.teacher {
             case nil where names.count > 1:
-                problems.append("\(loss) must say whose layers it means, with 'teacher' (\(known))")
+                problems.append("\(loss) must name the teacher whose layers it compares, with 'teacher' (\(known))")
             case let name? where !names.contains(name):
                 problems.append("\(loss) names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
             case let name? where names.count(where: { $0 == name }) > 1:
@@ -35,12 +35,13 @@ extension CompressionRequest {
             }
         }
         if let refusal = preset?.refusal(labelKind: labelKind) { problems.append(refusal) }
-        let answers = loss.terms.filter { !$0.loss.comparesLayers && !$0.weight.isZero }
-        if generations > 1, answers.isEmpty {
+        let responses = loss.terms.filter { !$0.loss.comparesLayers && !$0.weight.isZero }
+        if generations > 1, responses.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")
         }
-        if unlabeled != nil, answers.allSatisfy({ $0.measure.response?.needsLabels == true }) {
-            problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
+        if unlabeled != nil, responses.allSatisfy({ $0.measure.response?.needsLabels == true }) {
+            problems.append(
+                "decoupled KD and losses of layers alone train no predictions on unlabeled examples: add kl")
         }
         if let refusal = softTargets.refusal(classCount: data.classCount) { problems.append(refusal) }
         if let augmentation {

@@ -24,7 +24,7 @@ public struct RunFacts: Sendable {
     /// The share of the budget that the student's file takes, from 0 to 1.
     public var budgetUse = 1.0
     public var isAugmented = false
-    /// Whether a warning says already why the student cannot learn from its inputs.
+    /// Whether a warning explains already why the student cannot learn from its inputs.
     public var isFedBadly = false
 
     public init() {}

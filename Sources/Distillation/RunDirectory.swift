@@ -7,7 +7,7 @@ import Training
 ///
 /// A run writes only into a folder of its own: a new or an empty one, which then has `run.json`. That file holds a random
 /// mark, and so does every file that the run writes. What has a name of ours without the mark is somebody else's: it is
-/// neither removed nor replaced, but refused by name. Teachers' answers have names made of digests, which nobody else has.
+/// neither removed nor replaced, but refused by name. Teachers' predictions have names made of digests, which nobody else has.
 final class RunDirectory: Sendable {
     let path: String
     /// What stands in every file that is this run's.
@@ -62,7 +62,7 @@ final class RunDirectory: Sendable {
         }
     }
 
-    /// Begins a run: removes what an earlier one has left here but for what teachers said.
+    /// Begins a run: removes what an earlier one has left here but for teachers' predictions.
     ///
     /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
     func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {

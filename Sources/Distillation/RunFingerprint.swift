@@ -14,7 +14,7 @@ struct RunFingerprint: Equatable {
 
     /// - Parameters:
     ///   - inputs: The SHA-256 of what is read, by name.
-    ///   - teachers: What each teacher's answers are kept under.
+    ///   - teachers: The key of each teacher's stored predictions.
     ///   - student: What the student's layers and their options are.
     init(_ request: CompressionRequest, inputs: [(name: String, digest: String)], teachers: [String], student: String) {
         members += inputs.map { ($0.name, $0.digest) }
@@ -45,7 +45,7 @@ struct RunFingerprint: Equatable {
         return members.compactMap { name, value in
             guard let before = saved[name]?.string else { return "\(name) is new" }
             guard before != value else { return nil }
-            // Digests and long texts say nothing to people.
+            // Digests and long texts mean nothing to people.
             return max(before.count, value.count) > 40 ? "\(name) changed" : "\(name) is \(value), was \(before)"
         } + lost.map { "\($0) is gone" }
     }

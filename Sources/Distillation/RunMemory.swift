@@ -8,7 +8,7 @@ import Training
 // What a run takes of memory and of the run directory, known before any of it is taken.
 
 extension Compressor {
-    /// About the most memory at a time, while teachers are asked and while the student learns; none of it is taken.
+    /// About the most memory at a time, while teachers predict and while the student trains; none of it is taken.
     func memory(threads: Int) -> (predicting: Int, training: Int) {
         let live = liveTeachers
         var largest = 0, besideStudent = 0
@@ -30,7 +30,7 @@ extension Compressor {
         )
     }
 
-    /// What teachers said of the held-out examples that they are measured on, with labels and probabilities, and once more
+    /// The teachers' predictions for the held-out examples that they are measured on, with labels and probabilities, and once more
     /// where shares are learned from it.
     private var heldOutMemory: Int {
         let numbers = min(validation.count * data.classCount, Self.mostNumbers)
@@ -38,7 +38,7 @@ extension Compressor {
         return numbers * MemoryLayout<Float>.stride * (teachers.count * (learns ? 2 : 1) + 3)
     }
 
-    /// What measuring all models on a split takes: their answers to a batch, and what is kept for the metrics of each of
+    /// What measuring all models on a split takes: their predictions for a batch, and what is kept for the metrics of each of
     /// them and of their mixtures.
     private var examinationMemory: Int {
         let splits = [validation, data.test], models = teachers.count + 4
@@ -55,21 +55,21 @@ extension Compressor {
         if let error = MemoryError.refusal(of: needed, threads: threads) { throw error }
     }
 
-    /// What teachers say, generations included, as it is kept in the run directory.
+    /// The stored predictions of teachers, generations included, in the run directory.
     var softTargetBytes: ByteCount {
         let live = alwaysLiveTeachers
         let first = teachers.indices.reduce(0) {
-            $0 + data.test.count + askedExamples(isLive: live.contains($1))
+            $0 + data.test.count + predictedExamples(isLive: live.contains($1))
         }
         // As real numbers: a million generations of a million views are more than an Int can count.
-        let others = Double(request.generations - 1) * Double(askedExamples(isLive: isTeachingLive))
+        let others = Double(request.generations - 1) * Double(predictedExamples(isLive: isTeachingLive))
         let each = request.softTargets.byteCount(classCount: data.classCount)
         let bytes = (Double(first) + others) * Double(each)
         return ByteCount(bytes < 0x1p53 ? Int(bytes) : 1 << 60)
     }
 
-    /// How many examples a teacher is asked about before the student is trained, each view of one counted.
-    func askedExamples(isLive: Bool) -> Int {
+    /// How many examples a teacher predicts before the student is trained, each view of one counted.
+    func predictedExamples(isLive: Bool) -> Int {
         return validation.count + (isLive ? 0 : (train.count + (unlabeled?.count ?? 0)) * (request.views ?? 1))
     }
 
@@ -80,7 +80,7 @@ extension Compressor {
         func memory(_ graph: LayerGraph) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
             let isMixed = views?.augmentation.mixes ?? false
-            // What teachers say of a batch, mixed, beside the labels.
+            // The teachers' predictions for a batch, mixed, beside the labels.
             let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
             return Trainer.memory(graph, recipe, threads: threads).bytes + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
@@ -96,7 +96,7 @@ extension Compressor {
         return Set(layers.teachers.keys).union(firstLayers?.teachers.keys.map(\.self) ?? [])
     }
 
-    /// Those that do so in every stage, whose answers to the training examples nobody asks for.
+    /// Those that do so in every stage, whose predictions for the training examples are not stored.
     var alwaysLiveTeachers: Set<Int> {
         if isTeachingLive { return Set(teachers.indices) }
         let last = Set(layers.teachers.keys)

@@ -70,7 +70,7 @@ extension Compressor {
             + [comparison("generations 1 to \(count) together", .generations)]
     }
 
-    /// What this run says of what to try next.
+    /// What this run suggests to try next.
     private func facts(_ results: RunResults, _ ensemble: Ensemble) -> RunFacts {
         let student = results.validated[results.student], generations = request.generations
         let title = Generation(number: generations, of: generations).name

@@ -24,7 +24,7 @@ struct RunResults {
     struct Standing {
         let scores: [Entrant: Evaluation.Scores]
 
-        subscript(entrant: Entrant) -> CompressionReport.Metrics { scores[entrant]?.metrics ?? [] }
+        subscript(entrant: Entrant) -> NamedMetrics { scores[entrant]?.metrics ?? [] }
 
         func spread(_ entrant: Entrant) -> CompressionReport.Spread {
             CompressionReport.Spread(
@@ -45,7 +45,7 @@ struct RunResults {
     let tested: Standing
     let seeds: SeedReport?
     /// The student on training rows, as many as there are held out.
-    let training: CompressionReport.Metrics
+    let training: NamedMetrics
 
     /// The student that is written.
     var student: Entrant { .generation(run.predecessors.count) }
@@ -109,7 +109,7 @@ extension Compressor {
         return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
     }
 
-    /// Writes the student, which says where it comes from.
+    /// Writes the student with its provenance.
     func export(_ results: RunResults, _ ensemble: Ensemble, dataDigest: String) throws -> ByteCount {
         var request = request
         request.recipe.seed = results.run.seed

@@ -6,7 +6,7 @@ import Storage
 import Tensors
 import Training
 
-// How a run begins: with its directory, what is known beforehand, and what the teachers say.
+// How a run begins: with its directory, what is known beforehand, and the teachers' predictions.
 
 extension Compressor {
     /// The SHA-256 of the data, and of the unlabeled examples.
@@ -63,7 +63,7 @@ extension Compressor {
         }
         let labeled = try store("soft-targets", digests.data)
         let others = try unlabeled.map { split in
-            // How a teacher's answers are read depends on the labeled examples, too.
+            // How a teacher's outputs are read depends on the labeled examples, too.
             (split, try store("soft-targets-unlabeled", sha256(of: "\(digests.data)\n\(digests.unlabeled ?? "")")))
         }
         let splits = [train, validation, data.test] + (unlabeled.map { [$0] } ?? [])

@@ -14,7 +14,7 @@ extension Schedule {
         }
     }
 
-    /// The temperatures at which float32 still tells logits from one another.
+    /// The temperatures at which float32 still distinguishes logits.
     private static let temperatures = 0.01...1000.0
 
     /// Reads a temperature, from 0.01 to 1000 throughout.

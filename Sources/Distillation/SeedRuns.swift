@@ -1,5 +1,6 @@
 import Datasets
 import ModelFiles
+public import Models
 import Networks
 import Training
 
@@ -19,11 +20,11 @@ public struct SeedReport: Sendable {
     public struct Run: Sendable {
         public let seed: Int
         /// On held-out rows, and on the test split.
-        public let validation: CompressionReport.Metrics
-        public let test: CompressionReport.Metrics
+        public let validation: NamedMetrics
+        public let test: NamedMetrics
         /// Labels alone on the test split, and at their best epoch on held-out rows; nil where they were not tried.
-        public let baseline: CompressionReport.Metrics?
-        public let bestBaseline: CompressionReport.Metrics?
+        public let baseline: NamedMetrics?
+        public let bestBaseline: NamedMetrics?
     }
 
     public let runs: [Run]
@@ -34,7 +35,7 @@ public struct SeedReport: Sendable {
     ///
     /// - Parameter metrics: Those of a run; nil where it has none.
     public func means(
-        _ metrics: (Run) -> CompressionReport.Metrics?
+        _ metrics: (Run) -> NamedMetrics?
     ) -> [(name: String, mean: Double, standardError: Double)]? {
         let all = runs.compactMap(metrics), count = Double(runs.count)
         guard all.count == runs.count, let first = all.first else { return nil }
@@ -70,7 +71,7 @@ extension Compressor {
 
     private func metrics(
         _ network: TrainedNetwork, _ split: ExampleSplit, _ workers: Workers
-    ) throws -> CompressionReport.Metrics {
+    ) throws -> NamedMetrics {
         split.count == 0 ? [] : try evaluate(network.graph, weights: network.weights, on: split, workers: workers)
     }
 }

@@ -16,7 +16,7 @@ struct Setting: Sendable {
         static let configuration = Self(rawValue: 1)
         /// `run.json`: what the bits of the result depend on.
         static let fingerprint = Self(rawValue: 2)
-        /// `manifest.json`: what teachers were asked about, and how.
+        /// `manifest.json`: what teachers predicted, and how.
         static let manifest = Self(rawValue: 4)
         /// The attribute `provenance` of the student's file.
         static let provenance = Self(rawValue: 8)

@@ -4,13 +4,13 @@ import HDF5
 import Models
 import Tensors
 
-/// How what a teacher says of an example is kept: its logits, exactly or in fewer bytes.
+/// How a teacher's prediction for an example is stored: its logits, exactly or in fewer bytes.
 public enum SoftTargetForm: Hashable, Sendable, CustomStringConvertible {
     case float32
     /// Eleven bits of each logit.
     case float16
     /// The k largest logits as float16. What is left of the probability is spread evenly over the other classes: with one
-    /// class, so that all add up to 1; with several labels, so that the expected number of labels stays the same.
+    /// class, so that all add up to 1; for multi-label data so that the expected number of labels stays the same.
     case top(Int)
 
     /// Reads `float32`, `float16` or `top:K`; nil for anything else.

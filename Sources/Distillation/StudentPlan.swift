@@ -27,7 +27,7 @@ struct StudentPlan {
     ///   - format: The kind of file it will be.
     ///   - precision: How its weights are stored there, but for what stages make of them.
     ///   - stages: What happens to it before.
-    ///   - provenance: A text as long as the one that the file will say.
+    ///   - provenance: A text as long as the one that the file will have.
     init(
         _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int? = nil,
         data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, precision: Precision,
@@ -111,18 +111,18 @@ struct StudentPlan {
         let shape = Shape(data.exampleShape)
         note =
             graph.shape(of: graph.inputs[0]) == shape ? nil : "takes x \(shape) as \(graph.shape(of: graph.inputs[0]))"
-        // One sigmoid unit p tells two classes apart: (1 − p, p).
+        // One sigmoid unit p distinguishes two classes: (1 − p, p).
         let output = graph.outputs.count == 1 ? graph.shape(of: graph.outputs[0]) : nil
         let isBinaryLogit = output == [1] && data.classCount == 2 && labelKind == .multiclass && graph.head == .sigmoid
         guard output == [data.classCount] || isBinaryLogit else {
             let found = graph.outputs.map { graph.shape(of: $0).description }.joined(separator: " and ")
             throw ModelFileError(
-                .refused, path, ["answers with \(found), but '\(data.path)' has \(data.classCount) classes"])
+                .refused, path, ["outputs \(found), but '\(data.path)' has \(data.classCount) classes"])
         }
         let wanted: LayerGraph.Head = labelKind == .multiclass && !isBinaryLogit ? .softmax : .sigmoid
         guard graph.head == wanted else {
             let rule =
-                "must end in \(wanted.rawValue), since the labels are \(labelKind == .multiclass ? "one class each" : "several each")"
+                "must end in \(wanted.rawValue), since the labels are \(labelKind == .multiclass ? "multiclass" : "multi-label")"
             let members = try built.members().filter { $0.graph.head != wanted }.map(\.name)
             throw ModelFileError(.refused, path, members.isEmpty ? [rule] : members.map { "member '\($0)' \(rule)" })
         }

@@ -1,7 +1,7 @@
 import Datasets
 import Foundation
 public import ModelFiles
-import Models
+public import Models
 import Networks
 import Storage
 public import Tensors
@@ -42,7 +42,7 @@ public struct TrainingRequest: Sendable {
 public struct TrainedModel: Sendable {
     public let size: SizeReport
     public let bytes: ByteCount
-    public let test: CompressionReport.Metrics
+    public let test: NamedMetrics
     public let seconds: Double
 }
 

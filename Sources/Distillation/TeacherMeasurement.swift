@@ -1,14 +1,14 @@
 import Datasets
 import Foundation
-import Models
+public import Models
 import Tensors
 
-/// What held-out examples say of a teacher before a student learns from it.
+/// How good a teacher is on held-out examples, before a student learns from it.
 public struct TeacherMeasurement: Sendable {
     public let path: String
     /// How many held-out examples it was measured on.
     public let count: Int
-    public let metrics: CompressionReport.Metrics
+    public let metrics: NamedMetrics
     public let skill: TeacherSkill
     /// What is wrong with it, in sentences, with what would mend it.
     public let warnings: [String]
@@ -17,12 +17,12 @@ public struct TeacherMeasurement: Sendable {
 /// Measures teachers on held-out examples, and looks for the causes where they know less than they should.
 struct TeacherMeasuring {
     let teachers: [any Teacher]
-    /// What is equal for teachers that are the same: a digest of each one's file and of how it is asked.
+    /// What is equal for teachers that are the same: a digest of each one's file and of how its inputs and outputs are converted.
     let keys: [String]
     let examples: HeldOutExamples
-    /// Answers of a teacher that is fed by other rules to some of the examples; nil where the rules do not fit or the
-    /// answers are no numbers.
-    let ask: (_ teacher: Int, _ rules: InputRules, _ examples: ExampleSplit) throws -> Tensor?
+    /// Predictions of a teacher whose inputs are made by other rules, for some of the examples; nil where the rules
+    /// do not fit or the predictions are not finite.
+    let predict: (_ teacher: Int, _ rules: InputRules, _ examples: ExampleSplit) throws -> Tensor?
     /// What the data's numbers are like.
     let numbers: () throws -> InputCures.Numbers
     let classNames: [String]?
@@ -110,12 +110,12 @@ struct TeacherMeasuring {
         var tried: Set<InputRules> = [given], found: [(cure: Cure, hits: [Bool])] = []
         /// Tries rules, and keeps them if they are better than what there was.
         func attempt(_ rules: InputRules, than hits: [Bool]) throws {
-            guard tried.insert(rules).inserted, let answers = try ask(index, rules, some.split) else { return }
-            let trial = some.hits(answers)
+            guard tried.insert(rules).inserted, let predictions = try predict(index, rules, some.split) else { return }
+            let trial = some.hits(predictions)
             // Of some fifty attempts none may seem better by accident.
             guard isBetter(trial, than: hits, deviations: 3.5) else { return }
             let rate = Double(trial.count { $0 }) / Double(trial.count)
-            found.append(((rules, rate, some.metrics(answers)[0].value), trial))
+            found.append(((rules, rate, some.metrics(predictions)[0].value), trial))
         }
         /// The best first; of equal ones the simpler, which was tried first.
         func ranked() -> [(cure: Cure, hits: [Bool])] {
@@ -160,7 +160,7 @@ struct TeacherMeasuring {
 // MARK: - Several teachers, and what their numbers are
 
 extension TeacherMeasuring {
-    /// Whether two teachers are one file, asked alike, or say the same of every example.
+    /// Whether two teachers are one file, used alike, or predict the same for every example.
     private func isSame(_ one: Int, _ other: Int, _ logits: [Tensor]) -> Bool {
         guard keys[one] != keys[other] else { return true }
         return logits[one].withSpan { a in
@@ -189,7 +189,7 @@ extension TeacherMeasuring {
         guard reading(of: logits, labelKind: examples.labelKind) != .logits else { return nil }
         let what = examples.labelKind == .multiclass ? "softmax" : "sigmoid"
         return
-            "teacher '\(teachers[index].path)' is read as logits, but all its answers are probabilities. Say so with "
+            "teacher '\(teachers[index].path)' is read as logits, but all its outputs are probabilities. Pass "
             + "--teacher-output \(name(index))=\(what)"
     }
 }

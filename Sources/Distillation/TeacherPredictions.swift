@@ -7,7 +7,7 @@ import Storage
 import Tensors
 import Training
 
-/// Asks teachers, keeps what they say, and puts it beside the examples that a student learns from.
+/// Has teachers predict, stores the predictions, and puts them beside the examples that a student trains on.
 ///
 /// One teacher is in memory at a time, but for those that run beside the student.
 struct TeacherPredictions {
@@ -15,7 +15,7 @@ struct TeacherPredictions {
     /// The SHA-256 of each teacher's file.
     let digests: [String]
     let store: TeacherStore
-    /// Examples of which nothing is known, and where what teachers say of them is kept.
+    /// Unlabeled examples, and where the teachers' predictions for them are stored.
     let unlabeled: (split: ExampleSplit, store: TeacherStore)?
     let views: Views?
     /// What is read: nothing is kept that was computed from a file that changed.
@@ -32,13 +32,13 @@ struct TeacherPredictions {
             workers: workers, tell: tell)
     }
 
-    /// What each teacher's logits are kept under: they depend on its file and on how it is asked.
+    /// What each teacher's logits are kept under: they depend on its file and on how its inputs and outputs are converted.
     var keys: [String] { zip(teachers, digests).map { $0.key(fileDigest: $1) } }
 
     /// Whether a teacher sees every example anew, as the student does.
     var isLive: Bool { views.map { $0.count == nil } ?? false }
 
-    /// The views of which teachers' answers are kept; nil stands for the examples as they are.
+    /// The views for which teachers' predictions are stored; nil stands for the examples as they are.
     private var keptViews: [Int?] { views?.count.map { Array(0..<$0) } ?? [nil] }
 
     private func key(_ teacher: Int, view: Int?) -> String {
@@ -63,15 +63,15 @@ struct TeacherPredictions {
         for index in teachers.indices { try keep(index, wanted(index), phase: RunSteps.Phase.predicting) }
     }
 
-    /// Examples to ask a teacher about, where its answers are kept, and the view of them.
+    /// Examples for a teacher to predict, where the predictions are stored, and the view of them.
     private typealias Wanted = (split: ExampleSplit, store: TeacherStore, view: Int?)
 
-    /// Those of which a teacher's answers are not kept yet.
+    /// Those for which a teacher's predictions are not stored yet.
     private func missing(_ index: Int, _ wanted: [Wanted]) -> [Wanted] {
         wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
     }
 
-    /// Whether all teachers' answers to a split's examples as they are have been kept already.
+    /// Whether all teachers' predictions for a split's examples as they are have been stored already.
     func knows(_ split: ExampleSplit) -> Bool {
         teachers.indices.allSatisfy { store.has(key($0, view: nil), split) }
     }
@@ -107,7 +107,7 @@ struct TeacherPredictions {
         tell(.ended)
     }
 
-    /// What each teacher said of a split's examples as they are; nothing where there are none.
+    /// Each teacher's predictions for a split's examples as they are; nothing where there are none.
     func targets(_ split: ExampleSplit) throws -> [SoftTargets] {
         guard split.count > 0 else { return [] }
         return try teachers.indices.map { try targets($0, split, store, view: nil) }
@@ -120,7 +120,7 @@ struct TeacherPredictions {
         return targets
     }
 
-    /// The batches of a training with the teachers' answers.
+    /// The batches of a training with the teachers' predictions.
     ///
     /// - Parameter layers: The terms of layers, whose teachers run beside the student.
     func batches(_ loader: BatchLoader, _ train: ExampleSplit, _ layers: LayerTerms?) throws -> DistillationBatches {

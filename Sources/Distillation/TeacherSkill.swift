@@ -6,7 +6,7 @@ import Tensors
 /// How much a teacher knows of held-out examples, beside one that knows nothing.
 public struct TeacherSkill: Hashable, Sendable {
     public enum Standing: Hashable, Sendable {
-        /// Clearly above chance, or too few examples to say.
+        /// Clearly above chance, or too few examples to decide.
         case knowing
         /// Above chance, by so little that nobody would use such a model.
         case nearChance
@@ -95,8 +95,8 @@ extension TeacherSkill {
         return (share, share > 0.02 && mean > deviations * (variance / total).squareRoot())
     }
 
-    /// The metrics of several labels. Who knows nothing has the better of what the frequencies of the classes have, and of
-    /// these answers with the labels of other examples.
+    /// The metrics of multi-label data. Who knows nothing has the better of what the frequencies of the classes have, and of
+    /// these predictions with the labels of other examples.
     private static func rankings(_ logits: Tensor, _ counts: [Int], _ examples: HeldOutExamples) -> [Figure] {
         let values = examples.metrics(logits), classes = examples.classCount
         let constant = Buffer(zeros: logits.elementCount).tensor.viewed(count: logits.count, shape: logits.shape)

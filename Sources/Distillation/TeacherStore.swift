@@ -8,10 +8,10 @@ import Synchronization
 import Tensors
 import Training
 
-/// What teachers said of a data set, kept in the run directory so that no teacher runs twice.
+/// The predictions of teachers for a data set, stored in the run directory so that no teacher runs twice.
 ///
 /// One HDF5 file for each teacher and split holds its logits, in the order of the data's classes. Its name has the beginnings
-/// of two SHA-256: that of the teacher's file, or of that together with the rules by which the teacher is asked, and that
+/// of two SHA-256: that of the teacher's file, or of that together with the rules by which its inputs and outputs are converted, and that
 /// of the data, the form, the program and its instruction set. A file appears under its name only when it is complete, and
 /// says what it belongs to; another one is never used. It ends in its checksum, which is verified when it is first opened.
 struct TeacherStore: Sendable {
@@ -69,10 +69,10 @@ struct TeacherStore: Sendable {
     /// Keeps a teacher's logits for a split.
     ///
     /// - Parameter check: Throws where they may not be kept, such as when the data changed meanwhile.
-    /// - Parameter ask: Asks the teacher, and hands over rows and their logits, rows × classes.
+    /// - Parameter predict: Has the teacher predict, and hands over rows and their logits, rows × classes.
     func keep(
         _ teacher: String, _ split: ExampleSplit, check: () throws -> Void = {},
-        ask: (_ take: (Range<Int>, Tensor) throws -> Void) throws -> Void
+        predict: (_ take: (Range<Int>, Tensor) throws -> Void) throws -> Void
     ) throws {
         try HDF5File.writeSealed(to: path(teacher, split.name), isMappable: true) { file in
             try file.root.attributes.write(teacher, to: "teacher")
@@ -80,7 +80,7 @@ struct TeacherStore: Sendable {
             try file.root.attributes.write(format, to: "format")
             let writer = try SoftTargetWriter(
                 form, labelKind: split.labelKind, rows: split.count, classCount: split.classCount, in: file)
-            try ask { rows, logits in try writer.write(rows, logits) }
+            try predict { rows, logits in try writer.write(rows, logits) }
         } beforeNaming: {
             try check()
         }

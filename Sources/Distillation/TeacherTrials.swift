@@ -18,7 +18,7 @@ extension Compressor {
     /// Measures the teachers on the held-out examples, or on as many of them as fit into memory, and warns of what is
     /// wrong with them.
     ///
-    /// - Parameter predictions: It has their answers to all held-out examples.
+    /// - Parameter predictions: Their predictions for all held-out examples.
     @discardableResult
     func measureTeachers(
         _ predictions: TeacherPredictions, _ validation: ExampleSplit, _ workers: Workers
@@ -31,7 +31,7 @@ extension Compressor {
     }
 
     /// - Parameters:
-    ///   - logits: Each teacher's answers to the examples.
+    ///   - logits: Each teacher's predictions for the examples.
     ///   - keys: Equal for teachers that are the same.
     @discardableResult
     func measureTeachers(
@@ -43,7 +43,7 @@ extension Compressor {
         var last: (index: Int, shapes: [Shape], network: Network)?
         let measuring = TeacherMeasuring(
             teachers: teachers, keys: keys, examples: examples,
-            ask: { index, rules, some in
+            predict: { index, rules, some in
                 try workers.checkInterruption()
                 guard let teacher = try teachers[index].model?.fed(rules, data) else { return nil }
                 if last?.index != index || last?.shapes != teacher.inputs.shapes {
@@ -67,7 +67,7 @@ extension Compressor {
 }
 
 extension Compressor {
-    /// The same before any training, where teachers have said what they say of the test split: in an earlier run.
+    /// The same before any training, where teachers' predictions for the test split are stored: by an earlier run.
     func warnOfSeenRows(_ predictions: TeacherPredictions, _ ensemble: Ensemble) throws {
         let count = teachers.count
         var evaluation = Evaluation(

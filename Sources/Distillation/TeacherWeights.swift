@@ -11,14 +11,14 @@ public enum TeacherWeights: Hashable, Sendable {
     case uniform
     /// Those that minimise the ensemble's loss on held-out rows.
     case learned
-    /// Equal, but larger for the teachers that know an example's label (`Mixture`).
+    /// Equal, but larger for the teachers that know an example's label (`EnsembleMixture`).
     case byExample
-    /// As the user says, divided by their sum.
+    /// As the user sets them, divided by their sum.
     case given([Double])
 }
 
 extension TeacherWeights: CustomStringConvertible {
-    /// As the option says it.
+    /// As the option spells it.
     public var description: String {
         switch self {
         case .automatic: "auto"

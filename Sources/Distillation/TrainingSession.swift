@@ -5,9 +5,9 @@ import Storage
 import Tensors
 import Training
 
-/// Trains a network from its first weights, or goes on from its checkpoint, and tells how it goes.
+/// Trains a network from its first weights, or goes on from its checkpoint, and reports its progress.
 struct TrainingSession {
-    /// What is trained, as it is told.
+    /// What is trained, as the progress shows it.
     let name: String
     /// The same in the names of files and figures: not a word of others.
     let key: String
@@ -88,7 +88,7 @@ struct TrainingSession {
 /// A network whose training is over.
 struct TrainedNetwork {
     let graph: LayerGraph
-    /// Laid out as `graph` says.
+    /// With the layout of `graph`.
     let weights: Tensor
 
     init(graph: LayerGraph, weights: Tensor) { (self.graph, self.weights) = (graph, weights) }

@@ -28,7 +28,7 @@ struct WeightTrial {
     /// How many numbers of each teacher are looked at, at most.
     private static let mostNumbers = 4 << 20
 
-    /// - Parameter targets: What each teacher said of the held-out rows.
+    /// - Parameter targets: Each teacher's predictions for the held-out rows.
     init(_ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination) throws {
         let limit = max(Self.mostNumbers / validation.classCount, 2)
         let rows = sampledRows(of: validation.count, atMost: limit)
@@ -73,7 +73,7 @@ struct WeightTrial {
     }
 }
 
-/// Some rows with what teachers say of them.
+/// Some rows with the teachers' predictions.
 private struct Half {
     let logits: [Tensor]
     let labels: Tensor
@@ -98,7 +98,7 @@ private struct Tally {
     mutating func add(_ half: Half, with shares: [Double]) {
         let labels = half.labels, classes = labels.shape.channels
         let scores = Buffer(zeros: labels.elementCount).tensor.viewed(count: labels.count, shape: labels.shape)
-        Mixture(half.combination, half.labelKind, weights: shares).mix(
+        EnsembleMixture(half.combination, half.labelKind, weights: shares).mix(
             half.logits, labels: nil, known: 0, temperature: 1, into: scores, kernels: KernelContext())
         probabilities(scores, labelKind: half.labelKind, temperature: 1, into: scores)
         metrics.add(scores, labels: labels)

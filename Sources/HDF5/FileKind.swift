@@ -7,7 +7,7 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
     case hdf5, kerasArchive
     case empty, zeros, lfsPointer, annexPointer, webPage, json, text
     case gzip, bzip2, xz, zstd, lz4, sevenZip, rar, tar, zip
-    case npy, npz, matlab, idx, parquet, arrow, netCDF, sqlite, pickle, picture, pdf
+    case npy, npz, matlab, idx, parquet, arrow, netCDF, sqlite, pickle, image, pdf
     case pyTorch, onnx, tensorFlowLite, safetensors, gguf, savedModel, savedModelFolder, tensorFlowCheckpoint
     case unzippedKeras, folder, records, unknown
 
@@ -105,9 +105,9 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
             Magic(kind: .pyTorch, bytes: [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9]),
             Magic(kind: .pickle, bytes: [0x80, 0x02]), Magic(kind: .pickle, bytes: [0x80, 0x03]),
             Magic(kind: .pickle, bytes: [0x80, 0x04, 0x95]), Magic(kind: .pickle, bytes: [0x80, 0x05, 0x95]),
-            Magic(kind: .picture, bytes: [0x89, 0x50, 0x4E, 0x47]), Magic(kind: .picture, bytes: [0xFF, 0xD8, 0xFF]),
-            Magic(kind: .picture, bytes: Array("GIF8".utf8)),
-            Magic(kind: .picture, bytes: Array("WEBP".utf8), offset: 8),
+            Magic(kind: .image, bytes: [0x89, 0x50, 0x4E, 0x47]), Magic(kind: .image, bytes: [0xFF, 0xD8, 0xFF]),
+            Magic(kind: .image, bytes: Array("GIF8".utf8)),
+            Magic(kind: .image, bytes: Array("WEBP".utf8), offset: 8),
             Magic(kind: .pdf, bytes: Array("%PDF".utf8)),
             Magic(kind: .idx, bytes: [0x00, 0x00, 0x08, 0x01]), Magic(kind: .idx, bytes: [0x00, 0x00, 0x08, 0x03]),
         ]
@@ -189,7 +189,7 @@ extension FileKind {
         case .netCDF: "a classic NetCDF file"
         case .sqlite: "an SQLite database"
         case .pickle: "a Python pickle"
-        case .picture: "an image"
+        case .image: "an image"
         case .pdf: "a PDF document"
         case .pyTorch: "a PyTorch file"
         case .onnx: "an ONNX model"

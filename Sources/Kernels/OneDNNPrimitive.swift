@@ -2,7 +2,7 @@
     import COneDNN
     import Tensors
 
-    /// Stops when oneDNN refuses what we asked of it: shapes were checked before, so only we can be wrong.
+    /// Stops when oneDNN refuses a request: shapes were checked before, so only we can be wrong.
     func check(_ status: dnnl_status_t, _ what: StaticString = #function) {
         precondition(status == dnnl_success, "oneDNN refused \(what) with status \(status.rawValue)")
     }

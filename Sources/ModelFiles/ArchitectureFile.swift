@@ -21,7 +21,7 @@ public struct ArchitectureFile: Sendable {
     /// The file's only network, or its members.
     let networks: [Network]
 
-    /// Layers that lead from the inputs to an answer.
+    /// Layers that lead from the inputs to an output.
     struct Network: Sendable {
         /// The inputs as its entries name them.
         let inputs: [String]

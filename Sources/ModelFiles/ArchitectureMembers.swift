@@ -69,7 +69,7 @@ extension ArchitectureFile.Reader {
     }
 
     private mutating func add(_ network: ArchitectureFile.Network) {
-        // What has no entries has been told of.
+        // What has no entries has been reported.
         if !network.entries.isEmpty && !network.inputs.isEmpty { members.append(network) }
     }
 

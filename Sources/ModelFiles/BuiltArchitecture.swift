@@ -81,7 +81,7 @@ private struct GraphBuilder {
     init(_ architecture: Architecture) { self.architecture = architecture }
 
     mutating func build(inputs: [Shape]?) throws(ModelFileError) -> BuiltArchitecture {
-        findRecipes()
+        findParts()
         try refuseProblems()
         try addInputs(inputs)
         defineLayers()
@@ -96,7 +96,7 @@ private struct GraphBuilder {
     }
 
     /// Finds the parts of every layer, and everything that is wrong with its options.
-    private mutating func findRecipes() {
+    private mutating func findParts() {
         let ends = Set(architecture.ends.map(\.layer))
         var results: [String: Int] = [:], refused: [LayerProblem] = []
         for source in architecture.layers.flatMap({ $0.calls.joined() }) + architecture.outputs {
@@ -373,10 +373,10 @@ private struct GraphBuilder {
     /// smaller ones.
     private func unlikeMembers(_ layer: Architecture.Layer) -> String? {
         guard !architecture.members.isEmpty, layer.name == architecture.outputs[0].layer else { return nil }
-        let answers = architecture.members.map { member in (member.name, values[member.output].map(graph.shape)) }
-        guard Set(answers.map(\.1)).count > 1 else { return nil }
-        let list = answers.map { "'\($0)' with \($1.map(\.description) ?? "nothing")" }.joined(separator: ", ")
-        return "the members do not answer the same question: \(list)"
+        let outputs = architecture.members.map { member in (member.name, values[member.output].map(graph.shape)) }
+        guard Set(outputs.map(\.1)).count > 1 else { return nil }
+        let list = outputs.map { "'\($0)' with \($1.map(\.description) ?? "nothing")" }.joined(separator: ", ")
+        return "the members have outputs of different shapes: \(list)"
     }
 
     /// Why a layer cannot read a sequence with a mask.

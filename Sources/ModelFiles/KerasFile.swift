@@ -46,7 +46,7 @@ public struct KerasFile: Sendable {
             throw ModelFileError(
                 .refused, path, ["holds weights only, without the architecture"],
                 advice:
-                    "Say the architecture (--architecture, the JSON of model.to_json() or .yaml), or save the whole "
+                    "Pass the architecture (--architecture, the JSON of model.to_json() or .yaml), or save the whole "
                     + "model: \(ModelReader.savingAdvice.prefix(1).lowercased() + ModelReader.savingAdvice.dropFirst())"
             )
         }

@@ -112,7 +112,7 @@ extension LayerCatalog {
         Padding has no part in what they compute.
         """
     static let augmentationNote = """
-        They change pictures in training alone, so at inference they are the identity; they are kept when a model is \
+        They change images in training alone, so at inference they are the identity; they are kept when a model is \
         written.
         """
     static let operationNote = """

@@ -77,7 +77,7 @@ struct LayerSettings {
 
     private var unknownInside: [String] = []
 
-    /// The options that were given and that nobody asked for.
+    /// The options that were given and that nothing reads.
     var unknown: [String] { options.keys.filter { !known.contains($0) } + unknownInside }
 
     /// The class that builds it again, if that is another one.
@@ -108,7 +108,7 @@ struct LayerSettings {
     private(set) var inputNames: [String] = []
     private var knownArguments: Set<String> = []
 
-    /// The arguments of its calls that nobody asked for, and that change something.
+    /// The arguments of its calls that nothing reads, and that change something.
     var unreadArguments: [String] {
         (call.arguments.members.filter { !$0.value.isNull && $0.value != false }.map(\.key) + call.keywords)
             .filter { !knownArguments.contains($0) }

@@ -37,8 +37,8 @@ public enum ReadingService {
     static func outline(of path: String) throws -> ModelOutline {
         // An archive is unpacked for it, so that a large file may take longer.
         let byteCount = WholeFile.byteCount(of: path) ?? 0
-        let answer = try run(outlineName, Array(path.utf8), nil, limits(for: byteCount), path)
-        guard case .outline(let outline) = answer else {
+        let response = try run(outlineName, Array(path.utf8), nil, limits(for: byteCount), path)
+        guard case .outline(let outline) = response else {
             throw ModelFileError(.refused, path, ["could not be read"])
         }
         return outline
@@ -72,43 +72,43 @@ public enum ReadingService {
         let datasets: [ModelReader.Request]
     }
 
-    // MARK: Answers
+    // MARK: Responses
 
-    private enum Answer: Codable {
+    private enum Response: Codable {
         case outline(ModelOutline)
         case done
         case hdf5(HDF5Error)
         case model(ModelFileError)
     }
 
-    private static func respond(_ body: () throws -> Answer) -> [UInt8] {
-        let answer: Answer
+    private static func respond(_ body: () throws -> Response) -> [UInt8] {
+        let response: Response
         do {
-            answer = try body()
+            response = try body()
         } catch let error as HDF5Error {
-            answer = .hdf5(error)
+            response = .hdf5(error)
         } catch let error as ModelFileError {
-            answer = .model(error)
+            response = .model(error)
         } catch {
-            answer = .model(ModelFileError(.refused, "", ["\(error)"]))
+            response = .model(ModelFileError(.refused, "", ["\(error)"]))
         }
-        return (try? JSONEncoder().encode(answer)).map { Array($0) } ?? []
+        return (try? JSONEncoder().encode(response)).map { Array($0) } ?? []
     }
 
     private static func run(
         _ name: String, _ request: [UInt8], _ shared: MemoryFile?, _ limits: Isolation.Limits, _ path: String
-    ) throws -> Answer {
+    ) throws -> Response {
         guard let service = services[name] else { preconditionFailure("there is no service '\(name)'") }
         let bytes = try translating(path) { () throws(IsolationError) in
             try Isolation.run(name, request, shared: shared, limits: limits, fallback: service)
         }
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(bytes)) else {
-            throw ModelFileError(.refused, path, ["reading it gave no answer"], advice: damageAdvice)
+        guard let response = try? JSONDecoder().decode(Response.self, from: Data(bytes)) else {
+            throw ModelFileError(.refused, path, ["the process that reads it gave no result"], advice: damageAdvice)
         }
-        switch answer {
+        switch response {
         case .hdf5(let error): throw error
         case .model(let error): throw error
-        default: return answer
+        default: return response
         }
     }
 

@@ -36,7 +36,7 @@ public struct SizeReport: Hashable, Sendable {
     /// A network among others in the file.
     public struct Member: Hashable, Sendable {
         public let name: String
-        /// Its part of the mean that is the answer.
+        /// Its part of the mean that is the output.
         public let share: Double
         /// Its layers, and what they take.
         public let layerCount: Int

@@ -1,4 +1,4 @@
-// Several networks side by side, whose predictions' weighted mean is the answer. In Keras's layers that is an Average, or
+// Several networks side by side, whose predictions' weighted mean is the output. In Keras's layers that is an Average, or
 // an Add of what Rescalings have made of each.
 
 extension Architecture {
@@ -38,7 +38,7 @@ extension Architecture {
         }
     }
 
-    /// The layers whose predictions the answer is made of: that of the only output, or those that it is a mean of.
+    /// The layers whose predictions the output is made of: that of the only output, or those that it is a mean of.
     public var ends: [Source] { weightedMean?.map(\.source) ?? (outputs.count == 1 ? outputs : []) }
 
     /// What a Rescaling by one number, and without an offset, reads, and that number.

@@ -5,7 +5,7 @@ import Tensors
 public enum ClassMatch: Hashable, Sendable {
     /// Both name them, in one order.
     case named
-    /// Both name them, in different orders: for each of the data's classes, the place it has in the teacher's answer.
+    /// Both name them, in different orders: for each of the data's classes, the place it has in the teacher's output.
     case permuted([Int])
     /// Not both name them; their order is taken to be the data's.
     case assumed
@@ -59,7 +59,7 @@ struct ClassMismatch: Error, CustomStringConvertible {
 }
 
 extension ClassMatch: CustomStringConvertible {
-    /// As the plan says it.
+    /// As the plan shows it.
     public var description: String {
         switch self {
         case .named: "by name"

@@ -12,13 +12,13 @@ public struct Evaluation {
     public struct Scores: Sendable {
         /// Empty where there are no examples.
         public var metrics: NamedMetrics = []
-        /// What each metric is made of, if that was asked for.
+        /// What each metric is made of, if requested.
         public var samples: [MetricSample] = []
         /// How many examples' first class is wrong.
         public var errors = 0
-        /// The mean cross-entropy, if it was asked for.
+        /// The mean cross-entropy, if requested.
         public var loss = 0.0
-        /// How often the first class is that of the first mixture, if it was asked for.
+        /// How often the first class is that of the first mixture, if requested.
         public var agreement = 0.0
 
         public init() {}
@@ -46,7 +46,7 @@ public struct Evaluation {
         }
     }
 
-    private let mixtures: [Mixture]
+    private let mixtures: [EnsembleMixture]
     private let options: Options
     private let kernels = KernelContext()
     private var running: [RunningMetrics]
@@ -61,7 +61,7 @@ public struct Evaluation {
         _ split: ExampleSplit, shares: [[Double]], combination: Combination = .mean, options: Options = Options()
     ) {
         self.options = options
-        mixtures = shares.map { Mixture(combination, split.labelKind, weights: $0) }
+        mixtures = shares.map { EnsembleMixture(combination, split.labelKind, weights: $0) }
         running = shares.map { _ in
             RunningMetrics(split.labelKind, classCount: split.classCount, isSampled: options.hasSamples)
         }

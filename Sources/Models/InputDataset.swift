@@ -91,7 +91,7 @@ public final class InputDataset: Sendable {
         }
     }
 
-    /// A model makes some prediction of anything: of NaN, one that nobody can tell from the others.
+    /// A model makes some prediction of anything: of NaN, one that cannot be distinguished from the others.
     private func refuseNotFinite(_ values: [Float], _ rows: Range<Int>) throws {
         guard let index = values.firstIndex(where: { !$0.isFinite }) else { return }
         var (row, rest) = index.quotientAndRemainder(dividingBy: dataset.elementsPerRow), place: [Int] = []

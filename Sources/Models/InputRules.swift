@@ -8,7 +8,7 @@ import Tensors
 ///     scale:0.1,rgb,audio                        by position; steps before the first dataset are for all inputs
 public struct InputRules: Hashable, Sendable {
     /// What one input is fed with.
-    public struct Feed: Hashable, Sendable {
+    public struct Binding: Hashable, Sendable {
         /// The name of the model's input; nil for the one at this position.
         public var input: String?
         public var dataset: String
@@ -26,7 +26,7 @@ public struct InputRules: Hashable, Sendable {
     /// What is done to the examples of every input, before its own steps.
     public var steps: [InputStep] = []
     /// Empty where the datasets are those that suit the model.
-    public var feeds: [Feed] = []
+    public var bindings: [Binding] = []
 
     public init() {}
 
@@ -37,13 +37,13 @@ public struct InputRules: Hashable, Sendable {
             let words = item.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             if InputStep.forms[words[0]] != nil {
                 let step = try InputStep(words[0], words.count > 1 ? words[1] : "")
-                if feeds.isEmpty { steps.append(step) } else { feeds[feeds.count - 1].steps.append(step) }
+                if bindings.isEmpty { steps.append(step) } else { bindings[bindings.count - 1].steps.append(step) }
             } else {
-                feeds.append(try Feed(words))
+                bindings.append(try Binding(words))
             }
         }
-        let named = feeds.count { $0.input != nil }
-        guard named == 0 || named == feeds.count else {
+        let named = bindings.count { $0.input != nil }
+        guard named == 0 || named == bindings.count else {
             throw InputRulesError("name the model's inputs for all datasets or for none, found '\(text)'")
         }
     }
@@ -61,7 +61,7 @@ public struct InputRules: Hashable, Sendable {
     public func replacingSteps(with steps: [InputStep]) -> InputRules {
         var rules = self
         rules.steps = steps
-        for index in feeds.indices { rules.feeds[index].steps = [] }
+        for index in bindings.indices { rules.bindings[index].steps = [] }
         return rules
     }
 }
@@ -72,7 +72,7 @@ public struct InputRulesError: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-extension InputRules.Feed {
+extension InputRules.Binding {
     /// Reads `rgb`, `x[0..1024]`, `audio:x[1024..1152]`.
     fileprivate init(_ words: [String]) throws(InputRulesError) {
         let item = words.joined(separator: ":"), source = words[words.count - 1]
@@ -158,14 +158,14 @@ extension InputStep {
 extension InputRules: CustomStringConvertible {
     /// As it is written.
     public var description: String {
-        let fed = feeds.flatMap { feed in
-            [(feed.input.map { "\($0):" } ?? "") + feed.source] + feed.steps.map(\.description)
+        let fed = bindings.flatMap { binding in
+            [(binding.input.map { "\($0):" } ?? "") + binding.source] + binding.steps.map(\.description)
         }
         return (steps.map(\.description) + fed).joined(separator: ",")
     }
 }
 
-extension InputRules.Feed {
+extension InputRules.Binding {
     /// `x`, or `x[0..1024]`.
     var source: String { dataset + (part?.description ?? "") }
 }

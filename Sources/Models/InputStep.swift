@@ -69,7 +69,7 @@ public enum InputStep: Hashable, Sendable {
         switch self {
         case .scale(let a): affine(x, a, [0], into: y)
         case .offset(let b): affine(x, [1], b, into: y)
-        case .resize(_, _, let isNearest): resizePictures(x, isNearest ? .nearest : .bilinear, into: y)
+        case .resize(_, _, let isNearest): resizeImages(x, isNearest ? .nearest : .bilinear, into: y)
         case .transpose(let axes): permute(x, axes, into: y)
         case .reshape: y.copy(from: x)
         case .channels(let places): pick(places, of: x, into: y)

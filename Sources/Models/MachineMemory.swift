@@ -7,7 +7,7 @@ struct MachineMemory: Equatable {
     /// What has the limit: "this machine has".
     let holder: String
 
-    /// The least of what the machine has, its containers allow and the shell's limits allow; nil where nobody says.
+    /// The least of what the machine has, its containers allow and the shell's limits allow; nil where none is known.
     ///
     /// - Parameters:
     ///   - root: Where the system's own files are, for tests.
@@ -33,7 +33,7 @@ struct MachineMemory: Equatable {
         return MachineMemory(limit: (memory + (kibibytes("SwapTotal") ?? 0)) << 10, holder: "this machine has")
     }
 
-    /// The group of a controller, as the process's own file says it: `0::/system.slice`, `4:memory:/docker/1a2b`.
+    /// The group of a controller, as the process's own file has it: `0::/system.slice`, `4:memory:/docker/1a2b`.
     private static func group(_ root: String, _ isWanted: (Substring) -> Bool) -> Substring? {
         for line in lines("\(root)/proc/self/cgroup") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)

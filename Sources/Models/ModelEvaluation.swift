@@ -3,7 +3,7 @@ public import Networks
 import Tensors
 import Training
 
-/// Models from their files looked at one after another, and what they say together: the mean of their probabilities, as the
+/// Models from their files, evaluated one after another, and as an ensemble: the mean of their probabilities, as the
 /// ensemble of a compression has it.
 ///
 /// One model is in memory at a time. To be evaluated together, they predict a block of examples each, whose logits are kept

@@ -8,7 +8,7 @@ public import Tensors
 /// several inputs take those datasets that fit them, where there is one way to do so. In the end axes of size 1 may come
 /// and go.
 public struct ModelInputs: Hashable, Sendable {
-    public struct Feed: Hashable, Sendable {
+    public struct Binding: Hashable, Sendable {
         public let input: Architecture.Input
         public let dataset: ExampleInput
         /// The dataset's place among those that there are.
@@ -31,12 +31,12 @@ public struct ModelInputs: Hashable, Sendable {
     }
 
     /// One for each input of the model, in its order.
-    public let feeds: [Feed]
+    public let bindings: [Binding]
     /// The places of the datasets that are read, each once.
     public let datasets: [Int]
 
     /// The shapes of the model's inputs.
-    public var shapes: [Shape] { feeds.map(\.shape) }
+    public var shapes: [Shape] { bindings.map(\.shape) }
 
     /// Finds what each input is fed with.
     ///
@@ -50,41 +50,41 @@ public struct ModelInputs: Hashable, Sendable {
         _ architecture: Architecture, _ datasets: [ExampleInput], inOrder: Bool = false, rules: InputRules?,
         holder: String, option: String
     ) throws(ModelFileError) {
-        var search = FeedSearch(
+        var search = InputMatcher(
             inputs: architecture.inputs, datasets: datasets, inOrder: inOrder, rules: rules ?? InputRules(),
             holder: holder, option: option)
-        let feeds = search.feeds()
-        guard let feeds, search.problems.isEmpty else {
+        let bindings = search.bindings()
+        guard let bindings, search.problems.isEmpty else {
             throw ModelFileError(.refused, architecture.origin, search.problems)
         }
-        self.feeds = feeds
-        self.datasets = feeds.reduce(into: []) { places, feed in
-            if !places.contains(feed.place) { places.append(feed.place) }
+        self.bindings = bindings
+        self.datasets = bindings.reduce(into: []) { places, binding in
+            if !places.contains(binding.place) { places.append(binding.place) }
         }
     }
 
     /// Whether the model sees its first dataset as it is.
-    var isPlain: Bool { feeds.count == 1 && feeds[0].dataset.name == "x" && feeds[0].isPlain }
+    var isPlain: Bool { bindings.count == 1 && bindings[0].dataset.name == "x" && bindings[0].isPlain }
 
     /// Fills a model's inputs with examples.
     ///
     /// - Parameter read: Reads the examples of the dataset at a position of `datasets`.
     public func fill(_ inputs: [Tensor], read: (_ position: Int, _ into: Tensor) -> Void) {
         for (position, dataset) in datasets.enumerated() {
-            let users = feeds.indices.filter { feeds[$0].place == dataset }
-            if users.count == 1, feeds[users[0]].isPlain {
+            let users = bindings.indices.filter { bindings[$0].place == dataset }
+            if users.count == 1, bindings[users[0]].isPlain {
                 read(position, inputs[users[0]])
                 continue
             }
-            let shape = Shape(feeds[users[0]].dataset.shape), count = inputs[users[0]].count
+            let shape = Shape(bindings[users[0]].dataset.shape), count = inputs[users[0]].count
             let examples = Buffer(zeros: count * shape.elementCount).tensor.viewed(count: count, shape: shape)
             read(position, examples)
-            for user in users { feeds[user].fill(inputs[user], with: examples) }
+            for user in users { bindings[user].fill(inputs[user], with: examples) }
         }
     }
 }
 
-extension ModelInputs.Feed {
+extension ModelInputs.Binding {
     fileprivate func fill(_ input: Tensor, with examples: Tensor) {
         func memory(_ shape: Shape) -> Tensor {
             Buffer(zeros: input.count * shape.elementCount).tensor.viewed(count: input.count, shape: shape)

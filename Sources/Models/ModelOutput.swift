@@ -3,7 +3,7 @@ import Foundation
 import Kernels
 public import Tensors
 
-/// What the numbers say that a model answers with.
+/// What the numbers are that a model outputs.
 public enum OutputReading: String, Hashable, Sendable, CaseIterable {
     /// Probabilities that add up to 1.
     case softmax
@@ -13,9 +13,9 @@ public enum OutputReading: String, Hashable, Sendable, CaseIterable {
     case logits
 }
 
-/// How a model's answer becomes logits of the data's classes.
+/// How a model's output becomes logits of the data's classes.
 ///
-/// One sigmoid unit p for two classes says (1 − p, p): logits (0, z). Where a model was trained for another task than the
+/// One sigmoid unit p for two classes means (1 − p, p): logits (0, z). Where a model was trained for another task than the
 /// data's, its probabilities are read in the light of that task:
 ///
 ///     labels are one class each, the model has sigmoids: p given that exactly one label is true. Independent labels
@@ -23,28 +23,28 @@ public enum OutputReading: String, Hashable, Sendable, CaseIterable {
 ///         it softmax(z): the logits stay
 ///     labels are several each, the model has a softmax: each p by itself: log p − log(1 − p)
 public struct ModelOutput: Hashable, Sendable {
-    /// What the last layer says it is; nil for a model that ends in neither softmax nor sigmoid.
+    /// What it is by the last layer; nil for a model that ends in neither softmax nor sigmoid.
     let head: OutputReading?
-    /// What the user says it is.
+    /// What it is by `--teacher-output`.
     let given: OutputReading?
     /// Whether it comes from a Dense layer: who ends a model without a head in one means logits.
     let isDense: Bool
-    /// Whether one unit tells two classes apart.
+    /// Whether one unit distinguishes two classes.
     public let isBinaryLogit: Bool
     let classCount: Int
     let labelKind: LabelKind
-    /// For each of the data's classes, the place that it has in the answer; nil where they are the same.
+    /// For each of the data's classes, the place that it has in the output; nil where they are the same.
     public let order: [Int]?
 
-    /// What the answer is, as far as it is known before the model has answered.
+    /// What the output is, as far as it is known before the model has predicted.
     public var reading: OutputReading? { head ?? given ?? (isDense ? .logits : nil) }
 
-    /// Whether the user may say what the answer is.
+    /// Whether the user may set what the output is.
     public var canBeGiven: Bool { head == nil && !isBinaryLogit }
 
     /// Makes logits of the data's classes of what `predictLogits` returns, in place.
     ///
-    /// - Parameter reading: What the answers are, of a model that does not say.
+    /// - Parameter reading: What the outputs are, of a model without a head.
     func convertToLogits(_ rows: Tensor, as reading: OutputReading) {
         if head == nil {
             if isBinaryLogit {
@@ -58,13 +58,13 @@ public struct ModelOutput: Hashable, Sendable {
         if let order { permute(rows, order) }
     }
 
-    /// What answers of a model seem to be that does not say.
+    /// What outputs of a model without a head seem to be.
     func reading(of rows: Tensor) -> OutputReading {
         guard isBinaryLogit else { return Models.reading(of: rows, labelKind: labelKind) }
         return (0..<rows.rowCount).allSatisfy { isProbability(rows[$0 * 2 + 1]) } ? .sigmoid : .logits
     }
 
-    /// The first answer that is none of what they are said to be; nil if there is none.
+    /// The first output that contradicts how they are read; nil if there is none.
     func contradiction(to reading: OutputReading, in rows: Tensor) -> Float? {
         guard head == nil, reading != .logits else { return nil }
         let found = rows.withSpan { rows in rows.indices.first { !isProbability(rows[$0]) } }
@@ -86,7 +86,7 @@ public struct ModelOutput: Hashable, Sendable {
 }
 
 extension ModelOutput: CustomStringConvertible {
-    /// As the plan says it: `softmax of 10`, `one sigmoid`.
+    /// As the plan shows it: `softmax of 10`, `one sigmoid`.
     public var description: String {
         let name = reading?.rawValue ?? "logits?"
         return isBinaryLogit ? "one \(name == "logits" ? "logit" : name)" : "\(name) of \(grouped(classCount))"
@@ -96,10 +96,10 @@ extension ModelOutput: CustomStringConvertible {
     var note: String? {
         switch (reading, labelKind) {
         case (nil, _):
-            "logits?: the model ends in neither softmax nor sigmoid; its answers to the first training examples tell "
-                + "whether they are probabilities, unless --teacher-output says what they are"
+            "logits?: the model ends in neither softmax nor sigmoid; its outputs for the first training examples "
+                + "decide whether they are probabilities, unless --teacher-output is given"
         case (.sigmoid, .multiclass) where !isBinaryLogit:
-            "sigmoid, for labels of one class each: the probabilities given that exactly one class is true"
+            "sigmoid, for multiclass labels: the probabilities given that exactly one class is true"
         case (.softmax, .multilabel):
             "softmax, for multi-label data: each class's probability by itself"
         default: nil

@@ -8,7 +8,7 @@ import Storage
 public import Tensors
 public import Training
 
-/// A trained model as a teacher: a Keras file, and how it is asked about a data file's examples.
+/// A trained model as a teacher: a Keras file, and how it predicts the examples of a data file.
 ///
 /// The file is opened once, and its network is built once. Weights are read when the teacher runs.
 public struct ModelTeacher: Teacher {
@@ -21,7 +21,7 @@ public struct ModelTeacher: Teacher {
     public let built: BuiltArchitecture
     /// The file as it was when it was opened: what is known of the places of its weights holds for no other.
     private let watched: WatchedFiles
-    /// What the user says of it.
+    /// What the user set for it.
     private let given: TeacherRules
     /// Where its architecture is, if its file holds weights alone.
     private var architecture: KerasFile.ArchitectureSource? { given.architecture }
@@ -32,13 +32,13 @@ public struct ModelTeacher: Teacher {
     let classNames: [String]?
     /// The datasets that feed it.
     private let datasets: [String]
-    /// Examples that tell what the answers of a model are that does not say.
+    /// Examples whose predictions tell what a model outputs that has no head.
     private let probe: ExampleSplit
 
-    /// The rules by which it is fed.
+    /// The rules that make its inputs.
     public var rules: InputRules { given.input ?? InputRules() }
 
-    /// Opens a teacher and finds out how it answers the data's question; no weights are read.
+    /// Opens a teacher and finds out how it predicts the data's classes; no weights are read.
     ///
     /// - Throws: `ModelFileError` for one that does not fit: everything that it has and the data has otherwise.
     public init(_ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules()) throws {
@@ -95,7 +95,7 @@ public struct ModelTeacher: Teacher {
         probe = data.train.selecting(Array(0..<min(data.train.count, 256)), name: "train")
     }
 
-    /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it answers with.
+    /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it outputs.
     private static func built(
         _ file: KerasFile, _ shapes: [Shape]?
     ) throws(ModelFileError) -> BuiltArchitecture? {
@@ -136,7 +136,7 @@ public struct ModelTeacher: Teacher {
             throw ModelFileError(
                 .refused, path,
                 [
-                    "ends in \(head.rawValue), but --teacher-output says \(given.rawValue); leave it out, it is for models "
+                    "ends in \(head.rawValue), but --teacher-output is \(given.rawValue); leave it out, it is for models "
                         + "that end in neither softmax nor sigmoid"
                 ])
         }
@@ -146,7 +146,7 @@ public struct ModelTeacher: Teacher {
             labelKind: labelKind, order: order)
     }
 
-    /// What to do where a teacher answers with another number of classes than the data has.
+    /// What to do where a teacher has another number of classes than the data.
     private static func classAdvice(_ count: Int, _ data: ExampleFile) -> String {
         if data.labelKind == .multilabel { return "; train/y must have a column for each class of the teacher" }
         guard data.classNames == nil, count > data.classCount else {
@@ -189,10 +189,10 @@ public struct ModelTeacher: Teacher {
     /// Whether x is all that it is fed with, so that it can see changed examples.
     public var readsOnlyX: Bool { datasets == ["x"] }
 
-    /// Makes logits of answers, in place.
+    /// Converts outputs to logits, in place.
     ///
-    /// - Parameter examples: What they are answers to, in words.
-    /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
+    /// - Parameter examples: What they are outputs for, in words.
+    /// - Throws: `ModelFileError` for outputs that are not finite, or not what they were read as.
     public func convertToLogits(_ rows: Tensor, as reading: OutputReading, of examples: String) throws(ModelFileError) {
         guard isFinite(rows) else {
             throw ModelFileError(
@@ -202,18 +202,18 @@ public struct ModelTeacher: Teacher {
         if let value = output.contradiction(to: reading, in: rows) {
             throw ModelFileError(
                 .refused, path,
-                ["answers were taken for probabilities (\(reading.rawValue)), but one of '\(examples)' is \(value)"],
-                advice: "Say what they are with --teacher-output \(name)=logits")
+                ["outputs were read as probabilities (\(reading.rawValue)), but one of '\(examples)' is \(value)"],
+                advice: "Set --teacher-output \(name)=logits")
         }
         output.convertToLogits(rows, as: reading)
     }
 
-    /// What its answers are: for a model that does not say it, what those to the first training examples tell.
+    /// What it outputs: for a model without a head, detected from its outputs for the first training examples.
     public func reading(_ network: Network, _ workers: Workers) throws -> OutputReading {
         if let reading = output.reading { return reading }
         let all = Buffer(zeros: probe.count * probe.classCount).tensor(count: probe.count, shape: [probe.classCount])
         var first = 0
-        try answers(network, probe, nil, workers) { _, rows in
+        try predict(network, probe, nil, workers) { _, rows in
             all.slice(at: first, count: rows.elementCount).copy(from: rows)
             first += rows.elementCount
         }
@@ -221,7 +221,7 @@ public struct ModelTeacher: Teacher {
     }
 
     /// What its last layer gives, batch by batch: B × the data's classes.
-    fileprivate func answers(
+    fileprivate func predict(
         _ network: Network, _ split: ExampleSplit, _ change: ExampleChange?, _ workers: Workers,
         take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
@@ -230,7 +230,7 @@ public struct ModelTeacher: Teacher {
             fill: fill(split, change), take: take)
     }
 
-    /// Writes examples of a batch into the network's inputs, as the rules say.
+    /// Writes examples of a batch into the network's inputs, by the rules.
     private func fill(
         _ split: ExampleSplit, _ change: ExampleChange? = nil
     ) -> @Sendable (ExampleBatch, Range<Int>, [Tensor]) -> Void {
@@ -264,7 +264,7 @@ public struct ModelTeacher: Teacher {
         _ network: Network, as reading: OutputReading, of split: ExampleSplit, changing change: ExampleChange? = nil,
         workers: Workers, take: (ExampleBatch, Tensor) throws -> Void
     ) throws {
-        try answers(network, split, change, workers) { batch, rows in
+        try predict(network, split, change, workers) { batch, rows in
             try convertToLogits(rows, as: reading, of: split.name)
             try take(batch, rows)
         }
@@ -281,19 +281,19 @@ public struct ModelTeacher: Teacher {
         }
     }
 
-    // MARK: - What its answers depend on
+    // MARK: - What its predictions depend on
 
     /// What its logits are kept under.
     ///
     /// - Parameter fileDigest: The SHA-256 of its file.
     public func key(fileDigest: String) -> String { manner.map { sha256(of: "\(fileDigest)\n\($0)") } ?? fileDigest }
 
-    /// Everything beside its file and the data that its logits depend on; nil for one that is asked the plain way.
+    /// Everything beside its file and the data that its logits depend on; nil where nothing is converted.
     var manner: String? {
         let words = architecture.flatMap { try? sha256(ofFile: $0.path) }.map { "architecture \($0)" }
         guard !inputs.isPlain || output.order != nil || output.given != nil else { return words }
-        let fed = inputs.feeds.map { feed in
-            ([feed.source] + feed.steps.map(\.description)).joined(separator: ",") + " → \(feed.shape)"
+        let fed = inputs.bindings.map { binding in
+            ([binding.source] + binding.steps.map(\.description)).joined(separator: ",") + " → \(binding.shape)"
         }
         let order = output.order.map { "; order \($0.map(String.init).joined(separator: ","))" } ?? ""
         return "\(fed.joined(separator: "; "))\(order)\(output.given.map { "; \($0.rawValue)" } ?? "")"
@@ -309,7 +309,7 @@ public struct OpenModel: OpenTeacher {
     /// - Parameter network: What the teacher's `network()` returned, or that of one that is fed in the same shapes.
     public init(_ teacher: ModelTeacher, _ network: Network) { (self.teacher, self.network) = (teacher, network) }
 
-    /// - Throws: `ModelFileError` for answers that are no numbers, or not what they were taken for.
+    /// - Throws: `ModelFileError` for outputs that are not finite, or not what they were read as.
     public func predict(
         _ split: ExampleSplit, changing change: ExampleChange?, workers: Workers,
         take: (ExampleBatch, Tensor) throws -> Void
@@ -345,7 +345,7 @@ extension ModelTeacher {
         return teachers
     }
 
-    /// Teachers that name the classes in different orders, of which data without names says nothing.
+    /// Teachers that name the classes in different orders, between which data without names cannot decide.
     private static func conflict(_ teachers: [ModelTeacher], _ data: ExampleFile) -> ModelFileError? {
         guard data.classNames == nil else { return nil }
         let named = teachers.filter { $0.classNames != nil }

@@ -23,22 +23,22 @@ public struct Prediction {
     }
 
     private let network: Network
-    private let feeds: ModelInputs
-    /// Those that the network is fed with, in the order of `feeds.datasets`.
+    private let modelInputs: ModelInputs
+    /// Those that the network is fed with, in the order of `modelInputs.datasets`.
     private let examples: [InputDataset]
     public let outputs: [Output]
     private let predictor: Predictor
     private let blockSize: Int
 
     /// - Parameters:
-    ///   - examples: Those that `feeds` chooses from.
+    ///   - examples: Those that `modelInputs` chooses from.
     ///   - names: The model's names of its outputs, where they are a dict.
     public init(
-        _ network: Network, _ feeds: ModelInputs, _ examples: [InputDataset], names: [String]?, workers: Workers
+        _ network: Network, _ modelInputs: ModelInputs, _ examples: [InputDataset], names: [String]?, workers: Workers
     ) {
         self.network = network
-        self.feeds = feeds
-        self.examples = feeds.datasets.map { examples[$0] }
+        self.modelInputs = modelInputs
+        self.examples = modelInputs.datasets.map { examples[$0] }
         predictor = Predictor(network.graph, weights: network.weights.tensor, workers: workers)
         blockSize = Self.blockSize(network.graph, threads: workers.count)
         let count = examples[0].count, values = network.graph.outputs
@@ -95,10 +95,10 @@ public struct Prediction {
             return values
         }
         let buffers = graph.outputs.map { Block(rows.count * graph.shape(of: $0).elementCount) }
-        let feeds = feeds
+        let modelInputs = modelInputs
         do throws(ValueFault) {
             try predictor.run(rows.count) { range, targets in
-                feeds.fill(targets) { position, target in
+                modelInputs.fill(targets) { position, target in
                     let values = inputs[position], size = values.count / rows.count
                     target.copy(from: values.span.extracting((range.lowerBound * size)..<(range.upperBound * size)))
                 }

@@ -8,14 +8,14 @@ public import Training
 
 /// Whoever's predictions a student imitates.
 ///
-/// Every teacher predicts the examples of a split. `model` says whether it can do more: see changed examples beside the
+/// Every teacher predicts the examples of a split. `model` is there where it can do more: see changed examples beside the
 /// student, and show its layers.
 public protocol Teacher: Sendable {
     /// Where it is; its name is that of this file.
     var path: String { get }
     /// What it takes; nil where there is no model.
     var size: TeacherSize? { get }
-    /// How it is asked, how its answers are read, and how its classes are matched with the data's.
+    /// How inputs and outputs are converted, and how its classes are matched with the data's.
     var plan: TeacherPlan { get }
     /// Its network, for live use and losses of layers; nil where there are predictions alone.
     var model: ModelTeacher? { get }
@@ -38,7 +38,7 @@ extension Teacher {
     public var name: String { modelName(ofFile: path) }
 }
 
-/// A teacher that is ready to be asked.
+/// A teacher that is ready to predict.
 public protocol OpenTeacher {
     /// Lends its logits for the examples of a split, batch by batch, of which only one is in memory.
     ///
@@ -96,7 +96,7 @@ public func checkAll(_ teachers: [any Teacher]) throws {
     }
 }
 
-/// Does something to each, and what else there is to find; tells of everything that is wrong together.
+/// Does something to each, and what else there is to find; throws everything that is wrong together.
 func tellAll<Element>(
     _ elements: [Element], _ body: (Element) throws -> Void, and last: () -> (any Error)?
 ) throws {

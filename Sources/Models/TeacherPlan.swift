@@ -1,9 +1,9 @@
 public import ModelFiles
 public import Tensors
 
-/// How one teacher will be asked and how its answers will be read, for people to check before the work starts.
+/// How one teacher's inputs and outputs will be converted, for people to check before the work starts.
 public struct TeacherPlan: Hashable, Sendable {
-    public struct Feed: Hashable, Sendable {
+    public struct Binding: Hashable, Sendable {
         /// The model's name of the input.
         public let input: String
         /// What is read: `x`, or a part of it such as `x[0..1024]`.
@@ -21,33 +21,33 @@ public struct TeacherPlan: Hashable, Sendable {
     /// Nil where there is no model.
     public let parameters: Int?
     public let bytes: ByteCount?
-    public let feeds: [Feed]
-    /// What it answers with: `softmax of 10`.
+    public let bindings: [Binding]
+    /// What it outputs: `softmax of 10`.
     public let output: String
     public let classes: ClassMatch
     /// What should be known of it, in sentences.
     public let notes: [String]
 
     public init(
-        path: String, parameters: Int?, bytes: ByteCount?, feeds: [Feed], output: String, classes: ClassMatch,
+        path: String, parameters: Int?, bytes: ByteCount?, bindings: [Binding], output: String, classes: ClassMatch,
         notes: [String] = []
     ) {
         (self.path, self.parameters, self.bytes) = (path, parameters, bytes)
-        (self.feeds, self.output, self.classes, self.notes) = (feeds, output, classes, notes)
+        (self.bindings, self.output, self.classes, self.notes) = (bindings, output, classes, notes)
     }
 
     public var name: String { modelName(ofFile: path) }
 
     /// What the run directory keeps of it.
     public var jsonMembers: [JSON.Object.Member] {
-        let feeds = feeds.map { feed -> JSON in
+        let bindings = bindings.map { binding -> JSON in
             [
-                "input": .string(feed.input), "dataset": .string(feed.source), "read": numbers(feed.read.axes),
-                "steps": .array(feed.steps.map { .string($0.description) }), "taken": numbers(feed.taken.axes),
+                "input": .string(binding.input), "dataset": .string(binding.source), "read": numbers(binding.read.axes),
+                "steps": .array(binding.steps.map { .string($0.description) }), "taken": numbers(binding.taken.axes),
             ]
         }
         return [
-            .init("inputs", .array(feeds)), .init("output", .string(output)),
+            .init("inputs", .array(bindings)), .init("output", .string(output)),
             .init("classes", .string(classes.description)),
         ] + (classes.order.map { [.init("order", numbers($0))] } ?? [])
     }
@@ -59,10 +59,10 @@ extension ModelTeacher {
     public var plan: TeacherPlan {
         TeacherPlan(
             path: path, parameters: modelSize.parameters, bytes: modelSize.bytes,
-            feeds: inputs.feeds.map { feed in
-                TeacherPlan.Feed(
-                    input: feed.input.name, source: feed.source, read: feed.shapes[0], steps: feed.steps,
-                    taken: feed.shape)
+            bindings: inputs.bindings.map { binding in
+                TeacherPlan.Binding(
+                    input: binding.input.name, source: binding.source, read: binding.shapes[0], steps: binding.steps,
+                    taken: binding.shape)
             }, output: output.description, classes: classes,
             notes: [output.note, classes == .assumed ? assumption : nil].compactMap(\.self))
     }
@@ -71,6 +71,6 @@ extension ModelTeacher {
         "assumed: the data and the teacher do not both name their classes; their order is taken to be the same"
     }
 
-    /// Whether it is asked and read in the plain way, so that there is nothing to tell.
+    /// Whether nothing is converted, so that there is nothing to report.
     public var isPlain: Bool { manner == nil && output.note == nil }
 }

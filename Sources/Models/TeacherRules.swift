@@ -1,14 +1,14 @@
 public import ModelFiles
 
-/// What the user says of one teacher: nil where the program finds out.
+/// The settings of one teacher: nil where the program finds out.
 public struct TeacherRules: Hashable, Sendable {
     /// How it is fed.
     public var input: InputRules?
-    /// What its answers are, if its last layer does not say.
+    /// What it outputs, if its last layer does not tell.
     public var output: OutputReading?
     /// The names of its classes, in the order of its outputs, and where they were read.
     public var classes: ClassList?
-    /// The place in its answer of each of the data's classes, where it has no names.
+    /// The place in its output of each of the data's classes, where it has no names.
     public var order: [Int]?
 
     /// Where its architecture is, if its file holds weights alone.

@@ -7,7 +7,7 @@ import Training
 // MARK: - For people
 
 extension CompressionReport {
-    /// Who taught, how good the student is, whether it fits, and what to think of it.
+    /// The teachers, how good the student is, whether it fits, and what to think of it.
     public func text(width: Int? = nil) -> String {
         caption + table(width: width) + "\n" + remarks.map { wrapped($0, width: width) + "\n" }.joined()
     }
@@ -45,7 +45,8 @@ extension CompressionReport {
         for other in comparisons { table.add(["", other.name, "", "", ""] + cells(other.validation, other.test)) }
         table.add(row("student", student.path, student.size, student.validation, student.test, student.testSpread))
         if let baseline {
-            func row(_ role: String, _ name: String, _ validation: Metrics, _ test: Metrics, _ spread: Spread) {
+            func row(_ role: String, _ name: String, _ validation: NamedMetrics, _ test: NamedMetrics, _ spread: Spread)
+            {
                 table.add([role, name, "", "", ""] + cells(validation, test, spread))
             }
             row("baseline", "labels alone", baseline.validation, baseline.test, baseline.testSpread)
@@ -58,13 +59,14 @@ extension CompressionReport {
     }
 
     /// The deciding figure on held-out examples, and everything on the test split; errors where examples have one class.
-    private func cells(_ validation: Metrics, _ test: Metrics, _ spread: Spread? = nil) -> [String] {
+    private func cells(_ validation: NamedMetrics, _ test: NamedMetrics, _ spread: Spread? = nil) -> [String] {
         let errors = test.count == 1 ? spread.map { grouped($0.errors) } ?? "" : ""
         return [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test) + [errors]
     }
 
     private func row(
-        _ role: String, _ path: String, _ size: TeacherSize?, _ validation: Metrics, _ test: Metrics, _ spread: Spread
+        _ role: String, _ path: String, _ size: TeacherSize?, _ validation: NamedMetrics, _ test: NamedMetrics,
+        _ spread: Spread
     ) -> [String] {
         let sizes = size.map { size in
             let part = Double(size.weightBytes.bytes) / Double(max(ensembleWeightBytes.bytes, 1))
@@ -202,12 +204,12 @@ extension CompressionReport {
     }
 
     /// What was found on held-out examples.
-    private func validation(_ metrics: Metrics) -> [JSON.Object.Member] {
+    private func validation(_ metrics: NamedMetrics) -> [JSON.Object.Member] {
         metrics.isEmpty ? [] : [.init("validation", .object(JSON.Object(members(metrics))))]
     }
 
     /// What chance may have done to test figures.
-    private func spread(_ test: Metrics, _ spread: Spread) -> [JSON.Object.Member] {
+    private func spread(_ test: NamedMetrics, _ spread: Spread) -> [JSON.Object.Member] {
         let intervals = zip(test, spread.margins).map { metric, margin in
             JSON.Object.Member(metric.name, interval(metric.value, margin))
         }

@@ -74,7 +74,7 @@ extension Substring {
     fileprivate var spaced: String { " \(self)" }
 }
 
-/// Seconds as people say them: `0.4 s`, `12 s`, `3:07`, `1:02:45`.
+/// Seconds as people write them: `0.4 s`, `12 s`, `3:07`, `1:02:45`.
 public func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e9 else { return "–" }
     if seconds < 9.95 { return "\(fixed(max(seconds, 0), digits: 1)) s" }

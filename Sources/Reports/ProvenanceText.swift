@@ -1,7 +1,7 @@
 public import ModelFiles
 import Tensors
 
-/// What a student says of where it comes from, for people: one line for each thing.
+/// The provenance of a student, for people: one line for each fact.
 ///
 /// - Parameter provenance: The attribute of the same name, whatever a file has there.
 public func provenanceText(_ provenance: JSON, width: Int?) -> String {

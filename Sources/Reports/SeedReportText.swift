@@ -1,11 +1,12 @@
 import Distillation
 import ModelFiles
+import Models
 import Tensors
 
 extension SeedReport {
     /// Mean and standard error of the deciding metric, in a sentence.
     var sentence: String {
-        func figure(_ metrics: (Run) -> CompressionReport.Metrics?) -> String? {
+        func figure(_ metrics: (Run) -> NamedMetrics?) -> String? {
             means(metrics)?.first.map { "\(fixed($0.mean, digits: 4)) ± \(fixed($0.standardError, digits: 4))" }
         }
         let parts = [
@@ -19,7 +20,7 @@ extension SeedReport {
 
     /// The key `seeds` of the main job.
     var json: JSON {
-        func means(_ metrics: (Run) -> CompressionReport.Metrics?) -> JSON? {
+        func means(_ metrics: (Run) -> NamedMetrics?) -> JSON? {
             self.means(metrics).map { means in
                 .object(
                     JSON.Object(
@@ -31,7 +32,7 @@ extension SeedReport {
                         }))
             }
         }
-        func object(_ metrics: CompressionReport.Metrics) -> JSON { .object(JSON.Object(members(metrics))) }
+        func object(_ metrics: NamedMetrics) -> JSON { .object(JSON.Object(members(metrics))) }
         var all: JSON.Object = ["written": .integer(written)]
         all["student"] = means(\.test)
         all["baseline"] = means(\.baseline)

@@ -41,7 +41,7 @@ extension SizeReport {
 
     private func cells(_ row: Row, _ isPlain: Bool) -> [String] {
         let hasNumbers = row.size.bytes > 0
-        // What several parameters have in common; else each says its own.
+        // What several parameters have in common; else each has its own.
         let type = isPlain || Set(row.weights.map(\.type)).count < 2 ? row.type : ""
         return [
             row.name, row.className, row.outputShape?.description ?? "", hasNumbers ? grouped(row.parameters) : "",

@@ -1,9 +1,9 @@
 public import Models
 import Tensors
 
-/// How teachers will be asked and how their answers will be read, as a table, with what should be known of it below.
+/// How teachers' inputs and outputs will be converted, as a table, with notes below.
 ///
-///     teacher  parameters     size  fed with                        answers        classes
+///     teacher  parameters     size  input                           output         classes
 ///     ──────────────────────────────────────────────────────────────────────────────────────
 ///     conv.h5     279,338  1.19 MB  x (28, 28, 1)                   softmax of 10  by name
 ///     vgg.h5    1,386,734  5.55 MB  x (28, 28, 1) channels:0-0-0    logits of 10   reordered
@@ -11,8 +11,8 @@ import Tensors
 ///
 /// - Parameter width: The columns of the terminal; nil for no limit.
 public func planText(_ plans: [TeacherPlan], width: Int? = nil) -> String {
-    let whole = PlanTable(plans, feedWidth: nil)
-    let narrow = width.flatMap { $0 < whole.width ? PlanTable(plans, feedWidth: whole.feedWidth(within: $0)) : nil }
+    let whole = PlanTable(plans, inputWidth: nil)
+    let narrow = width.flatMap { $0 < whole.width ? PlanTable(plans, inputWidth: whole.inputWidth(within: $0)) : nil }
     let table = narrow ?? whole
     var notes: [String] = []
     for note in plans.flatMap(\.notes) where !notes.contains(note) { notes.append(note) }
@@ -20,22 +20,22 @@ public func planText(_ plans: [TeacherPlan], width: Int? = nil) -> String {
 }
 
 private struct PlanTable {
-    private static let titles = ["teacher", "parameters", "size", "fed with", "output", "classes"]
-    private static let feedColumn = 3
-    /// The widths that paths and feeds keep where room is short.
-    private static let leastPath = 14, leastFeed = 18
+    private static let titles = ["teacher", "parameters", "size", "input", "output", "classes"]
+    private static let inputColumn = 3
+    /// The widths that paths and bindings keep where room is short.
+    private static let leastPath = 14, leastInput = 18
 
     private let rows: [[String]]
 
-    init(_ plans: [TeacherPlan], feedWidth: Int?) {
+    init(_ plans: [TeacherPlan], inputWidth: Int?) {
         rows = plans.flatMap { plan in
-            let feeds = plan.feeds.flatMap { Self.lines($0, isNamed: plan.feeds.count > 1, feedWidth) }
-            return feeds.enumerated().map { index, feed in
+            let bindings = plan.bindings.flatMap { Self.lines($0, isNamed: plan.bindings.count > 1, inputWidth) }
+            return bindings.enumerated().map { index, binding in
                 index == 0
                     ? [
-                        plan.path, plan.parameters.map(grouped) ?? "", plan.bytes?.short ?? "", feed, plan.output,
+                        plan.path, plan.parameters.map(grouped) ?? "", plan.bytes?.short ?? "", binding, plan.output,
                         plan.classes.description,
-                    ] : ["", "", "", feed]
+                    ] : ["", "", "", binding]
             }
         }
     }
@@ -49,15 +49,15 @@ private struct PlanTable {
     /// The columns of the whole table.
     var width: Int { widths.reduce(0, +) + 2 * (widths.count - 1) }
 
-    /// The columns that are left for feeds.
-    func feedWidth(within width: Int) -> Int {
-        let path = min(widths[0], Self.leastPath), feed = widths[Self.feedColumn]
-        return max(width - (self.width - widths[0] + path - feed), Self.leastFeed)
+    /// The columns that are left for bindings.
+    func inputWidth(within width: Int) -> Int {
+        let path = min(widths[0], Self.leastPath), binding = widths[Self.inputColumn]
+        return max(width - (self.width - widths[0] + path - binding), Self.leastInput)
     }
 
     func text(_ width: Int?) -> String {
         var table = TextTable([
-            .path("teacher"), .init("parameters"), .init("size"), .init("fed with", .left), .init("output", .left),
+            .path("teacher"), .init("parameters"), .init("size"), .init("input", .left), .init("output", .left),
             .init("classes", .left),
         ])
         for row in rows { table.add(row) }
@@ -65,10 +65,10 @@ private struct PlanTable {
     }
 
     /// What is read, what is done to it and what it becomes, in lines of some width; those after the first are indented.
-    private static func lines(_ feed: TeacherPlan.Feed, isNamed: Bool, _ width: Int?) -> [String] {
-        let name = isNamed ? "\(feed.input): " : ""
-        let becomes = feed.read == feed.taken ? [] : ["→ \(feed.taken)"]
-        let words = ["\(name)\(feed.source)", "\(feed.read)"] + feed.steps.map(\.description) + becomes
+    private static func lines(_ binding: TeacherPlan.Binding, isNamed: Bool, _ width: Int?) -> [String] {
+        let name = isNamed ? "\(binding.input): " : ""
+        let becomes = binding.read == binding.taken ? [] : ["→ \(binding.taken)"]
+        let words = ["\(name)\(binding.source)", "\(binding.read)"] + binding.steps.map(\.description) + becomes
         var lines: [String] = []
         for word in words {
             // One number for each channel may be more than a line holds.

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 
 extension LayerGraph {
-    /// Whether one unit tells the two classes of examples apart.
+    /// Whether one unit distinguishes the two classes of examples.
     func isBinaryLogit(for split: ExampleSplit) -> Bool {
         split.labelKind == .multiclass && split.classCount == 2 && shape(of: logits).elementCount == 1
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Protobuf
 import Records
 public import Storage
 
@@ -16,13 +17,13 @@ public final class EventFile {
 
     /// Creates a file of its own in a folder, which is created if need be, and writes its version.
     ///
-    /// - Parameter source: Who writes it, as its first event says.
+    /// - Parameter source: Who writes it, as its first event has it.
     public init(in directory: String, source: String? = nil) throws(StorageError) {
         let now = Date().timeIntervalSince1970
         path = Self.path(in: directory, now)
         try WholeFile.createFolder(directory)
         writer = try RecordWriter(creating: path)
-        try append(Event(wallTime: now, version: "brain.Event:2", source: source))
+        try append(Event.version("brain.Event:2", source: source, wallTime: now))
     }
 
     /// Writes numbers by name, which others can read when this returns.
@@ -31,7 +32,7 @@ public final class EventFile {
     public func write(
         _ scalars: [(name: String, value: Double)], step: Int, wallTime: Double
     ) throws(StorageError) {
-        try append(Event(wallTime: wallTime, step: step, scalars))
+        try append(Event.scalars(scalars, step: step, wallTime: wallTime))
     }
 
     /// Waits until all is on the disk, and closes the file.
@@ -40,7 +41,7 @@ public final class EventFile {
         try writer.close()
     }
 
-    private func append(_ event: Event) throws(StorageError) {
+    private func append(_ event: ProtobufWriter) throws(StorageError) {
         guard writer != nil else { preconditionFailure("'\(path)' was closed before the last of its events") }
         try writer?.write(event.bytes)
         try writer?.flush()
@@ -60,55 +61,31 @@ public final class EventFile {
     }
 }
 
-/// The bytes of a protocol buffer `Event`.
-private struct Event {
-    private(set) var bytes: [UInt8] = []
-
-    init(wallTime: Double, version: String, source: String?) {
-        add(1, wallTime.bitPattern)
-        add(3, Array(version.utf8))
-        guard let source else { return }
-        var metadata = Event()
-        metadata.add(1, Array(source.utf8))
-        add(10, metadata.bytes)
+/// The messages `Event` and what they are made of.
+private enum Event {
+    static func version(_ version: String, source: String?, wallTime: Double) -> ProtobufWriter {
+        var event = ProtobufWriter()
+        event.add(1, wallTime)
+        event.add(3, version)
+        guard let source else { return event }
+        var metadata = ProtobufWriter()
+        metadata.add(1, source)
+        event.add(10, metadata)
+        return event
     }
 
-    init(wallTime: Double, step: Int, _ scalars: [(name: String, value: Double)]) {
-        add(1, wallTime.bitPattern)
-        addVarint(2 << 3)
-        addVarint(UInt64(bitPattern: Int64(step)))
-        var summary = Event()
+    static func scalars(_ scalars: [(name: String, value: Double)], step: Int, wallTime: Double) -> ProtobufWriter {
+        var summary = ProtobufWriter()
         for (name, value) in scalars {
-            var scalar = Event()
-            scalar.add(1, Array(name.utf8))
-            scalar.add(2, Float(value).bitPattern)
-            summary.add(1, scalar.bytes)
+            var scalar = ProtobufWriter()
+            scalar.add(1, name)
+            scalar.add(2, Float(value))
+            summary.add(1, scalar)
         }
-        add(5, summary.bytes)
-    }
-
-    private init() {}
-
-    /// Seven bits a byte, the lowest first; the eighth says that more follow.
-    private mutating func addVarint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
-
-    /// A field of eight or four bytes: wire type 1 or 5.
-    private mutating func add<Bits: FixedWidthInteger & UnsignedInteger>(_ field: UInt64, _ bits: Bits) {
-        addVarint(field << 3 | (Bits.bitWidth == 64 ? 1 : 5))
-        bytes += (0..<(Bits.bitWidth / 8)).map { UInt8(truncatingIfNeeded: bits >> Bits(8 * $0)) }
-    }
-
-    /// A field of bytes, which may be another message: wire type 2.
-    private mutating func add(_ field: UInt64, _ content: [UInt8]) {
-        addVarint(field << 3 | 2)
-        addVarint(UInt64(content.count))
-        bytes += content
+        var event = ProtobufWriter()
+        event.add(1, wallTime)
+        event.add(2, step)
+        event.add(5, summary)
+        return event
     }
 }

@@ -31,7 +31,7 @@ public func predictLogits(
     }
 }
 
-/// The bytes that asking a network about a split takes beside the network: the examples that are read, the answers to a
+/// The bytes that predicting a split takes beside the network: the examples that are read, the predictions for a
 /// batch, and what measuring them keeps.
 public func inferenceMemory(_ graph: LayerGraph, of split: ExampleSplit) -> Int {
     let batch = min(split.countReadTogether(multipleOf: Predictor.shardSize(for: graph)), split.count)
@@ -42,9 +42,9 @@ public func inferenceMemory(_ graph: LayerGraph, of split: ExampleSplit) -> Int 
 /// Of so many examples the labels are in memory at a time.
 private let labelsTogether = 256
 
-/// Asks a network about batches of examples.
+/// Predicts the logits of batches of examples.
 public final class LogitsPredictor {
-    /// The logits of an example; two for one unit that tells two classes apart.
+    /// The logits of an example; two for one unit that distinguishes two classes.
     public let classCount: Int
     private let predictor: Predictor
     private let isBinaryLogit: Bool
@@ -55,7 +55,7 @@ public final class LogitsPredictor {
 
     /// - Parameters:
     ///   - weights: A run of floats with the graph's layout.
-    ///   - split: Examples like those that it is asked about.
+    ///   - split: Examples like those that it will predict.
     ///   - fill: Writes examples of a batch into the network's inputs; reads them into the only one, unless given.
     public init(
         _ graph: LayerGraph, weights: Tensor, for split: ExampleSplit, workers: Workers,
@@ -120,7 +120,7 @@ public func evaluate(
 }
 
 extension RunningMetrics {
-    /// Adds examples with the labels that the data says.
+    /// Adds examples with the labels of the data.
     ///
     /// - Parameter scores: B × C, a row for each example of the batch.
     public mutating func add(_ scores: Tensor, of batch: ExampleBatch) {

@@ -1,7 +1,7 @@
 import Datasets
 import Tensors
 
-/// What a metric is made of, by which a difference is told from chance.
+/// What a metric is made of, for the significance of a difference.
 public enum MetricSample: Sendable {
     /// The value of each example; the metric is their mean.
     case examples([Float])
@@ -112,7 +112,7 @@ struct GroupedLabel {
 }
 
 extension RunningMetrics {
-    /// What each metric is made of, in the order of `values()`; nothing unless samples were asked for.
+    /// What each metric is made of, in the order of `values()`; nothing unless samples were requested.
     public mutating func samples() -> [MetricSample] {
         guard let sampling else { return [] }
         guard kind == .multilabel else { return [.examples(sampling.hits)] }

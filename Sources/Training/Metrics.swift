@@ -8,7 +8,7 @@ public import Tensors
 ///
 ///     accuracy    how often the first class is true
 ///
-/// Several labels, as the evaluation of the YouTube-8M challenges has them ("YouTube-8M: a large-scale video
+/// Multi-label data, as the evaluation of the YouTube-8M challenges has them ("YouTube-8M: a large-scale video
 /// classification benchmark", Abu-El-Haija et al., 2016, and its starter code):
 ///
 ///     gap_at_20   global average precision: the best 20 classes of every example in one list by score; the sum of the
@@ -38,7 +38,7 @@ public struct RunningMetrics {
     private var positives: [Int]
     var pairs: [ScoredLabel] = []
     private var top = Top()
-    /// What chance is told by; nil unless samples are wanted.
+    /// What the noise is estimated from; nil unless samples are wanted.
     var sampling: Sampling?
 
     /// - Parameter isSampled: Whether `samples()` is wanted.
@@ -48,7 +48,7 @@ public struct RunningMetrics {
         if isSampled { sampling = Sampling() }
     }
 
-    /// The bytes that are kept of so many examples: of several labels each, a number for each class that is ranked. An array
+    /// The bytes that are kept of so many examples: of multi-label data, a number for each class that is ranked. An array
     /// that grows is there twice for a moment.
     public static func memory(_ kind: LabelKind, exampleCount: Int) -> Int {
         kind == .multiclass ? 0 : 2 * depth * exampleCount * MemoryLayout<ScoredLabel>.stride

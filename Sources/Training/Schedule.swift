@@ -168,7 +168,7 @@ extension Schedule: CustomStringConvertible {
 }
 
 extension Schedule.Part {
-    /// Reads `linear:0:1@0.5`; the last part ends with training, and need not say so.
+    /// Reads `linear:0:1@0.5`; the last part ends with training, and needs no end.
     fileprivate init(_ text: String, isLast: Bool) throws(ScheduleError) {
         let halves = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
         let schedule = try Schedule(curve: halves[0])
@@ -176,7 +176,8 @@ extension Schedule.Part {
         if halves.count == 1 {
             guard isLast else {
                 throw ScheduleError(
-                    "'\(text)': say at which share of training it ends, such as \(text)@0.5, as another part follows")
+                    "'\(text)': add the share of training at which it ends, such as \(text)@0.5, as another part follows"
+                )
             }
             self.init(schedule)
             return

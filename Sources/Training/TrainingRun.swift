@@ -177,7 +177,7 @@ public struct NotFiniteError: Error, CustomStringConvertible {
     public let step: Int
     public let terms: [(name: String, value: Double)]
     public let largestGradient: (parameter: String, value: Float)?
-    /// What the objective knows of the batch, such as a teacher whose answers are no numbers.
+    /// What the objective knows of the batch, such as a teacher whose predictions are not finite.
     public let remark: String?
     /// Where the state of the last epoch is kept.
     public let checkpoint: String?

@@ -84,7 +84,7 @@ enum Program {
         unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
     }
 
-    /// Does what the arguments say, which may be to print help.
+    /// Runs the command of the arguments, which may be to print help.
     private static func run(_ arguments: [String]) throws -> ExitStatus {
         guard !arguments.isEmpty else {
             Terminal.error.write(ShortHelp.beginning)

@@ -15,7 +15,7 @@ import Tensors
 /// The losses have no option: a list of them does not fit one line.
 struct ConfigurationFile {
     let path: String
-    /// The options, as if they had been said on the command line.
+    /// The options, as if they had been given on the command line.
     private(set) var command: DistillCommand
     private(set) var losses: [LossTerm]?
     private(set) var firstStage: FirstStage?

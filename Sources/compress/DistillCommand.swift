@@ -52,7 +52,7 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "More examples to learn from what the teachers say of them: an HDF5 file with train/x, a NumPy archive with "
+            "Unlabeled examples, to train on the teachers' predictions for them: an HDF5 file with train/x, a NumPy archive with "
                 + "x_train or x, or none. (default: none)",
             valueName: "path|none"), transform: { switchable($0) { $0 } })
     var unlabeled: Switchable<String>?
@@ -105,14 +105,14 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How what teachers say of each example is kept: all logits, or the K largest as float16 and what the others "
-                + "amount to. (default: float32)", valueName: "float32|float16|top:K"),
+            "How the teachers' predictions are stored: all logits, or the K largest as float16 and one number for all "
+                + "others. (default: float32)", valueName: "float32|float16|top:K"),
         transform: softTargetForm)
     var softTargets: SoftTargetForm?
 
     @Option(
         help: .init(
-            "Train so many students one after another, each taught by the one before. (default: 1)",
+            "Train so many students in sequence, each distilled from the one before. (default: 1)",
             valueName: "n"), transform: wholeNumber)
     var generations: Int?
 
@@ -211,8 +211,8 @@ struct DistillCommand: ParsableCommand {
         _ = try OutputFile.checkModel(
             options.request.output, inputs: options.request.inputs + options.request.otherInputs)
         if dryRun {
-            let outline = try outline(options)
-            return try common.print(outline.text(width: Terminal.output.limit), json: outline.json)
+            let report = try dryRunReport(options)
+            return try common.print(report.text(width: Terminal.output.limit), json: report.json)
         }
         let report = try distill(options, progress: common.progress)
         try common.print(report.text(width: Terminal.output.limit), json: report.json)
@@ -264,7 +264,7 @@ struct DistillCommand: ParsableCommand {
         return DistillOptions(request: request, teacherOptions: teacherOptions)
     }
 
-    /// The options without which there is no job, as far as nobody said them.
+    /// The options without which there is no job, as far as they were not given.
     private var missing: String {
         [
             teachers.isEmpty ? "--teachers" : nil, data == nil ? "--data" : nil, budget == nil ? "--budget" : nil,
@@ -272,7 +272,7 @@ struct DistillCommand: ParsableCommand {
         ].compactMap(\.self).joined(separator: ", ")
     }
 
-    /// Takes over what is not said already.
+    /// Takes over what is not set already.
     mutating func fill(from other: DistillCommand) {
         if teachers.isEmpty { teachers = other.teachers }
         teacherOptions.fill(from: other.teacherOptions)
@@ -317,7 +317,7 @@ extension CompressionRequest {
             throw ValidationError("--seeds and --generations do not go together: leave one of them out")
         }
         if views != nil && augmentation == nil {
-            throw ValidationError("--views counts what --augment makes of each example; say --augment, too")
+            throw ValidationError("--views is the number of augmented views of each example; add --augment")
         }
     }
 }

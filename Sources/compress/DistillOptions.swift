@@ -3,10 +3,10 @@ import Foundation
 import ModelFiles
 import Storage
 
-/// The main job as it will be done: what the user said, in a configuration file and in words, and else our choices.
+/// The main job as it will be done: what the user set, in a configuration file and by options, and else our defaults.
 struct DistillOptions {
     var request: CompressionRequest
-    /// What the user said of teachers, by their names; the request has it by path.
+    /// Settings of teachers, by their names; the request has it by path.
     var teacherOptions: TeacherOptions
 
     /// `student.run` for `student.h5`.
@@ -38,7 +38,7 @@ extension DistillOptions {
     /// The run directory is not among them: it is the one of the file, and that of another run is another one.
     var configuration: JSON {
         var members = request.configuration
-        // What is said of teachers by name follows the list of them.
+        // Settings of teachers by name follow the list of them.
         members.insert(contentsOf: teacherOptions.members(request.teachers, absolute: absolutePath), at: 1)
         return .object(JSON.Object(members))
     }

@@ -9,12 +9,12 @@ import Tensors
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Say how good models are, each by itself and together.",
+        abstract: "Evaluate models, each alone and as an ensemble.",
         discussion: """
-            For data of one class each: accuracy. For data of several labels, as the YouTube-8M challenges have them: \
+            For multiclass data: accuracy. For multi-label data, as the YouTube-8M challenges have them: \
             GAP@20, mAP (of the best 20 classes of each example, over the classes that any example has), Hit@1 and \
             PERR. The ensemble predicts the mean of the models' probabilities; one model is in memory at a time. A \
-            model that ends without softmax or sigmoid is given the one that the data ask for.
+            model that ends without softmax or sigmoid is given the one that fits the labels.
 
             \(TeacherOptions.help)
 
@@ -50,7 +50,7 @@ struct EvaluateCommand: ParsableCommand {
         let files = WatchedFiles(models + teacherOptions.files(of: models) + [data])
         let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data)
         let split = examples(of: data)
-        // Whatever does not fit is told before the first model is run.
+        // Whatever does not fit is reported before the first model is run.
         let teachers = try ModelTeacher.all(models, data: data, rules: rules)
         if !teachers.allSatisfy(\.isPlain) { common.progress.show { planText(teachers.map(\.plan), width: $0) } }
         for warning in data.warnings { common.progress.warn(warning) }

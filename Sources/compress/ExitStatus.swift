@@ -11,10 +11,10 @@ import Tensors
 import Training
 import Zip
 
-/// What the program says to its caller: the exit codes of the manual, after `sysexits.h`.
+/// What the program returns to its caller: the exit codes of the manual, after `sysexits.h`.
 enum ExitStatus: Int32 {
     case success = 0
-    /// The answer is no: over the budget.
+    /// The result is negative: over the budget.
     case overBudget = 1
     /// The command line is wrong.
     case usage = 64

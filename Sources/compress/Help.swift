@@ -14,7 +14,7 @@ struct Help {
         let options: [String]
     }
 
-    /// The help that a command line asks for; nil if it asks for none.
+    /// The help that a command line requests; nil if it requests none.
     static func asked(by arguments: [String], width: Int) -> String? {
         let words = arguments.prefix { $0 != "--" }
         let path = Self.path(of: words.first == "help" ? words.dropFirst() : words)
@@ -159,7 +159,7 @@ extension Help {
         let isRequired: Bool
         let place: Int
 
-        /// - Parameter arguments: What `_dumpHelp` says of a command.
+        /// - Parameter arguments: What `_dumpHelp` prints for a command.
         static func all(_ arguments: [JSON]) -> [Option] {
             let names = arguments.compactMap { $0["preferredName"]?["name"]?.string }
             return arguments.enumerated().compactMap { place, argument in

@@ -6,7 +6,7 @@ import Tensors
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Say what a model or architecture takes, layer by layer.",
+        abstract: "Show layers, shapes, parameters and bytes of a model or architecture.",
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
             additions for one example; where weights are not stored as float32, also each parameter with its type and bits per \
@@ -53,9 +53,9 @@ struct InspectCommand: ParsableCommand {
     @OptionGroup var models: ModelOptions
     @OptionGroup var common: CommonOptions
 
-    /// Classes, if nobody says how many.
+    /// The number of classes without --classes.
     private static let usualClasses = 10
-    /// The extent of an axis that an architecture leaves open, if nobody says.
+    /// The extent of an axis that an architecture leaves open, without --input.
     private static let usualLength = 64
 
     func run() throws {
@@ -66,7 +66,7 @@ struct InspectCommand: ParsableCommand {
         if verdict?.fits == false { throw ExitCode(ExitStatus.overBudget.rawValue) }
     }
 
-    /// The sizes of each model, and what it says of where it comes from.
+    /// The sizes of each model, and its provenance.
     private func read() throws -> (reports: [SizeReport], origins: [JSON?]) {
         var reports: [SizeReport] = [], origins: [JSON?] = []
         for path in paths {
@@ -96,12 +96,12 @@ struct InspectCommand: ParsableCommand {
     private func report(ofArchitecture path: String) throws -> SizeReport {
         let file = try ArchitectureFile(reading: path)
         if file.usesClasses && classes == nil {
-            common.note("'\(path)': sized for \(Self.usualClasses) classes; say how many with --classes")
+            common.note("'\(path)': sized for \(Self.usualClasses) classes; set the number with --classes")
         }
         let architecture = try file.architecture(classes: classes ?? Self.usualClasses, input: input, width: width)
         if architecture.inputShapes == nil {
             common.note(
-                "'\(path)': sized for extents of \(Self.usualLength) where they are open; say the shape with --input")
+                "'\(path)': sized for extents of \(Self.usualLength) where they are open; set the shape with --input")
         }
         let inputs = architecture.inputs.map { Shape($0.axes.map { $0 ?? Self.usualLength }) }
         return try ExportPlan(architecture.graph(inputs: inputs), precision: precision).size

@@ -15,7 +15,7 @@ enum Interruption {
     /// A thread of its own waits for them, so that no handler ever runs on a thread that computes: oneDNN 2's matrix
     /// products for AVX-512 keep values below the stack pointer, where a handler's frame would overwrite them.
     ///
-    /// - Parameter tell: Says why the program ends where nobody else does.
+    /// - Parameter tell: Reports why the program ends where nothing else does.
     static func install(tell: @escaping @Sendable (Failure) -> Void) {
         var watched = sigset_t()
         unsafe sigemptyset(&watched)
@@ -28,7 +28,7 @@ enum Interruption {
             var set = set, number: Int32 = 0
             while unsafe sigwait(&set, &number) == 0 { note(number, tell) }
         }
-        // Writing to them fails instead, and failures are told.
+        // Writing to them fails instead, and failures are reported.
         for number in [SIGPIPE, SIGXFSZ] { Foundation.signal(number, SIG_IGN) }
     }
 
@@ -39,7 +39,7 @@ enum Interruption {
         return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
-    /// From now on the program has a state to keep when it is asked to stop.
+    /// From now on the program has a state to keep when it is interrupted.
     static func keepState() { keepsState.store(true, ordering: .relaxed) }
 
     private static func note(_ number: Int32, _ tell: (Failure) -> Void) {

@@ -23,12 +23,12 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
 }
 
 /// What the main job would do, after all the checks that it makes before it writes anything.
-func outline(_ options: DistillOptions) throws -> DryRunReport {
-    try Compressor(options.request, tell: { _ in }).outline()
+func dryRunReport(_ options: DistillOptions) throws -> DryRunReport {
+    try Compressor(options.request, tell: { _ in }).dryRun()
 }
 
 extension Progress {
-    /// Shows what a compression says of itself.
+    /// Shows an event of a compression.
     func tell(_ event: CompressionEvent) {
         switch event {
         case .plan(let plans): show { planText(plans, width: $0) }
@@ -46,7 +46,7 @@ extension Progress {
 func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSummary {
     do {
         let model = try trainModel(request, isInterrupted: { Interruption.requested }) { event in
-            // The first thing that it tells, it tells when all is read.
+            // The first event comes when all is read.
             Interruption.keepState()
             progress.tell(event)
         }

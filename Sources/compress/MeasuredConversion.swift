@@ -7,7 +7,7 @@ import Storage
 import Tensors
 import Training
 
-/// What data say of a model whose weights are stored with fewer bits: what each tensor's bits are worth, and what was lost.
+/// How a model whose weights are stored with fewer bits does on data: what each tensor's bits are worth, and what was lost.
 struct MeasuredConversion {
     private let model: ModelTeacher
     private let network: Network

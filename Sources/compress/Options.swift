@@ -108,13 +108,13 @@ func joiningNegativeValues(_ arguments: [String]) -> [String] {
 
 /// Standard output.
 enum Output {
-    /// Writes a result, or says why not.
+    /// Writes a result, or throws the reason.
     static func write(_ text: String) throws(Failure) { try check(Terminal.output.write(text)) }
 
-    /// Writes a result for programs, or says why not.
+    /// Writes a result for programs, or throws the reason.
     static func write(data text: String) throws(Failure) { try check(Terminal.output.write(data: text)) }
 
-    /// Closes it: some file systems say only then that what was written did not fit.
+    /// Closes it: some file systems report only then that what was written did not fit.
     static func close() throws(Failure) { try check(Foundation.close(Terminal.output.descriptor) == 0) }
 
     private static func check(_ isDone: Bool) throws(Failure) {

@@ -8,10 +8,10 @@ import Tensors
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict",
-        abstract: "Write what a model says of examples.",
+        abstract: "Write the predictions of a model.",
         discussion: """
             Reads examples from a dataset of an HDF5 file, or an array of a NumPy archive (digits.npz:x_test), of shape (examples, …) and of any type of numbers, and writes \
-            what the model's own last layer says as float32: the dataset 'output', or 'output_0', 'output_1', … for a \
+            the output of the model's last layer as float32: the dataset 'output', or 'output_0', 'output_1', … for a \
             model with several outputs. Inputs and outputs that are a dict are in the order of their sorted keys, as \
             Keras has them; an output's key is the attribute 'name' of its dataset. Examples may differ from the model's \
             input by axes of size 1. Attributes 'scale' and 'offset' of the dataset are applied: x·scale + offset. With \
@@ -69,7 +69,7 @@ struct PredictCommand: ParsableCommand {
         _ architecture: Architecture, _ examples: [InputDataset], _ rules: InputRules?
     ) throws -> ModelInputs {
         let datasets = examples.map { ExampleInput($0.name.shortName, $0.exampleShape) }
-        guard rules?.feeds.isEmpty == false || datasets.count == architecture.inputs.count else {
+        guard rules?.bindings.isEmpty == false || datasets.count == architecture.inputs.count else {
             let count = architecture.inputs.count, names = architecture.inputs.map(\.description)
             throw Failure(
                 .usage,

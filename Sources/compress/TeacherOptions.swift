@@ -5,10 +5,10 @@ import Models
 import Storage
 import Tensors
 
-/// How models are asked that do not match the data, and how their answers are read.
+/// How inputs and outputs of models are converted that do not match the data.
 struct TeacherOptions: ParsableArguments {
     static let help = """
-        A model that does not take the data as it is says how with --teacher-input NAME=RULES. NAME is its file without \
+        Where a model does not take the data as they are, --teacher-input NAME=RULES converts them. NAME is its file without \
         folder and extension, its path, or '*' for all. RULES are steps, from left to right, after the data's own scale and \
         offset:
 
@@ -21,20 +21,20 @@ struct TeacherOptions: ParsableArguments {
           reshape:28x28x1       the same numbers in another shape
 
         Before steps there may be a dataset beside x (train/rgb is rgb), or a part of its last axis (x[0..1024] has the \
-        features 0 to 1023). A model with several inputs takes the datasets of their names, or says which: \
+        features 0 to 1023). A model with several inputs takes the datasets of their names, or those that RULES assign: \
         rgb:x[0..1024],audio:x[1024..1152],scale:2.
         """
 
     @Option(
         help: .init(
-            "How a model is fed, such as conv=scale:0.00392157,resize:32x32 or '*=transpose:2-0-1'. May be repeated.",
+            "How a model's inputs are made from the data, such as conv=scale:0.00392157,resize:32x32 or '*=transpose:2-0-1'. May be repeated.",
             valueName: "name=rules"), transform: inputRules)
     var teacherInput: [Named<InputRules>] = []
 
     @Option(
         help: .init(
-            "What the answers of a model are that ends in neither softmax nor sigmoid: softmax, sigmoid or logits. May be "
-                + "repeated. (default: its answers to the first training examples tell)",
+            "What a model outputs that ends in neither softmax nor sigmoid: softmax, sigmoid or logits. May be repeated. "
+                + "(default: detected from its outputs for the first training examples)",
             valueName: "name=what"), transform: outputReading)
     var teacherOutput: [Named<OutputReading>] = []
 
@@ -46,7 +46,7 @@ struct TeacherOptions: ParsableArguments {
             valueName: "name=file|order:…"), transform: classesFile)
     var teacherClasses: [Named<String>] = []
 
-    /// What is said of the model that a name means.
+    /// A setting of the model that a name means.
     struct Named<Value: Hashable & Sendable>: Hashable, Sendable {
         var name: String
         var value: Value
@@ -54,7 +54,7 @@ struct TeacherOptions: ParsableArguments {
 
     @OptionGroup var models: ModelOptions
 
-    /// Whether nothing is said of how models are fed and their answers read.
+    /// Whether inputs and outputs of models are taken as they are.
     var isEmpty: Bool { teacherInput.isEmpty && teacherOutput.isEmpty && teacherClasses.isEmpty }
 
     mutating func fill(from other: TeacherOptions) {
@@ -93,7 +93,7 @@ struct TeacherOptions: ParsableArguments {
             + models.named(among: paths).map(\.value)
     }
 
-    /// Which model has which value: what is said of a path goes before what is said of a name, and that before '*'.
+    /// Which model has which value: a path goes before a name, and that before '*'.
     static func values<Value>(
         _ options: [Named<Value>], of paths: [String], _ option: String
     ) throws -> [String: Value] {
@@ -136,9 +136,9 @@ struct TeacherOptions: ParsableArguments {
         return TeacherRules.ClassList(classNames(inText: text), path: path)
     }
 
-    /// As a configuration file says it, with the same meaning everywhere: models and files by their absolute paths.
+    /// As a configuration file spells it, with the same meaning everywhere: models and files by their absolute paths.
     func members(_ paths: [String], absolute: (String) -> String) -> [JSON.Object.Member] {
-        /// What is said of a path goes before what is said of its name.
+        /// The setting of a path goes before that of its name.
         func member<Value>(
             _ key: String, _ values: [Named<Value>], _ text: (Value) -> String
         ) -> [JSON.Object.Member] {

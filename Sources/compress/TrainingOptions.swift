@@ -112,7 +112,7 @@ struct TrainingOptions: ParsableArguments {
     }
 }
 
-/// What was said of something that a configuration file may switch on, and the command line off again.
+/// The setting of something that a configuration file may switch on, and the command line off again.
 enum Switchable<Value: Sendable>: Sendable {
     case off, on(Value)
 

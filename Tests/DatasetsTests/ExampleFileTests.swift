@@ -102,7 +102,7 @@ import Testing
             """
             'train/y' in 'd.h5': expected whole numbers of shape (20), or zeros and ones of shape (20, classes), \
             found int64 of shape [20, 2, 2]. \
-            Store the number of the class, or a row of zeros and ones for several labels.
+            Store the number of the class, or a row of zeros and ones for multi-label data.
             """,
             replacing("train/y") {
                 try $0.file.root.createDataset("train/y", [Int](repeating: 0, count: 80), shape: [20, 2, 2])

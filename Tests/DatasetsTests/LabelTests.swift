@@ -75,7 +75,7 @@ import Testing
             #expect(
                 file.warnings == [
                     "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; "
-                        + "for one class each, store class numbers: y.argmax(axis=1)"
+                        + "for multiclass data, store class numbers: y.argmax(axis=1)"
                 ])
         }
     }

@@ -80,7 +80,7 @@ import Testing
         try withImport("frame.tfrecord", frames: 50, remarks: remarks) { _ in }
         #expect(
             remarks.all == [
-                "4 examples are longer than 2 frames, and were cut; --frames says how many there may be",
+                "4 examples are longer than 2 frames, and were cut; --frames sets the limit",
                 "no example has more than 5 of 50 frames; --frames 5 would make a smaller file",
             ])
     }
@@ -135,7 +135,7 @@ import Testing
         ),
         (
             frames(["rgb": [6], "audio": [2], "depth": [3]]),
-            "it has a feature 'depth', which the first record has not; say with --features which to take"
+            "it has a feature 'depth', which the first record has not; choose with --features"
         ),
         (
             field(1, entry("labels", field(2, field(1, [0, 0, 128, 63]))))
@@ -176,11 +176,11 @@ import Testing
         (floats([:]), "expected a feature 'mean_rgb' of floats, found 'labels'"),
         (
             floats(["mean_rgb": [1, 2], "depth": [1, 2]]),
-            "it has a feature 'depth', which the first record has not; say with --features which to take"
+            "it has a feature 'depth', which the first record has not; choose with --features"
         ),
         (
             floats(["mean_rgb": [1, 2], "start": [1], "depth": [1, 2]]),
-            "it has a feature 'depth', which the first record has not; say with --features which to take"
+            "it has a feature 'depth', which the first record has not; choose with --features"
         ),
     ]
 

@@ -166,7 +166,7 @@ import Testing
             try expectRefusal(
                 {
                     "'\(teacher)': takes 'input' (7), but '\($0.path("data.h5"))' has x (6); "
-                        + "say how they fit with --teacher-input teacher=…"
+                        + "set how they fit with --teacher-input teacher=…"
                 }, scene, scene.request([teacher]))
         }
     }
@@ -182,7 +182,7 @@ import Testing
                     let data = $0.path("data.h5")
                     return "2 teachers do not fit:\n"
                         + "'\(other)': 2 problems: takes 'input' (7), but '\(data)' has x (6); "
-                        + "say how they fit with --teacher-input other=…; "
+                        + "set how they fit with --teacher-input other=…; "
                         + "has 4 classes, but '\(data)' has 3; "
                         + "the labels must be those that the teacher was trained with\n"
                         + "could not open '\($0.path("absent.h5"))': there is no such file"
@@ -229,7 +229,7 @@ import Testing
             try scene.writeStudent()
             let text = message { _ = try Compressor(scene.request(["absent.h5"])) { _ in } }
             #expect(
-                text == "'\(scene.path("student.yaml"))': must end in softmax, since the labels are one class each")
+                text == "'\(scene.path("student.yaml"))': must end in softmax, since the labels are multiclass")
         }
     }
 

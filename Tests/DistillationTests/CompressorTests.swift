@@ -502,7 +502,7 @@ import Training
             let told = Told()
             try compress(scene.request([request.output], run: "two", output: "two.h5"), told: told)
             #expect(told.plans.map(\.classes) == [.named])
-            #expect(told.plans[0].feeds.map(\.source) == ["x"])
+            #expect(told.plans[0].bindings.map(\.source) == ["x"])
             #expect(told.plans[0].output == "softmax of 3")
             #expect(told.plans[0].notes.isEmpty)
         }

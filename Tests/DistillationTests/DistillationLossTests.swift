@@ -244,12 +244,9 @@ import Training
 
     // MARK: - Help
 
-    /// No loss makes a number of an answer that is none.
-    @Test(arguments: [
-        LossTerm.Measure.kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 2),
-        .rkd(distance: 25, angle: 50),
-    ])
-    func showsAnswersThatAreNoNumbers(measure: LossTerm.Measure) throws {
+    /// No loss hides a prediction that is NaN.
+    @Test(arguments: ResponseLossTests.measures)
+    func staysNaNForPredictionsThatAreNaN(measure: LossTerm.Measure) throws {
         let logits = (0..<4).map { row in (0..<3).map { Double(row * $0) } }
         var teacher = (0..<4).map { _ in [0.2, 0.3, 0.5] }
         teacher[2][1] = .nan
@@ -296,7 +293,7 @@ import Training
                 TrainingBatch(try reader.batch(epoch: 0, step: 0)), logits: [answers], layers: [])
             let loss = DistillationLoss(
                 LossSettings(terms, temperature: .constant(temperature), softWeight: weight, lambda: lambda),
-                mixture: Mixture(.mean, labelKind, weights: [1]))
+                mixture: EnsembleMixture(.mean, labelKind, weights: [1]))
             return evaluateObjective(loss, logits, on: batch, progress: progress)
         }
     }

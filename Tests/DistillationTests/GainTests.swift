@@ -1,3 +1,4 @@
+import Models
 import Tensors
 import Testing
 import Training
@@ -6,7 +7,7 @@ import Training
 
 /// What the report says of student, ensemble and labels alone.
 @Suite struct GainTests {
-    private func metrics(_ value: Double) -> CompressionReport.Metrics { [("accuracy", value)] }
+    private func metrics(_ value: Double) -> NamedMetrics { [("accuracy", value)] }
     private let spread = CompressionReport.Spread(errors: 0, margins: [0])
 
     private func report(

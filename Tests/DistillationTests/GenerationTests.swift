@@ -9,13 +9,13 @@ import Training
 
 @testable import Distillation
 
-/// Students that are taught by the student before them.
+/// Students that are distilled from the student before them.
 @Suite struct GenerationTests {
     private func withScene(_ body: (Scene, [String]) throws -> Void) throws {
-        var data = Pictures.data
+        var data = Images.data
         data.noise = 1.5
-        try Pictures.withScene(data) { scene in
-            try body(scene, try [1, 2].map { try scene.writePictureTeacher("teacher\($0).h5", seed: $0, epochs: 3) })
+        try Images.withScene(data) { scene in
+            try body(scene, try [1, 2].map { try scene.writeImageTeacher("teacher\($0).h5", seed: $0, epochs: 3) })
         }
     }
 
@@ -61,7 +61,7 @@ import Training
         try withScene { scene, teachers in
             var request = scene.request(teachers)
             request.generations = 2
-            request.loss.terms += Pictures.layerTerms(weight: 0.1, teacher: "teacher1")
+            request.loss.terms += Images.layerTerms(weight: 0.1, teacher: "teacher1")
             try compress(request)
             var alone = scene.request(teachers, run: "alone", output: "alone.h5")
             alone.loss.terms = request.loss.terms

@@ -63,7 +63,7 @@ import Testing
             try scene.writeStudent()
             let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)]), told = Told()
             let warning = "learns badly from numbers that large. Begin with Normalization: {}, which fits any data"
-            let outline = try Compressor(request, tell: told.hear).outline()
+            let outline = try Compressor(request, tell: told.hear).dryRun()
             #expect(told.warnings.allSatisfy { !$0.hasSuffix(warning) })
             try compress(request, told: told)
             #expect(told.warnings.contains { $0.hasSuffix(warning) })

@@ -22,9 +22,9 @@ import Training
         let workspace: Workspace
 
         init(_ scene: Scene, weight: Double = 0.5) throws {
-            let path = try scene.writePictureTeacher("teacher.h5", seed: 5)
+            let path = try scene.writeImageTeacher("teacher.h5", seed: 5)
             var request = scene.request([path])
-            request.loss.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: weight)
+            request.loss.terms = [LossTerm(.kl)] + Images.layerTerms(weight: weight)
             let compressor = try Compressor(request) { _ in }
             let layers = compressor.layers, asked = try #require(layers.teachers[0])
             let workers = Workers(1)
@@ -43,7 +43,7 @@ import Training
             loss = DistillationLoss(
                 LossSettings(
                     request.loss.terms, temperature: .constant(2), softWeight: .constant(0.8), lambda: .constant(0.4)),
-                mixture: Mixture(.mean, .multiclass, weights: [1]), places: layers.places)
+                mixture: EnsembleMixture(.mean, .multiclass, weights: [1]), places: layers.places)
             graph = layers.student
             workspace = Workspace(graph, batchSize: 5, mode: .training)
         }
@@ -70,7 +70,7 @@ import Training
 
     /// Central differences of the reported loss, for every parameter of the student and of its adapters.
     @Test func gradientsAreThoseOfTheReportedLoss() throws {
-        try Pictures.withScene { scene in
+        try Images.withScene { scene in
             let bench = try Bench(scene), layout = bench.graph.layout
             let weights = ParameterVector(initializing: layout, key: RandomKey(seed: 2))
             // No bias at 0.
@@ -105,11 +105,11 @@ import Training
 
     /// What the objective is shown of the teacher, computed here from the layers' own values in double precision.
     @Test func teachersLayersAreWhatTheirFormulasSay() throws {
-        try Pictures.withScene { scene in
+        try Images.withScene { scene in
             let bench = try Bench(scene), count = bench.batch.count
             let network = try KerasFile(opening: scene.path("teacher.h5")).network().network
             func values(_ layer: String, _ lines: Int) throws -> [[Double]] {
-                let text = Pictures.teacher.split(separator: "\n").prefix(2 + 2 * lines).joined(separator: "\n")
+                let text = Images.teacher.split(separator: "\n").prefix(2 + 2 * lines).joined(separator: "\n")
                 let graph = try build(text).graph
                 let weights = ParameterVector(zeros: graph.layout)
                 for entry in graph.layout.entries {
@@ -158,9 +158,9 @@ import Training
 
     /// The written student is the trained one without taps: same layers, same answers, bit for bit.
     @Test func adaptersAreLeftBehind() throws {
-        try Pictures.withScene { scene in
-            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5, epochs: 2)])
-            request.loss.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
+        try Images.withScene { scene in
+            var request = scene.request([try scene.writeImageTeacher("teacher.h5", seed: 5, epochs: 2)])
+            request.loss.terms = [LossTerm(.kl)] + Images.layerTerms(weight: 0.3)
             let compressor = try Compressor(request) { _ in }
             _ = try compressor.run()
             let written = try KerasFile(opening: request.output)
@@ -189,10 +189,10 @@ import Training
     @Test func layersMayHaveTheNamesOfAdapters() throws {
         let hint = "hint teacher late middle"
         let names = ["drop": hint, "normalization": "fsp 1 0", "pool": "attention 3 1", "flat": "fsp 1 0 first"]
-        let student = names.reduce(Pictures.student) { $0.replacing("name: \($1.key)", with: "name: \($1.value)") }
-        try Pictures.withScene(student: student) { scene in
-            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
-            request.loss.terms = [LossTerm(.kl)] + Pictures.layerTerms(weight: 0.3)
+        let student = names.reduce(Images.student) { $0.replacing("name: \($1.key)", with: "name: \($1.value)") }
+        try Images.withScene(student: student) { scene in
+            var request = scene.request([try scene.writeImageTeacher("teacher.h5", seed: 5)])
+            request.loss.terms = [LossTerm(.kl)] + Images.layerTerms(weight: 0.3)
             let compressor = try Compressor(request) { _ in }
             #expect(compressor.layers.student.layout.entry("\(hint)_", "kernel") != nil)
             _ = try compressor.run()
@@ -206,9 +206,9 @@ import Training
     /// nothing, though the teacher then runs beside the student.
     @Test(arguments: [nil, 0.05], [1, 2])
     func termsThatWeighNothingChangeNothing(clipNorm: Double?, teacherCount: Int) throws {
-        try Pictures.withScene { scene in
+        try Images.withScene { scene in
             let teachers = try (1...teacherCount).map {
-                try scene.writePictureTeacher("teacher\($0).h5", seed: $0, epochs: 1)
+                try scene.writeImageTeacher("teacher\($0).h5", seed: $0, epochs: 1)
             }
             func student(_ name: String, _ terms: [LossTerm]) throws -> [UInt32] {
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
@@ -218,18 +218,18 @@ import Training
                 return try weights(request.output)
             }
             let plain = try student("plain", [])
-            let tapped = try student("tapped", Pictures.layerTerms(weight: 0, teacher: "teacher1"))
+            let tapped = try student("tapped", Images.layerTerms(weight: 0, teacher: "teacher1"))
             #expect(plain == tapped)
-            let pulled = try student("pulled", Pictures.layerTerms(weight: 1, teacher: "teacher1"))
+            let pulled = try student("pulled", Images.layerTerms(weight: 1, teacher: "teacher1"))
             #expect(plain != pulled)
         }
     }
 
     /// What an adapter has learned in the first stage belongs to its pair, wherever that stands afterwards.
     @Test func adaptersAreNamedByTheirPairs() throws {
-        try Pictures.withScene { scene in
-            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 5)])
-            let pairs = [Pictures.pair("late", "middle"), Pictures.pair("early", "first")]
+        try Images.withScene { scene in
+            var request = scene.request([try scene.writeImageTeacher("teacher.h5", seed: 5)])
+            let pairs = [Images.pair("late", "middle"), Images.pair("early", "first")]
             request.firstStage = FirstStage(epochs: 1, terms: [LossTerm(.hint(pairs))])
             request.loss.terms = [LossTerm(.kl), LossTerm(.hint([pairs[1]]))]
             let compressor = try Compressor(request) { _ in }
@@ -244,12 +244,12 @@ import Training
 
     /// A first stage learns layers alone, and what it learned is where the student begins.
     @Test func theFirstStageIsWhereTheStudentBegins() throws {
-        try Pictures.withScene { scene in
-            let teacher = try scene.writePictureTeacher("teacher.h5", seed: 5, epochs: 2)
+        try Images.withScene { scene in
+            let teacher = try scene.writeImageTeacher("teacher.h5", seed: 5, epochs: 2)
             var request = scene.request([teacher])
             request.recipe.averageDecay = nil
             request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
-            request.firstStage = FirstStage(epochs: 2, terms: Pictures.layerTerms(weight: 1))
+            request.firstStage = FirstStage(epochs: 2, terms: Images.layerTerms(weight: 1))
             // A loss of weight 0 leaves everything but the running statistics where it was.
             request.loss.softWeight = .constant(0)
             request.loss.lambda = .constant(0)

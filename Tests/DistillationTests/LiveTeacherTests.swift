@@ -24,9 +24,9 @@ import Training
     /// 7 examples at a time, or all of them in one run.
     @Test(arguments: ["crop:1,flip", "noise:0.1", "cutout:2,shift:1"], [16, 7])
     func seesTheViewsThatAreKept(steps: String, batchSize: Int) throws {
-        try Pictures.withScene { scene in
+        try Images.withScene { scene in
             let teachers = [
-                try scene.writePictureTeacher("conv.h5", seed: 1, epochs: 1),
+                try scene.writeImageTeacher("conv.h5", seed: 1, epochs: 1),
                 try scene.writeTeacher(
                     "dense.h5", seed: 2, epochs: 1,
                     text: """
@@ -68,8 +68,8 @@ import Training
 
     /// Two views in three epochs: the third sees the first view again.
     @Test func viewsComeRoundAgain() throws {
-        try Pictures.withScene { scene in
-            let teachers = [try scene.writePictureTeacher("conv.h5", seed: 1)]
+        try Images.withScene { scene in
+            let teachers = [try scene.writeImageTeacher("conv.h5", seed: 1)]
             let augmentation = try Augmentation("crop:1,flip")
             func views(_ count: Int, epochs: Int) throws -> [UInt32] {
                 try student(scene, teachers, "views\(count)-\(epochs)") { request in
@@ -86,12 +86,12 @@ import Training
 
     @Test(arguments: [16, 7, 100])
     func saysWhatIsKeptOfIt(batchSize: Int) throws {
-        try Pictures.withScene { scene in
-            let teachers = [try scene.writePictureTeacher("conv.h5", seed: 1, epochs: 1)]
+        try Images.withScene { scene in
+            let teachers = [try scene.writeImageTeacher("conv.h5", seed: 1, epochs: 1)]
             let kept = try student(scene, teachers, "kept") { $0.recipe.batchSize = batchSize }
             let live = try student(scene, teachers, "live") { request in
                 request.recipe.batchSize = batchSize
-                request.loss.terms += [LossTerm(.attention([Pictures.pair("late", "middle")]), weight: .constant(0))]
+                request.loss.terms += [LossTerm(.attention([Images.pair("late", "middle")]), weight: .constant(0))]
             }
             #expect(live.told.parts.first == "predicting with conv: 8")
             #expect(live.weights == kept.weights)
@@ -100,13 +100,13 @@ import Training
 
     /// The same bits on any number of threads, examples mixed with each other included.
     @Test func isTheSameOnAnyNumberOfThreads() throws {
-        try Pictures.withScene { scene in
-            let teachers = try [1, 2].map { try scene.writePictureTeacher("conv\($0).h5", seed: $0) }
+        try Images.withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeImageTeacher("conv\($0).h5", seed: $0) }
             let all = try [1, 2, 3].map { threads in
                 try student(scene, teachers, "run\(threads)") { request in
                     request.threads = threads
                     request.augmentation = try? Augmentation("flip,mixup:0.4")
-                    request.loss.terms += Pictures.layerTerms(weight: 0.1, teacher: "conv2")
+                    request.loss.terms += Images.layerTerms(weight: 0.1, teacher: "conv2")
                 }.weights
             }
             #expect(all[1] == all[0])

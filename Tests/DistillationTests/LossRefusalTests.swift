@@ -17,7 +17,7 @@ import Training
         return text
     }
 
-    private static let pair = Pictures.pair
+    private static let pair = Images.pair
 
     private static func flow(_ a: (String, String), _ b: (String, String)) -> LossTerm.Measure {
         .fsp([(pair(a.0, b.0), pair(a.1, b.1))])
@@ -58,8 +58,8 @@ import Training
 
     @Test(arguments: layers)
     func refusesLayersThatDoNotFit(measure: LossTerm.Measure, expected: String) throws {
-        try Pictures.withScene { scene in
-            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
+        try Images.withScene { scene in
+            var request = scene.request([try scene.writeImageTeacher("teacher.h5", seed: 1)])
             request.loss.terms.append(LossTerm(measure))
             #expect(try refusal(scene, request) == expected)
             // In a first stage as well.
@@ -70,14 +70,14 @@ import Training
     }
 
     @Test func asksWhichTeacherIsMeant() throws {
-        try Pictures.withScene { scene in
+        try Images.withScene { scene in
             var request = scene.request(
-                try ["conv", "net"].map { try scene.writePictureTeacher("\($0).h5", seed: 1) })
+                try ["conv", "net"].map { try scene.writeImageTeacher("\($0).h5", seed: 1) })
             let pairs = [Self.pair("late", "middle")]
             request.loss.terms = [LossTerm(.hint(pairs)), LossTerm(.attention(pairs), teacher: "cnv")]
             #expect(
                 try refusal(scene, request)
-                    == "loss 'hint' must say whose layers it means, with 'teacher' (the teachers are conv, net)\n"
+                    == "loss 'hint' must name the teacher whose layers it compares, with 'teacher' (the teachers are conv, net)\n"
                     + "loss 'attention' names the teacher 'cnv', but the teachers are conv, net; did you mean 'conv'?")
         }
     }
@@ -103,7 +103,7 @@ import Training
         #expect(
             several
                 == "loss 'dkd': decoupled KD divides the classes of each example into the true one and the others, and "
-                + "needs one class for each example; here an example may have several labels: use kl")
+                + "needs one class for each example; the labels are multi-label: use kl")
     }
 
     @Test func refusesAugmentationThatDoesNotSuit() throws {
@@ -269,13 +269,13 @@ import Training
                 let batch = TrainingBatch(try firstBatch(path, count: 2)) { _, _, inputs in inputs[1] = x }
                 return DistillationLoss(
                     LossSettings(temperature: .constant(1), softWeight: .constant(1), lambda: .constant(1)),
-                    mixture: Mixture(.mean, .multiclass, weights: [0.5, 0.5]), teacherNames: names
+                    mixture: EnsembleMixture(.mean, .multiclass, weights: [0.5, 0.5]), teacherNames: names
                 ).remark(on: DistillationBatch(batch, logits: values.map(logits), layers: []))
             }
             #expect(try remark([1, 2]) == nil)
-            #expect(try remark([1, .nan]) == "Teacher 'b' answers with numbers that are not finite")
+            #expect(try remark([1, .nan]) == "Teacher 'b' predicts numbers that are not finite")
             #expect(
-                try remark([.infinity, 1], names: []) == "Teacher number 1 answers with numbers that are not finite")
+                try remark([.infinity, 1], names: []) == "Teacher number 1 predicts numbers that are not finite")
             #expect(try remark([1, 1], x: .nan) == "The examples of this step have numbers that are not finite")
         }
     }

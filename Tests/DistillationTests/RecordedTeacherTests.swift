@@ -18,7 +18,7 @@ private struct RecordedTeacher: Teacher, OpenTeacher {
     init(_ teacher: ModelTeacher, _ data: ExampleFile) throws {
         path = teacher.path
         plan = TeacherPlan(
-            path: path, parameters: nil, bytes: nil, feeds: [], output: "logits", classes: teacher.classes)
+            path: path, parameters: nil, bytes: nil, bindings: [], output: "logits", classes: teacher.classes)
         let workers = Workers(1)
         defer { workers.close() }
         let (train, validation) = data.trainAndValidation(), network = try teacher.open()
@@ -77,8 +77,8 @@ private struct RecordedTeacher: Teacher, OpenTeacher {
     }
 
     @Test func seesNothingButTheDataAndHasNoLayers() throws {
-        try Pictures.withScene { scene in
-            let path = try scene.writePictureTeacher("teacher.h5", seed: 1)
+        try Images.withScene { scene in
+            let path = try scene.writeImageTeacher("teacher.h5", seed: 1)
             for views in [nil, 2] {
                 var request = scene.request([path])
                 request.augmentation = try Augmentation("flip")
@@ -89,7 +89,7 @@ private struct RecordedTeacher: Teacher, OpenTeacher {
                         + "examples; leave --augment and losses of its layers out")
             }
             var request = scene.request([path])
-            request.loss.terms = Pictures.layerTerms(weight: 1)
+            request.loss.terms = Images.layerTerms(weight: 1)
             let lines = try #require(message { _ = try recorded(request) }).split(separator: "\n")
             #expect(lines.count == request.loss.terms.count)
             #expect(lines.allSatisfy { $0.hasSuffix(": the teacher 'teacher' has predictions, and no layers") })

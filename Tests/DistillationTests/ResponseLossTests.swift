@@ -10,9 +10,9 @@ import Testing
 
 /// Losses of predictions against numbers worked out by hand, against the papers' formulas, and against themselves.
 @Suite struct ResponseLossTests {
-    static let measures: [LossTerm.Measure] = [
-        .kl, .crossEntropy, .mse, .dkd(alpha: 1, beta: 8), .dist(beta: 2, gamma: 3), .rkd(distance: 25, angle: 50),
-    ]
+    static let measures = Loss.all.filter { !$0.comparesLayers }.map {
+        LossTerm.Measure($0, numbers: $0.parameters.map(\.value))
+    }
     /// Every measure with the labels that it is for.
     static let uses: [Use] = measures.flatMap { measure in
         [LabelKind.multiclass, .multilabel].filter { measure.refusal(labelKind: $0, classCount: 10) == nil }
@@ -345,7 +345,7 @@ import Testing
         #expect(
             dkd.refusal(labelKind: .multilabel, classCount: 10) == """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
-                for each example; here an example may have several labels: use kl
+                for each example; the labels are multi-label: use kl
                 """)
         #expect(
             dkd.refusal(labelKind: .multiclass, classCount: 2) == """

@@ -98,7 +98,7 @@ private struct FineTuning: Stage {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
             (request.endStages, request.seeds) = (stages, 2)
-            let outline = try Compressor(request) { _ in }.outline()
+            let outline = try Compressor(request) { _ in }.dryRun()
             #expect(outline.stages.map(\.name) == ["student", "fine-tuning", "zeroing of 0.25"])
             #expect(outline.stages.map(\.epochs) == [3, 2, 0])
 
@@ -195,7 +195,7 @@ private struct FineTuning: Stage {
     @Test func countInTheBudget() throws {
         try withScene { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
-            let size = try Compressor(request) { _ in }.outline().size
+            let size = try Compressor(request) { _ in }.dryRun().size
             request.budget = ByteCount(size.bytes - 1)
             #expect(throws: BudgetError.self) { try Compressor(request) { _ in } }
             request.endStages = [ZeroSmallest(share: 0)]

@@ -289,7 +289,7 @@ import Training
             #expect(
                 message { try compress(request) }
                     == "loss 'hint' compares layers of the student, whose members learn one after another: leave it out, "
-                    + "or say 'training: jointly' in '\(scene.path("student.yaml"))'")
+                    + "or set 'training: jointly' in '\(scene.path("student.yaml"))'")
         }
     }
 
@@ -301,7 +301,7 @@ import Training
             try scene.writeStudent()
             #expect(
                 message { try compress(scene.request(teachers)) }
-                    == "'\(scene.path("student.yaml"))': member 'narrow' must end in softmax, since the labels are one class each"
+                    == "'\(scene.path("student.yaml"))': member 'narrow' must end in softmax, since the labels are multiclass"
             )
         }
     }

@@ -57,7 +57,7 @@ import Testing
         var request = scene.request(teachers)
         request.teacherRules = rules
         let told = Told()
-        return (try Compressor(request, tell: told.hear).outline(), told)
+        return (try Compressor(request, tell: told.hear).dryRun(), told)
     }
 
     private func rules(_ input: String) throws -> TeacherRules {
@@ -245,7 +245,7 @@ import Testing
             let (given, _) = try measurements(scene, [teacher], rules: [teacher: logits])
             #expect(
                 given.warnings.contains(
-                    "teacher '\(teacher)' is read as logits, but all its answers are probabilities. Say so with "
+                    "teacher '\(teacher)' is read as logits, but all its outputs are probabilities. Pass "
                         + "--teacher-output teacher=softmax"))
             let (plain, _) = try measurements(scene, [teacher])
             #expect(plain.warnings == [])

@@ -7,7 +7,7 @@ import Training
 
 @testable import Distillation
 
-/// Learning what teachers say of examples of which nothing is known.
+/// Training on unlabeled examples with the teachers' predictions.
 @Suite struct UnlabeledTests {
     /// A few labeled examples that differ much, and teachers that have seen many.
     private func withScene(_ body: (Scene, [String]) throws -> Void) throws {

@@ -152,7 +152,7 @@ import Testing
             #expect(try run.json()["models"]?[0]?["parameters"] == .integer(784 * 32 + 32 + 32 * 7 + 7))
             let guessed = try Program.run("inspect", "small.yaml", in: folder)
             #expect(guessed.code == 0)
-            #expect(guessed.errors == "'small.yaml': sized for 10 classes; say how many with --classes\n")
+            #expect(guessed.errors == "'small.yaml': sized for 10 classes; set the number with --classes\n")
         }
     }
 

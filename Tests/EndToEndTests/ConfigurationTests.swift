@@ -372,7 +372,7 @@ import Testing
         ("seed: 1\nseed: 2\n", "'run.yaml': line 1: says 'seed' twice"),
         (
             run + "losses: [hint: {pairs: [{student: a, teacher: b}]}]",
-            "loss 'hint' must say whose layers it means, with 'teacher' (the teachers are digits, digits-k2)"
+            "loss 'hint' must name the teacher whose layers it compares, with 'teacher' (the teachers are digits, digits-k2)"
         ),
         (
             run + "losses: [hint: {pairs: [{student: a, teacher: b}], teacher: digit}]",
@@ -411,7 +411,7 @@ import Testing
             ),
             (
                 ["--configuration", "run.yaml", "--views", "2"], 64,
-                "--views counts what --augment makes of each example; say --augment, too\n       See 'compress help "
+                "--views is the number of augmented views of each example; add --augment\n       See 'compress help "
                     + "distill'.\n"
             ),
             (

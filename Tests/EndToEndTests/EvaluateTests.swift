@@ -175,15 +175,15 @@ import Testing
         (
             ["youtube8m", "train.tfrecord"],
             "youtube8m takes files for training and for test, found none for test; name them train… and validate… or "
-                + "test…, or say --train and --test"
+                + "test…, or pass --train and --test"
         ),
         (
             ["youtube8m", "shard.tfrecord"],
-            "what 'shard.tfrecord' is for cannot be told from its name; say --train, --validation or --test before it"
+            "the name of 'shard.tfrecord' does not begin with train, validate or test; put --train, --validation or --test before it"
         ),
         (
             ["youtube8m", "--train", "a", "--test", "b", "--classes", "3", "--class-names", "x"],
-            "--classes says 3, but --class-names names 1"
+            "--classes is 3, but --class-names names 1"
         ),
     ])
     func saysWhatIsWrongWithTheLine(arguments: [String], text: String) throws {

@@ -88,7 +88,7 @@ extension ReliabilityTests {
         }
     }
 
-    /// A NumPy archive with pictures of 12 × 12 pixels, all black.
+    /// A NumPy archive with images of 12 × 12 pixels, all black.
     private func writeArchive(_ path: String, examples: Int) throws {
         func array(_ type: String, _ shape: String, _ byteCount: Int) -> [UInt8] {
             let text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(shape)), }"

@@ -3,7 +3,7 @@ import HDF5
 import ModelFiles
 import Testing
 
-/// Data of several labels each: the loss of the YouTube-8M winners, and the classes of both challenges.
+/// Multi-label data: the loss of the YouTube-8M winners, and the classes of both challenges.
 @Suite struct ManyLabelsTests {
     private static let arguments = [
         "--teachers", "digits.h5", "--data", "d.h5", "--student", "tiny.yaml", "--output", "s.h5", "--epochs", "1",

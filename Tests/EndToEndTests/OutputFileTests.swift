@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Testing
 
 /// What is at the output before, while and after it is written.
@@ -40,8 +41,8 @@ import Testing
                 #expect(run.code == 64)
                 #expect(
                     run.errors == """
-                        error: '\(name)' \(found); the suffix of --output decides the format of a model. Choose .h5 or \
-                        .hdf5 (HDF5, for Keras 2 and 3), or .keras (an archive, for Keras 3)
+                        error: '\(name)' \(found); the suffix of --output decides the format of a model. Choose \
+                        \(ModelFormats.summary)
 
                         """)
                 #expect(try names(in: folder).isEmpty)

@@ -71,7 +71,7 @@ import Testing
             let cases: [([String], Int32, String)] = [
                 (
                     ["other.h5:x"], 65,
-                    "'digits.h5': takes 'input' (12, 12, 1), but --inputs has x (10); say how they fit with "
+                    "'digits.h5': takes 'input' (12, 12, 1), but --inputs has x (10); set how they fit with "
                         + "--teacher-input digits=…"
                 ),
                 (

@@ -10,11 +10,11 @@ import Testing
         try withFolder { folder in
             for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
             try writeDigits(to: folder.appending(path: "d.h5"))
-            let pictures = try HDF5File(opening: folder.appending(path: "d.h5").path)
+            let images = try HDF5File(opening: folder.appending(path: "d.h5").path)
             let flat = try HDF5File(creating: folder.appending(path: "flat.h5").path)
             for split in ["train", "test"] {
-                let x: [UInt8] = try pictures.root.dataset("\(split)/x").read()
-                let y: [UInt8] = try pictures.root.dataset("\(split)/y").read()
+                let x: [UInt8] = try images.root.dataset("\(split)/x").read()
+                let y: [UInt8] = try images.root.dataset("\(split)/y").read()
                 try flat.root.createDataset("\(split)/x", x, shape: [y.count, 144])
                 try flat.root.createDataset("\(split)/y", y, shape: [y.count])
             }

@@ -81,7 +81,7 @@ import Testing
         return bits == 8 ? count : count * bits / 8 + 1
     }
 
-    @Test(arguments: Precision.fixed, ["s.h5", "s.keras"])
+    @Test(arguments: Precision.fixed, ModelFormats.all.map { "s.\($0.suffixes[0])" })
     func predictsTheSizeOfAnyFile(precision: Precision, name: String) throws {
         for width in [0.25, 1, 7.5, 40] {
             let built = try built(width: width)

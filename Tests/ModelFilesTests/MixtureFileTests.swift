@@ -358,11 +358,11 @@ import Testing
         ("training: jointly\nlayers: [Flatten]", "line 2: 'training' is how 'members' learn, and there are none"),
         (
             "members:\n" + one + "  b: {layers: [Dense: {units: 4, activation: softmax}]}",
-            "the members do not answer the same question: 'a' with (3), 'b' with (4)"
+            "the members have outputs of different shapes: 'a' with (3), 'b' with (4)"
         ),
         (
             "members:\n" + one + "  b: {layers: [Dense: {units: 1, activation: softmax}]}",
-            "the members do not answer the same question: 'a' with (3), 'b' with (1)"
+            "the members have outputs of different shapes: 'a' with (3), 'b' with (1)"
         ),
         (
             "members:\n" + one

@@ -24,8 +24,8 @@ import Testing
             _ = try ModelFormats.named(by: path)
         } throws: { error in
             "\(error)" == """
-                '\(path)' \(found); the suffix of --output decides the format of a model. Choose .h5 or .hdf5 (HDF5, for \
-                Keras 2 and 3), or .keras (an archive, for Keras 3)
+                '\(path)' \(found); the suffix of --output decides the format of a model. Choose \
+                \(ModelFormats.summary)
                 """
         }
     }
@@ -35,5 +35,6 @@ import Testing
         #expect(Set(suffixes).count == suffixes.count)
         #expect(suffixes.allSatisfy { $0 == $0.lowercased() })
         #expect(ModelFormats.readableSuffixes == ".h5, .hdf5, .keras")
+        #expect(ModelFormats.summary == ".h5 or .hdf5 (HDF5, for Keras 2 and 3), or .keras (an archive, for Keras 3)")
     }
 }

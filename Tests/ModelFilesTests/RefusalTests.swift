@@ -101,7 +101,7 @@ import Testing
     func asksForTheArchitectureOfWeights(name: String) {
         #expect(
             message(name) == """
-                '\(name)': holds weights only, without the architecture. Say the architecture (--architecture, the JSON \
+                '\(name)': holds weights only, without the architecture. Pass the architecture (--architecture, the JSON \
                 of model.to_json() or .yaml), or save the whole model: in Keras, load or build the model and write it \
                 with model.save('model.h5'), which keeps architecture and weights
                 """)

@@ -22,7 +22,7 @@ import Testing
             return row
         }
         let result = Buffer(zeros: shape.elementCount).tensor(shape: shape)
-        Mixture(combination, labelKind, weights: weights).mix(
+        EnsembleMixture(combination, labelKind, weights: weights).mix(
             teachers.map(row), labels: nil, known: 0, temperature: temperature, into: result, kernels: KernelContext())
         probabilities(result, labelKind: labelKind, temperature: 1, into: result)
         return result.values.map { Double($0) }

@@ -16,7 +16,7 @@ import Testing
         while try file.root.contains("x_\(count)") {
             let before = try file.root.dataset("x_\(count)"), after = try file.root.dataset("y_\(count)")
             let text = try after.attributes.string("rules"), rules = try InputRules(parsing: text)
-            let found = try feed(
+            let found = try binding(
                 try before.read(), Array(before.shape.dropFirst()), rules, to: Array(after.shape.dropFirst()))
             let expected: [Float] = try after.read()
             for (found, expected) in zip(found, expected) {
@@ -29,7 +29,7 @@ import Testing
     }
 
     /// What a model with one input of a shape is given.
-    private func feed(_ x: [Float], _ shape: [Int], _ rules: InputRules, to result: [Int]) throws -> [Float] {
+    private func binding(_ x: [Float], _ shape: [Int], _ rules: InputRules, to result: [Int]) throws -> [Float] {
         let architecture = Architecture(
             origin: "model.h5", name: "model", inputs: [Architecture.Input("input", result)], layers: [], outputs: [])
         let inputs = try ModelInputs(

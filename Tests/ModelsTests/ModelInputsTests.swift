@@ -11,7 +11,7 @@ import Testing
 /// Which dataset feeds which input of a model.
 @Suite struct ModelInputsTests {
     /// Where each input is fed from, or what is wrong.
-    private func feeds(
+    private func bindings(
         _ inputs: [(String, [Int?])], _ datasets: [(String, [Int])], rules: String? = nil, inOrder: Bool = false
     ) throws -> [String] {
         let architecture = Architecture(
@@ -19,44 +19,44 @@ import Testing
         let found = try ModelInputs(
             architecture, datasets.map { ExampleInput($0, $1) }, inOrder: inOrder,
             rules: try rules.map { try InputRules(parsing: $0) }, holder: "'d.h5' has", option: "--teacher-input m=")
-        return found.feeds.map { "\($0.input.name): \($0.source) \($0.shape)" }
+        return found.bindings.map { "\($0.input.name): \($0.source) \($0.shape)" }
     }
 
     @Test func takesX() throws {
-        #expect(try feeds([("input_1", [28, 28, 1])], [("x", [28, 28])]) == ["input_1: x (28, 28, 1)"])
-        #expect(try feeds([("input_1", [nil, 8])], [("x", [3, 8]), ("y2", [8])]) == ["input_1: x (3, 8)"])
+        #expect(try bindings([("input_1", [28, 28, 1])], [("x", [28, 28])]) == ["input_1: x (28, 28, 1)"])
+        #expect(try bindings([("input_1", [nil, 8])], [("x", [3, 8]), ("y2", [8])]) == ["input_1: x (3, 8)"])
     }
 
     @Test func takesTheDatasetOfItsName() throws {
         let datasets = [("x", [8]), ("audio", [2]), ("rgb", [6])]
-        #expect(try feeds([("audio", [2])], datasets) == ["audio: audio (2)"])
-        #expect(try feeds([("rgb", [6]), ("audio", [2])], datasets) == ["rgb: rgb (6)", "audio: audio (2)"])
+        #expect(try bindings([("audio", [2])], datasets) == ["audio: audio (2)"])
+        #expect(try bindings([("rgb", [6]), ("audio", [2])], datasets) == ["rgb: rgb (6)", "audio: audio (2)"])
     }
 
     @Test func takesWhatFitsWhereThereIsOneWay() throws {
         let datasets = [("x", [8]), ("audio", [2]), ("rgb", [6])]
-        #expect(try feeds([("eye", [6]), ("ear", [2])], datasets) == ["eye: rgb (6)", "ear: audio (2)"])
+        #expect(try bindings([("eye", [6]), ("ear", [2])], datasets) == ["eye: rgb (6)", "ear: audio (2)"])
         // The name decides for one, and then there is one way for the other.
         #expect(
-            try feeds([("left", [4]), ("x", [4])], [("x", [4]), ("second", [4])])
+            try bindings([("left", [4]), ("x", [4])], [("x", [4]), ("second", [4])])
                 == ["left: second (4)", "x: x (4)"])
     }
 
     @Test func takesDatasetsInOrderWhenTheyAreInOrder() throws {
         #expect(
-            try feeds([("rgb", [4]), ("audio", [4])], [("audio", [4]), ("rgb", [4])], inOrder: true)
+            try bindings([("rgb", [4]), ("audio", [4])], [("audio", [4]), ("rgb", [4])], inOrder: true)
                 == ["rgb: audio (4)", "audio: rgb (4)"])
     }
 
     @Test func followsRules() throws {
         let inputs: [(String, [Int?])] = [("rgb", [6]), ("audio", [2])]
         #expect(
-            try feeds(inputs, [("x", [8])], rules: "audio:x[6..8],rgb:x[0..6]")
+            try bindings(inputs, [("x", [8])], rules: "audio:x[6..8],rgb:x[0..6]")
                 == ["rgb: x[0..6] (6)", "audio: x[6..8] (2)"])
         #expect(
-            try feeds(inputs, [("x", [8])], rules: "scale:2,x[..6],x[6..],offset:1")
+            try bindings(inputs, [("x", [8])], rules: "scale:2,x[..6],x[6..],offset:1")
                 == ["rgb: x[0..6] (6)", "audio: x[6..8] (2)"])
-        #expect(try feeds([("i", [6])], [("x", [8]), ("rgb", [6])], rules: "rgb") == ["i: rgb (6)"])
+        #expect(try bindings([("i", [6])], [("x", [8]), ("rgb", [6])], rules: "rgb") == ["i: rgb (6)"])
     }
 
     @Test(
@@ -85,18 +85,18 @@ import Testing
             ),
             (
                 [10, 1152], [32, 32, 3],
-                "takes 'i' (32, 32, 3), but 'd.h5' has x (10, 1152); say how they fit with --teacher-input m=…"
+                "takes 'i' (32, 32, 3), but 'd.h5' has x (10, 1152); set how they fit with --teacher-input m=…"
             ),
             (
                 [300, 1024], [300, 1152],
-                "takes 'i' (300, 1152), but 'd.h5' has x (300, 1024); say how they fit with --teacher-input m=…"
+                "takes 'i' (300, 1152), but 'd.h5' has x (300, 1024); set how they fit with --teacher-input m=…"
             ),
         ] as [([Int], [Int], String)])
     func saysWhatWouldFit(found: [Int], wanted: [Int], expected: String) throws {
-        #expect(message { _ = try feeds([("i", wanted)], [("x", found)]) } == "'m.h5': \(expected)")
+        #expect(message { _ = try bindings([("i", wanted)], [("x", found)]) } == "'m.h5': \(expected)")
         // The advice is good: what it names makes the examples fit.
         if let rules = expected.split(separator: "m=").last?.split(separator: " would fit"), expected.hasSuffix("fit") {
-            #expect(try feeds([("i", wanted)], [("x", found)], rules: String(rules[0])).count == 1)
+            #expect(try bindings([("i", wanted)], [("x", found)], rules: String(rules[0])).count == 1)
         }
     }
 
@@ -104,16 +104,17 @@ import Testing
     @Test func survivesAbsurdShapes() {
         for axes in [[1 << 40, 1 << 40], [1 << 62, 3, 3], [.max, .max, .max]] {
             #expect(
-                message { _ = try feeds([("i", axes)], [("x", [4, 4])]) }?.contains("but 'd.h5' has x (4, 4)") == true)
+                message { _ = try bindings([("i", axes)], [("x", [4, 4])]) }?.contains("but 'd.h5' has x (4, 4)")
+                    == true)
             let two: [(String, [Int?])] = [("i", axes), ("j", axes)]
-            #expect(message { _ = try feeds(two, [("x", [4, 4])]) }?.contains("takes 2 inputs") == true)
+            #expect(message { _ = try bindings(two, [("x", [4, 4])]) }?.contains("takes 2 inputs") == true)
         }
     }
 
     @Test func saysEverythingThatDoesNotFit() throws {
         let inputs: [(String, [Int?])] = [("rgb", [6]), ("audio", [2])]
         func refusal(_ datasets: [(String, [Int])], _ rules: String? = nil) -> String? {
-            message { _ = try feeds(inputs, datasets, rules: rules) }
+            message { _ = try bindings(inputs, datasets, rules: rules) }
         }
         #expect(
             refusal([("x", [8])])
@@ -122,11 +123,11 @@ import Testing
         #expect(
             refusal([("x", [9])])
                 == "'m.h5': takes 2 inputs, 'rgb' (6), 'audio' (2), but 'd.h5' has x (9); "
-                + "say which with --teacher-input m=INPUT:DATASET,…")
+                + "choose with --teacher-input m=INPUT:DATASET,…")
         #expect(
             refusal([("x", [6]), ("z", [6]), ("w", [2])])
                 == "'m.h5': takes 2 inputs, 'rgb' (6), 'audio' (2), but 'd.h5' has x (6), z (6), w (2), "
-                + "which fit in several ways; say which with --teacher-input m=INPUT:DATASET,…")
+                + "which fit in several ways; choose with --teacher-input m=INPUT:DATASET,…")
         #expect(
             refusal([("x", [8]), ("audio", [2])], "rgb:x[2..10],audio:adio")
                 == "'m.h5': 2 problems: --teacher-input takes x[2..10], but 'd.h5' has x (8); "
@@ -172,7 +173,7 @@ import Testing
     }
 
     /// Images of another size, range and number of colors, and one sigmoid unit for two classes.
-    @Test func picturesMadeToFitSayWhatKerasSays() throws {
+    @Test func imagesMadeToFitSayWhatKerasSays() throws {
         let (found, expected) = try predict(
             "pictures.h5", "pictures-data.h5", rules: "scale:0.00392157,reshape:5x4x1,resize:8x6,channels:0-0-0")
         #expect(found.count == 2 * expected.count)

@@ -8,11 +8,11 @@ import Testing
     private let plans = [
         TeacherPlan(
             path: "teachers/conv.h5", parameters: 279_338, bytes: ByteCount(1_189_984),
-            feeds: [.init(input: "input_1", source: "x", read: [28, 28, 1], steps: [], taken: [28, 28, 1])],
+            bindings: [.init(input: "input_1", source: "x", read: [28, 28, 1], steps: [], taken: [28, 28, 1])],
             output: "softmax of 10", classes: .named, notes: ["a note"]),
         TeacherPlan(
             path: "teachers/resnet50.h5", parameters: 23_608_202, bytes: ByteCount(94_765_736),
-            feeds: [
+            bindings: [
                 .init(
                     input: "input_1", source: "x", read: [28, 28, 1],
                     steps: [
@@ -22,7 +22,7 @@ import Testing
             ], output: "logits of 10", classes: .permuted([1, 0]), notes: ["a note", "another one"]),
         TeacherPlan(
             path: "two.h5", parameters: 12, bytes: ByteCount(3000),
-            feeds: [
+            bindings: [
                 .init(input: "rgb", source: "x[0..20]", read: [28, 20], steps: [], taken: [28, 20]),
                 .init(input: "audio", source: "x[20..28]", read: [28, 8], steps: [], taken: [28, 8, 1]),
             ], output: "one sigmoid", classes: .assumed),
@@ -41,7 +41,7 @@ import Testing
     @Test func leavesOutASizeThatNobodyKnows() {
         let recorded = TeacherPlan(
             path: "predictions.h5", parameters: nil, bytes: nil,
-            feeds: [.init(input: "x", source: "x", read: [28], steps: [], taken: [28])], output: "logits of 10",
+            bindings: [.init(input: "x", source: "x", read: [28], steps: [], taken: [28])], output: "logits of 10",
             classes: .named)
         let line = planText([recorded]).split(separator: "\n").last { $0.contains("predictions.h5") }
         #expect(line?.split(separator: " ").joined(separator: " ") == "predictions.h5 x (28) logits of 10 by name")
@@ -51,7 +51,7 @@ import Testing
         #expect(
             planText(plans, width: 80) == """
 
-                teacher        parameters     size  fed with            output         classes
+                teacher        parameters     size  input               output         classes
                 ────────────────────────────────────────────────────────────────────────────────
                 …hers/conv.h5     279,338  1.19 MB  x (28, 28, 1)       softmax of 10  by name
                 …/resnet50.h5  23,608,202  94.8 MB  x (28, 28, 1)       logits of 10   reordered

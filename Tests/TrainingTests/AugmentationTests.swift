@@ -203,8 +203,8 @@ private func augmented(
     }
 }
 
-@Suite struct PictureStepTests {
-    /// The picture padded and cut, one pixel after the other.
+@Suite struct ImageStepTests {
+    /// The image padded and cut, one pixel after the other.
     private func cropped(_ x: [Float], _ shape: Shape, down: Int, right: Int, zero: [Float]) -> [Float] {
         var y: [Float] = []
         for row in 0..<shape[0] {
@@ -245,7 +245,7 @@ private func augmented(
         #expect(chiSquare < 124.84, "99.9 % of χ² with 80 degrees of freedom")
     }
 
-    @Test func flipsAboutHalfOfThePictures() throws {
+    @Test func flipsAboutHalfOfTheImages() throws {
         // Two rows of three pixels of two channels.
         let x: [Float] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], y: [Float] = [5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8]
         let results = try (0..<1000).map { try augmented("flip", x, [2, 3, 2], seed: $0) }
@@ -314,7 +314,7 @@ private func augmented(
         #expect(chiSquare < 18.47, "99.9 % of χ² with 4 degrees of freedom")
     }
 
-    @Test func movesPicturesAlongTheirFirstAxis() throws {
+    @Test func movesImagesAlongTheirFirstAxis() throws {
         let found = try Set((0..<100).map { try augmented("shift:1", [1, 2, 3, 4, 5, 6], [3, 2, 1], seed: $0) })
         #expect(found == [[1, 2, 3, 4, 5, 6], [0, 0, 1, 2, 3, 4], [3, 4, 5, 6, 0, 0]])
     }

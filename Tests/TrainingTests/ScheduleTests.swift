@@ -56,7 +56,7 @@ import Training
         ),
         (
             "linear:0:1,1",
-            "'linear:0:1': say at which share of training it ends, such as linear:0:1@0.5, as another part follows"
+            "'linear:0:1': add the share of training at which it ends, such as linear:0:1@0.5, as another part follows"
         ),
         ("0@0.5,1@0.5,2", "'1@0.5': the parts' ends must rise, but one at 0.5 comes before"),
         ("0@0.5,1@0.4,2", "'1@0.4': the parts' ends must rise, but one at 0.5 comes before"),

@@ -10,7 +10,7 @@ import Tensors
 ///     intra = mean over classes of 1 − ρ(p_·c, q_·c)     relations between the examples, in the eyes of a class
 ///
 /// T² is not in the paper's formula but in its authors' program. Both means are times the number of examples here, like
-/// every loss. Where examples have several labels, p and q are sigmoids: the relations are those of probabilities,
+/// every loss. For multi-label data p and q are sigmoids: the relations are those of probabilities,
 /// whatever they add up to.
 ///
 /// A batch is computed in shards (`Recipe.shardSize`, 64 examples), and intra relates the examples of a shard. A

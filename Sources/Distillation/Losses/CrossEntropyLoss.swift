@@ -7,7 +7,7 @@ import Tensors
 ///
 ///     T² · CE(q, p)   p = softmax(z / T), q = softmax(v / T);   gradient  T · (p − q)
 ///
-/// Where examples have several labels, p and q are sigmoids, and there is a binary cross-entropy for each class, summed.
+/// For multi-label data p and q are sigmoids, and there is a binary cross-entropy for each class, summed.
 /// It is the divergence and T² times the ensemble's entropy, which no student can change: the gradient is the same, and
 /// the value is that of papers that minimize cross-entropies.
 struct CrossEntropyLoss: ResponseLoss {

@@ -49,7 +49,7 @@ struct DecoupledLoss: ResponseLoss {
         if labelKind == .multilabel {
             return """
                 decoupled KD divides the classes of each example into the true one and the others, and needs one class \
-                for each example; here an example may have several labels: use kl
+                for each example; the labels are multi-label: use kl
                 """
         }
         guard classCount < 3 else { return nil }

@@ -7,7 +7,7 @@ import Tensors
 ///
 ///     T² · KL(q ‖ p)   p = softmax(z / T), q = softmax(v / T);   gradient  T · (p − q)
 ///
-/// Where examples have several labels, p and q are sigmoids, and there is a Bernoulli divergence for each class,
+/// For multi-label data p and q are sigmoids, and there is a Bernoulli divergence for each class,
 /// summed. The factor T² keeps the gradient's size while T grows: T² · KL tends to Σ (z − v)² / 2C of centered logits.
 struct DivergenceLoss: ResponseLoss {
     func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double {

@@ -8,7 +8,7 @@ public struct Responses {
     /// The student's logits z, examples × classes; not divided by the temperature.
     public let student: Tensor
     /// The ensemble's logits at the temperature, examples × classes: its softened predictions q are their softmax, or
-    /// their sigmoid where examples have several labels. They are as if divided by the temperature already.
+    /// their sigmoid for multi-label data. They are as if divided by the temperature already.
     public let teacher: Tensor
     /// Examples × classes: the share of each class in an example's labels, mostly 0 or 1; zeros of unlabeled examples.
     public let labels: Tensor

@@ -38,12 +38,12 @@ struct Generation: Stage {
         // The layers of the first teachers are not those of a generation.
         let network = try train(
             context.request.loss.withoutLayers, nil, predictions,
-            Mixture(context.request.combination, context.labelKind, weights: [1]), from: nil, context)
+            EnsembleMixture(context.request.combination, context.labelKind, weights: [1]), from: nil, context)
         return Student(network: network, predecessors: student.predecessors + [teacher])
     }
 
     private func train(
-        _ settings: LossSettings, _ layers: LayerTerms?, _ predictions: TeacherPredictions, _ mixture: Mixture,
+        _ settings: LossSettings, _ layers: LayerTerms?, _ predictions: TeacherPredictions, _ mixture: EnsembleMixture,
         from first: TrainedNetwork?, _ context: StageContext
     ) throws -> TrainedNetwork {
         var recipe = context.recipe

@@ -66,7 +66,7 @@ struct Student {
     var network: TrainedNetwork?
     /// How its file stores its parameters, where that follows from their numbers; nil for what its stages promised.
     var encodings: WeightEncodings?
-    /// The generations before it, each of which taught the next.
+    /// The generations before it, each of which is the teacher of the next.
     var predecessors: [TrainedNetwork] = []
 
     /// The same with what a function makes of the weights, which have the layout of its network.

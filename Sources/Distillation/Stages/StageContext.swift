@@ -6,7 +6,7 @@ import Storage
 import Tensors
 import Training
 
-/// What a stage works with: the job, its data, and what the teachers say.
+/// What a stage works with: the job, its data, and the teachers' predictions.
 struct StageContext {
     let request: CompressionRequest
     let plan: StudentPlan
@@ -21,7 +21,7 @@ struct StageContext {
     let firstLayers: LayerTerms?
     /// What the teachers of the request predict, and how their predictions become one.
     let predictions: TeacherPredictions
-    let mixture: Mixture
+    let mixture: EnsembleMixture
     let directory: RunDirectory
     /// What the run depends on.
     let fingerprint: String

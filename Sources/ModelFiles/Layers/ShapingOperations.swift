@@ -176,7 +176,7 @@ extension LayerCatalog {
         settings.know(["key"])
         guard let json = settings.options["key"], let key = SliceKey(json) else {
             settings.fail(
-                "takes what \(settings.options["key"] ?? .null) says; only numbers, slices, '...' and None are supported"
+                "takes the key \(settings.options["key"] ?? .null); only numbers, slices, '...' and None are supported"
             )
             return []
         }

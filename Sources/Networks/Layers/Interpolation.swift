@@ -10,7 +10,7 @@ public enum Interpolation: String, Hashable, Sendable, CaseIterable {
 
     /// The samples that make `outputs` cells out of `inputs`.
     ///
-    /// - Parameter antialias: Whether every input has a part when a picture shrinks.
+    /// - Parameter antialias: Whether every input has a part when an image shrinks.
     public func sampling(from inputs: Int, to outputs: Int, antialias: Bool = false) -> AxisSampling {
         let step = Float(inputs) / Float(outputs)
         return AxisSampling(

@@ -9,7 +9,7 @@ public import Tensors
 public struct LocallyConnected: Layer {
     public let filters: Int
     public let kernelSize, strides: (Int, Int)
-    /// Whether it works on (T, C), as a picture of one row.
+    /// Whether it works on (T, C), as an image of one row.
     public let isRow: Bool
     public let useBias: Bool
     public let activation: Activation

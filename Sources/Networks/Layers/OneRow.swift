@@ -1,6 +1,6 @@
 public import Tensors
 
-/// A layer over (H, W, C) used on (T, C), as a picture of one row.
+/// A layer over (H, W, C) used on (T, C), as an image of one row.
 public struct OneRow: Layer {
     private let layer: any Layer
 

@@ -10,13 +10,13 @@ public struct Resampling2D: Layer {
         case resize(height: Int, width: Int, Interpolation, antialias: Bool, Fit)
         /// Each side so many times as long.
         case scale(rows: Int, columns: Int, Interpolation)
-        /// The middle of the picture; of one that is smaller, what a resize with `Fit.crop` gives.
+        /// The middle of the image; of one that is smaller, what a resize with `Fit.crop` gives.
         case crop(height: Int, width: Int)
         /// Windows that cover the input, as equal as whole cells allow, averaged.
         case adaptiveAverage(height: Int, width: Int)
     }
 
-    /// What becomes of a picture of other proportions.
+    /// What becomes of an image of other proportions.
     public enum Fit: Hashable, Sendable {
         case stretch
         /// It is cut to the proportions first.
@@ -29,7 +29,7 @@ public struct Resampling2D: Layer {
 
     public init(_ rule: Rule) { self.rule = rule }
 
-    /// The samples of both axes, and the value of what lies outside the picture.
+    /// The samples of both axes, and the value of what lies outside the image.
     private struct Samples {
         var rows, columns: AxisSampling
         var outside: Float = 0
@@ -109,7 +109,7 @@ public struct Resampling2D: Layer {
         }
     }
 
-    /// The part of the plane that is resized: within the picture, or around it.
+    /// The part of the plane that is resized: within the image, or around it.
     private static func box(
         _ fit: Fit, _ height: Int, _ width: Int, _ rows: Int, _ columns: Int
     ) -> (top: Int, left: Int, height: Int, width: Int) {
@@ -205,15 +205,15 @@ public struct AdaptiveMaxPooling2D: Layer {
 }
 
 /// Images of another size, (…, H, W, C) or (H, W) to those of `y`, as Keras's `Resizing` makes them.
-public func resizePictures(_ x: Tensor, _ interpolation: Interpolation, into y: Tensor) {
+public func resizeImages(_ x: Tensor, _ interpolation: Interpolation, into y: Tensor) {
     let rank = x.shape.rank
     precondition(rank >= 2 && y.shape.rank == rank && x.count == y.count, "\(x.shape) cannot be resized to \(y.shape)")
     let channels = rank == 2 ? 1 : x.shape.channels, first = max(rank - 3, 0)
-    let pictures = x.count * x.shape.axes[..<first].reduce(1, *)
+    let images = x.count * x.shape.axes[..<first].reduce(1, *)
     let (height, width) = (x.shape[first], x.shape[first + 1])
     let rows = interpolation.sampling(from: height, to: y.shape[first])
     let columns = interpolation.sampling(from: width, to: y.shape[first + 1])
-    let part = Buffer(zeros: pictures * rows.outputCount * width * channels)
-    resample(rows, x, outer: pictures, inputs: height, inner: width * channels, into: part.tensor)
-    resample(columns, part.tensor, outer: pictures * rows.outputCount, inputs: width, inner: channels, into: y)
+    let part = Buffer(zeros: images * rows.outputCount * width * channels)
+    resample(rows, x, outer: images, inputs: height, inner: width * channels, into: part.tensor)
+    resample(columns, part.tensor, outer: images * rows.outputCount, inputs: width, inner: channels, into: y)
 }

@@ -32,7 +32,7 @@ public struct Augmentation: Hashable, Sendable {
         ///
         ///     y[r, c] blank for a − ⌊side / 2⌋ ≤ r < a − ⌊side / 2⌋ + side, and c alike around b; else x[r, c]
         ///
-        /// The center (a, b) is any pixel, all equally likely; what of the square lies outside the picture is lost.
+        /// The center (a, b) is any pixel, all equally likely; what of the square lies outside the image is lost.
         case cutout(side: Int)
         /// Frames at later or earlier places.
         ///
@@ -90,7 +90,7 @@ public struct Augmentation: Hashable, Sendable {
     }
 }
 
-/// One example of a tensor, whose first axis is its frames, or its rows if it is a picture.
+/// One example of a tensor, whose first axis is its frames, or its rows if it is an image.
 struct Example {
     let values: Tensor
     /// Its first element.

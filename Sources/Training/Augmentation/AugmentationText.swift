@@ -99,7 +99,7 @@ extension Augmentation.Step: CustomStringConvertible {
 extension Augmentation {
     /// What of it does not suit examples of a shape, one sentence for each step; empty where all is well.
     ///
-    /// - Parameter hasLengths: Whether the data say how many frames of each example are real.
+    /// - Parameter hasLengths: Whether the data have the number of real frames of each example.
     public func refusals(shape: [Int], hasLengths: Bool) -> [String] {
         steps.compactMap { $0.refusal(shape: Shape(shape), hasLengths: hasLengths) }
     }
@@ -107,14 +107,14 @@ extension Augmentation {
 
 extension Augmentation.Step {
     fileprivate func refusal(shape: Shape, hasLengths: Bool) -> String? {
-        let isPicture = shape.rank == 3 && !hasLengths
+        let isImage = shape.rank == 3 && !hasLengths
         let isSequence = shape.rank == 2 || hasLengths && shape.rank > 2
         func needs(_ kinds: String) -> String {
             "'\(self)' takes \(kinds), found examples \(shape)\(hasLengths ? " with true lengths" : ""); leave it out"
         }
         switch self {
         case .crop, .flip, .cutout:
-            guard isPicture else {
+            guard isImage else {
                 let advice = shape.rank == 2 && !hasLengths ? ", or give gray images a last axis of 1" : ""
                 return needs("images (H, W, C)") + advice
             }

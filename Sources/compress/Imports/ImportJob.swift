@@ -10,7 +10,7 @@ struct ImportJob {
     /// What is left out on the way, for formats that can leave out something.
     var skipped: SkippedRecords?
 
-    /// Writes the data file, and tells what is in it.
+    /// Writes the data file, and reports what is in it.
     func run(to output: String, _ progress: Progress, _ common: CommonOptions) throws {
         progress.begin("importing", total: try files.amount(), unit: files.unit)
         let report = try files.write(to: output) { progress.advance(to: $0) }

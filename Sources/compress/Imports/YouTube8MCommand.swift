@@ -22,7 +22,7 @@ struct YouTube8MCommand: ImportFormat {
                 --test eval.tfrecord --frames 10 --classes 527 --output audioset.h5
             """)
 
-    @Argument(help: "Files whose names say what they are for.")
+    @Argument(help: "Files whose names begin with train, validate or test.")
     var source: [String] = []
 
     @Option(
@@ -80,17 +80,17 @@ extension YouTube8MCommand {
             throw ValidationError(
                 "youtube8m takes files for training and for test, found none for "
                     + "\(all.train.isEmpty ? "training" : "test"); name them train… and validate… or test…, "
-                    + "or say --train and --test")
+                    + "or pass --train and --test")
         }
         if let classes, classes > Self.mostClasses {
             throw ValidationError("--classes: expected at most \(Self.mostClasses), found \(classes)")
         }
         if let classes, !names.isEmpty, names.count != classes {
-            throw ValidationError("--classes says \(classes), but --class-names names \(names.count)")
+            throw ValidationError("--classes is \(classes), but --class-names names \(names.count)")
         }
     }
 
-    /// Each file where its option says, or its name.
+    /// Each file in the split of its option, or its name.
     ///
     /// Where there are none for test, those for validation are: the labels of the challenge's test files are not published.
     private var splits: (train: [String], validation: [String], test: [String]) {
@@ -106,7 +106,7 @@ extension YouTube8MCommand {
                     all.test.append(file)
                 } else {
                     throw ValidationError(
-                        "what '\(file)' is for cannot be told from its name; say --train, --validation or --test before it"
+                        "the name of '\(file)' does not begin with train, validate or test; put --train, --validation or --test before it"
                     )
                 }
             }

@@ -10,7 +10,7 @@ import Training
 @testable import Distillation
 
 /// How several teachers' logits become the ensemble's, against the formulas in double precision.
-@Suite struct MixtureTests {
+@Suite struct EnsembleMixtureTests {
     private func tensor(_ rows: [[Double]]) -> Tensor {
         let result = Buffer(zeros: rows.count * rows[0].count).tensor(count: rows.count, shape: [rows[0].count])
         result.copy(from: rows.flatMap { $0.map { Float($0) } })
@@ -18,7 +18,8 @@ import Training
     }
 
     private func mixed(
-        _ mixture: Mixture, _ logits: [[[Double]]], labels: [[Double]]? = nil, known: Int? = nil, temperature: Double
+        _ mixture: EnsembleMixture, _ logits: [[[Double]]], labels: [[Double]]? = nil, known: Int? = nil,
+        temperature: Double
     ) -> [[Double]] {
         let rows = logits[0].count, classes = logits[0][0].count
         let result = Buffer(zeros: rows * classes).tensor(count: rows, shape: [classes])
@@ -34,7 +35,7 @@ import Training
     /// second as 0.4 to 0.8. Equal mixtures would say (0.4, 0.6) both times.
     @Test func sharesFollowTheProbabilityOfTheLabel() {
         let first = [log(0.6), log(0.4)], second = [log(0.2), log(0.8)]
-        let mixture = Mixture(.mean, .multiclass, weights: [0.5, 0.5], isByExample: true)
+        let mixture = EnsembleMixture(.mean, .multiclass, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(
             mixture, [[first, first, first], [second, second, second]], labels: [[1, 0], [0, 1], [1, 0]], known: 2,
             temperature: 1
@@ -49,11 +50,11 @@ import Training
     /// shares.
     @Test func weightsArePriors() {
         let first = [log(0.6), log(0.4)], second = [log(0.2), log(0.8)]
-        let mixture = Mixture(.mean, .multiclass, weights: [0.9, 0.1], isByExample: true)
+        let mixture = EnsembleMixture(.mean, .multiclass, weights: [0.9, 0.1], isByExample: true)
         let found = mixed(mixture, [[first], [second]], labels: [[1, 0]], temperature: 2)[0].map(exp)
         let a = softmax(first.map { $0 / 2 }), b = softmax(second.map { $0 / 2 })
         expectClose(found, zip(a, b).map { (27 * $0 + $1) / 28 })
-        let geometric = Mixture(.geometric, .multiclass, weights: [0.9, 0.1], isByExample: true)
+        let geometric = EnsembleMixture(.geometric, .multiclass, weights: [0.9, 0.1], isByExample: true)
         let logits = mixed(geometric, [[first], [second]], labels: [[1, 0]], temperature: 2)[0]
         expectClose(logits, zip(first, second).map { (27 * $0 + $1) / 28 / 2 })
     }
@@ -63,7 +64,7 @@ import Training
     @Test func severalLabelsAreKnownTogether() {
         func logit(_ p: Double) -> Double { log(p) - log1p(-p) }
         let first = [logit(0.9), logit(0.5)], second = [logit(0.3), logit(0.5)]
-        let mixture = Mixture(.mean, .multilabel, weights: [0.5, 0.5], isByExample: true)
+        let mixture = EnsembleMixture(.mean, .multilabel, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(
             mixture, [[first, first], [second, second]], labels: [[1, 0], [0, 0]], known: 1, temperature: 1
         ).map { $0.map(sigmoid) }
@@ -75,7 +76,7 @@ import Training
     @Test(arguments: [LabelKind.multiclass, .multilabel])
     func sureTeachersHaveAllOrNothing(labelKind: LabelKind) {
         let right = [300.0, -300, -300], wrong = [-300.0, 300, -300]
-        let mixture = Mixture(.mean, labelKind, weights: [0.5, 0.5], isByExample: true)
+        let mixture = EnsembleMixture(.mean, labelKind, weights: [0.5, 0.5], isByExample: true)
         let found = mixed(mixture, [[right], [wrong]], labels: [[1, 0, 0]], temperature: 1)[0]
         #expect(found.allSatisfy { $0.isFinite })
         expectClose(labelKind == .multiclass ? softmax(found) : found.map(sigmoid), [1, 0, 0])
@@ -89,7 +90,7 @@ import Training
     func theMeanIsThatOfProbabilities(temperature: Double) {
         let key = RandomKey(seed: 4), weights = [0.5, 0.2, 0.3]
         for labelKind in [LabelKind.multiclass, .multilabel] {
-            let mixture = Mixture(.mean, labelKind, weights: weights)
+            let mixture = EnsembleMixture(.mean, labelKind, weights: weights)
             for (sample, size) in [3.0, 30, 80, 80, 80].enumerated() {
                 // The last ones are of ±80 alone.
                 let logits = (0..<3).map { teacher in
@@ -115,7 +116,7 @@ import Training
                     #expect(abs(log(found) - log(expected)) <= 1e-4 * max(1, abs(log(expected))))
                 }
                 let geometric = mixed(
-                    Mixture(.geometric, labelKind, weights: weights), logits, temperature: temperature)[0]
+                    EnsembleMixture(.geometric, labelKind, weights: weights), logits, temperature: temperature)[0]
                 let sum = (0..<5).map { column in
                     (0..<3).reduce(0) { $0 + weights[$1] * logits[$1][0][column] } / temperature
                 }
@@ -127,12 +128,14 @@ import Training
     /// A teacher whose weight is 0 is not heard, not even if its answers are no numbers.
     @Test func aTeacherOfWeightZeroIsNotHeard() {
         let one = [[0.5, -1, 2]], other = [[1.0, 0, -1]], none = [[Double.nan, .nan, .nan]]
-        let three = mixed(Mixture(.mean, .multiclass, weights: [0.5, 0, 0.5]), [one, none, other], temperature: 2)
-        let two = mixed(Mixture(.mean, .multiclass, weights: [0.5, 0.5]), [one, other], temperature: 2)
+        let three = mixed(
+            EnsembleMixture(.mean, .multiclass, weights: [0.5, 0, 0.5]), [one, none, other], temperature: 2)
+        let two = mixed(EnsembleMixture(.mean, .multiclass, weights: [0.5, 0.5]), [one, other], temperature: 2)
         #expect(three == two)
         let labels = [[1.0, 0, 0]]
         let known = mixed(
-            Mixture(.mean, .multiclass, weights: [0.5, 0, 0.5], isByExample: true), [one, none, other], labels: labels,
+            EnsembleMixture(.mean, .multiclass, weights: [0.5, 0, 0.5], isByExample: true), [one, none, other],
+            labels: labels,
             temperature: 2)
         #expect(known.joined().allSatisfy { $0.isFinite })
     }
@@ -151,7 +154,7 @@ import Training
                 evaluateObjective(
                     DistillationLoss(
                         LossSettings(temperature: temperature, softWeight: .constant(1), lambda: .constant(0)),
-                        mixture: Mixture(.mean, .multiclass, weights: [0.5, 0.5])),
+                        mixture: EnsembleMixture(.mean, .multiclass, weights: [0.5, 0.5])),
                     student, on: batch, progress: progress)
             }
             let T = 8 - 6 * progress

@@ -9,14 +9,14 @@ import Training
 @testable import Distillation
 
 /// What `--dry-run` says against what a run then does.
-@Suite struct OutlineTests {
+@Suite struct DryRunTests {
     enum Kind: String, CaseIterable {
         case plain, live, views, layers, stages, lateLayers, unlabeled, unlabeledViews, generations, liveGenerations
         case baseline, seeds
     }
 
     private func change(_ request: inout CompressionRequest, _ kind: Kind, _ scene: Scene) throws {
-        let layers = Pictures.layerTerms(weight: 0.1, teacher: "teacher1")
+        let layers = Images.layerTerms(weight: 0.1, teacher: "teacher1")
         switch kind {
         case .plain: break
         case .live: request.augmentation = try Augmentation("flip")
@@ -41,13 +41,13 @@ import Training
 
     /// A batch is never larger than the data, whatever was asked for.
     @Test func countsBatchesAsTheyWillBe() throws {
-        try Pictures.withScene { scene in
-            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
-            request.loss.terms += Pictures.layerTerms(weight: 0.1)
+        try Images.withScene { scene in
+            var request = scene.request([try scene.writeImageTeacher("teacher.h5", seed: 1)])
+            request.loss.terms += Images.layerTerms(weight: 0.1)
             request.augmentation = try Augmentation("mixup:0.2")
             func memory(_ batchSize: Int) throws -> ByteCount {
                 request.recipe.batchSize = batchSize
-                return try Compressor(request) { _ in }.outline().trainingMemory
+                return try Compressor(request) { _ in }.dryRun().trainingMemory
             }
             #expect(try memory(1_000_000_000).bytes < memory(80).bytes + 1 << 20)
         }
@@ -56,11 +56,11 @@ import Training
     /// Students and labels alone, each at its last and its best epoch, wait for the test split; and the best epoch's
     /// weights are kept while labels alone are learned from.
     @Test func countsTrainedNetworks() throws {
-        try Pictures.withScene { scene in
-            var request = scene.request([try scene.writePictureTeacher("teacher.h5", seed: 1)])
+        try Images.withScene { scene in
+            var request = scene.request([try scene.writeImageTeacher("teacher.h5", seed: 1)])
             func memory(_ seeds: Int, baseline: Bool) throws -> Int {
                 (request.seeds, request.baseline) = (seeds, baseline)
-                return try Compressor(request) { _ in }.outline().trainingMemory.bytes
+                return try Compressor(request) { _ in }.dryRun().trainingMemory.bytes
             }
             let one = try memory(1, baseline: false), weights = try memory(2, baseline: false) - one
             #expect(weights > 0)
@@ -73,15 +73,15 @@ import Training
     /// Soft targets to the byte, but for what HDF5 adds to each file; the student's file and all steps exactly.
     @Test(arguments: Kind.allCases)
     func saysWhatTheRunThenDoes(kind: Kind) throws {
-        try Pictures.withScene { scene in
-            let teachers = try [1, 2].map { try scene.writePictureTeacher("teacher\($0).h5", seed: $0) }
-            var more = Pictures.data
+        try Images.withScene { scene in
+            let teachers = try [1, 2].map { try scene.writeImageTeacher("teacher\($0).h5", seed: $0) }
+            var more = Images.data
             more.train = 50
             try more.write(to: scene.path("more.h5"))
             var request = scene.request(teachers)
             try change(&request, kind, scene)
             let before = try FileManager.default.contentsOfDirectory(atPath: scene.folder.path).sorted()
-            let outline = try Compressor(request) { _ in }.outline()
+            let outline = try Compressor(request) { _ in }.dryRun()
             #expect(try FileManager.default.contentsOfDirectory(atPath: scene.folder.path).sorted() == before)
 
             let report = try compress(request)

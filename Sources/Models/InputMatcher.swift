@@ -3,7 +3,7 @@ import ModelFiles
 import Tensors
 
 /// Finds which dataset feeds which input, by rules, names or shapes, and everything that does not fit.
-struct FeedSearch {
+struct InputMatcher {
     let inputs: [Architecture.Input]
     let datasets: [ExampleInput]
     let inOrder: Bool
@@ -12,15 +12,15 @@ struct FeedSearch {
     let option: String
     var problems: [String] = []
 
-    mutating func feeds() -> [ModelInputs.Feed]? {
-        if !rules.feeds.isEmpty { return ruled() }
+    mutating func bindings() -> [ModelInputs.Binding]? {
+        if !rules.bindings.isEmpty { return ruled() }
         if inOrder {
             guard datasets.count == inputs.count else { return refuse(wants) }
-            return all(zip(inputs, datasets.indices).map { feed($0, $1, nil, rules.steps) })
+            return all(zip(inputs, datasets.indices).map { binding($0, $1, nil, rules.steps) })
         }
         guard inputs.count > 1 else {
             let named = datasets.firstIndex { $0.name == inputs.first?.name } ?? 0
-            return all(inputs.map { feed($0, named, nil, rules.steps) })
+            return all(inputs.map { binding($0, named, nil, rules.steps) })
         }
         var ways: [[Int]] = []
         findWays(&ways, taken: [])
@@ -28,17 +28,17 @@ struct FeedSearch {
             let parts = partsInWords
             return refuse(
                 wants + (ways.isEmpty ? "" : ", which fit in several ways")
-                    + (parts.isEmpty ? "; say which with \(option)INPUT:DATASET,…" : "; \(option)\(parts) would fit"))
+                    + (parts.isEmpty ? "; choose with \(option)INPUT:DATASET,…" : "; \(option)\(parts) would fit"))
         }
-        return all(zip(inputs, ways[0]).map { feed($0, $1, nil, rules.steps) })
+        return all(zip(inputs, ways[0]).map { binding($0, $1, nil, rules.steps) })
     }
 
-    private func all(_ feeds: [ModelInputs.Feed?]) -> [ModelInputs.Feed]? {
-        let found = feeds.compactMap(\.self)
-        return found.count == feeds.count && found.count == inputs.count ? found : nil
+    private func all(_ bindings: [ModelInputs.Binding?]) -> [ModelInputs.Binding]? {
+        let found = bindings.compactMap(\.self)
+        return found.count == bindings.count && found.count == inputs.count ? found : nil
     }
 
-    private mutating func refuse(_ problem: String) -> [ModelInputs.Feed]? {
+    private mutating func refuse(_ problem: String) -> [ModelInputs.Binding]? {
         problems.append(problem)
         return nil
     }
@@ -80,8 +80,8 @@ struct FeedSearch {
 
     // MARK: Rules
 
-    private mutating func ruled() -> [ModelInputs.Feed]? {
-        let named = rules.feeds.compactMap(\.input)
+    private mutating func ruled() -> [ModelInputs.Binding]? {
+        let named = rules.bindings.compactMap(\.input)
         for name in named where !inputs.contains(where: { $0.name == name }) {
             problems.append(
                 "--teacher-input names the input '\(name)', but it takes "
@@ -91,37 +91,37 @@ struct FeedSearch {
             problems.append("--teacher-input feeds the input '\(name)' twice")
         }
         guard problems.isEmpty else { return nil }
-        var rows: [(Architecture.Input, InputRules.Feed)] = []
+        var rows: [(Architecture.Input, InputRules.Binding)] = []
         if named.isEmpty {
-            guard rules.feeds.count == inputs.count else {
-                return refuse("\(wants); --teacher-input names \(rules.feeds.count) datasets")
+            guard rules.bindings.count == inputs.count else {
+                return refuse("\(wants); --teacher-input names \(rules.bindings.count) datasets")
             }
-            rows = Array(zip(inputs, rules.feeds))
+            rows = Array(zip(inputs, rules.bindings))
         } else {
             for input in inputs {
-                guard let rule = rules.feeds.first(where: { $0.input == input.name }) else {
+                guard let rule = rules.bindings.first(where: { $0.input == input.name }) else {
                     problems.append("takes \(input) too, but --teacher-input names no dataset for it")
                     continue
                 }
                 rows.append((input, rule))
             }
         }
-        let feeds = rows.map { input, rule -> ModelInputs.Feed? in
+        let bindings = rows.map { input, rule -> ModelInputs.Binding? in
             guard let dataset = datasets.firstIndex(where: { $0.name == rule.dataset }) else {
                 problems.append(
                     "--teacher-input names the dataset '\(rule.dataset)', but \(holder) \(found)"
                         + didYouMean(rule.dataset, datasets.map(\.name)))
                 return nil
             }
-            return feed(input, dataset, rule.part, rules.steps + rule.steps)
+            return binding(input, dataset, rule.part, rules.steps + rule.steps)
         }
-        return all(feeds)
+        return all(bindings)
     }
 
     /// What feeds one input, or nil and what is wrong with it.
-    private mutating func feed(
+    private mutating func binding(
         _ input: Architecture.Input, _ place: Int, _ part: InputRules.Part?, _ steps: [InputStep]
-    ) -> ModelInputs.Feed? {
+    ) -> ModelInputs.Binding? {
         let dataset = datasets[place], whole = Shape(dataset.shape), from = part?.from ?? 0,
             to = part?.to ?? whole.channels
         guard from < to, to <= whole.channels else {
@@ -143,7 +143,7 @@ struct FeedSearch {
             problems.append(mismatch(input, dataset, shapes, steps, isWhole: part == nil))
             return nil
         }
-        return ModelInputs.Feed(
+        return ModelInputs.Binding(
             input: input, dataset: dataset, place: place, part: from..<to, steps: steps, shapes: shapes,
             shape: shape)
     }
@@ -158,6 +158,6 @@ struct FeedSearch {
         let cure = Self.steps(from: shapes[0], to: input).map { $0.map(\.description).joined(separator: ",") }
         let target = inputs.count == 1 ? "" : "INPUT:DATASET,"
         return "takes \(input), but \(holder) \(dataset.name) \(shapes[0])"
-            + (cure.map { "; \(option)\(target)\($0) would fit" } ?? "; say how they fit with \(option)\(target)…")
+            + (cure.map { "; \(option)\(target)\($0) would fit" } ?? "; set how they fit with \(option)\(target)…")
     }
 }

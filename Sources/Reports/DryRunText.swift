@@ -4,14 +4,14 @@ import Models
 import Tensors
 
 extension DryRunReport {
-    /// So many are named.
+    /// The most stages that are named.
     private static let mostStages = 12
 
     private var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: size) }
 
     /// What `--dry-run` prints.
     public func text(width: Int? = nil) -> String {
-        var lines = [student, "  takes \(input), answers with \(grouped(classCount)) classes"]
+        var lines = [student, "  takes \(input), outputs \(grouped(classCount)) classes"]
         let losses =
             formulas.count == 1
             ? ["loss: \(formulas[0])"] : zip(["first stage", "loss"], formulas).map { "\($0): \($1)" }
@@ -33,12 +33,12 @@ extension DryRunReport {
             "steps: \(grouped(stepsPerEpoch * epochs)), \(grouped(stepsPerEpoch)) an epoch of batches of \(batchSize), "
                 + "\(epochs) epochs\(several)",
             "soft targets: \(softTargets) as \(softTargetForm) in the run directory",
-            "memory: about \(predictingMemory.short) while teachers are asked, \(trainingMemory.short) while the student learns",
+            "memory: about \(predictingMemory.short) while teachers predict, \(trainingMemory.short) while the student trains",
         ]
         if let teachingSeconds, let trainingSeconds {
             lines.append(
-                "time: about \(duration(teachingSeconds)) to ask the teachers, \(duration(trainingSeconds)) to train, by a "
-                    + "trial of a few batches")
+                "time: about \(duration(teachingSeconds)) for the teachers to predict, \(duration(trainingSeconds)) to train, measured "
+                    + "on a few batches")
         }
         if let memoryProblem { lines.append("it would be refused: \(memoryProblem)") }
         lines += warnings.map { "warning: \($0)" }
@@ -65,7 +65,7 @@ extension DryRunReport {
         return "the budget has room for:\n" + table.text(width: width)
     }
 
-    /// How good the teachers are, as far as a few held-out examples tell.
+    /// How good the teachers are, on a few held-out examples.
     private var heldOut: String? {
         guard let first = measurements.first, let name = first.metrics.first?.name else { return nil }
         let figures = measurements.map {

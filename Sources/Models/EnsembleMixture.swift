@@ -4,7 +4,7 @@ public import Kernels
 public import Tensors
 
 /// How the predictions of several teachers become those of the ensemble.
-public struct Mixture: Hashable, Sendable {
+public struct EnsembleMixture: Hashable, Sendable {
     public let combination: Combination
     public let labelKind: LabelKind
     /// Each teacher's share; they add up to 1.

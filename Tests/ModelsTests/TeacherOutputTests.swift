@@ -7,8 +7,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What answers of teachers say of the data's classes.
-@Suite struct TeacherAnswerTests {
+/// How outputs of teachers become predictions of the data's classes.
+@Suite struct TeacherOutputTests {
     /// A teacher's probabilities for the training examples, and what its own last layer says of them.
     private func ask(
         _ scene: Scene, _ path: String, rules: TeacherRules = TeacherRules()
@@ -103,7 +103,7 @@ import Testing
             let softmax = try scene.writeTeacher("softmax.h5", seed: 1)
             #expect(
                 message { _ = try ask(scene, softmax, rules: rules) }
-                    == "'\(softmax)': ends in softmax, but --teacher-output says sigmoid; leave it out, it is for models "
+                    == "'\(softmax)': ends in softmax, but --teacher-output is sigmoid; leave it out, it is for models "
                     + "that end in neither softmax nor sigmoid")
         }
     }
@@ -114,9 +114,9 @@ import Testing
             rules.output = .sigmoid
             let path = try scene.writeTeacher("teacher.h5", seed: 1, text: text("Dense: {units: classes}"))
             let words = message { _ = try ask(scene, path, rules: rules) }
-            let start = "'\(path)': answers were taken for probabilities (sigmoid), but one of 'train' is "
+            let start = "'\(path)': outputs were read as probabilities (sigmoid), but one of 'train' is "
             #expect(words?.hasPrefix(start) == true)
-            #expect(words?.hasSuffix(". Say what they are with --teacher-output teacher=logits") == true)
+            #expect(words?.hasSuffix(". Set --teacher-output teacher=logits") == true)
         }
     }
 

@@ -8,7 +8,7 @@ import TestSupport
 @testable import Distillation
 
 /// Networks of small images, whose layers can be compared.
-enum Pictures {
+enum Images {
     /// Two convolutions between which images become half as large. `mid` has the size of the teacher's.
     static let student = """
         name: tiny
@@ -79,8 +79,8 @@ enum Pictures {
 
 extension Scene {
     @discardableResult
-    func writePictureTeacher(_ name: String, seed: Int, epochs: Int = 0) throws -> String {
-        try writeTeacher(name, seed: seed, epochs: epochs, text: Pictures.teacher)
+    func writeImageTeacher(_ name: String, seed: Int, epochs: Int = 0) throws -> String {
+        try writeTeacher(name, seed: seed, epochs: epochs, text: Images.teacher)
     }
 }
 

@@ -3,7 +3,7 @@ import ModelFiles
 import Tensors
 
 /// Rules that would make examples fit, for errors to name.
-extension FeedSearch {
+extension InputMatcher {
     /// Steps that would make examples fit an input, if some are likely to be meant: axes in another order, images of
     /// another size or of more colors, the same numbers in another shape.
     static func steps(from shape: Shape, to input: Architecture.Input) -> [InputStep]? {
@@ -12,16 +12,16 @@ extension FeedSearch {
         // What a file says may be beyond every computer.
         let isPossible = axes.reduce(1.0) { $0 * Double($1) } <= Double(InputStep.valueLimit)
         let flat: [[InputStep]] = axes.count == input.axes.count && isPossible ? [[.reshape(Shape(axes))]] : []
-        return (turned + pictures(from: shape, to: input.axes) + flat).first { steps in
+        return (turned + images(from: shape, to: input.axes) + flat).first { steps in
             !steps.isEmpty && shapes(shape, steps)?.last.flatMap { Architecture.fit($0.axes, to: input) } != nil
         }
     }
 
-    /// Ways to make a picture fit axes of rows, columns and then colors, or colors first, the shortest first.
-    private static func pictures(from shape: Shape, to axes: [Int?]) -> [[InputStep]] {
+    /// Ways to make an image fit axes of rows, columns and then colors, or colors first, the shortest first.
+    private static func images(from shape: Shape, to axes: [Int?]) -> [[InputStep]] {
         let isColorsFirst = axes.count == 3 && (axes[0] == 1 || axes[0] == 3) && axes[2] != axes[0]
         let channels = axes.count == 3 ? (isColorsFirst ? axes[0] : axes[2]) : 1
-        // A few long rows are frames with features, and no picture.
+        // A few long rows are frames with features, and no image.
         guard shape.rank != 2 || max(shape[0], shape[1]) <= 4 * min(shape[0], shape[1]) else { return [] }
         let first: [InputStep] = shape.rank == 2 ? [.reshape([shape[0], shape[1], 1])] : []
         var colors: [InputStep] = []
