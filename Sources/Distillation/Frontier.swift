@@ -1,5 +1,6 @@
 public import ModelFiles
 import Models
+import Networks
 public import Tensors
 
 /// A student that the budget has room for: fewer bits a weight make a wider one.
@@ -16,14 +17,17 @@ public struct FrontierPoint: Sendable {
 }
 
 extension Compressor {
-    /// The widest student for each precision, from the most bits to the fewest; none without a budget, or where the width is
+    /// The widest student for each precision, from the most bits to the fewest; none where the width is
     /// given or the architecture has none.
     ///
     /// - Parameter trainingSeconds: How long the planned student's training takes.
     func frontier(trainingSeconds: Double?) -> [FrontierPoint] {
-        guard request.budget != nil, request.width == nil, plan.width != nil else { return [] }
+        guard request.width == nil, plan.width != nil else { return [] }
         let format = plan.export.format, planned = plan.built.graph.multiplyAddsPerExample
-        return ([.float32, .float16, .small(bits: 8)] + [6, 5, 4, 3, 2].map { .bits($0) }).compactMap { precision in
+        let precisions: [Precision] = [
+            .float32, .float16, .small(bits: 8), .bits(6), .bits(5), .bits(4), .bits(3), .bits(2),
+        ]
+        return precisions.compactMap { precision -> FrontierPoint? in
             var other = request
             other.precision = precision
             guard
