@@ -4,16 +4,19 @@ log_folder=.build/logs
 passed=0
 failed=0
 
-# phase NAME COMMAND…: one line with the verdict and the seconds; if it failed, the errors in its log and the end of it.
+# phase NAME COMMAND…: one line with the verdict, the seconds, and those of the processor, which say more on a busy machine; if
+# it failed, the errors in its log and the end of it.
 phase() {
-    local name=$1 log="$log_folder/${1// /-}.log" began=$SECONDS
+    local name=$1 log="$log_folder/${1// /-}.log" began=$SECONDS verdict=0 cpu TIMEFORMAT='%U %S'
     shift
     mkdir -p "$log_folder"
-    if "$@" >"$log" 2>&1 </dev/null; then
-        printf 'ok    %-28s %4d s\n' "$name" $((SECONDS - began))
+    cpu=$({ time "$@" >"$log" 2>&1 </dev/null; } 2>&1) || verdict=$?
+    cpu=$(awk '{ gsub(",", "."); printf "%.0f", $1 + $2 }' <<<"$cpu")
+    if ((verdict == 0)); then
+        printf 'ok    %-28s %4d s %5d s of CPU\n' "$name" $((SECONDS - began)) "$cpu"
         return 0
     fi
-    printf 'FAIL  %-28s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
+    printf 'FAIL  %-28s %4d s %5d s of CPU   %s\n' "$name" $((SECONDS - began)) "$cpu" "$log"
     {
         grep -v '^ok ' "$log" | grep -E '^FAIL |(^|[ :])(error|fatal): |recorded an issue' | sort -u | head -n 20
         echo ...
