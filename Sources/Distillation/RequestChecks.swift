@@ -39,6 +39,9 @@ extension CompressionRequest {
         if generations > 1, answers.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")
         }
+        if answers.isEmpty, let stage = stages.first(where: \.trainsRounded) {
+            problems.append("\(stage.name) learns from predictions alone: add a loss such as kl")
+        }
         if unlabeled != nil, answers.allSatisfy({ $0.measure.response?.needsLabels == true }) {
             problems.append("from unlabeled examples decoupled KD and losses of layers alone learn no answer: add kl")
         }
