@@ -39,6 +39,9 @@ extension CompressionRequest {
         if generations > 1, responses.isEmpty {
             problems.append("generations after the first learn from predictions alone: add a loss such as kl")
         }
+        if responses.isEmpty, let stage = stages.first(where: \.trainsRounded) {
+            problems.append("\(stage.name) learns from predictions alone: add a loss such as kl")
+        }
         if unlabeled != nil, responses.allSatisfy({ $0.measure.response?.needsLabels == true }) {
             problems.append(
                 "decoupled KD and losses of layers alone train no predictions on unlabeled examples: add kl")

@@ -77,17 +77,21 @@ extension Compressor {
     /// of all. Examples that are mixed are those of a whole batch, at hand at once.
     private func studentMemory(_ recipe: Recipe, threads: Int) -> Int {
         let batch = min(recipe.batchSize, data.train.count + (unlabeled?.count ?? 0))
-        func memory(_ graph: LayerGraph) -> Int {
+        func memory(_ graph: LayerGraph, rounds: Bool = false) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
             let isMixed = views?.augmentation.mixes ?? false
             // The teachers' predictions for a batch, mixed, beside the labels.
             let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
-            return Trainer.memory(graph, recipe, threads: threads).bytes + targets
+            return Trainer.memory(graph, recipe, threads: threads, rounds: rounds).bytes + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
         }
-        guard !plan.members.isEmpty else { return memory(layers.student) }
         let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride
-        return weights + (plan.members.map { memory($0.graph) }.max() ?? 0)
+        let plain =
+            plan.members.isEmpty
+            ? memory(layers.student) : weights + (plan.members.map { memory($0.graph) }.max() ?? 0)
+        // Beside the weights that it begins with.
+        return request.stages.contains(where: \.trainsRounded)
+            ? max(plain, weights + memory(plan.built.graph, rounds: true)) : plain
     }
 
     /// The teachers that run beside the student, at least in one stage.
@@ -99,6 +103,7 @@ extension Compressor {
     /// Those that do so in every stage, whose predictions for the training examples are not stored.
     var alwaysLiveTeachers: Set<Int> {
         if isTeachingLive { return Set(teachers.indices) }
+        if request.stages.contains(where: \.trainsRounded) { return [] }
         let last = Set(layers.teachers.keys)
         return firstLayers.map { last.intersection($0.teachers.keys) } ?? last
     }

@@ -21,16 +21,18 @@ struct TrainingSession {
     let workers: Workers
     let tell: (CompressionEvent) -> Void
 
-    /// - Parameter first: The first weights by layer and name, for those that are not drawn from the recipe's seed.
+    /// - Parameters:
+    ///   - first: The first weights by layer and name, for those that are not drawn from the recipe's seed.
+    ///   - rounding: How the weights that the network computes with are rounded; nil for not at all.
     func train<Element: Batch>(
         _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Element>,
         on source: some BatchSource<Element>, _ train: ExampleSplit, _ validation: ExampleSplit,
-        from first: TrainedNetwork? = nil
+        from first: TrainedNetwork? = nil, rounding: ((Tensor) throws -> WeightRounding)? = nil
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])
         first?.copy(to: weights)
         try weights.adaptNormalizations(of: graph, to: train)
-        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
+        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers, rounding: rounding)
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {

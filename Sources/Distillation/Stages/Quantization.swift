@@ -24,7 +24,7 @@ struct Quantization: Stage {
         let examples = context.train.sample(measuring: network.graph)
         let statistics = BatchStatistics(
             network.graph, weights: network.weights, on: examples, workers: context.workers)
-        let plan = try encodings(of: network, examples, context)
+        let plan = try Self.fitted(network.weights, examples, context, isShown: true)
         // The numbers that the file will have decide the statistics; the others stay as they are for what may follow.
         let rounded = Buffer(zeros: network.weights.elementCount).tensor
         rounded.copy(from: try plan.rounded(network.weights, for: context.request.output))
@@ -42,20 +42,32 @@ struct Quantization: Stage {
         return result
     }
 
+    /// The encodings that cost least, for weights that are still trained: they leave a little room, since the bytes of coded
+    /// levels change with the weights.
+    static func encodings(whileTraining weights: Tensor, _ context: StageContext) throws -> WeightEncodings {
+        let examples = context.train.sample(measuring: context.plan.built.graph)
+        return try fitted(weights, examples, context, room: 0.995, isShown: false).encodings
+    }
+
     /// The plan of the file whose encodings cost least.
-    private func encodings(
-        of network: TrainedNetwork, _ examples: ExampleSplit, _ context: StageContext
+    ///
+    /// - Parameters:
+    ///   - weights: They have the layout of the plan's network.
+    ///   - room: The share of the planned bytes that it may take, unless that is below the fewest.
+    ///   - isShown: Whether the progress has a phase for it.
+    private static func fitted(
+        _ weights: Tensor, _ examples: ExampleSplit, _ context: StageContext, room: Double = 1, isShown: Bool
     ) throws -> ExportPlan {
-        let divergence = try PredictionDivergence(
-            network.graph, network.weights, on: examples, workers: context.workers)
-        let phase = context.title(Self.phase)
-        defer { context.tell(.ended) }
+        let graph = context.plan.built.graph
+        let divergence = try PredictionDivergence(graph, weights, on: examples, workers: context.workers)
+        let phase = context.title(phase), planned = context.plan.export.size.file
+        defer { if isShown { context.tell(.ended) } }
         return try context.plan.export.fitting(
-            network.weights, limit: context.plan.export.size.file,
+            weights, limit: ByteCount(Int(room * Double(planned.bytes))),
             WeightDivergence { weights, layer, number, count in
                 try context.workers.checkInterruption()
-                if number == 1 { context.tell(.began(phase, total: count * examples.count)) }
-                defer { context.tell(.advanced(examples.count, note: nil)) }
+                if isShown, number == 1 { context.tell(.began(phase, total: count * examples.count)) }
+                defer { if isShown { context.tell(.advanced(examples.count, note: nil)) } }
                 return try divergence(weights, changing: layer)
             }, as: context.request.output)
     }

@@ -15,6 +15,10 @@ protocol Stage: Sendable {
     /// What it does, beyond the request's own settings: all that its bits depend on.
     var settings: [Setting] { get }
 
+    /// Whether it trains the whole student with rounded weights, on predictions that are kept: no teacher runs beside it for its
+    /// layers, and members learn together.
+    var trainsRounded: Bool { get }
+
     /// How the file stores the parameters of a student that has passed. The size of the file follows, before there are any
     /// weights; encodings that `run` finds for these take no more.
     func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings
@@ -36,6 +40,7 @@ protocol Stage: Sendable {
 
 extension Stage {
     var settings: [Setting] { [] }
+    var trainsRounded: Bool { false }
     func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings { given }
     func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost { StageCost() }
     func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] { [[titled(name)]] }
@@ -82,6 +87,7 @@ extension CompressionRequest {
     var stages: [any Stage] {
         let first: [any Stage] = firstStage.map { [$0] } ?? []
         return first + (1..<(generations + 1)).map { Generation(number: $0, of: generations) }
-            + (precision.isSolved ? [Quantization()] : []) + endStages
+            + (precision.isSolved
+                ? [Quantization(), CheckedStage(QuantizedDistillation(solve: Quantization.encodings))] : []) + endStages
     }
 }

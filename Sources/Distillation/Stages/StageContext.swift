@@ -58,14 +58,16 @@ extension StageContext {
     ///   - graph: Its layers, with those that its losses need.
     ///   - layers: The terms of layers among the losses, whose teachers run beside the student; nil for none.
     ///   - first: Where the weights begin, by layer and name; those of other layers are drawn.
+    ///   - rounding: How the weights that the network computes with are rounded (`Trainer`); nil for not at all.
     func distil(
         _ name: String, _ part: TrainingPart, _ graph: LayerGraph, minimizing loss: DistillationLoss,
-        _ predictions: TeacherPredictions, _ layers: LayerTerms?, heldOut: ExampleSplit, from first: TrainedNetwork?
+        _ predictions: TeacherPredictions, _ layers: LayerTerms?, heldOut: ExampleSplit, from first: TrainedNetwork?,
+        rounding: ((Tensor) throws -> WeightRounding)? = nil
     ) throws -> Trainer {
         let loader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
         return try session(name, part).train(
             graph, part.recipe, minimizing: loss, on: try predictions.batches(loader, train, layers), train, heldOut,
-            from: first)
+            from: first, rounding: rounding)
     }
 
     /// A training of this run: its name, its files, and how it goes on.

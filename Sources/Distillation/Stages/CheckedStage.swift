@@ -1,0 +1,51 @@
+import ModelFiles
+import Networks
+import Tensors
+import Training
+
+/// A stage that is taken back where the student, as its file would have it, is worse on held-out examples than before.
+struct CheckedStage: Stage {
+    let stage: any Stage
+
+    init(_ stage: any Stage) { self.stage = stage }
+
+    var name: String { stage.name }
+    var settings: [Setting] { stage.settings }
+    var trainsRounded: Bool { stage.trainsRounded }
+
+    func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings {
+        stage.encodings(after: given, of: layout)
+    }
+
+    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost {
+        var cost = stage.cost(plan, recipe)
+        cost.heldOutPasses += 2
+        return cost
+    }
+
+    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+        stage.steps(plan, recipe, titled: titled)
+    }
+
+    func run(_ student: Student, _ context: StageContext) throws -> Student {
+        let changed = try stage.run(student, context)
+        guard let before = try score(student, context), let after = try score(changed, context) else { return changed }
+        let figures =
+            "held-out \(after.name.replacing("_", with: " ")) \(fixed(after.value, digits: 4)), "
+            + "\(fixed(before.value, digits: 4)) before"
+        guard after.value < before.value else {
+            context.tell(.message("\(context.title(name)): \(figures)"))
+            return changed
+        }
+        context.tell(.message("\(context.title(name)): \(figures); taken back"))
+        return student
+    }
+
+    /// The first metric on held-out examples; nil where none are held out.
+    private func score(_ student: Student, _ context: StageContext) throws -> (name: String, value: Double)? {
+        guard let network = student.network, context.validation.count > 0 else { return nil }
+        let plan = try student.encodings.map(context.plan.export.storing) ?? context.plan.export
+        let weights = try plan.rounded(network.weights, for: context.request.output)
+        return try evaluate(network.graph, weights: weights, on: context.validation, workers: context.workers).first
+    }
+}
