@@ -193,7 +193,7 @@ private func coded(
                     return kernels(encoding, context.plan.built.graph.layout)
                 })
             request.endStages = [Promised(), stage]
-            request.budget = try Compressor(request) { _ in }.outline().size
+            request.budget = try Compressor(request) { _ in }.dryRun().size
             let report = try compress(request)
             #expect(origins.all.count == 3)
             #expect(origins.all[1] != origins.all[2])
@@ -218,7 +218,7 @@ private func coded(
         try withStudent { _, request in
             var request = request
             (request.endStages, request.seeds) = ([quantized()], 2)
-            let outline = try Compressor(request) { _ in }.outline(), told = Told()
+            let outline = try Compressor(request) { _ in }.dryRun(), told = Told()
             #expect(outline.stages.map(\.epochs) == [16, 2])
             try compress(request, told: told)
             #expect(

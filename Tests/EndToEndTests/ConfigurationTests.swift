@@ -533,7 +533,7 @@ import Testing
             #expect(
                 json.object?.keys == [
                     "student", "teachers", "loss", "baseline", "examples", "stages", "steps", "soft_target_bytes",
-                    "soft_target_form", "memory_bytes", "seconds", "warnings", "budget",
+                    "soft_target_form", "memory_bytes", "seconds", "frontier", "warnings", "budget",
                 ])
             #expect(
                 json["student"]?.object?.keys == ["description", "parameters", "precision", "input", "predicted_bytes"])

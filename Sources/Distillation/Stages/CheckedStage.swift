@@ -1,9 +1,11 @@
+import Datasets
 import ModelFiles
 import Networks
 import Tensors
 import Training
 
-/// A stage that is taken back where the student, as its file would have it, is worse on held-out examples than before.
+/// A stage of rounded weights that is taken back where the student, as its file would have it, is worse on held-out examples
+/// than before. Where the file holds every bit of the weights, there is nothing to do.
 struct CheckedStage: Stage {
     let stage: any Stage
 
@@ -18,16 +20,18 @@ struct CheckedStage: Stage {
     }
 
     func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost {
+        guard !plan.export.encodings.areExact else { return StageCost() }
         var cost = stage.cost(plan, recipe)
         cost.heldOutPasses += 2
         return cost
     }
 
     func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
-        stage.steps(plan, recipe, titled: titled)
+        plan.export.encodings.areExact ? [] : stage.steps(plan, recipe, titled: titled)
     }
 
     func run(_ student: Student, _ context: StageContext) throws -> Student {
+        guard !context.plan.export.encodings.areExact else { return student }
         let changed = try stage.run(student, context)
         guard let before = try score(student, context), let after = try score(changed, context) else { return changed }
         let figures =

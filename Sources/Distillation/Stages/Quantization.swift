@@ -13,7 +13,7 @@ struct Quantization: Stage {
     var name: String { "quantization" }
 
     func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
-        [[titled(Self.phase)]]
+        plan.export.encodings.areExact ? [] : [[titled(Self.phase)]]
     }
 
     /// What the progress calls it.
@@ -46,24 +46,29 @@ struct Quantization: Stage {
     /// levels change with the weights.
     static func encodings(whileTraining weights: Tensor, _ context: StageContext) throws -> WeightEncodings {
         let examples = context.train.sample(measuring: context.plan.built.graph)
-        return try fitted(weights, examples, context, room: 0.995, isShown: false).encodings
+        return try fitted(weights, examples, context, slack: 0.005, isShown: false).encodings
     }
 
     /// The plan of the file whose encodings cost least.
     ///
     /// - Parameters:
     ///   - weights: They have the layout of the plan's network.
-    ///   - room: The share of the planned bytes that it may take, unless that is below the fewest.
+    ///   - slack: The share of the bytes planned for it that is left free.
     ///   - isShown: Whether the progress has a phase for it.
     private static func fitted(
-        _ weights: Tensor, _ examples: ExampleSplit, _ context: StageContext, room: Double = 1, isShown: Bool
+        _ weights: Tensor, _ examples: ExampleSplit, _ context: StageContext, slack: Double = 0, isShown: Bool
     ) throws -> ExportPlan {
         let graph = context.plan.built.graph
         let divergence = try PredictionDivergence(graph, weights, on: examples, workers: context.workers)
-        let phase = context.title(phase), planned = context.plan.export.size.file
+        let phase = context.title(phase), planned = context.plan.export
+        let solved = graph.layout.entries.reduce(0) { sum, entry in
+            guard case .planned = planned.encodings[entry] else { return sum }
+            return sum + planned.encodings[entry].byteCount(of: entry.spec.shape)
+        }
+        let free = Int((slack * Double(solved)).rounded())
         defer { if isShown { context.tell(.ended) } }
-        return try context.plan.export.fitting(
-            weights, limit: ByteCount(Int(room * Double(planned.bytes))),
+        return try planned.fitting(
+            weights, limit: ByteCount(planned.size.file.bytes - free),
             WeightDivergence { weights, layer, number, count in
                 try context.workers.checkInterruption()
                 if isShown, number == 1 { context.tell(.began(phase, total: count * examples.count)) }
