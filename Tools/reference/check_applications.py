@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--keras2", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.keras2:
         import tf_keras as keras
     else:
