@@ -57,6 +57,9 @@ extension Compressor {
                 } catch let error as ModelFileError where error.kind == .refused {
                     // Numbers beyond float32, for one.
                     return nil
+                } catch is ExampleValueError {
+                    // Numbers of words, which another scale makes something else.
+                    return nil
                 }
             },
             numbers: { try InputCures.Numbers(data.trainAndValidation().train) }, classNames: data.classNames)

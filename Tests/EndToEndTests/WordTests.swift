@@ -6,9 +6,11 @@ import Testing
 /// Numbers of words that an Embedding has no row for, by every way in.
 @Suite struct WordTests {
     /// Four words of ten each, and the class of the first; in one row another number.
-    private func writeWords(to url: URL, _ number: Float = 3, split: String = "train", row: Int = 41) throws {
+    private func writeWords(
+        to url: URL, _ number: Float = 3, split: String = "train", row: Int = 41, train: Int = 60
+    ) throws {
         let file = try HDF5File(creating: url.path)
-        for (name, count) in [("train", 60), ("test", 20)] {
+        for (name, count) in [("train", train), ("test", 20)] {
             var x = (0..<(count * 4)).map { Float(($0 * 7 + $0 / 4) % 10) }
             let y = (0..<count).map { UInt8(Int(x[4 * $0]) % 2) }
             if name == split { x[4 * min(row, count - 1) + 2] = number }
@@ -37,6 +39,22 @@ import Testing
                 in: folder)
             #expect(run.code == 0, "\(run.errors)")
             try body(folder)
+        }
+    }
+
+    /// What is tried to find out why a teacher is bad, such as another scale, may make no words of numbers.
+    @Test func goesOnWithATeacherThatKnowsLittleOfThem() throws {
+        try withModel { folder in
+            try writeWords(to: folder.appending(path: "many.h5"), train: 1200)
+            let weak = try Program.run(
+                "train", "--architecture", "a.yaml", "--data", "many.h5", "--output", "weak.h5", "--epochs", "1",
+                "--learning-rate", "0.00001", "--quiet", in: folder)
+            #expect(weak.code == 0, "\(weak.errors)")
+            let run = try Program.run(
+                "--teachers", "weak.h5", "--data", "many.h5", "--student", "mlp", "--budget", "30kB", "--epochs", "1",
+                "--no-baseline", "--output", "s.h5", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.errors.contains("'weak.h5' is no better than chance on held-out examples"))
         }
     }
 
