@@ -79,11 +79,7 @@ public final class Compressor {
         let labelKind = data.labelKind
         self.labelKind = labelKind
         try request.refuseLosses(labelKind: labelKind, data: data)
-        plan = try StudentPlan(
-            request.student, width: request.width, budget: request.budget,
-            mostMultiplyAdds: request.mostMultiplyAdds, data: data, labelKind: labelKind,
-            format: format, precision: request.precision, stages: request.stages,
-            provenance: Provenance(request, labelKind: labelKind).placeholder)
+        plan = try StudentPlan(request, data: data, labelKind: labelKind, format: format)
         if request.generations > 1 { _ = try ExportPlan(plan.built, format: RunDirectory.format) }
         unlabeled = try request.unlabeled.map(data.unlabeled)
         var request = request
@@ -150,13 +146,12 @@ public final class Compressor {
         var context = context
         context.run = run
         let student = try request.stages.reduce(Student()) { try $1.run($0, context) }
-        guard let network = student.network else { preconditionFailure("no stage has trained the student") }
-        let export = try student.encodings.map(plan.export.storing) ?? plan.export
         // What is measured has the weights that its file will have.
-        let weights = try export.rounded(network.weights, for: request.output)
+        guard let (export, network) = try student.written(plan, to: request.output) else {
+            preconditionFailure("no stage has trained the student")
+        }
         return SeedRun(
-            seed: context.recipe.seed, student: TrainedNetwork(graph: network.graph, weights: weights),
-            export: export, predecessors: student.predecessors,
+            seed: context.recipe.seed, student: network, export: export, predecessors: student.predecessors,
             labelsAlone: baseline.isWanted ? try context.trainBaseline() : nil)
     }
 }

@@ -31,11 +31,8 @@ extension Compressor {
             var other = request
             other.precision = precision
             guard
-                let plan = try? StudentPlan(
-                    other.student, width: nil, budget: other.budget, mostMultiplyAdds: other.mostMultiplyAdds,
-                    data: data,
-                    labelKind: labelKind, format: format, precision: precision, stages: other.stages,
-                    provenance: Provenance(other, labelKind: labelKind).placeholder),
+                // With the same inputs, it can only fail to fit.
+                let plan = try? StudentPlan(other, data: data, labelKind: labelKind, format: format),
                 let width = plan.width
             else { return nil }
             let multiplyAdds = plan.built.graph.multiplyAddsPerExample

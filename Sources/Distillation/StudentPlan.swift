@@ -81,6 +81,19 @@ struct StudentPlan {
         }
     }
 
+    /// The student of a request, whose file will be of a format.
+    ///
+    /// - Throws: What the other initializer throws.
+    init(
+        _ request: CompressionRequest, data: ExampleFile, labelKind: LabelKind, format: any ModelFormat
+    ) throws {
+        try self.init(
+            request.student, width: request.width, budget: request.budget,
+            mostMultiplyAdds: request.mostMultiplyAdds, data: data, labelKind: labelKind, format: format,
+            precision: request.precision, stages: request.stages,
+            provenance: Provenance(request, labelKind: labelKind).placeholder)
+    }
+
     private init(
         _ file: ArchitectureFile, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int?, shape: Shape,
         data: ExampleFile, labelKind: LabelKind, _ precision: Precision,

@@ -47,9 +47,11 @@ struct CheckedStage: Stage {
 
     /// The first metric on held-out examples; nil where none are held out.
     private func score(_ student: Student, _ context: StageContext) throws -> (name: String, value: Double)? {
-        guard let network = student.network, context.validation.count > 0 else { return nil }
-        let plan = try student.encodings.map(context.plan.export.storing) ?? context.plan.export
-        let weights = try plan.rounded(network.weights, for: context.request.output)
-        return try evaluate(network.graph, weights: weights, on: context.validation, workers: context.workers).first
+        guard context.validation.count > 0,
+            let (_, network) = try student.written(context.plan, to: context.request.output)
+        else { return nil }
+        return try evaluate(
+            network.graph, weights: network.weights, on: context.validation, workers: context.workers
+        ).first
     }
 }

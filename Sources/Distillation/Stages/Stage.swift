@@ -74,6 +74,17 @@ struct Student {
     /// The generations before it, each of which is the teacher of the next.
     var predecessors: [TrainedNetwork] = []
 
+    /// The plan of its file, and its network with the weights that the file will have; nil before the first training.
+    ///
+    /// - Parameter path: What errors call the file.
+    /// - Throws: `ModelFileError` for numbers that their encoding does not hold.
+    func written(_ plan: StudentPlan, to path: String) throws -> (export: ExportPlan, network: TrainedNetwork)? {
+        guard let network else { return nil }
+        let export = try encodings.map(plan.export.storing) ?? plan.export
+        let weights = try export.rounded(network.weights, for: path)
+        return (export, TrainedNetwork(graph: network.graph, weights: weights))
+    }
+
     /// The same with what a function makes of the weights, which have the layout of its network.
     func mapWeights(_ change: (Tensor) throws -> Tensor) rethrows -> Student {
         var student = self
