@@ -85,6 +85,11 @@ public struct CompressionReport: Sendable {
         public let agreement: Double
         /// How its weights are stored.
         public var precision = Precision.float32
+        /// What stages have made of its file, in their order; empty where its weights were only rounded.
+        public var stages: [StageOutcome] = []
+
+        /// What they have come to.
+        public var stage: StageOutcome? { stages.last(where: \.isKept) }
 
         /// What a weight takes in the file, on average.
         public var bitsPerWeight: Double { Double(8 * weightBytes.bytes) / Double(max(parameters, 1)) }
@@ -119,7 +124,7 @@ public struct CompressionReport: Sendable {
     public let warnings: [String]
     /// What to try for a better student, in sentences.
     public var advice: [String] = []
-    public let budget: ByteCount
+    public let budget: Budget
     public let seconds: Seconds
     public let peakMemory: ByteCount
 

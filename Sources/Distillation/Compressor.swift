@@ -150,8 +150,12 @@ public final class Compressor {
         guard let (export, network) = try student.written(plan, to: request.output) else {
             preconditionFailure("no stage has trained the student")
         }
+        if let warning = request.warning(of: student.outcome) {
+            tell(.warning("\(context.title("student")): \(warning)"))
+        }
         return SeedRun(
             seed: context.recipe.seed, student: network, export: export, predecessors: student.predecessors,
+            outcomes: student.outcomes,
             labelsAlone: baseline.isWanted ? try context.trainBaseline() : nil)
     }
 }

@@ -15,7 +15,7 @@ public struct DryRunReport: Sendable {
     public let precision: Precision
     public let input: Shape
     public let size: ByteCount
-    public let budget: ByteCount
+    public let budget: Budget
     public let teachers: [TeacherPlan]
     /// How good each teacher is on some held-out examples; empty where none are held out.
     public let measurements: [TeacherMeasurement]
@@ -111,9 +111,9 @@ extension Compressor {
                     + Double(validation.count * cost.heldOutPasses) * perExample / 3
             }
         return DryRunReport(
-            student: plan.sentence("student", budget: request.budget), parameters: plan.export.size.parameters,
+            student: plan.sentence("student", budget: request.limit), parameters: plan.export.size.parameters,
             precision: request.precision, input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
-            size: plan.export.size.file, budget: request.budget, teachers: teachers.map(\.plan),
+            size: plan.export.size.file, budget: request.limit, teachers: teachers.map(\.plan),
             measurements: measurements,
             warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts,
             baseline: baseline.sentence,

@@ -47,6 +47,13 @@ public struct CompressionRequest: Sendable {
     public var preset: Preset?
     public var loss: LossSettings
     public var firstStage: FirstStage?
+    /// What makes its file smaller; nil for what the precision needs.
+    public var byteStages: Set<ByteStage>?
+    /// By how much the written student may be worse on held-out examples than its trainings have made it, in points; nil for one
+    /// standard error of the difference. More is tried to be taken back, but never at the cost of the budget.
+    public var allowedLoss: Double?
+    /// What of the student the budget limits.
+    public var budgetCounts = Budget.Counted.file
     /// What is done to the trained student before it is written, in this order.
     var endStages: [any Stage] = []
     public var combination = Combination.mean
@@ -90,6 +97,9 @@ extension CompressionRequest {
     func title(_ training: String, run: Int) -> String {
         run == 0 ? training : "\(training) seed \(recipe.seed &+ run)"
     }
+
+    /// What of the student is limited, and to how much.
+    var limit: Budget { Budget(budget, budgetCounts) }
 
     /// The terms of all losses.
     var allTerms: [LossTerm] { loss.terms + (firstStage?.terms ?? []) }

@@ -29,14 +29,14 @@ extension Compressor {
                 parameters: plan.export.size.parameters, bytes: bytes, predictedBytes: plan.export.size.file,
                 weightBytes: results.run.export.size.weights,
                 validation: validated[last], test: tested[last], testSpread: tested.spread(last),
-                agreement: results.agreement, precision: request.precision),
+                agreement: results.agreement, precision: request.precision, stages: results.run.outcomes),
             baseline: baseline(results), seeds: results.seeds,
             differences: differences.compactMap { other, entrant in
                 guard let test = tested.difference(last, entrant) else { return nil }
                 return CompressionReport.Difference(
                     other: other, validation: validated.difference(last, entrant) ?? [], test: test)
             },
-            warnings: warnings.texts, advice: facts(results, ensemble).advice, budget: request.budget,
+            warnings: warnings.texts, advice: facts(results, ensemble).advice, budget: request.limit,
             seconds: clock.read(), peakMemory: peakMemory())
     }
 
@@ -86,7 +86,8 @@ extension Compressor {
             results.validated[.baseline].first?.value, results.training.first?.value
         )
         facts.firstTemperature = request.loss.temperature(0)
-        facts.budgetUse = Double(results.run.export.size.file.bytes) / Double(max(request.budget.bytes, 1))
+        facts.budgetUse =
+            Double(request.limit.used(by: results.run.export.size).bytes) / Double(max(request.budget.bytes, 1))
         facts.isAugmented = request.augmentation != nil
         facts.isFedBadly = inputWarning != nil
         var automatic = request.recipe

@@ -123,6 +123,7 @@ extension Compressor {
                 scores: Array(zip(Provenance.scoreNames, scores)), agreement: results.agreement))
         let notes = ExportPlan.Notes(["provenance": provenance], classNames: data.classNames)
         return try results.run.export.noting(notes).write(
-            results.run.student.weights, to: request.output, limit: request.budget)
+            results.run.student.weights, to: request.output, limit: request.budgetCounts == .file ? request.budget : nil
+        )
     }
 }

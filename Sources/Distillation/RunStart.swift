@@ -46,7 +46,7 @@ extension Compressor {
 
     /// Tells what is known before any work.
     func introduce() {
-        tell(.message(plan.sentence("student", budget: request.budget)))
+        tell(.message(plan.sentence("student", budget: request.limit)))
         if let line = request.recipe.sentence(request.automatic, examples: train.count + (unlabeled?.count ?? 0)) {
             tell(.message(line))
         }

@@ -12,6 +12,8 @@ struct SeedRun {
     let export: ExportPlan
     /// The generations before it.
     let predecessors: [TrainedNetwork]
+    /// What stages have made of its file.
+    let outcomes: [StageOutcome]
     let labelsAlone: LabelsAlone?
 }
 

@@ -94,12 +94,18 @@ extension CompressionRequest {
             }
         return [
             Setting("budget", .integer(budget.bytes), in: .resume),
+            Setting(
+                "budget-counts", budgetCounts == .file ? nil : .string(budgetCounts.rawValue), unset: "file",
+                in: .resume),
             Setting("output", .string(absolutePath(output)), in: .configuration),
             Setting("student", .string(student), in: .configuration),
             Setting("width", width.map { .number($0) }, unset: "auto", in: .resume),
             Setting("max-multiply-adds", mostMultiplyAdds.map { .integer($0) }, in: .resume),
             Setting("precision", .string(precision.rawValue), in: .resume),
             Setting("precision", precision == .float32 ? nil : .string(precision.rawValue), in: .provenance),
+            Setting("stages", byteStages.map { .string(ByteStage.text($0)) }, unset: "auto", in: .resume),
+            Setting("stages", byteStages.map { .string(ByteStage.text($0)) }, in: .provenance),
+            Setting("allow-loss", allowedLoss.map { .number($0) }, unset: "auto", in: .resume),
         ]
     }
 

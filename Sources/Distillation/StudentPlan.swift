@@ -4,7 +4,7 @@ public import ModelFiles
 import Models
 import Networks
 import Students
-public import Tensors
+import Tensors
 
 /// The student before it is trained: its architecture, its width and the exact size of its file.
 struct StudentPlan {
@@ -29,7 +29,7 @@ struct StudentPlan {
     ///   - stages: What happens to it before.
     ///   - provenance: A text as long as the one that the file will have.
     init(
-        _ choice: CompressionRequest.Student, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int? = nil,
+        _ choice: CompressionRequest.Student, width: Double?, budget: Budget?, mostMultiplyAdds: Int? = nil,
         data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, precision: Precision,
         stages: [any Stage] = [], provenance: String? = nil
     ) throws {
@@ -40,7 +40,7 @@ struct StudentPlan {
         }
         func exported(_ built: BuiltArchitecture) throws -> ExportPlan {
             let plan = try ExportPlan(built, encodings(built.graph.layout), format: format, notes: notes)
-            return precision == .automatic ? try budget.map(plan.filling) ?? plan : plan
+            return precision == .automatic ? try budget.map { try plan.filling($0.limit) } ?? plan : plan
         }
         func widest(_ file: ArchitectureFile) throws -> Double? {
             if budget == nil && mostMultiplyAdds == nil { return 1 }
@@ -88,14 +88,14 @@ struct StudentPlan {
         _ request: CompressionRequest, data: ExampleFile, labelKind: LabelKind, format: any ModelFormat
     ) throws {
         try self.init(
-            request.student, width: request.width, budget: request.budget,
+            request.student, width: request.width, budget: request.limit,
             mostMultiplyAdds: request.mostMultiplyAdds, data: data, labelKind: labelKind, format: format,
             precision: request.precision, stages: request.stages,
             provenance: Provenance(request, labelKind: labelKind).placeholder)
     }
 
     private init(
-        _ file: ArchitectureFile, width: Double?, budget: ByteCount?, mostMultiplyAdds: Int?, shape: Shape,
+        _ file: ArchitectureFile, width: Double?, budget: Budget?, mostMultiplyAdds: Int?, shape: Shape,
         data: ExampleFile, labelKind: LabelKind, _ precision: Precision,
         _ exported: (BuiltArchitecture) throws -> ExportPlan,
         _ widest: (ArchitectureFile) throws -> Double?
@@ -115,7 +115,7 @@ struct StudentPlan {
 
     private init(
         _ built: BuiltArchitecture, width: Double?, isSmallest: Bool = false,
-        training: ArchitectureFile.Training = .jointly, budget: ByteCount?, mostMultiplyAdds: Int?,
+        training: ArchitectureFile.Training = .jointly, budget: Budget?, mostMultiplyAdds: Int?,
         data: ExampleFile, labelKind: LabelKind, _ precision: Precision,
         _ exported: (BuiltArchitecture) throws -> ExportPlan,
         _ widest: () throws -> Double?
@@ -154,9 +154,9 @@ struct StudentPlan {
         }
         self.precision = precision
         export = try exported(built)
-        if let budget, export.size.file > budget {
+        if let budget, !budget.holds(export.size) {
             throw BudgetError(
-                limit: budget, size: export.size, fittingWidth: isSmallest ? nil : try widest(),
+                budget: budget, size: export.size, fittingWidth: isSmallest ? nil : try widest(),
                 smallest: isSmallest ? built.architecture.name : nil)
         }
         if let mostMultiplyAdds, graph.multiplyAddsPerExample > mostMultiplyAdds {
@@ -172,9 +172,14 @@ struct StudentPlan {
     var digest: String { sha256(of: "\(built.architecture.layers)") }
 
     /// One line for the user.
-    func sentence(_ role: String, budget: ByteCount?) -> String {
+    func sentence(_ role: String, budget: Budget?) -> String {
         let size = export.size
-        let share = budget.map { " of \($0) (\(fixed(100 * Double(size.file.bytes) / Double($0.bytes), digits: 1)) %)" }
+        let share = budget.map { budget in
+            let used = budget.used(by: size)
+            let counted = budget.counted == .parameters ? "; as float32 \(used)" : ""
+            return counted
+                + " of \(budget.limit) (\(fixed(100 * Double(used.bytes) / Double(budget.limit.bytes), digits: 1)) %)"
+        }
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
         let stored =
             switch precision {
@@ -214,7 +219,7 @@ extension BuiltArchitecture {
 
 /// A student that does not fit: by how much, where the bytes are, and what would fit.
 public struct BudgetError: Error, CustomStringConvertible {
-    public let limit: ByteCount
+    public let budget: Budget
     public let size: SizeReport
     /// The widest width of the same architecture that fits, if there is one.
     public let fittingWidth: Double?
@@ -222,16 +227,21 @@ public struct BudgetError: Error, CustomStringConvertible {
     public let smallest: String?
 
     public var description: String {
-        let excess = ByteCount(size.file.bytes - limit.bytes)
+        let limit = budget.limit, used = budget.used(by: size), excess = ByteCount(used.bytes - limit.bytes)
+        let taken =
+            budget.counted == .file ? "\(used)" : "\(used) for \(grouped(size.parameters)) parameters as float32"
         if let smallest {
-            return "the narrowest '\(smallest)' takes \(size.file), \(excess) over the budget of \(limit): "
-                + "\(size.weights) of weights, and \(size.overhead) that any file needs for names, shapes and the "
-                + "architecture. Give it a --budget of \(size.file.bytes)B, or choose a smaller --student."
+            let parts =
+                budget.counted == .file
+                ? ": \(size.weights) of weights, and \(size.overhead) that any file needs for names, shapes and the architecture"
+                : ""
+            return "the narrowest '\(smallest)' takes \(taken), \(excess) over the budget of \(limit)\(parts). "
+                + "Give it a --budget of \(used.bytes)B, or choose a smaller --student."
         }
         let cure =
             fittingWidth.map { "--width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)") would fit" }
             ?? "Choose a smaller --student"
-        return "the student takes \(size.file), \(excess) over the budget of \(limit). "
+        return "the student takes \(taken), \(excess) over the budget of \(limit). "
             + "Largest layers: \(size.largestInWords()). \(cure)."
     }
 }

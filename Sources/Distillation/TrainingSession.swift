@@ -27,7 +27,7 @@ struct TrainingSession {
     func train<Element: Batch>(
         _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Element>,
         on source: some BatchSource<Element>, _ train: ExampleSplit, _ validation: ExampleSplit,
-        from first: TrainedNetwork? = nil, rounding: ((Tensor) throws -> WeightRounding)? = nil
+        from first: TrainedNetwork? = nil, rounding: ((Tensor, _ epoch: Int) throws -> WeightRounding)? = nil
     ) throws -> Trainer {
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])
         first?.copy(to: weights)

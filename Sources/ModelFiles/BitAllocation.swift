@@ -51,18 +51,24 @@ struct BitAllocation {
     /// - Parameters:
     ///   - weights: A run of floats with the layout.
     ///   - divergence: Measures what encodings cost; without it their errors decide.
-    init(_ layout: ParameterLayout, _ weights: Tensor, _ divergence: WeightDivergence? = nil) throws {
+    ///   - kinds: Those that may be chosen, beside floats of 32 and 16 bits.
+    init(
+        _ layout: ParameterLayout, _ weights: Tensor, _ divergence: WeightDivergence? = nil,
+        kinds: WeightEncoding.Kinds = .all
+    ) throws {
         (self.layout, self.weights) = (layout, weights)
-        let choices = Self.choices(layout, weights)
+        let choices = Self.choices(layout, weights, kinds)
         self.choices = try divergence.map { try Self.measured(choices, layout, weights, $0) } ?? choices
     }
 
-    private static func choices(_ layout: ParameterLayout, _ weights: Tensor) -> [[Choice]] {
+    private static func choices(
+        _ layout: ParameterLayout, _ weights: Tensor, _ kinds: WeightEncoding.Kinds
+    ) -> [[Choice]] {
         layout.entries.map { entry in
             let numbers = weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
-            let sample = sample(of: numbers), rounded = Buffer(zeros: sample.elementCount).tensor
+            let sample = numbers.sample, rounded = Buffer(zeros: sample.elementCount).tensor
             return frontier(
-                candidates(entry, numbers).map { form in
+                candidates(entry, numbers, kinds).map { form in
                     rounded.copy(from: sample)
                     let byteCount: Int
                     switch form {
@@ -83,32 +89,29 @@ struct BitAllocation {
     }
 
     /// Statistics stay float32, and few numbers have 16 bits at least, as with every precision.
-    private static func candidates(_ entry: ParameterLayout.Entry, _ numbers: Tensor) -> [Form] {
+    private static func candidates(
+        _ entry: ParameterLayout.Entry, _ numbers: Tensor, _ kinds: WeightEncoding.Kinds
+    ) -> [Form] {
         guard entry.spec.role == .trainable else { return [.plain(.float32)] }
-        let count = entry.spec.shape.elementCount
-        guard count >= WeightEncoding.fewest else { return [.plain(.float32), .plain(.float16)] }
-        let scale = Float((numbers.withSpan(sumOfFiniteSquares) / Double(count)).squareRoot())
-        let largest = numbers.withSpan(largestMagnitude)
-        // All zeros have one level, whatever the step.
-        let coded = steps.map { Form.coded(LevelGrid(step: scale > 0 ? $0 * scale : 1, largest: largest)) }
-        return [.plain(.float32), .plain(.float16)] + (6...15).map { .plain(.small(bits: $0)) } + coded
-    }
-
-    /// All numbers, or pieces of them from everywhere: 262,144 say within some tenths of a percent what all of them come to.
-    private static func sample(of numbers: Tensor) -> Tensor {
-        let (pieces, length) = (32, 8192)
-        guard numbers.elementCount > pieces * length else { return numbers }
-        let sample = Buffer(zeros: pieces * length).tensor
-        for piece in 0..<pieces {
-            let start = (numbers.elementCount - length) / (pieces - 1) * piece
-            sample.copy(start..<(start + length), of: numbers, to: piece * length)
+        guard entry.spec.shape.elementCount >= WeightEncoding.fewest else {
+            return [.plain(.float32), .plain(.float16)]
         }
-        return sample
+        var forms: [Form] = [.plain(.float32), .plain(.float16)]
+        // Levels take less than floats of 4 and 5 bits, and lose less.
+        let fewest = kinds.contains(.shared) ? 6 : 4
+        if kinds.contains(.floats) { forms += (fewest...15).map { .plain(.small(bits: $0)) } }
+        if kinds.contains(.shared) {
+            let scale = numbers.withSpan(scale), largest = numbers.withSpan(largestMagnitude)
+            // All zeros have one level, whatever the step.
+            forms += steps.map { .coded(LevelGrid(step: scale > 0 ? $0 * scale : 1, largest: largest)) }
+        }
+        return forms
     }
 
-    /// Of coded levels, in root mean squares of the numbers.
+    /// Of coded levels, in root mean squares of the numbers that are not 0.
     private static let steps: [Float] = [
-        0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3, 1.5, 1.75, 2, 2.4, 2.8,
+        0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3, 1.5, 1.75, 2, 2.4, 2.8, 3.4, 4.2,
+        5.2,
     ]
 
     /// The same choices with measured costs: some of each parameter's, and the others between them by their errors.
@@ -252,10 +255,12 @@ struct BitAllocation {
     private func byteCount(_ places: [Int]) -> Int { zip(choices, places).reduce(0) { $0 + $1.0[$1.1].byteCount } }
 }
 
-private func sumOfFiniteSquares(_ numbers: Span<Float>) -> Double {
-    var sum = 0.0
-    for index in numbers.indices where numbers[index].isFinite {
+/// The root mean square of the numbers that are finite and not 0, which pruning leaves as it is; 0 if there are none.
+private func scale(_ numbers: Span<Float>) -> Float {
+    var sum = 0.0, count = 0
+    for index in numbers.indices where numbers[index].isFinite && numbers[index] != 0 {
         sum += Double(numbers[index]) * Double(numbers[index])
+        count += 1
     }
-    return sum
+    return Float((sum / Double(max(count, 1))).squareRoot())
 }

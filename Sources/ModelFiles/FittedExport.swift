@@ -16,9 +16,11 @@ public struct WeightDivergence {
 extension ExportPlan {
     /// The same plan with encodings that fit a limit, see the static function.
     public func fitting(
-        _ weights: Tensor, limit: ByteCount, _ divergence: WeightDivergence? = nil, as path: String
+        _ weights: Tensor, limit: ByteCount, _ divergence: WeightDivergence? = nil,
+        kinds: WeightEncoding.Kinds = .all, as path: String
     ) throws -> ExportPlan {
-        try Self.fitting(built, weights, limit: limit, format: format, notes: notes, divergence, as: path)
+        try Self.fitting(
+            built, weights, limit: limit, format: format, notes: notes, divergence, kinds: kinds, as: path)
     }
 
     /// The same plan with as many bits for each parameter as a limit leaves room for; as it is where it does not fit.
@@ -43,16 +45,18 @@ extension ExportPlan {
     /// - Parameters:
     ///   - weights: A run of floats with the network's layout.
     ///   - divergence: Measures what encodings cost; without it the errors of the weights decide.
+    ///   - kinds: Which encodings it may choose, beside floats of 32 and 16 bits.
     ///   - path: What errors call the file.
     /// - Throws: `ModelFileError` for a network that the format cannot express, or one that does not fit; what `divergence`
     ///   throws.
     public static func fitting(
         _ built: BuiltArchitecture, _ weights: Tensor, limit: ByteCount, format: any ModelFormat = KerasHDF5(),
-        notes: Notes = Notes(), _ divergence: WeightDivergence? = nil, as path: String
+        notes: Notes = Notes(), _ divergence: WeightDivergence? = nil, kinds: WeightEncoding.Kinds = .all,
+        as path: String
     ) throws -> ExportPlan {
         let exact = try ExportPlan(built, format: format, notes: notes)
         guard exact.size.file > limit else { return exact }
-        let allocation = try BitAllocation(built.graph.layout, weights, divergence)
+        let allocation = try BitAllocation(built.graph.layout, weights, divergence, kinds: kinds)
         func plan(within room: Int) throws -> (ExportPlan, error: Int) {
             let (encodings, expected) = allocation.encodings(within: room)
             let plan = try ExportPlan(built, encodings, format: format, notes: notes)

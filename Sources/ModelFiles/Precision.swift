@@ -15,7 +15,7 @@ public enum Precision: Hashable, Sendable {
     /// The bits a weight that `automatic` plans a student with: the width at which so many fit.
     static let plannedBits = 4.0
     /// Those that `bits` may be.
-    static let range = 1.0...16.0
+    static let range = 0.5...16.0
 
     /// The precisions that need no solver.
     public static let fixed: [Precision] = [.float32, .float16] + (4...8).reversed().map { .small(bits: $0) }

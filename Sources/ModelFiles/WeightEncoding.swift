@@ -15,6 +15,9 @@ public enum WeightEncoding: Hashable, Sendable {
     /// So many bits a weight at most, of whatever encoding is found once there are weights: only to plan with.
     case planned(bits: Double)
 
+    /// The bits a weight that are planned; nil for an encoding that is more than a plan.
+    public var plannedBits: Double? { if case .planned(let bits) = self { bits } else { nil } }
+
     /// The bytes of all numbers of a parameter of a shape.
     public func byteCount(of shape: Shape) -> Int {
         switch self {
@@ -55,6 +58,19 @@ public enum WeightEncoding: Hashable, Sendable {
 }
 
 extension WeightEncoding {
+    /// What a solver may choose among, beside floats of 32 and 16 bits.
+    public struct Kinds: OptionSet, Sendable {
+        public let rawValue: Int
+
+        public init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// Floats of fewer bits: every weight has a value of its own.
+        public static let floats = Kinds(rawValue: 1)
+        /// Few levels that weights share, Huffman-coded (Han et al., 2016, "Deep Compression").
+        public static let shared = Kinds(rawValue: 2)
+        public static let all: Kinds = [.floats, .shared]
+    }
+
     /// A parameter of fewer numbers has at least 16 bits for each.
     static let fewest = 256
 }

@@ -6,16 +6,16 @@ extension ArchitectureFile {
     /// Widths are multiples of this.
     public static let widthStep = 1.0 / 64
 
-    /// The widest width whose exported file takes no more than `limit`, and whose prediction takes no more than
+    /// The widest width that a budget holds, and whose prediction takes no more than
     /// `mostMultiplyAdds`; nil if not even the narrowest fits, or if the width makes no difference.
     ///
     /// - Parameters:
-    ///   - limit: The most bytes of the file; nil for any number.
+    ///   - budget: Nil for a file of any size.
     ///   - mostMultiplyAdds: The most multiply-adds of the prediction for one example; nil for any number.
     ///   - encodings: How the file stores the parameters of a network.
     ///   - notes: What the file will say beside the network.
     public func widestWidth(
-        fitting limit: ByteCount?, mostMultiplyAdds: Int? = nil, classes: Int? = nil, input: Shape? = nil,
+        fitting budget: Budget?, mostMultiplyAdds: Int? = nil, classes: Int? = nil, input: Shape? = nil,
         encodings: (ParameterLayout) -> WeightEncodings = Precision.float32.encodings,
         format: any ModelFormat = KerasHDF5(),
         notes: ExportPlan.Notes = ExportPlan.Notes()
@@ -29,9 +29,9 @@ extension ArchitectureFile {
                     .graph()
             else { return nil }
             if let mostMultiplyAdds, built.graph.multiplyAddsPerExample > mostMultiplyAdds { return false }
-            guard let limit else { return true }
+            guard let budget else { return true }
             let encodings = encodings(built.graph.layout)
-            return try ExportPlan(built, encodings, format: format, notes: notes).size.file <= limit
+            return budget.holds(try ExportPlan(built, encodings, format: format, notes: notes).size)
         }
         /// The widest possible width of at most so many steps, and whether it fits.
         func nearest(_ steps: Int) throws -> (steps: Int, fits: Bool)? {

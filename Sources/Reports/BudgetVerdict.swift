@@ -5,17 +5,29 @@ public import Tensors
 public struct BudgetVerdict: Hashable, Sendable {
     public let limit: ByteCount
     public let used: ByteCount
+    public let counted: Budget.Counted
 
-    public init(limit: ByteCount, used: ByteCount) {
-        self.limit = limit
-        self.used = used
+    public init(limit: ByteCount, used: ByteCount, counted: Budget.Counted = .file) {
+        (self.limit, self.used, self.counted) = (limit, used, counted)
+    }
+
+    /// - Parameters:
+    ///   - file: The bytes of a model's file.
+    ///   - parameters: Its numbers.
+    init(_ budget: Budget, file: ByteCount, parameters: Int) {
+        let used = budget.counted == .file ? file : ByteCount(parameters * MemoryLayout<Float>.size)
+        self.init(limit: budget.limit, used: used, counted: budget.counted)
     }
 
     public var fits: Bool { used <= limit }
 
-    /// The key `budget` of every command's JSON.
+    /// The key `budget` of every command's JSON, which says what counts where that is not the file.
     public var json: JSON {
-        ["limit": .integer(limit.bytes), "used": .integer(used.bytes), "fits": .bool(fits)]
+        var object: JSON.Object = [
+            "limit": .integer(limit.bytes), "used": .integer(used.bytes), "fits": .bool(fits),
+        ]
+        if counted != .file { object["counts"] = .string(counted.rawValue) }
+        return .object(object)
     }
 }
 
@@ -24,7 +36,7 @@ extension BudgetVerdict: CustomStringConvertible {
         let share = "\(fixed(Double(used.bytes) / Double(max(limit.bytes, 1)) * 100, digits: 1)) %"
         let difference = ByteCount(abs(limit.bytes - used.bytes))
         return fits
-            ? "fits the budget of \(limit): \(used) used (\(share)), \(difference) left"
+            ? "fits the budget of \(limit): \(used)\(counted == .file ? "" : " of parameters as float32") used (\(share)), \(difference) left"
             : "over the budget of \(limit) by \(difference): \(used) needed (\(share))"
     }
 }

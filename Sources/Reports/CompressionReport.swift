@@ -12,7 +12,7 @@ extension CompressionReport {
         caption + table(width: width) + "\n" + remarks.map { wrapped($0, width: width) + "\n" }.joined()
     }
 
-    public var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: student.bytes) }
+    public var verdict: BudgetVerdict { BudgetVerdict(budget, file: student.bytes, parameters: student.parameters) }
 
     /// What the last columns of the table are.
     private var caption: String {
@@ -90,6 +90,10 @@ extension CompressionReport {
         }
         if let loss = lossToLabelsAlone {
             remarks.append("on held-out rows the student is worse than labels alone by \(points(loss))")
+        }
+        if let stage = student.stage {
+            let cost = stage.cost.map { ": on held-out examples \($0)" } ?? ""
+            remarks.append("the student's file: \(stage.size)\(cost)")
         }
         if let seeds { remarks.append(seeds.sentence) }
         if let weightChoice { remarks.append(weightChoice) }
@@ -258,6 +262,21 @@ extension CompressionReport {
                 }))
     }
 
+    private func json(_ outcome: StageOutcome) -> JSON {
+        var all: [JSON.Object.Member] = [
+            .init("name", .string(outcome.name)), .init("kept", .bool(outcome.isKept)),
+            .init("bytes", .integer(outcome.size.file.bytes)),
+            .init("bits_per_weight", .number(outcome.size.bitsPerWeight)), .init("zeros", .number(outcome.size.zeros)),
+            .init("shared_values", outcome.size.sharedValues.map { .integer($0) } ?? .null),
+        ]
+        all += validation(outcome.validation)
+        if let difference = outcome.difference {
+            all.append(
+                .init("difference", ["value": .number(difference.value), "margin": .number(difference.margin)]))
+        }
+        return .object(JSON.Object(all))
+    }
+
     private var studentJSON: JSON {
         var all = student.model.jsonMembers
         all.insert(.init("predicted_bytes", .integer(student.predictedBytes.bytes)), at: 3)
@@ -267,6 +286,7 @@ extension CompressionReport {
             .init("bits_per_weight", .number(student.bitsPerWeight)),
             .init("loaded_bytes", .integer(student.loadedBytes.bytes)),
         ]
+        if !student.stages.isEmpty { all.append(.init("stages", .array(student.stages.map(json)))) }
         all.append(.init("agreement", .number(student.agreement)))
         all += validation(student.validation) + spread(student.test, student.testSpread)
         all.append(.init("differences", differencesJSON))

@@ -7,7 +7,7 @@ extension DryRunReport {
     /// The most stages that are named.
     private static let mostStages = 12
 
-    private var verdict: BudgetVerdict { BudgetVerdict(limit: budget, used: size) }
+    private var verdict: BudgetVerdict { BudgetVerdict(budget, file: size, parameters: parameters) }
 
     /// What `--dry-run` prints.
     public func text(width: Int? = nil) -> String {

@@ -34,11 +34,11 @@ public final class Trainer {
     /// - Parameters:
     ///   - weights: The first weights, which the trainer takes over.
     ///   - rounding: How the weights that the network computes with are rounded, a function of the weights at the beginning
-    ///     of an epoch (`beginEpoch`); nil for not at all. Those that learn, their moments and their average never are.
+    ///     of an epoch (`beginEpoch`) and its number; nil for not at all. Those that learn, their moments and their average never are.
     ///     The recipe must not keep the best weights, which would belong to the rounding of another epoch.
     public convenience init(
         _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers,
-        rounding: ((_ weights: Tensor) throws -> WeightRounding)? = nil
+        rounding: ((_ weights: Tensor, _ epoch: Int) throws -> WeightRounding)? = nil
     ) {
         self.init(
             graph, weights: weights, recipe: recipe, workers: workers, rounding: rounding,
@@ -48,7 +48,7 @@ public final class Trainer {
     /// - Parameter gradient: How gradients of shards are computed and added.
     init(
         _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers,
-        rounding: ((Tensor) throws -> WeightRounding)? = nil, gradient: any GradientSum
+        rounding: RoundedWeights.Find? = nil, gradient: any GradientSum
     ) {
         precondition(
             rounding == nil || !recipe.keepsBest, "the best weights would be rounded as those of another epoch")
@@ -79,13 +79,13 @@ public final class Trainer {
     /// The share of training that is over: 0 at the first step, 1 at the last.
     public func progress(of totalSteps: Int) -> Double { Double(step) / Double(max(totalSteps - 1, 1)) }
 
-    /// Says that the steps of an epoch follow: how weights are rounded is found for the present ones.
+    /// Says that the steps of an epoch follow, counted from 0: how weights are rounded is found for the present ones.
     ///
     /// - Throws: What finding it throws.
-    public func beginEpoch() throws { try rounded?.find(for: weights.tensor) }
+    public func beginEpoch(_ epoch: Int) throws { try rounded?.find(for: weights.tensor, epoch: epoch) }
 
     /// The same for one that began before the checkpoint that was restored.
-    func continueEpoch() throws { try rounded?.findAgain() }
+    func continueEpoch(_ epoch: Int) throws { try rounded?.findAgain(epoch: epoch) }
 
     /// Makes one step on a batch.
     ///

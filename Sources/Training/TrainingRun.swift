@@ -88,7 +88,7 @@ public struct TrainingRun {
         var sums = try resume(trainer, source, from: file, termCount: objective.terms.count) ?? none
         while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
             let epoch = trainer.step / stepsPerEpoch, start = Date(), before = sums.examples
-            if trainer.step % stepsPerEpoch == 0 { try trainer.beginEpoch() }
+            if trainer.step % stepsPerEpoch == 0 { try trainer.beginEpoch(epoch) }
             var rate = 0.0
             for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
                 if trainer.workers.isInterrupted {
@@ -130,7 +130,11 @@ public struct TrainingRun {
         else { return nil }
         let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
-        if steps > 0 || trainer.step == total || trainer.hasStalled(epoch: epochs) { try trainer.continueEpoch() }
+        if steps > 0 {
+            try trainer.continueEpoch(epochs)
+        } else if trainer.step == total || trainer.hasStalled(epoch: epochs) {
+            try trainer.continueEpoch(epochs - 1)
+        }
         return sums
     }
 

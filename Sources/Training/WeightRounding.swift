@@ -51,12 +51,14 @@ final class RoundedWeights {
     /// The weights that the rounding in force was found for.
     let origin: VectorBox
     private let rounded: VectorBox
-    private let find: (Tensor) throws -> WeightRounding
+    private let find: Find
     private var rounding: WeightRounding?
     private let workers: Workers
 
-    /// - Parameter find: Says how weights are rounded, a function of these alone.
-    init(_ layout: ParameterLayout, _ workers: Workers, _ find: @escaping (Tensor) throws -> WeightRounding) {
+    /// Finds how the weights at the beginning of an epoch, counted from 0, are rounded in it: a function of these alone.
+    typealias Find = (_ weights: Tensor, _ epoch: Int) throws -> WeightRounding
+
+    init(_ layout: ParameterLayout, _ workers: Workers, _ find: @escaping Find) {
         (origin, rounded) = (VectorBox(layout), VectorBox(layout))
         (self.find, self.workers) = (find, workers)
     }
@@ -64,13 +66,13 @@ final class RoundedWeights {
     static let vectorCount = 2
 
     /// Finds how weights are rounded from now on.
-    func find(for weights: Tensor) throws {
+    func find(for weights: Tensor, epoch: Int) throws {
         origin.vector.tensor.copy(from: weights)
-        try findAgain()
+        try findAgain(epoch: epoch)
     }
 
     /// Finds again what was found for `origin`.
-    func findAgain() throws { rounding = try find(origin.vector.tensor) }
+    func findAgain(epoch: Int) throws { rounding = try find(origin.vector.tensor, epoch) }
 
     /// The weights rounded, until the next call.
     func round(_ weights: Tensor) -> Tensor {

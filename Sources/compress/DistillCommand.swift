@@ -94,6 +94,28 @@ struct DistillCommand: ParsableCommand {
             valueName: "type|bits|auto"), transform: { try compress.precision($0, solved: true) })
     var precision: Precision?
 
+    @Option(
+        help: .init(
+            "What makes the trained student's file smaller, separated by commas, or auto: what --precision needs. pruning sets "
+                + "weights to 0, weight-sharing gives them few values, quantization fewer bits, and quantized-distillation trains "
+                + "the student with the weights of its file. (default: auto)", valueName: "stage,…|auto"),
+        transform: { try switchable($0, off: "auto", byteStages) })
+    var stages: Switchable<Set<ByteStage>>?
+
+    @Option(
+        help: .init(
+            "How many points of its first metric the student may lose on held-out examples by fewer bits, or auto: one standard "
+                + "error. If it loses more, quantized distillation goes on once more; the budget is kept in any case. "
+                + "(default: auto)", valueName: "points|auto"),
+        transform: { try switchable($0, off: "auto", points) })
+    var allowLoss: Switchable<Double>?
+
+    @Option(
+        help: .init(
+            "What --budget limits: the bytes of the file, or the number of parameters, of which each counts as 4 bytes. "
+                + "(default: file)", valueName: "file|parameters"), transform: countedByBudget)
+    var budgetCounts: Budget.Counted?
+
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
@@ -244,6 +266,9 @@ struct DistillCommand: ParsableCommand {
         request.width = width?.value
         request.mostMultiplyAdds = maxMultiplyAdds?.value
         request.precision = precision ?? request.precision
+        request.byteStages = stages?.value
+        request.allowedLoss = allowLoss?.value
+        request.budgetCounts = budgetCounts ?? request.budgetCounts
         request.preset = preset
         request.firstStage = file?.firstStage
         request.combination = combine ?? request.combination
@@ -284,6 +309,9 @@ struct DistillCommand: ParsableCommand {
         width = width ?? other.width
         maxMultiplyAdds = maxMultiplyAdds ?? other.maxMultiplyAdds
         precision = precision ?? other.precision
+        stages = stages ?? other.stages
+        allowLoss = allowLoss ?? other.allowLoss
+        budgetCounts = budgetCounts ?? other.budgetCounts
         training.fill(from: other.training)
         views = views ?? other.views
         softTargets = softTargets ?? other.softTargets
@@ -313,6 +341,15 @@ extension CompressionRequest {
         if loss.lambda.isZero && loss.terms.allSatisfy(\.weight.isZero) {
             throw ValidationError("--lambda and the weights of all losses are 0: there would be nothing to learn from")
         }
+        if let byteStages, let problem = precision.problem(with: byteStages) { throw ValidationError(problem) }
+        if allowedLoss != nil, (byteStages ?? precision.defaultStages).isEmpty {
+            throw ValidationError(
+                "--allow-loss is for a student in fewer bits: give --precision auto, or bits such as 3.5")
+        }
+        if budgetCounts == .parameters, precision.isSolved {
+            throw ValidationError(
+                "--budget-counts parameters counts 4 bytes for each, however few bits it has: leave --precision out")
+        }
         if seeds > 1 && generations > 1 {
             throw ValidationError("--seeds and --generations do not go together: leave one of them out")
         }
@@ -320,6 +357,30 @@ extension CompressionRequest {
             throw ValidationError("--views is the number of augmented views of each example; add --augment")
         }
     }
+}
+
+@Sendable func byteStages(_ text: String) throws -> Set<ByteStage> {
+    guard let stages = ByteStage.stages(text) else {
+        throw ValidationError(
+            "expected some of \(ByteStage.allCases.map(\.rawValue).joined(separator: ", ")), each once and separated by commas, "
+                + "auto or none, found '\(text)'")
+    }
+    return stages
+}
+
+/// Reads points of a percentage.
+@Sendable func points(_ text: String) throws -> Double {
+    guard let points = Double(text), points >= 0, points <= 100 else {
+        throw ValidationError("expected points from 0 to 100, or auto, found '\(text)'")
+    }
+    return points
+}
+
+@Sendable func countedByBudget(_ text: String) throws -> Budget.Counted {
+    guard let counted = Budget.Counted(rawValue: text) else {
+        throw ValidationError("expected file or parameters, found '\(text)'")
+    }
+    return counted
 }
 
 @Sendable func combinationName(_ text: String) throws -> Combination {

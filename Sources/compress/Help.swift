@@ -96,7 +96,11 @@ struct Help {
     /// The topics of the main job; the options of other commands are few.
     static let topics = [
         Topic(title: required, options: ["teachers", "data", "budget", "output"]),
-        Topic(title: "Student", options: ["student", "width", "precision", "max-multiply-adds"]),
+        Topic(
+            title: "Student",
+            options: [
+                "student", "width", "precision", "stages", "allow-loss", "budget-counts", "max-multiply-adds",
+            ]),
         Topic(title: "Ensemble", options: ["teacher-weights", "combine", "soft-targets"]),
         Topic(title: "Loss", options: ["temperature", "lambda", "soft-weight", "preset"]),
         Topic(title: "Training options", options: ["epochs", "batch-size", "learning-rate", "optimizer"]),

@@ -1,3 +1,4 @@
+import ModelFiles
 import Models
 import Tensors
 import Testing
@@ -29,7 +30,7 @@ import Training
                         CompressionReport.Baseline.Best(
                             epochs: [3], isEarlier: true, validation: [], test: metrics($0), testSpread: spread)
                     })
-            }, seeds: nil, differences: differences, warnings: [], budget: ByteCount(1),
+            }, seeds: nil, differences: differences, warnings: [], budget: Budget(ByteCount(1)),
             seconds: CompressionReport.Seconds(),
             peakMemory: ByteCount(1))
     }

@@ -94,7 +94,7 @@ import Training
         let ratio = Double(half.export.size.parameters) / Double(plain.export.size.parameters)
         #expect(ratio > 1.8 && ratio < 2.2)
         #expect(try #require(half.width) > #require(plain.width))
-        let sentence = half.sentence("student", budget: ByteCount(256_000))
+        let sentence = half.sentence("student", budget: Budget(ByteCount(256_000)))
         #expect(sentence.contains("\(grouped(half.export.size.parameters)) parameters as float16, "))
     }
 
@@ -113,7 +113,7 @@ import Training
             try file.close()
             let data = try ExampleFile(opening: path)
             return try StudentPlan(
-                student, width: nil, budget: ByteCount(budget), mostMultiplyAdds: multiplyAdds, data: data,
+                student, width: nil, budget: Budget(ByteCount(budget)), mostMultiplyAdds: multiplyAdds, data: data,
                 labelKind: data.labelKind, format: KerasHDF5(), precision: precision)
         }
     }

@@ -58,7 +58,7 @@ import Training
             #expect((4..<9).contains(report.student.bitsPerWeight))
             let exact = try compress(self.request(scene, teachers, .float32, name: "exact"))
             #expect(report.student.parameters > 2 * exact.student.parameters)
-            #expect(told.messages.contains { $0.hasPrefix("quantization: ") && $0.hasSuffix(" bytes") })
+            #expect(told.messages.contains { $0.hasPrefix("quantization: ") && $0.contains(" shared values, ") })
             let provenance = try JSON(parsing: #require(try KerasFile(opening: request.output).provenance))
             #expect(provenance["precision"] == "auto")
         }
@@ -106,6 +106,107 @@ import Training
             }
             #expect(weights[0] == weights[1] && weights[0] == weights[2])
             #expect(whole.student.bytes == resumed.student.bytes)
+        }
+    }
+
+    // MARK: - Stages
+
+    /// Every weight a float of its own, or levels that weights share.
+    @Test(arguments: [ByteStage.quantization, .weightSharing])
+    func chooseAmongTheEncodingsThatAreNamed(stage: ByteStage) throws {
+        try withScene { scene, teachers in
+            var request = request(scene, teachers, .bits(5))
+            request.byteStages = [stage]
+            let report = try compress(request)
+            #expect(report.student.stages.map(\.name) == ["quantization"])
+            #expect((report.student.stages[0].size.sharedValues == nil) == (stage == .quantization))
+        }
+    }
+
+    /// The first metric on held-out examples, of the file and of the student before: the difference is theirs.
+    @Test func reportsWhatEachStageCosts() throws {
+        try withScene { scene, teachers in
+            let report = try compress(request(scene, teachers, .bits(2))).student
+            let last = try #require(report.stage), outcome = try #require(report.stages.first)
+            #expect(outcome.name == "quantization" && outcome.isKept)
+            #expect(report.stages.count >= 2 && report.stages[1].name == "quantized distillation")
+            #expect(last.validation.map(\.value) == report.validation.map(\.value))
+            #expect(last.size.file == report.bytes && last.size.bitsPerWeight == report.bitsPerWeight)
+            // The student before has the metric of this one, less the difference.
+            let before = report.stages.map { ($0.validation[0].value) - ($0.difference?.value ?? 0) }
+            #expect(before.allSatisfy { abs($0 - before[0]) < 1e-12 })
+        }
+    }
+
+    /// A student that loses more than it may is trained once more; what it still loses is a warning, and it fits.
+    @Test(arguments: [(-100.0, true), (100, false)]) func triesOnceMore(allowed: Double, isTriedAgain: Bool) throws {
+        try withScene { scene, teachers in
+            var request = request(scene, teachers, .bits(2))
+            request.allowedLoss = allowed
+            let report = try compress(request)
+            #expect(
+                report.student.stages.map(\.name)
+                    == ["quantization", "quantized distillation"]
+                    + (isTriedAgain ? ["quantized distillation again"] : []))
+            #expect(report.warnings.contains { $0.contains("more than --allow-loss") } == isTriedAgain)
+            #expect(report.student.bytes <= report.student.predictedBytes)
+        }
+    }
+
+    /// Every weight alike has nothing to solve: the student only learns with the weights of its file.
+    @Test func trainsWithWeightsThatAreAllAlike() throws {
+        try withScene { scene, teachers in
+            var request = request(scene, teachers, .small(bits: 4))
+            request.byteStages = [.quantizedDistillation]
+            let report = try compress(request)
+            #expect(report.student.stages[0].name == "quantized distillation")
+            #expect(report.student.stages[0].size.sharedValues == nil)
+            #expect(report.student.bytes == report.student.predictedBytes)
+        }
+    }
+
+    // MARK: - Pruning
+
+    /// Under 1.5 bits weights become 0, and the bits are for the others.
+    @Test func prunesWhereFewBitsAreLeft() throws {
+        try withScene { scene, teachers in
+            let names = { try compress(self.request(scene, teachers, .bits($0))).student.stages.map(\.name) }
+            #expect(try names(1.5).first == "quantization")
+            let report = try compress(request(scene, teachers, .bits(0.75), name: "pruned")).student
+            #expect(report.stages.map(\.name).prefix(2) == ["pruning", "quantization"])
+            let zeros = Pruning.zeros(leaving: 0.75)
+            #expect(try #require(report.stage).size.zeros > 0.9 * zeros)
+            #expect(report.bytes <= report.predictedBytes)
+        }
+    }
+
+    /// A stage of three quarters of four epochs: 1 − (1 − 1/3)³ of 0.8, 1 − (1 − 2/3)³ of it, and all.
+    @Test func prunesMoreFromEpochToEpoch() {
+        let found = (0..<4).map { Pruning.share(of: 0.8, epoch: $0, of: 4) }
+        for (found, expected) in zip(found, [0.8 * 19 / 27, 0.8 * 26 / 27, 0.8, 0.8]) {
+            #expect(abs(found - expected) < 1e-12)
+        }
+        #expect(Pruning.share(of: 0.8, epoch: 0, of: 1) == 0.8)
+    }
+
+    /// By hand: 92 % zeros have H = 0.4022, and the others 0.28 bits: 0.7504 with a tenth for the code.
+    @Test func leavesRoomForTheOtherWeights() {
+        #expect(abs(Pruning.zeros(leaving: 0.7504) - 0.92) < 1e-3)
+        #expect(Pruning.zeros(leaving: 4) == 0)
+    }
+
+    // MARK: - What the budget counts
+
+    /// 4 bytes for each number: the file may take more, and the student has as many as fit.
+    @Test func countsParameters() throws {
+        try withScene { scene, teachers in
+            var request = request(scene, teachers, .float32)
+            request.budgetCounts = .parameters
+            let report = try compress(request).student
+            #expect(4 * report.parameters <= 14_000 && report.bytes.bytes > 14_000)
+            request.width = report.parameters > 0 ? 2 : nil
+            let error = #expect(throws: BudgetError.self) { _ = try Compressor(request) { _ in } }
+            #expect(error?.description.contains("parameters as float32, ") == true)
         }
     }
 }

@@ -14,7 +14,8 @@ import Training
 /// Quantized distillation to 4 bits for every kernel.
 func quantized(epochShare: Double = 0.125, rateShare: Double = 0.1) -> QuantizedDistillation {
     QuantizedDistillation(
-        solve: { kernels(.small(bits: 4), $1.plan.built.graph.layout) }, epochShare: epochShare, rateShare: rateShare)
+        solve: { kernels(.small(bits: 4), $1.plan.built.graph.layout) },
+        training: FineTuning(epochShare: epochShare, rateShare: rateShare))
 }
 
 private func kernels(_ encoding: WeightEncoding, _ layout: ParameterLayout) -> WeightEncodings {
@@ -62,7 +63,7 @@ private func coded(
         solve: { weights, context in
             told(weights)
             return try fitted(context.plan.built, weights, bytes: bytes)
-        }, rateShare: rateShare)
+        }, training: FineTuning(epochShare: 0.125, rateShare: rateShare))
 }
 
 @Suite struct QuantizedDistillationTests {
@@ -130,7 +131,8 @@ private func coded(
             let exact = try reached([]), rounded = try reached([Rounded(bytes: Self.few)])
             let learned = try reached([coded(bytes: Self.few, rateShare: 0.5)])
             let plain = QuantizedDistillation(
-                solve: { kernels(.float32, $1.plan.built.graph.layout) }, rateShare: 0.5)
+                solve: { kernels(.float32, $1.plan.built.graph.layout) },
+                training: FineTuning(epochShare: 0.125, rateShare: 0.5))
             let control = try reached([plain, Rounded(bytes: Self.few)])
             #expect(exact < rounded)
             #expect(learned < (exact + rounded) / 2)

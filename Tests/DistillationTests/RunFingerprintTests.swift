@@ -34,6 +34,8 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
     private static let changes: SharedChanges<CompressionRequest> = [
         ("budget", { $0.budget = ByteCount(1001) }), ("width", { $0.width = 2 }),
         ("precision", { $0.precision = .float16 }),
+        ("byteStages", { $0.byteStages = [] }), ("byteStages", { $0.byteStages = [.quantizedDistillation] }),
+        ("allowedLoss", { $0.allowedLoss = 0.01 }), ("budgetCounts", { $0.budgetCounts = .parameters }),
         ("mostMultiplyAdds", { $0.mostMultiplyAdds = 1000 }),
         ("recipe", { $0.recipe.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
         ("loss", { $0.loss.terms = [LossTerm(.mse)] }),
@@ -201,6 +203,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         let json = fingerprint(request()).json
         let words = [
             "budget": "1000", "width": "auto", "max-multiply-adds": "none", "precision": "float32", "epochs": "3",
+            "stages": "auto", "allow-loss": "auto", "budget-counts": "file",
             "batch-size": "128", "examples of a worker": "64", "learning-rate": "0.001",
             "learning-rate-schedule": "cosine", "global-clipnorm": "none", "ema-momentum": "none", "seed": "0",
             "augment": "none", "early-stopping": "none", "keep-best": "false", "views": "none",

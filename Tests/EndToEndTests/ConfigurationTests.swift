@@ -132,11 +132,14 @@ import Testing
         data: /m/d.h5
         unlabeled: /m/more.h5
         budget: 60000
+        budget-counts: parameters
         output: /m/s.h5
         student: /m/tiny.yaml
         width: 0.5
         max-multiply-adds: 5000000
         precision: float16
+        stages: quantized-distillation
+        allow-loss: 0.5
         epochs: 3
         batch-size: 16
         optimizer: adamw
@@ -198,7 +201,8 @@ import Testing
             #expect(options.configuration.yaml == text)
             let request = options.request
             #expect(request.mostMultiplyAdds == 5_000_000)
-            #expect(request.precision == .float16)
+            #expect(request.precision == .float16 && request.byteStages == [.quantizedDistillation])
+            #expect(request.allowedLoss == 0.5 && request.budgetCounts == .parameters)
             #expect(request.loss.terms.count == 2)
             #expect(request.firstStage?.epochs == 3)
             #expect(request.views == 2)

@@ -82,7 +82,7 @@ import Testing
             let known = "float32, float16, float8, float7, float6, float5, float4"
             for (command, word, others) in [
                 ("convert", "int4", " or bits a weight such as 3.5"),
-                ("convert", "0.5", " or bits a weight such as 3.5"),
+                ("convert", "0.25", " or bits a weight such as 3.5"),
                 ("train", "3.5", ""), ("train", "auto", ""),
             ] {
                 let run = try Program.run(command, "m.h5", "--precision", word, "--output", "s.h5", in: folder)
@@ -105,6 +105,31 @@ import Testing
             let planned = try Program.run("inspect", "s.h5", "--json", in: folder).json()["models"]?[0]
             #expect(planned?["bits_per_weight"]?.number == bits)
             #expect((4.3..<4.7).contains(bits))
+        }
+    }
+
+    /// What makes a file smaller has to suit its precision.
+    @Test(arguments: [
+        (
+            ["--stages", "quantisation"],
+            "expected some of pruning, weight-sharing, quantization, quantized-distillation"
+        ),
+        (["--stages", "pruning,pruning"], "each once"),
+        (["--stages", "pruning"], "--precision float32 keeps every bit"),
+        (["--precision", "float8", "--stages", "pruning"], "only 'quantized-distillation' is possible"),
+        (["--precision", "auto", "--stages", "quantized-distillation"], "needs 'quantization' or 'weight-sharing'"),
+        (["--precision", "3", "--stages", "quantization"], "a weight takes 4 bits or more"),
+        (["--allow-loss", "0.5"], "--allow-loss is for a student in fewer bits"),
+        (["--precision", "auto", "--allow-loss", "-1"], "expected points from 0 to 100"),
+        (["--precision", "auto", "--budget-counts", "parameters"], "leave --precision out"),
+        (["--budget-counts", "bytes"], "expected file or parameters"),
+    ])
+    func refusesStagesThatDoNotSuit(options: [String], reason: String) throws {
+        try withFolder { folder in
+            let run = try Program.run(
+                ["--teachers", "m.h5", "--data", "d.h5", "--budget", "20KB", "--output", "s.h5"] + options, in: folder)
+            #expect(run.code == 64)
+            #expect(run.errors.replacing(/\s+/, with: " ").contains(reason), "\(run.errors)")
         }
     }
 }

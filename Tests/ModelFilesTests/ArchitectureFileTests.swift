@@ -228,13 +228,13 @@ import Testing
     @Test func findsTheWidestThatFits() throws {
         let file = try ArchitectureFile(parsing: Self.convolutions, path: "a.yaml")
         for limit in [20_000, 1_000_000, 1_000_000_000] {
-            let width = try #require(try file.widestWidth(fitting: ByteCount(limit), classes: 10))
+            let width = try #require(try file.widestWidth(fitting: Budget(ByteCount(limit)), classes: 10))
             let fits = try ExportPlan(file.architecture(classes: 10, width: width).graph()).size.file.bytes
             let wider = try ExportPlan(
                 file.architecture(classes: 10, width: width + ArchitectureFile.widthStep).graph())
             #expect(fits <= limit && wider.size.file.bytes > limit)
         }
-        #expect(try file.widestWidth(fitting: ByteCount(1000), classes: 10) == nil)
+        #expect(try file.widestWidth(fitting: Budget(ByteCount(1000)), classes: 10) == nil)
     }
 
     @Test func findsTheWidestOfSoManyMultiplyAdds() throws {
@@ -245,12 +245,12 @@ import Testing
             #expect(try file.widestWidth(fitting: nil, mostMultiplyAdds: limit, classes: 10) == width)
         }
         #expect(try file.widestWidth(fitting: nil, mostMultiplyAdds: 13, classes: 10) == nil)
-        let both = try file.widestWidth(fitting: ByteCount(1_000_000), mostMultiplyAdds: 896, classes: 10)
+        let both = try file.widestWidth(fitting: Budget(ByteCount(1_000_000)), mostMultiplyAdds: 896, classes: 10)
         #expect(both == 1)
     }
 
     @Test func findsNoWidthWhereThereIsNone() throws {
         let file = try ArchitectureFile(parsing: "input: [4]\nlayers:\n  - Dense: {units: 2}", path: "a.yaml")
-        #expect(try file.widestWidth(fitting: ByteCount(1_000_000)) == nil)
+        #expect(try file.widestWidth(fitting: Budget(ByteCount(1_000_000))) == nil)
     }
 }

@@ -128,7 +128,7 @@ import Testing
         #expect(layout.entry("frames/dense", "kernel")?.spec.shape == [6, 16])
         #expect(layout.entry("end/gru", "kernel")?.spec.shape == [6, 24])
         let limit = ByteCount(60_000)
-        let width = try #require(try file.widestWidth(fitting: limit, classes: 3, input: [5, 6]))
+        let width = try #require(try file.widestWidth(fitting: Budget(limit), classes: 3, input: [5, 6]))
         func size(_ width: Double) throws -> ByteCount {
             try ExportPlan(file.architecture(classes: 3, input: [5, 6], width: width).graph()).size.file
         }

@@ -44,10 +44,10 @@ import Training
         recipe.learningRateSchedule = LearningRateSchedule(.constant)
         let layout = graph.layout, workers = Workers(1)
         defer { workers.close() }
-        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers) { _ in
+        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers) { _, _ in
             Self.kernels(layout, to: 1)
         }
-        try trainer.beginEpoch()
+        try trainer.beginEpoch(0)
         #expect(trainer.measured.slice(at: entry.offset, count: 4).values == [0, 0, 1, 1])
         let report = try trainer.train(on: OneTwo(), minimizing: HalfSquare(), totalSteps: 1)
         #expect(report.loss == 2.5)
@@ -86,7 +86,7 @@ import Training
             recipe.learningRateSchedule = LearningRateSchedule(.constant)
             let workers = Workers(2)
             defer { workers.close() }
-            let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers) { _ in
+            let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers) { _, _ in
                 Self.kernels(layout, to: step)
             }
             var found: [[Float]] = []
@@ -106,6 +106,8 @@ import Training
     private struct Outcome: Equatable {
         var state: [[UInt32]] = []
         var origins: [[UInt32]] = []
+        /// The epochs that it was found for.
+        var epochs: [Int] = []
         var losses: [Double] = []
         var scores: [Double] = []
         /// The weights as they are measured at the end.
@@ -128,8 +130,9 @@ import Training
             graph, weights: ParameterVector(initializing: layout, key: RandomKey(seed: recipe.seed)), recipe: recipe,
             workers: workers,
             rounding: rounding.map { rounding in
-                { weights in
+                { weights, epoch in
                     outcome.origins.append(bits(weights))
+                    outcome.epochs.append(epoch)
                     return rounding(layout)(weights)
                 }
             })
@@ -166,7 +169,7 @@ import Training
         try withData { file, _ in
             let (plain, _) = try train(file, threads: 2, rounding: nil)
             var (found, _) = try train(file, threads: 2) { layout in { _ in WeightRounding(layout) { _ in nil } } }
-            found.origins = []
+            (found.origins, found.epochs) = ([], [])
             #expect(found == plain)
         }
     }
@@ -182,11 +185,12 @@ import Training
             let (resumed, _) = try train(file, threads: 3, checkpoint: path, average: average, rounding: Self.ninths)
             #expect(resumed.state == whole.state)
             #expect(resumed.origins == Array(whole.origins.dropFirst(min(step / 3, 2))))
+            #expect(whole.epochs == [0, 1, 2] && resumed.epochs == Array(whole.epochs.dropFirst(min(step / 3, 2))))
             #expect(resumed.scores == Array(whole.scores.dropFirst(step / 3)))
             // Where nothing is left to do, the last rounding is found all the same.
             let (again, _) = try train(file, threads: 1, checkpoint: path, average: average, rounding: Self.ninths)
             #expect(again.state == whole.state)
-            #expect(again.origins == [whole.origins[2]])
+            #expect(again.origins == [whole.origins[2]] && again.epochs == [2])
         }
     }
 

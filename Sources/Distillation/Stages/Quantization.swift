@@ -10,6 +10,9 @@ import Training
 /// What bits are worth is measured on training examples: by how much the student's predictions diverge when one parameter is
 /// stored with fewer. Statistics of batch normalization follow the rounded weights. Nothing is trained.
 struct Quantization: Stage {
+    /// What the solver may choose.
+    var kinds = WeightEncoding.Kinds.all
+
     var name: String { "quantization" }
 
     func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
@@ -24,7 +27,7 @@ struct Quantization: Stage {
         let examples = context.train.sample(measuring: network.graph)
         let statistics = BatchStatistics(
             network.graph, weights: network.weights, on: examples, workers: context.workers)
-        let plan = try Self.fitted(network.weights, examples, context, isShown: true)
+        let plan = try fitted(network.weights, examples, context, isShown: true)
         // The numbers that the file will have decide the statistics; the others stay as they are for what may follow.
         let rounded = Buffer(zeros: network.weights.elementCount).tensor
         rounded.copy(from: try plan.rounded(network.weights, for: context.request.output))
@@ -35,7 +38,6 @@ struct Quantization: Stage {
             weights.copy(
                 entry.offset..<(entry.offset + entry.spec.shape.elementCount), of: rounded, to: entry.offset)
         }
-        context.tell(.message(sentence(plan, rounded, network.graph.layout, context)))
         var result = student
         result.network = TrainedNetwork(graph: network.graph, weights: weights)
         result.encodings = plan.encodings
@@ -44,7 +46,7 @@ struct Quantization: Stage {
 
     /// The encodings that cost least, for weights that are still trained: they leave a little room, since the bytes of coded
     /// levels change with the weights.
-    static func encodings(whileTraining weights: Tensor, _ context: StageContext) throws -> WeightEncodings {
+    func encodings(whileTraining weights: Tensor, _ context: StageContext) throws -> WeightEncodings {
         let examples = context.train.sample(measuring: context.plan.built.graph)
         return try fitted(weights, examples, context, slack: 0.005, isShown: false).encodings
     }
@@ -55,12 +57,12 @@ struct Quantization: Stage {
     ///   - weights: They have the layout of the plan's network.
     ///   - slack: The share of the bytes planned for it that is left free.
     ///   - isShown: Whether the progress has a phase for it.
-    private static func fitted(
+    private func fitted(
         _ weights: Tensor, _ examples: ExampleSplit, _ context: StageContext, slack: Double = 0, isShown: Bool
     ) throws -> ExportPlan {
         let graph = context.plan.built.graph
         let divergence = try PredictionDivergence(graph, weights, on: examples, workers: context.workers)
-        let phase = context.title(phase), planned = context.plan.export
+        let phase = context.title(Self.phase), planned = context.plan.export
         let solved = graph.layout.entries.reduce(0) { sum, entry in
             guard case .planned = planned.encodings[entry] else { return sum }
             return sum + planned.encodings[entry].byteCount(of: entry.spec.shape)
@@ -74,22 +76,6 @@ struct Quantization: Stage {
                 if isShown, number == 1 { context.tell(.began(phase, total: count * examples.count)) }
                 defer { if isShown { context.tell(.advanced(examples.count, note: nil)) } }
                 return try divergence(weights, changing: layer)
-            }, as: context.request.output)
-    }
-
-    /// What became of the weights.
-    private func sentence(
-        _ plan: ExportPlan, _ rounded: Tensor, _ layout: ParameterLayout, _ context: StageContext
-    ) -> String {
-        var zeros = 0, count = 0
-        for entry in layout.entries where entry.spec.role == .trainable {
-            let numbers = rounded.slice(at: entry.offset, count: entry.spec.shape.elementCount)
-            zeros += numbers.withSpan { span in span.indices.count { span[$0] == 0 } }
-            count += numbers.elementCount
-        }
-        let share = fixed(100 * Double(zeros) / Double(max(count, 1)), digits: 0)
-        return
-            "\(context.title(name)): \(fixed(plan.size.bitsPerWeight, digits: 2)) bits a weight, \(share) % of them 0, "
-            + "\(plan.size.file)"
+            }, kinds: kinds, as: context.request.output)
     }
 }

@@ -73,6 +73,13 @@ struct Student {
     var encodings: WeightEncodings?
     /// The generations before it, each of which is the teacher of the next.
     var predecessors: [TrainedNetwork] = []
+    /// What its trainings have made of it, before anything made its file smaller; nil where nothing has.
+    var exact: TrainedNetwork?
+    /// What stages have made of its file, in their order.
+    var outcomes: [StageOutcome] = []
+
+    /// What it has come to.
+    var outcome: StageOutcome? { outcomes.last(where: \.isKept) }
 
     /// The plan of its file, and its network with the weights that the file will have; nil before the first training.
     ///
@@ -97,8 +104,6 @@ extension CompressionRequest {
     /// What happens to the student, in this order.
     var stages: [any Stage] {
         let first: [any Stage] = firstStage.map { [$0] } ?? []
-        return first + (1..<(generations + 1)).map { Generation(number: $0, of: generations) }
-            + (precision.isSolved
-                ? [Quantization(), CheckedStage(QuantizedDistillation(solve: Quantization.encodings))] : []) + endStages
+        return first + (1..<(generations + 1)).map { Generation(number: $0, of: generations) } + compression + endStages
     }
 }

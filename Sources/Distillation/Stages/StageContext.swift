@@ -62,7 +62,7 @@ extension StageContext {
     func distil(
         _ name: String, _ part: TrainingPart, _ graph: LayerGraph, minimizing loss: DistillationLoss,
         _ predictions: TeacherPredictions, _ layers: LayerTerms?, heldOut: ExampleSplit, from first: TrainedNetwork?,
-        rounding: ((Tensor) throws -> WeightRounding)? = nil
+        rounding: ((Tensor, _ epoch: Int) throws -> WeightRounding)? = nil
     ) throws -> Trainer {
         let loader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
         return try session(name, part).train(
