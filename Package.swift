@@ -145,14 +145,6 @@ let package = Package(
     ]
 )
 
-// Tools/test repeats the tests of what computes on OpenBLAS alone; nothing else has to be built for that.
-if Context.environment["COMPRESS_ARITHMETIC"] != nil {
-    let tested = ["KernelsTests", "NetworksTests", "TrainingTests", "ModelFilesTests"]
-    let others = ["Students", "Models", "Distillation", "Reports", "compress", "IsolationProbe"]
-    package.targets.removeAll { $0.type == .test && !tested.contains($0.name) || others.contains($0.name) }
-    package.products = []
-}
-
 // Tools/check makes every warning of ours an error; whoever only builds, perhaps with a later compiler, is not stopped.
 // Tests are left out: what the macros of Swift Testing expand to has warnings of its own.
 if Context.environment["COMPRESS_CHECK"] != nil {
