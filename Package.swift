@@ -18,14 +18,15 @@ func system(_ name: String, pkgConfig: String? = nil, package: String) -> Target
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-/// What tests call is optimized; they themselves are not, and compile in half of the time.
-let unoptimized: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny"), .unsafeFlags(["-Onone"])]
+/// What tests and the command line call is optimized; they themselves are not, and compile in half of the time.
+let unoptimized: [SwiftSetting] = [.unsafeFlags(["-Onone"])]
+let forTests: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny")] + unoptimized
 
 /// The tests of the target of the same name, in `Tests/NAMETests`; their fixtures are opened where they lie.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], hasFixtures: Bool = false) -> Target {
     .testTarget(
         name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
-        exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: unoptimized)
+        exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: forTests)
 }
 
 let package = Package(
@@ -101,7 +102,7 @@ let package = Package(
                 "ModelFiles", "Models", "Datasets", "Training", "Distillation", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + unoptimized),
 
         .target(
             name: "TestSupport",
@@ -141,17 +142,9 @@ let package = Package(
         tests("Reports", ["Tensors", "ModelFiles", "Models", "Training"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["compress", "HDF5", "ModelFiles", "Networks", "Tensors", "Zip"],
-            exclude: ["Hostile"], swiftSettings: unoptimized),
+            exclude: ["Hostile"], swiftSettings: forTests),
     ]
 )
-
-// Tools/test repeats the tests of what computes on OpenBLAS alone; nothing else has to be built for that.
-if Context.environment["COMPRESS_ARITHMETIC"] != nil {
-    let tested = ["KernelsTests", "NetworksTests", "TrainingTests", "ModelFilesTests"]
-    let others = ["Students", "Models", "Distillation", "Reports", "compress", "IsolationProbe"]
-    package.targets.removeAll { $0.type == .test && !tested.contains($0.name) || others.contains($0.name) }
-    package.products = []
-}
 
 // Tools/check makes every warning of ours an error; whoever only builds, perhaps with a later compiler, is not stopped.
 // Tests are left out: what the macros of Swift Testing expand to has warnings of its own.

@@ -2,7 +2,7 @@ import Datasets
 import Foundation
 import Tensors
 
-/// A teacher's classes in another order than the data's, as its predictions for held-out examples tell.
+/// A teacher's classes in another order than the data's, found from its predictions for held-out examples.
 struct ClassOrder: Hashable {
     /// For each of the data's classes the place that it has in the teacher's output.
     let places: [Int]

@@ -113,7 +113,7 @@ public final class Compressor {
     ///
     /// - Parameter configuration: Everything that is in force as a configuration file, to be kept for `--resume`.
     /// - Throws: `OtherRunError` where the run that is to go on is another one, and `EarlierRunError` where one would be
-    ///   replaced without being told, before any teacher runs and anything is written; `LockError` where another process
+    ///   replaced without `--force`, before any teacher runs and anything is written; `LockError` where another process
     ///   does the same; `InputChangedError` where an input changes meanwhile.
     public func run(configuration: String? = nil) throws -> CompressionReport {
         try refuseMemory(threads: request.threads ?? ProcessInfo.processInfo.activeProcessorCount)

@@ -110,7 +110,7 @@ private func reasonOfFailure() -> Reason {
     if let numbers = inner.wholeMatch(of: /truncated file: eof = (\d+), .*stored_eof = (\d+)/) {
         return Reason("it is cut off: of \(numbers.2) bytes \(numbers.1) are there. Copy or download it again")
     }
-    // The library tells of the system's reasons with pointers and dates around them.
+    // The library puts pointers and dates around the system's reasons.
     if let reason = reasons.lazy.compactMap(systemReason).first { return reason }
     return Reason(reasons.count == 1 ? inner : "\(outer) (\(inner))")
 }

@@ -14,7 +14,7 @@ public func instructionSet() -> String { found }
 private let found: String = {
     var parts = ["vectors \(unsafe String(cString: cv_instruction_set()))"]
     #if OneDNN
-        if let version = unsafe dnnl_version() {
+        if KernelLibrary.available.contains(.oneDNN), let version = unsafe dnnl_version() {
             let (major, minor, patch) = unsafe (version.pointee.major, version.pointee.minor, version.pointee.patch)
             parts.append("oneDNN \(major).\(minor).\(patch) \(instructionSetName(dnnl_get_effective_cpu_isa()))")
         }

@@ -16,14 +16,14 @@ public enum KernelLibrary: String, Sendable, CaseIterable {
     /// OpenBLAS for matrix products, and convolutions through them.
     case openBLAS
 
-    /// The libraries in this build, the fastest first.
-    public static var available: [KernelLibrary] {
+    /// The libraries to compute with, the fastest first: those in this build, but for oneDNN where the environment has
+    /// `COMPRESS_WITHOUT_ONEDNN`.
+    public static let available: [KernelLibrary] = {
         #if OneDNN
-            [.oneDNN, .openBLAS]
-        #else
-            [.openBLAS]
+            if unsafe getenv("COMPRESS_WITHOUT_ONEDNN") == nil { return [.oneDNN, .openBLAS] }
         #endif
-    }
+        return [.openBLAS]
+    }()
 }
 
 /// What one worker needs to run kernels: scratch memory and the compiled kernels of the shapes it has met.

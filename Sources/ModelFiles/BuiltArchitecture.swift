@@ -417,7 +417,7 @@ private struct GraphBuilder {
         graph.finish(outputs: outputs, logits: logits, head: head)
     }
 
-    /// The logits of an answer that is a weighted mean of softmaxes, or of sigmoids: a value of its own.
+    /// The logits of an output that is a weighted mean of softmaxes, or of sigmoids: a value of its own.
     private mutating func mixture() -> (LayerGraph.Value, LayerGraph.Head)? {
         guard let mean = architecture.weightedMean else { return nil }
         let heads = mean.map { head(of: $0.source) }, logits = mean.compactMap { reads[$0.source] }

@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 /// Weights of a recurrent layer in the layout of CuDNN, which files of CuDNNLSTM and CuDNNGRU have, and LSTM and GRU
-/// layers whose weights came from there. The bias, flat and twice as long, tells.
+/// layers whose weights came from there. They are recognized by the bias, flat and twice as long.
 ///
 /// For each gate, with n inputs and u units:
 ///

@@ -75,7 +75,7 @@ extension KerasOperation {
             }
             try add(argument, names[position], to: &found)
         }
-        // What it works on is told apart by position here, so by the names' order, not by the call's.
+        // Operands are distinguished by position here, so they follow the order of the names, not that of the call.
         let keywords = (node["kwargs"]?.object?.members ?? []).sorted {
             (names.firstIndex(of: $0.key) ?? 0) < (names.firstIndex(of: $1.key) ?? 0)
         }

@@ -25,7 +25,7 @@ struct TensorFlowNode {
             }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The name of the operation in TensorFlow, for what is said of one that is not known.
+    /// The name of the operation in TensorFlow, for the message about an unknown one.
     static func name(_ config: JSON.Object) -> String {
         let definition = config["node_def"]?.string.flatMap { try? JSON(parsing: $0) }
         return definition?["op"]?.string ?? "?"

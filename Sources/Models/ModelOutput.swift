@@ -126,7 +126,7 @@ public func reading(of outputs: Tensor, labelKind: LabelKind) -> OutputReading {
     return labelKind == .multiclass ? .softmax : .sigmoid
 }
 
-/// log p for one class of several; log p − log(1 − p) for labels by themselves, and for one class that sigmoids tell.
+/// log p for one class of several; log p − log(1 − p) for labels by themselves, and for one class that sigmoids predict.
 func convertToLogits(_ outputs: Tensor, as reading: OutputReading, labelKind: LabelKind) {
     guard reading != .logits else { return }
     for place in 0..<outputs.elementCount {

@@ -32,7 +32,7 @@ public struct ModelTeacher: Teacher {
     let classNames: [String]?
     /// The datasets that feed it.
     private let datasets: [String]
-    /// Examples whose predictions tell what a model outputs that has no head.
+    /// Examples whose predictions show what a model without a head outputs.
     private let probe: ExampleSplit
 
     /// The rules that make its inputs.
@@ -95,7 +95,7 @@ public struct ModelTeacher: Teacher {
         probe = data.train.selecting(Array(0..<min(data.train.count, 256)), name: "train")
     }
 
-    /// The graph; where the data cannot enter, that of the model's own shapes, which tell what it outputs.
+    /// The graph; where the data cannot enter, that of the model's own shapes, which show what it outputs.
     private static func built(
         _ file: KerasFile, _ shapes: [Shape]?
     ) throws(ModelFileError) -> BuiltArchitecture? {

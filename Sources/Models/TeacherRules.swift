@@ -4,7 +4,7 @@ public import ModelFiles
 public struct TeacherRules: Hashable, Sendable {
     /// How it is fed.
     public var input: InputRules?
-    /// What it outputs, if its last layer does not tell.
+    /// What it outputs, if its last layer leaves that open.
     public var output: OutputReading?
     /// The names of its classes, in the order of its outputs, and where they were read.
     public var classes: ClassList?

@@ -6,7 +6,7 @@ extension String {
     private static let quotedLimit = 60
 
     /// The text as a message of at most 500 characters and ten lines, however long the names and values are that it
-    /// quotes: these are cut in the middle first, so that what is said of them stays.
+    /// quotes: these are cut in the middle first, so that the message about them stays.
     ///
     /// - Parameter count: The most characters.
     public func limited(to count: Int = messageLimit) -> String {

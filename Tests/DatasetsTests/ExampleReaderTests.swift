@@ -187,7 +187,10 @@ import Testing
             var labels = [Float](repeating: -1, count: 8 * 6)
             var span = labels.mutableSpan
             batch.readLabels(0..<8, into: &span)
-            #expect(labels == (0..<8).flatMap { example in (0..<6).map { Float((batch.row(example) >> $0) & 1) } })
+            let expected = (0..<8).flatMap { example in
+                (0..<6).map { label -> Float in Float((batch.row(example) >> label) & 1) }
+            }
+            #expect(labels == expected)
         }
     }
 
@@ -288,7 +291,8 @@ import Testing
         var labels = [Float](repeating: -1, count: batch.count * 4)
         var labelSpan = labels.mutableSpan
         batch.readLabels(0..<batch.count, into: &labelSpan)
-        #expect(labels == rows.flatMap { row in (0..<4).map { $0 == row % 4 ? 1 : 0 } })
+        let expected = rows.flatMap { row in (0..<4).map { label -> Float in label == row % 4 ? 1 : 0 } }
+        #expect(labels == expected)
         return rows
     }
 

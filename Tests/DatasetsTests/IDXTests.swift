@@ -168,7 +168,8 @@ import Testing
             var span = images.mutableSpan
             batch.readInputs(0..<128, into: &span)
             // The mean grey of Fashion-MNIST is 72.9.
-            #expect(abs(images.reduce(0, +) / Float(images.count) - 72.9) < 6)
+            let mean: Float = images.reduce(0, +) / Float(images.count)
+            #expect(abs(mean - 72.9) < 6)
         }
     }
 

@@ -96,6 +96,9 @@ import Training
         }
     }
 
+    private static let names = Loss.all.map(\.name).sorted().joined(separator: ", ")
+    private static let namesOfFeatureLosses = Loss.all.filter(\.comparesLayers).map(\.name).joined(separator: ", ")
+
     private static let mistakes: [(String, String)] = [
         ("kl", "1: expected a list of losses such as [kl], found \"kl\""),
         ("[]", "1: expected a list of losses such as [kl], found []"),
@@ -103,8 +106,7 @@ import Training
         ("[{kl: {}, mse: {}}]", "1: expected one loss, such as kl or dkd: {beta: 8}, found {\"kl\":{},\"mse\":{}}"),
         (
             "[kl, dkt]",
-            "1: there is no loss 'dkt'; did you mean 'dkd'? (losses are attention, cross-entropy, dist, dkd, fsp, hint, "
-                + "kl, mse, rkd)"
+            "1: there is no loss 'dkt'; did you mean 'dkd'? (losses are \(names))"
         ),
         ("[kl: 3]", "1: 'kl': expected {weight: …}, found 3"),
         ("[mse: {alpha: 3}]", "1: 'mse' has no key 'alpha' (its keys are weight)"),
@@ -176,7 +178,10 @@ import Training
             ]
         ),
         ("{}", ["1: 'first-stage' needs 'epochs'", "1: 'first-stage' needs 'losses'"]),
-        ("{epochs: 2, losses: [kl]}", ["1: 'first-stage' learns from layers alone (fsp, hint, attention), found 'kl'"]),
+        (
+            "{epochs: 2, losses: [kl]}",
+            ["1: 'first-stage' learns from layers alone (\(namesOfFeatureLosses)), found 'kl'"]
+        ),
     ]
 
     @Test(arguments: stageMistakes)

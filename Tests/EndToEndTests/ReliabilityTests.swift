@@ -99,7 +99,7 @@ import Testing
 
     @Test func refusesARunDirectoryInUse() throws {
         try withJob { folder, arguments in
-            let long = arguments + ["--epochs", "3000"]
+            let long = arguments + ["--epochs", "1000"]
             let started = try start(long, in: folder, until: "s.run/student-checkpoint.h5")
             let id = started.process.processIdentifier
             let same = try Program.run(long, in: folder)
@@ -116,11 +116,10 @@ import Testing
             kill(id, SIGTERM)
             #expect(try Program.finish(started).code == 143)
             // The lock ends with the process, and with one that is killed, too.
-            let again = try start(["--resume", "s.run"], in: folder, until: "s.run/none")
-            Thread.sleep(forTimeInterval: 0.5)
+            let again = try start(["--resume", "s.run"], in: folder, until: ".s.h5.compress-lock")
             kill(again.process.processIdentifier, SIGKILL)
             again.process.waitUntilExit()
-            let last = try Program.run(["--resume", "s.run", "--epochs", "3000", "--quiet"], in: folder)
+            let last = try Program.run(["--resume", "s.run", "--epochs", "1000", "--quiet"], in: folder)
             #expect(last.code == 0, "\(last.errors)")
             #expect(try names(in: folder).filter { $0.contains("lock") || $0.contains("partial") }.isEmpty)
         }

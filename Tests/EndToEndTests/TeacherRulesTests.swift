@@ -148,7 +148,9 @@ import Testing
             let file = try HDF5File(creating: folder.appending(path: "d.h5").path)
             for (split, count) in [("train", 200), ("test", 50)] {
                 let y = (0..<count).map { UInt8($0 * 7 % 3 == 0 ? 1 : 0) }
-                let x = (0..<(count * 2)).map { Float(y[$0 / 2]) - 0.5 + Float($0 * 37 % 11 - 5) / 20 }
+                let x = (0..<(count * 2)).map { (place: Int) -> Float in
+                    Float(y[place / 2]) - 0.5 + Float(place * 37 % 11 - 5) / 20
+                }
                 try file.root.createDataset("\(split)/x", x, shape: [count, 2])
                 try file.root.createDataset("\(split)/y", y, shape: [count])
             }

@@ -11,11 +11,11 @@ import Testing
     ) throws {
         let file = try HDF5File(creating: url.path)
         for (name, count) in [("train", train), ("test", 20)] {
-            var x = (0..<(count * 4)).map { Float(($0 * 7 + $0 / 4) % 10) }
-            let y = (0..<count).map { UInt8(Int(x[4 * $0]) % 2) }
+            var x = (0..<(count * 4)).map { (place: Int) -> Float in Float((place * 7 + place / 4) % 10) }
+            let y = (0..<count).map { (row: Int) -> UInt8 in UInt8(Int(x[4 * row]) % 2) }
             if name == split { x[4 * min(row, count - 1) + 2] = number }
             try file.root.createDataset("\(name)/x", x, shape: [count, 4])
-            try file.root.createDataset("\(name)/y", y.map { UInt8($0) }, shape: [count])
+            try file.root.createDataset("\(name)/y", y, shape: [count])
         }
         try file.close()
     }

@@ -1,6 +1,17 @@
+import Foundation
 import Kernels
 import Tensors
 import Testing
+
+@Suite struct KernelLibraryTests {
+    /// Tools/test runs the tests with the variable as well.
+    @Test func theEnvironmentLeavesOneDNNOut() {
+        let isLeftOut = ProcessInfo.processInfo.environment["COMPRESS_WITHOUT_ONEDNN"] != nil
+        #expect(KernelLibrary.available.last == .openBLAS)
+        #expect(!isLeftOut || !KernelLibrary.available.contains(.oneDNN))
+        #expect(instructionSet().contains("oneDNN") == KernelLibrary.available.contains(.oneDNN))
+    }
+}
 
 /// Fast kernels against loops anyone can read, for odd sizes too.
 @Suite struct MultiplyTests {

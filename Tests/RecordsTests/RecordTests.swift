@@ -131,7 +131,8 @@ import Testing
             let whole = records.enumerated().filter { $0.offset % 50 != 7 }.map(\.element)
             #expect(found == whole)
             #expect(errors == 4)
-            #expect(reader.lostByteCount == [7, 57, 107, 157].reduce(0) { $0 + records[$1].count + 16 })
+            let lost = [7, 57, 107, 157].map { records[$0].count + 16 }
+            #expect(reader.lostByteCount == lost.reduce(0, +))
         }
     }
 

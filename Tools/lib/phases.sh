@@ -1,4 +1,4 @@
-# Sourced by Tools/test and Tools/check: runs a script's steps one after another, a line and a log for each.
+# Sourced by Tools/test and Tools/check: runs a script's steps, a line and a log for each.
 
 log_folder=.build/logs
 passed=0
@@ -61,6 +61,34 @@ verdicts() {
     passed=$((passed + good))
     failed=$((failed + bad))
     return $verdict
+}
+
+# beside FUNCTION: runs a function's steps while the script goes on; `await` waits for them.
+beside() {
+    mkdir -p "$log_folder"
+    # A process group of its own, so that all of it can be ended. Bash would let it ignore an interrupt.
+    set -m
+    (
+        set +m
+        passed=0 failed=0
+        "$1"
+        echo "$passed $failed" >"$log_folder/beside.counts"
+    ) >"$log_folder/beside.lines" </dev/null &
+    set +m
+    beside=$!
+    trap 'kill -- "-$beside" 2>/dev/null' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# await: prints the lines of the steps that ran beside, and counts their tests.
+await() {
+    local good=0 bad=1
+    if wait "$beside"; then read -r good bad <"$log_folder/beside.counts"; fi
+    trap - EXIT INT TERM
+    cat "$log_folder/beside.lines"
+    passed=$((passed + good))
+    failed=$((failed + bad))
 }
 
 # The last line, and the exit code.

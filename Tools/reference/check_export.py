@@ -5,7 +5,7 @@
 
 FILE is a JSON list of such triples; one start of Keras then serves them all. Names in it are relative to its folder.
 A model with several inputs takes INPUT.h5:DATASET,DATASET in the order of its inputs. PREDICTIONS.h5 holds `output`,
-or `output_0`, `output_1`, ... for several outputs. KERAS_BACKEND is jax unless the environment has another. With --keras2
+or `output_0`, `output_1`, ... for several outputs. KERAS_BACKEND is tensorflow unless the environment has another. With --keras2
 it is Keras 2 (tf_keras) that is asked.
 
 Prints one line per student. The exit code is 0 if all of them agree within 1e-5, absolute or relative, and 1 if not.
@@ -17,7 +17,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import h5py

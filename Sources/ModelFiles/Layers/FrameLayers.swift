@@ -1,6 +1,6 @@
 import Networks
 
-// Layers that make one answer of the frames of a video, which Keras does not have: `Tools/keras` is a package of them.
+// Layers that aggregate the frames of a video, which Keras does not have: `Tools/keras` is a package of them.
 
 extension LayerCatalog {
     /// The name under which the package registers its classes: `compress>NetVLAD`.

@@ -16,7 +16,7 @@ public struct ContextGating: CompositeLayer {
     }
 }
 
-/// A product with a square matrix: as many units as features, which only the input tells.
+/// A product with a square matrix: as many units as features, a number known from the input alone.
 ///
 ///     y = x · kernel
 public struct SquareProduct: Layer {

@@ -34,7 +34,7 @@ public struct Merge: Layer {
         guard let output = Broadcast.shape(inputs), !needsSameRank || Set(inputs.map(\.rank)).count == 1 else {
             throw ShapeError("takes inputs of one shape, or with axes of 1 in their place, found \(list(inputs))")
         }
-        // Partial products or extrema, so that each input's gradient can be told from the others'.
+        // Partial products or extrema, so that each input's gradient can be computed apart from the others'.
         let folds = [.multiply, .maximum, .minimum].contains(operation) && inputs.count > 2 ? inputs.count - 2 : 0
         var plan = LayerPlan(
             output: output, saved: Array(repeating: output, count: folds), mask: mask,

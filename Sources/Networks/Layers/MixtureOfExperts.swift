@@ -110,7 +110,7 @@ private func scale(_ x: Tensor, each width: Int, by factors: Tensor, into result
     }
 }
 
-/// What a sigmoid must be taken of, to give a probability: logits of a network whose answer is one.
+/// What a sigmoid must be taken of, to give a probability: logits of a network that outputs one.
 ///
 ///     z = log p − log(1 − p),  dp = dz / (p (1 − p)),  with p in 1e-7 … 1 − 1e-7, as in Keras's binary cross-entropy
 public struct LogOdds: Layer {

@@ -13,7 +13,9 @@ public enum DropoutGroups: Hashable, Sendable {
     /// What is wrong with them for an input.
     fileprivate func check(_ input: Shape) throws(ShapeError) {
         guard case .shape(let axes) = self else { return }
-        let fits = zip(axes.dropFirst(), input.axes).allSatisfy { $0 == nil || $0 == 1 || $0 == $1 }
+        let fits = zip(axes.dropFirst(), input.axes).allSatisfy { (axis: Int?, size: Int) in
+            axis == nil || axis == 1 || axis == size
+        }
         guard axes.count == input.rank + 1, fits, axes[0] == nil || axes[0] == 1 else {
             let words = axes.map { $0.map(String.init) ?? "null" }.joined(separator: ", ")
             throw ShapeError("has the noise_shape (\(words)), which cannot be spread over examples of \(input)")
