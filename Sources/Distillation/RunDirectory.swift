@@ -25,14 +25,14 @@ final class RunDirectory: Sendable {
         try checkContent(path, inputs: inputs, output: output)
     }
 
-    private static func checkContent(_ path: String, inputs: [String], output: String) throws(RunDirectoryError) {
+    private static func checkContent(_ path: String, inputs: [String], output: String) throws {
         let entries = names(path).filter { !isIgnored($0) }.sorted()
         try refuseInputs(path, inputs)
         if let name = ownName(of: output, in: path) {
             throw RunDirectoryError(
                 "'\(output)' would be '\(name)' of the run directory '\(path)'; choose another name for --output")
         }
-        guard let mark = savedMark(path) else {
+        guard let mark = try Facts(in: path)?.mark else {
             guard entries.isEmpty else { throw foreign(path, entries) }
             return
         }
@@ -54,11 +54,11 @@ final class RunDirectory: Sendable {
         try Self.checkContent(path, inputs: inputs, output: output)
         for folder in [""] + Self.folders { WholeFile.clearLeftovers(in: "\(path)/\(folder)") }
         self.path = path
-        if let mark = Self.savedMark(path) {
-            self.mark = mark
+        if let facts = try Facts(in: path) {
+            mark = facts.mark
         } else {
-            mark = Self.markStart + String(UInt64.random(in: .min ... .max), radix: 16)
-            try write(["mark": .string(mark)])
+            mark = Facts.newMark()
+            try Facts(mark: mark).write(to: path)
         }
     }
 
@@ -67,7 +67,7 @@ final class RunDirectory: Sendable {
     /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
     func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {
         if !replacing { try Self.refuseEarlierRun(in: path, fingerprint) }
-        try write(["mark": .string(mark)])
+        try Facts(mark: mark).write(to: path)
         for name in Self.names(path) where Self.isResult(name) { WholeFile.remove("\(path)/\(name)") }
         for training in Self.names("\(path)/tensorboard") {
             let folder = "\(path)/tensorboard/\(training)"
@@ -76,7 +76,7 @@ final class RunDirectory: Sendable {
             }
         }
         if let configuration { try write("# \(mark)\n\(configuration)", to: "configuration.yaml") }
-        try write(["mark": .string(mark), "fingerprint": fingerprint.json])
+        try Facts(mark: mark, fingerprint: fingerprint.json).write(to: path)
     }
 
     /// Makes sure that the run here, which is to go on, is the same one.
@@ -108,15 +108,15 @@ final class RunDirectory: Sendable {
         ]
     }
 
-    private static func refuseEarlierRun(in path: String, _ fingerprint: RunFingerprint) throws(EarlierRunError) {
+    private static func refuseEarlierRun(in path: String, _ fingerprint: RunFingerprint) throws {
         guard hasCheckpoint(path) else { return }
         throw EarlierRunError(
             directory: path,
-            differences: saved(path)?["fingerprint"].map(fingerprint.differences) ?? ["its settings are lost"])
+            differences: try Facts(in: path)?.fingerprint.map(fingerprint.differences) ?? ["its settings are lost"])
     }
 
     private static func refuseOtherRun(in path: String, _ fingerprint: RunFingerprint) throws {
-        guard let saved = saved(path)?["fingerprint"] else { throw NoCheckpointError(directory: path) }
+        guard let saved = try Facts(in: path)?.fingerprint else { throw NoCheckpointError(directory: path) }
         let differences = fingerprint.differences(from: saved)
         guard differences.isEmpty else { throw OtherRunError(directory: path, differences: differences) }
     }
@@ -125,16 +125,13 @@ final class RunDirectory: Sendable {
     func write(_ text: String, to name: String) throws {
         try WholeFile.write(text, to: "\(path)/\(name)")
     }
-
-    private func write(_ facts: JSON) throws { try write(facts.indented, to: Self.markName) }
 }
 
 // MARK: - Names
 
 extension RunDirectory {
-    private static let markName = "run.json"
+    private static let markName = Facts.name
     private static let lockName = "run.lock"
-    private static let markStart = "compress-run-"
     private static let checkpointEnding = "-checkpoint.h5"
     private static let folders = ["soft-targets", "soft-targets-unlabeled", "tensorboard"]
 
@@ -180,18 +177,6 @@ extension RunDirectory {
 
     private static func names(_ folder: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    }
-
-    private static func saved(_ directory: String) -> JSON? {
-        guard let data = try? InputFile.bytes(of: "\(directory)/\(markName)"), data.count < 1 << 20 else {
-            return nil
-        }
-        return try? JSON(parsing: String(decoding: data, as: UTF8.self))
-    }
-
-    private static func savedMark(_ directory: String) -> String? {
-        guard let mark = saved(directory)?["mark"]?.string, mark.hasPrefix(markStart) else { return nil }
-        return mark
     }
 }
 

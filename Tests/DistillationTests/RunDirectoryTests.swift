@@ -65,6 +65,73 @@ import Testing
         }
     }
 
+    /// Any changed byte, and any missing end: it is damage, and no other run's directory. A byte of the checksum's own name
+    /// alone makes it look like one of a version that wrote none.
+    @Test func namesADamagedRunFile() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let url = URL(filePath: scene.path("run/run.json")), good = try Data(contentsOf: url)
+            let name = try #require(good.range(of: Data("crc32c".utf8)))
+            func isRead() -> Bool { (try? RunDirectory.Facts(in: request.runDirectory)) != nil }
+            #expect(isRead())
+            for place in good.indices where !name.contains(place) {
+                var changed = good
+                changed[place] ^= 1
+                try changed.write(to: url)
+                #expect(!isRead(), "byte \(place)")
+            }
+            for count in stride(from: 0, to: good.count - 2, by: 13) {
+                try good.prefix(count).write(to: url)
+                #expect(!isRead(), "\(count) bytes")
+            }
+            // A digit of a digest is no other data, and half a file is no earlier version.
+            let place = try #require(good.range(of: Data("\"data\": \"".utf8))).upperBound
+            var changed = good
+            changed[place] = changed[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+            for content in [changed, good.prefix(100), Data()] {
+                try content.write(to: url)
+                for isResuming in [true, false] {
+                    request.isResuming = isResuming
+                    #expect(
+                        try refusal(scene, request)
+                            == "'\(url.path)' is damaged, or not of this program, and nothing in its folder was touched. Put "
+                            + "the file back from a copy, or begin anew with another --run-directory")
+                }
+            }
+            try good.write(to: url)
+            request.isResuming = true
+            try compress(request)
+        }
+    }
+
+    /// Somebody's own file of that name stays, too.
+    @Test func refusesARunFileOfOthers() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
+            try Data("{\"mine\": 1}".utf8).write(to: URL(filePath: scene.path("run/run.json")))
+            #expect(try refusal(scene, request)?.contains("run.json' is damaged, or not of this program") == true)
+        }
+    }
+
+    @Test func saysThatTheMetricsWereShortened() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let path = scene.path("run/metrics.jsonl")
+            let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+            let kept = lines.prefix { !$0.contains("\"epoch\":2,") }.joined(separator: "\n") + "\n"
+            try kept.write(toFile: path, atomically: true, encoding: .utf8)
+            request.isResuming = true
+            var warnings: [String] = []
+            let report = try Compressor(request) { if case .warning(let text) = $0 { warnings.append(text) } }.run()
+            let start = "'\(path)' was shortened or edited: of 'student' it lacks epoch"
+            #expect(warnings.count { $0.hasPrefix(start) } == 1, "\(warnings)")
+            #expect(report.student.path == request.output)
+        }
+    }
+
     /// What somebody put there afterwards stays, and what would be replaced is named.
     @Test(arguments: [
         "manifest.json", "metrics.jsonl", "generation-1.h5", "generation-7.h5", "student-checkpoint.h5",
