@@ -21,7 +21,7 @@ final class RunDirectory: Sendable {
     ///   - output: The file that it writes.
     static func check(_ path: String, inputs: [String], output: String) throws {
         // What a run is writing there while this one looks is nobody else's.
-        try FileLock.check("\(path)/\(lockName)", for: "the run directory '\(path)'")
+        try FileLock.check(lockFile(path), for: lockObject(path))
         try checkContent(path, inputs: inputs, output: output)
     }
 
@@ -46,12 +46,16 @@ final class RunDirectory: Sendable {
     /// Makes the folder if need be, locks it and the output against other processes, and marks it as a run directory.
     init(_ path: String, inputs: [String], output: String) throws {
         try Self.check(path, inputs: inputs, output: output)
-        try WholeFile.createFolder(path)
-        locks = try Self.lockFiles(path, output).map {
-            try FileLock($0.path, for: $0.object, isTemporary: $0.isTemporary)
+        let created = try WholeFile.createFolder(path)
+        do {
+            // The output first: where that is refused, there is no lock file in a new folder.
+            locks = [try FileLock(output: output), try FileLock(Self.lockFile(path), for: Self.lockObject(path))]
+            // Somebody else may have been faster.
+            try Self.checkContent(path, inputs: inputs, output: output)
+        } catch {
+            WholeFile.removeFolders(created)
+            throw error
         }
-        // Somebody else may have been faster.
-        try Self.checkContent(path, inputs: inputs, output: output)
         for folder in [""] + Self.folders { WholeFile.clearLeftovers(in: "\(path)/\(folder)") }
         self.path = path
         if let facts = try Facts(in: path) {
@@ -90,7 +94,8 @@ final class RunDirectory: Sendable {
     static func rehearse(
         _ path: String, output: String, _ fingerprint: () throws -> RunFingerprint, isResuming: Bool, replacing: Bool
     ) throws {
-        for lock in lockFiles(path, output) { try FileLock.check(lock.path, for: lock.object) }
+        try FileLock.check(lockFile(path), for: lockObject(path))
+        try FileLock.check(output: output)
         if isResuming {
             try refuseOtherRun(in: path, fingerprint())
         } else if !replacing, hasCheckpoint(path) {
@@ -98,15 +103,9 @@ final class RunDirectory: Sendable {
         }
     }
 
-    private static func lockFiles(
-        _ path: String, _ output: String
-    ) -> [(path: String, object: String, isTemporary: Bool)] {
-        let url = URL(filePath: output), folder = url.deletingLastPathComponent().path
-        return [
-            ("\(path)/\(lockName)", "the run directory '\(path)'", false),
-            ("\(folder)/.\(url.lastPathComponent).compress-lock", "the output '\(output)'", true),
-        ]
-    }
+    private static func lockFile(_ path: String) -> String { "\(path)/\(lockName)" }
+
+    private static func lockObject(_ path: String) -> String { "the run directory '\(path)'" }
 
     private static func refuseEarlierRun(in path: String, _ fingerprint: RunFingerprint) throws {
         guard hasCheckpoint(path) else { return }

@@ -318,7 +318,7 @@ import Testing
             }
             _ = try Compressor(request) { event in
                 if case .began = event, errors.isEmpty {
-                    errors = [also("run", "2.h5"), also("two", "student.h5"), also("three", "3.h5")]
+                    errors = [also("run", "2.h5"), also("two/new", "student.h5"), also("three", "3.h5")]
                 }
                 told.hear(event)
             }.run()
@@ -332,3 +332,4 @@ import Testing
         }
     }
 }
+            #expect(!FileManager.default.fileExists(atPath: scene.path("two")))
