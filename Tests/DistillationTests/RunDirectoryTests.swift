@@ -267,6 +267,31 @@ import Testing
         }
     }
 
+    /// Weights beyond the range of float16 are known when training is over, and then are not lost.
+    @Test func aRunGoesOnToAnotherPrecision() throws {
+        try withScene { scene in
+            var request = TrainingRequest(
+                architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
+                recipe: scene.request([]).recipe)
+            // Adam moves every weight by about as much in its first steps.
+            request.recipe.learningRate = 1e5
+            request.recipe.epochs = 1
+            (request.runDirectory, request.precision) = (scene.path("m.run"), .float16)
+            let text = message { _ = try trainModel(request) { _ in } } ?? "nothing"
+            #expect(text.hasPrefix("'\(request.output)': "))
+            #expect(text.contains("beyond ±65,504, the range of float16"))
+            #expect(text.hasSuffix("Store the model with --precision float32"))
+            #expect(!FileManager.default.fileExists(atPath: request.output))
+            (request.isResuming, request.precision) = (true, .float32)
+            _ = try trainModel(request) { _ in }
+            request.isResuming = false
+            (request.runDirectory, request.output) = (nil, scene.path("plain.h5"))
+            _ = try trainModel(request) { _ in }
+            let (found, wanted) = (try weights(scene.path("m.h5")), try weights(request.output))
+            #expect(found == wanted)
+        }
+    }
+
     /// A run that was trained is work that nobody wants to lose; what teachers said is kept anyway.
     @Test func anEarlierRunIsNotReplacedUnasked() throws {
         try withScene { scene in
@@ -326,10 +351,10 @@ import Testing
             #expect(errors[0].hasPrefix("the run directory '\(request.runDirectory)' is in use by \(locked)"))
             #expect(errors[1].hasPrefix("the output '\(request.output)' is in use by \(locked)"))
             #expect(errors[2] == "nothing")
+            #expect(!FileManager.default.fileExists(atPath: scene.path("two")))
             try compress(request)
             let names = try FileManager.default.contentsOfDirectory(atPath: scene.path(""))
             #expect(!names.contains { $0.hasPrefix(".") })
         }
     }
 }
-            #expect(!FileManager.default.fileExists(atPath: scene.path("two")))
