@@ -30,7 +30,10 @@ public struct NPZImport: ExampleImport, Hashable {
 
     /// - Throws: `ExampleFileError` that says what it is, if it is no archive; `ZipError` if it cannot be read.
     func open() throws -> ZipReader {
-        if let kind = FileKind(of: path), ![.npz, .zip, .kerasArchive, .pyTorch, .unknown].contains(kind) {
+        // What is no file, whoever opens it says.
+        if let kind = FileKind(of: path), !kind.isFolder,
+            ![.npz, .zip, .kerasArchive, .pyTorch, .unknown].contains(kind)
+        {
             let advice = kind == .npy ? "Put the arrays of all splits into one archive" : "Save the arrays in Python"
             throw ExampleFileError(
                 path, expected: "an archive of NumPy's arrays (.npz)", found: kind.name,
@@ -161,10 +164,10 @@ extension NPZImport {
         for member in splits.compactMap(\.y) {
             var y = try NPYArray(member, in: archive)
             do {
+                var scan = try LabelScan(columns: y.columns, task)
                 try y.readLabels { try scan.look(at: $0) }
             } catch let problem as LabelScan.Problem {
                 throw problem.error(path, member.name)
-                var scan = try LabelScan(columns: y.columns, task)
             }
         }
     }
