@@ -216,6 +216,23 @@ def locally_connected(keras):
 
 
 @fixture("the layers of ConvNeXt and InceptionResNetV2 that are not in keras.layers", keras2=True, reloads=False)
+@fixture("such convolutions whose kernels are stored in other forms", keras2=True, keras3=False)
+def locally_connected_forms(keras):
+    layers = keras.layers
+    x, picture = inputs(keras, x=(7, 3), picture=(5, 6, 2))
+    outputs = []
+    for form in (2, 3):
+        outputs += [
+            layers.LocallyConnected1D(2, 3, implementation=form, name=f"one_{form}")(x),
+            layers.LocallyConnected1D(
+                3, 2, strides=2, use_bias=False, activation="tanh", implementation=form, name=f"strides_{form}")(x),
+            layers.LocallyConnected2D(3, 2, implementation=form, name=f"two_{form}")(picture),
+            layers.LocallyConnected2D(
+                2, (3, 1), strides=(2, 3), activation="softmax", implementation=form, name=f"window_{form}")(picture),
+        ]
+    return keras.Model([x, picture], outputs, name="model")
+
+
 def application_layers(keras):
     if is_keras3(keras):
         from keras.src.applications.convnext import LayerScale
