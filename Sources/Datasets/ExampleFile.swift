@@ -1,13 +1,5 @@
 import HDF5
 
-/// How examples are labeled, and so what logits mean.
-public enum LabelKind: Hashable, Sendable {
-    /// Each example belongs to exactly one class: softmax.
-    case multiclass
-    /// Each example has any number of labels, each with a probability of its own: sigmoid.
-    case multilabel
-}
-
 /// What a model can be fed with: a dataset that every split has.
 public struct ExampleInput: Hashable, Sendable {
     /// `x`, or the name of another dataset beside it.
@@ -61,8 +53,9 @@ public struct ExampleFile: Sendable {
     private init(_ file: borrowing HDF5File, _ path: String) throws {
         let names = try Self.classNames(file, path)
         let hasValidation = try file.root.contains("validation")
+        let task = try LabelKind(declaredIn: file.root, path)
         let meaning = try StoredLabels.meaning(
-            file.root, ["train", "test"] + (hasValidation ? ["validation"] : []), path)
+            file.root, ["train", "test"] + (hasValidation ? ["validation"] : []), task, path)
         let train = try SplitSource(file.root, "train", path, meaning)
         let test = try SplitSource(file.root, "test", path, meaning)
         let validation = hasValidation ? try SplitSource(file.root, "validation", path, meaning) : nil
@@ -74,7 +67,9 @@ public struct ExampleFile: Sendable {
         for source in sources {
             try source.refuseLabels(beyond: classCount, areNamed: names != nil)
         }
-        self.warnings = try LabelCount.warnings(sources, classCount, names)
+        self.warnings =
+            (meaning == .oneHot && task == nil ? [LabelMeaning.oneHotNotice] : [])
+            + (try LabelCount.warnings(sources, classCount, names))
         self.path = path
         self.labelKind = train.labelKind
         self.classCount = classCount

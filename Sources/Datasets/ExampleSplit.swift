@@ -94,6 +94,27 @@ final class InputSource: Sendable {
         self.scaling = scaling
     }
 
+    /// - Parameters:
+    ///   - other: The training examples that it is to be like.
+    ///   - holder: What errors call them.
+    /// - Throws: `ExampleFileError` where models would get other numbers for what is the same in both.
+    fileprivate func refuseScaling(
+        otherThan other: InputSource, of holder: String, at place: SplitPlace
+    ) throws(ExampleFileError) {
+        // The same for every channel is one number.
+        func plain(_ numbers: [Float]) -> [Float] { Set(numbers).count == 1 ? [numbers[0]] : numbers }
+        for (attribute, own, others) in [
+            ("scale", scaling.scale, other.scaling.scale), ("offset", scaling.offset, other.scaling.offset),
+        ] {
+            let found = plain(own), wanted = plain(others)
+            guard found != wanted else { continue }
+            throw place.error(
+                name, expected: "\(attribute) \(list(wanted)), as \(holder) has it", found: list(found),
+                "Give '\(attribute)' the same value in both; without the attribute it is "
+                    + "\(attribute == "scale" ? 1 : 0).")
+        }
+    }
+
     var exampleShape: [Int] { Array(dataset.shape.dropFirst()) }
 
     /// How many numbers share one place of the first axis of an example.
@@ -175,6 +196,12 @@ final class SplitSource: Sendable {
         let scaling = try place.scaling(x, of: "x")
         frameCounts = try place.readFrameCounts(file.root, of: x)
         let input = InputSource("x", x, scaling)
+        try input.refuseScaling(otherThan: split.x, of: "'train/x' in '\(split.path)'", at: place)
+        if (frameCounts == nil) != (split.frameCounts == nil) {
+            throw place.error(
+                "length", expected: frameCounts == nil ? "as in '\(split.path)'" : "nothing, as in '\(split.path)'",
+                found: frameCounts == nil ? "nothing" : "a dataset", "Give 'length' in both files, or in none.")
+        }
         (self.x, inputs) = (input, [input])
         (self.path, name, self.count, isUnlabeled) = (path, "unlabeled", count, true)
         (labelKind, labels, labelsPerExample, isByteColumn) = (.multiclass, [], 1, false)
@@ -221,16 +248,8 @@ final class SplitSource: Sendable {
         }
         for input in inputs {
             guard let other = train.inputs.first(where: { $0.name == input.name }) else { continue }
-            for (attribute, found, wanted) in [
-                ("scale", input.scaling.scale, other.scaling.scale),
-                ("offset", input.scaling.offset, other.scaling.offset),
-            ] where found != wanted {
-                throw ExampleFileError(
-                    path, "\(name)/\(input.name)",
-                    expected: "\(attribute) \(list(wanted)), as 'train/\(input.name)' has it", found: list(found),
-                    "Give '\(attribute)' the same value in every split; without the attribute it is "
-                        + "\(attribute == "scale" ? 1 : 0).")
-            }
+            try input.refuseScaling(
+                otherThan: other, of: "'train/\(input.name)'", at: SplitPlace(path: path, split: name))
         }
         if (frameCounts == nil) != (train.frameCounts == nil) {
             throw ExampleFileError(

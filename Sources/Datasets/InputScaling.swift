@@ -7,8 +7,6 @@ public struct InputScaling: Hashable, Sendable {
     public let scale: [Float]
     public let offset: [Float]
 
-    public static let none = InputScaling(scale: [1], offset: [0])
-
     /// - Parameters:
     ///   - scale: One number, or one for each channel.
     ///   - offset: As many numbers, or one.

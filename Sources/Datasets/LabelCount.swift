@@ -11,9 +11,8 @@ struct LabelCount {
     let exampleCount: Int
     /// The examples of each class.
     private(set) var perClass: [Int]
-    /// Of multi-label data: how many have none, and how many have just one.
+    /// Of multi-label data: how many have none.
     private(set) var withoutLabels = 0
-    private(set) var withOneLabel = 0
 
     private init(_ source: SplitSource, _ classCount: Int) throws {
         (split, exampleCount) = (source.name, source.count)
@@ -36,13 +35,12 @@ struct LabelCount {
     private mutating func add(_ values: [Float]) {
         let count = perClass.count
         for row in stride(from: 0, to: values.count, by: count) {
-            var labels = 0
+            var isLabeled = false
             for column in 0..<count where values[row + column] != 0 {
                 perClass[column] += 1
-                labels += 1
+                isLabeled = true
             }
-            if labels == 0 { withoutLabels += 1 }
-            if labels == 1 { withOneLabel += 1 }
+            if !isLabeled { withoutLabels += 1 }
         }
     }
 
@@ -105,11 +103,6 @@ extension [LabelCount] {
 
     fileprivate func ofSeveralLabels(_ names: [String]?) -> [String] {
         var texts: [String] = []
-        if allSatisfy({ $0.withOneLabel == $0.exampleCount }) {
-            texts.append(
-                "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; for multiclass data, "
-                    + "store class numbers: y.argmax(axis=1)")
-        }
         for count in self where count.withoutLabels > 0 {
             texts.append("\(count.withoutLabels) of \(count.exampleCount) examples of \(count.split) have no label")
         }

@@ -1,15 +1,20 @@
 import HDF5
 
-/// What numbers beside examples mean for their classes: the same for data files and for arrays of numpy's.
+/// What numbers beside examples mean for their classes: the same for every type of numbers, in data files and in arrays of
+/// NumPy's.
 ///
-///     (examples) or (examples, 1)           whole numbers of any type    the class of each example
-///     (examples, classes) of bytes          zeros and ones               multi-label
-///     (examples, classes) of other types    zeros and ones               one-hot if every row has exactly one 1,
-///                                                                        else multi-label
+///     (examples) or (examples, 1)    whole numbers     the class of each example
+///     (examples, classes)            zeros and ones    one-hot if every row of every split has exactly one 1,
+///                                                      else multi-label
 ///
-/// Bytes are the types of one byte, numpy's bool among them. Of arrays, bytes may be one-hot, too.
+/// The attribute `task` of the file decides where it is there: see `LabelKind`.
 enum LabelMeaning: Hashable, Sendable {
     case classNumbers, oneHot, severalLabels
+
+    /// The warning where values alone say that labels are one-hot.
+    static let oneHotNotice =
+        "every row of y has exactly one 1: y is read as one-hot (multiclass); if it is multi-label, set the file's attribute "
+        + "'task' to 'multi-label', which 'compress import npz --task multi-label' does for an archive"
 
     /// The shape of labels without the axes of size 1 behind the second one, and the columns: 1 where each example has
     /// the number of its class; nil if no labels have such a shape.
@@ -82,8 +87,19 @@ struct LabelScan {
     }
 
     private(set) var meaning: LabelMeaning
+    private let task: LabelKind?
 
-    init(columns: Int) { meaning = columns == 1 ? .classNumbers : .oneHot }
+    /// - Parameter task: What the file says that they are.
+    /// - Throws: `Problem` where labels of so many columns cannot be that.
+    init(columns: Int, _ task: LabelKind?) throws(Problem) {
+        if columns == 1, task == .multilabel {
+            throw Problem(
+                expected: "a column for each class, as the file's attribute 'task' is 'multi-label'",
+                found: "one column", advice: "Store rows of zeros and ones, or remove the attribute.")
+        }
+        self.task = task
+        meaning = columns == 1 ? .classNumbers : task == .multilabel ? .severalLabels : .oneHot
+    }
 
     /// - Throws: `Problem` where a value cannot be a label.
     mutating func look(at block: LabelBlock) throws(Problem) {
@@ -102,9 +118,17 @@ struct LabelScan {
                 advice: "Give one class number an example, such as y.argmax(axis=1), or a row of zeros and ones.")
         }
         guard meaning == .oneHot else { return }
-        let isOneHot = stride(from: 0, to: values.count, by: columns).allSatisfy {
-            values[$0..<($0 + columns)].reduce(0, +) == 1
+        for start in stride(from: 0, to: values.count, by: columns) {
+            let ones = values[start..<(start + columns)].reduce(0, +)
+            guard ones != 1 else { continue }
+            if task == .multiclass {
+                throw Problem(
+                    expected: "one 1 in each row, as the file's attribute 'task' is 'multiclass'",
+                    found: "\(ones) in row \(block.rows.lowerBound + start / columns)",
+                    advice: "Repair that row, or remove the attribute.")
+            }
+            meaning = .severalLabels
+            return
         }
-        if !isOneHot { meaning = .severalLabels }
     }
 }

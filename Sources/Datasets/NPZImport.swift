@@ -3,12 +3,14 @@ import Zip
 
 /// An archive of NumPy's arrays, which is read as the data file that it could be: see `NPZLayout` for their names.
 ///
-/// Bytes of shape (examples, height, width) are gray images, and get an axis of one channel. What labels mean,
-/// `LabelMeaning` says.
+/// Bytes of shape (examples, height, width) are gray images, and get an axis of one channel. Labels become class numbers
+/// (int32) or rows of zeros and ones (uint8), and mean there what they meant here: see `LabelMeaning`.
 public struct NPZImport: ExampleImport, Hashable {
     public var path: String
     public var classNames: [String]?
     public var validationCount = 0
+    /// What rows of zeros and ones are; nil where they say that themselves.
+    public var task: LabelKind?
 
     public init(path: String, classNames: [String]? = nil) {
         self.path = path
@@ -28,7 +30,10 @@ public struct NPZImport: ExampleImport, Hashable {
 
     /// - Throws: `ExampleFileError` that says what it is, if it is no archive; `ZipError` if it cannot be read.
     func open() throws -> ZipReader {
-        if let kind = FileKind(of: path), ![.npz, .zip, .kerasArchive, .pyTorch, .unknown].contains(kind) {
+        // What is no file, whoever opens it says.
+        if let kind = FileKind(of: path), !kind.isFolder,
+            ![.npz, .zip, .kerasArchive, .pyTorch, .unknown].contains(kind)
+        {
             let advice = kind == .npy ? "Put the arrays of all splits into one archive" : "Save the arrays in Python"
             throw ExampleFileError(
                 path, expected: "an archive of NumPy's arrays (.npz)", found: kind.name,
@@ -45,21 +50,23 @@ public struct NPZImport: ExampleImport, Hashable {
                 found: "'\(layout.splits[1].x.name)'", "Leave --validation out.")
         }
         try check(layout, in: archive)
-        let meaning = try meaning(of: layout.splits, in: archive)
+        try checkLabels(of: layout.splits, in: archive)
+        try task?.declare(in: root)
         var done = 0
         for split in layout.splits {
             guard let labels = split.y else { continue }
             var x = try NPYArray(split.x, in: archive), y = try NPYArray(labels, in: archive)
-            let count = x.shape[0], isMany = meaning == .severalLabels
+            let count = x.shape[0], columns = y.columns
             func column(_ name: String, _ type: HDF5Type, _ shape: [Int]) throws -> NPZColumn {
                 try NPZColumn(
                     name, of: split.name, in: root, type, shape: shape,
                     validation: split.name == "train" ? validationCount : 0, isUndivided: layout.isUndivided)
             }
             try copy(&x, to: try column("x", x.type, exampleShape(x))) { try progress(done + $0) }
-            let labelColumn = try column("y", isMany ? .uint8 : .int32, [count] + (isMany ? [y.columns] : []))
+            let labelColumn =
+                try columns > 1 ? column("y", .uint8, [count, columns]) : column("y", .int32, [count])
             try y.readLabels { block in
-                if isMany {
+                if columns > 1 {
                     try labelColumn.append(block.values.map { UInt8($0) }.span)
                 } else {
                     try labelColumn.append(block.classes.span)
@@ -153,19 +160,16 @@ extension NPZImport {
     }
 
     /// Reads all labels once, and refuses those that cannot be any.
-    private func meaning(of splits: [NPZLayout.Split], in archive: borrowing ZipReader) throws -> LabelMeaning {
-        var meaning: LabelMeaning?
+    private func checkLabels(of splits: [NPZLayout.Split], in archive: borrowing ZipReader) throws {
         for member in splits.compactMap(\.y) {
             var y = try NPYArray(member, in: archive)
-            var scan = LabelScan(columns: y.columns)
             do {
+                var scan = try LabelScan(columns: y.columns, task)
                 try y.readLabels { try scan.look(at: $0) }
             } catch let problem as LabelScan.Problem {
                 throw problem.error(path, member.name)
             }
-            if meaning != .severalLabels { meaning = scan.meaning }
         }
-        return meaning ?? .classNumbers
     }
 }
 

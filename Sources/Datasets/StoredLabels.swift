@@ -29,13 +29,14 @@ struct StoredLabels: ~Copyable {
 
     consuming func taken() -> HDF5Dataset { dataset }
 
-    /// Whether zeros and ones are multi-label data, whatever their number: what the layout of data files has always said.
-    var areSeveralLabels: Bool { columns > 1 && dataset.type.byteCount == 1 }
-
     /// Hands over all labels, some rows at a time.
-    func readAll(_ take: (LabelBlock) throws -> Void) throws {
+    ///
+    /// - Parameter isOver: Whether no more are wanted.
+    func readAll(until isOver: () -> Bool = { false }, _ take: (LabelBlock) throws -> Void) throws {
         let count = dataset.shape[0], step = max(1, Self.blockByteCount / (8 * columns))
-        for start in stride(from: 0, to: count, by: step) { try take(read(start..<min(start + step, count))) }
+        for start in stride(from: 0, to: count, by: step) where !isOver() {
+            try take(read(start..<min(start + step, count)))
+        }
     }
 
     private func read(_ rows: Range<Int>) throws(HDF5Error) -> LabelBlock {
@@ -57,16 +58,21 @@ struct StoredLabels: ~Copyable {
     /// What the labels of some splits mean together: multi-label, if they are in one of them.
     ///
     /// Datasets that are not there are passed over.
-    static func meaning(_ root: borrowing HDF5Group, _ splits: [String], _ path: String) throws -> LabelMeaning {
+    ///
+    /// - Parameter task: What the file says that they are.
+    static func meaning(
+        _ root: borrowing HDF5Group, _ splits: [String], _ task: LabelKind?, _ path: String
+    ) throws -> LabelMeaning {
         var meaning: LabelMeaning?
         for split in splits {
             guard try root.kind(of: "\(split)/y") == .dataset else { continue }
             let y = try root.dataset("\(split)/y"), count = y.shape.first ?? 0
             do {
                 let labels = try StoredLabels(y, of: split, count: count)
-                if labels.areSeveralLabels { return .severalLabels }
-                var scan = LabelScan(columns: labels.columns)
-                try labels.readAll { try scan.look(at: $0) }
+                var scan = try LabelScan(columns: labels.columns, task)
+                // Bytes of multi-label data may be many, and are looked at again whenever examples are read.
+                let isOfBytes = labels.dataset.type.byteCount == 1
+                try labels.readAll(until: { isOfBytes && scan.meaning == .severalLabels }) { try scan.look(at: $0) }
                 if meaning != .severalLabels { meaning = scan.meaning }
             } catch let problem as LabelScan.Problem {
                 throw problem.error(path, "\(split)/y")

@@ -88,6 +88,8 @@ extension YouTube8MImport {
 
     public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
         let form = try form()
+        // However few labels they have: a small sample may have one each.
+        try LabelKind.multilabel.declare(in: root)
         var done = 0, longest = 0, cutCount = 0
         for (name, files) in splits {
             let split = try YouTube8MSplit(name, form, in: root)

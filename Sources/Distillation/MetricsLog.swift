@@ -8,7 +8,8 @@ import Training
 /// numbers for TensorBoard in `tensorboard/TRAINING`.
 ///
 /// Some lines are means over a stretch of steps, at most 400 in a training; one for each epoch has what was found on
-/// held-out examples. Each has the mark of its run, and ends in the checksum of what stands before that.
+/// held-out examples. Each has its number among the lines of its training, counted from 1, and the mark of its run, and ends
+/// in the checksum of what stands before that.
 final class MetricsLog {
     private let path: String
     private var file: FileWriter?
@@ -16,8 +17,10 @@ final class MetricsLog {
     private let training: String
     private let mark: String
     private var stretch = Stretch()
-    /// The last step and the last epoch of which there is a line.
-    private var last = (step: 0, epoch: 0)
+    /// The last step and the last epoch of which there is a line, and the last line's number.
+    private var last = (step: 0, epoch: 0, line: 0)
+    /// How many lines up to the last one are not there, without those that were found damaged.
+    private var missingLineCount = 0
 
     /// The steps that one line summarizes.
     private struct Stretch {
@@ -69,7 +72,7 @@ final class MetricsLog {
         (self.training, self.mark) = (training, mark)
         let path = "\(directory)/metrics.jsonl"
         self.path = path
-        var kept: [UInt8] = [], damaged = 0
+        var kept: [UInt8] = [], damaged = 0, repeated = 0, numbers = Set<Int>()
         let lines = ((try? InputFile.bytes(of: path)) ?? Data()).split(
             separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() where !line.isEmpty {
@@ -80,6 +83,10 @@ final class MetricsLog {
             }
             if json["training"]?.string == training {
                 guard isAppending else { continue }
+                if let number = json["line"]?.integer, !numbers.insert(number).inserted {
+                    repeated += 1
+                    continue
+                }
                 if let epoch = json["epoch"]?.integer {
                     last.epoch = max(last.epoch, epoch)
                 } else {
@@ -88,7 +95,10 @@ final class MetricsLog {
             }
             kept += line + [UInt8(ascii: "\n")]
         }
-        if damaged > 0 { warn("'\(path)': \(damaged) damaged line\(damaged == 1 ? "" : "s") dropped") }
+        last.line = numbers.max() ?? 0
+        missingLineCount = max(0, last.line - numbers.count - damaged)
+        let dropped = damaged + repeated
+        if dropped > 0 { warn("'\(path)': \(dropped) damaged line\(dropped == 1 ? "" : "s") dropped") }
         try WholeFile.write(to: path) { partial in
             let file = try FileWriter(creating: partial, as: path)
             try file.write(kept)
@@ -106,6 +116,18 @@ final class MetricsLog {
             guard let json = read(line), json["training"]?.string == training, json["epoch"] != nil else { return nil }
             return json["validation_\(metric)"]?.number
         }
+    }
+
+    /// What was taken out of the log, as a warning; nil where it has all that a checkpoint knows of.
+    ///
+    /// - Parameter epochs: Those that are complete in the checkpoint from which training goes on. Each had its line first.
+    func missing(epochs: Int) -> String? {
+        let lost = max(0, epochs - last.epoch)
+        var parts = missingLineCount > 0 ? ["\(missingLineCount) line\(missingLineCount == 1 ? "" : "s")"] : []
+        if lost > 0 { parts.append(lost == 1 ? "epoch \(epochs)" : "epochs \(last.epoch + 1) to \(epochs)") }
+        guard !parts.isEmpty else { return nil }
+        return "'\(path)' was shortened or edited: of '\(training)' it lacks \(parts.joined(separator: " and ")); "
+            + "the weights do not depend on it, but figures of those epochs are lost"
     }
 
     // MARK: - Lines
@@ -192,6 +214,8 @@ final class MetricsLog {
         var line = JSON.Object([.init("training", .string(training)), .init("step", .integer(step))])
         if let epoch { line["epoch"] = .integer(epoch) }
         for scalar in scalars { line[scalar.key] = .number(scalar.value) }
+        last.line += 1
+        line["line"] = .integer(last.line)
         line["run"] = .string(mark)
         guard file != nil else { preconditionFailure("'\(path)' was closed before its last line") }
         try file?.write(Array((Self.seal(line) + "\n").utf8))

@@ -21,18 +21,18 @@ final class RunDirectory: Sendable {
     ///   - output: The file that it writes.
     static func check(_ path: String, inputs: [String], output: String) throws {
         // What a run is writing there while this one looks is nobody else's.
-        try FileLock.check("\(path)/\(lockName)", for: "the run directory '\(path)'")
+        try FileLock.check(lockFile(path), for: lockObject(path))
         try checkContent(path, inputs: inputs, output: output)
     }
 
-    private static func checkContent(_ path: String, inputs: [String], output: String) throws(RunDirectoryError) {
+    private static func checkContent(_ path: String, inputs: [String], output: String) throws {
         let entries = names(path).filter { !isIgnored($0) }.sorted()
         try refuseInputs(path, inputs)
         if let name = ownName(of: output, in: path) {
             throw RunDirectoryError(
                 "'\(output)' would be '\(name)' of the run directory '\(path)'; choose another name for --output")
         }
-        guard let mark = savedMark(path) else {
+        guard let mark = try Facts(in: path)?.mark else {
             guard entries.isEmpty else { throw foreign(path, entries) }
             return
         }
@@ -46,19 +46,23 @@ final class RunDirectory: Sendable {
     /// Makes the folder if need be, locks it and the output against other processes, and marks it as a run directory.
     init(_ path: String, inputs: [String], output: String) throws {
         try Self.check(path, inputs: inputs, output: output)
-        try WholeFile.createFolder(path)
-        locks = try Self.lockFiles(path, output).map {
-            try FileLock($0.path, for: $0.object, isTemporary: $0.isTemporary)
+        let created = try WholeFile.createFolder(path)
+        do {
+            // The output first: where that is refused, there is no lock file in a new folder.
+            locks = [try FileLock(output: output), try FileLock(Self.lockFile(path), for: Self.lockObject(path))]
+            // Somebody else may have been faster.
+            try Self.checkContent(path, inputs: inputs, output: output)
+        } catch {
+            WholeFile.removeFolders(created)
+            throw error
         }
-        // Somebody else may have been faster.
-        try Self.checkContent(path, inputs: inputs, output: output)
         for folder in [""] + Self.folders { WholeFile.clearLeftovers(in: "\(path)/\(folder)") }
         self.path = path
-        if let mark = Self.savedMark(path) {
-            self.mark = mark
+        if let facts = try Facts(in: path) {
+            mark = facts.mark
         } else {
-            mark = Self.markStart + String(UInt64.random(in: .min ... .max), radix: 16)
-            try write(["mark": .string(mark)])
+            mark = Facts.newMark()
+            try Facts(mark: mark).write(to: path)
         }
     }
 
@@ -67,7 +71,7 @@ final class RunDirectory: Sendable {
     /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
     func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {
         if !replacing { try Self.refuseEarlierRun(in: path, fingerprint) }
-        try write(["mark": .string(mark)])
+        try Facts(mark: mark).write(to: path)
         for name in Self.names(path) where Self.isResult(name) { WholeFile.remove("\(path)/\(name)") }
         for training in Self.names("\(path)/tensorboard") {
             let folder = "\(path)/tensorboard/\(training)"
@@ -76,7 +80,7 @@ final class RunDirectory: Sendable {
             }
         }
         if let configuration { try write("# \(mark)\n\(configuration)", to: "configuration.yaml") }
-        try write(["mark": .string(mark), "fingerprint": fingerprint.json])
+        try Facts(mark: mark, fingerprint: fingerprint.json).write(to: path)
     }
 
     /// Makes sure that the run here, which is to go on, is the same one.
@@ -90,7 +94,8 @@ final class RunDirectory: Sendable {
     static func rehearse(
         _ path: String, output: String, _ fingerprint: () throws -> RunFingerprint, isResuming: Bool, replacing: Bool
     ) throws {
-        for lock in lockFiles(path, output) { try FileLock.check(lock.path, for: lock.object) }
+        try FileLock.check(lockFile(path), for: lockObject(path))
+        try FileLock.check(output: output)
         if isResuming {
             try refuseOtherRun(in: path, fingerprint())
         } else if !replacing, hasCheckpoint(path) {
@@ -98,25 +103,19 @@ final class RunDirectory: Sendable {
         }
     }
 
-    private static func lockFiles(
-        _ path: String, _ output: String
-    ) -> [(path: String, object: String, isTemporary: Bool)] {
-        let url = URL(filePath: output), folder = url.deletingLastPathComponent().path
-        return [
-            ("\(path)/\(lockName)", "the run directory '\(path)'", false),
-            ("\(folder)/.\(url.lastPathComponent).compress-lock", "the output '\(output)'", true),
-        ]
-    }
+    private static func lockFile(_ path: String) -> String { "\(path)/\(lockName)" }
 
-    private static func refuseEarlierRun(in path: String, _ fingerprint: RunFingerprint) throws(EarlierRunError) {
+    private static func lockObject(_ path: String) -> String { "the run directory '\(path)'" }
+
+    private static func refuseEarlierRun(in path: String, _ fingerprint: RunFingerprint) throws {
         guard hasCheckpoint(path) else { return }
         throw EarlierRunError(
             directory: path,
-            differences: saved(path)?["fingerprint"].map(fingerprint.differences) ?? ["its settings are lost"])
+            differences: try Facts(in: path)?.fingerprint.map(fingerprint.differences) ?? ["its settings are lost"])
     }
 
     private static func refuseOtherRun(in path: String, _ fingerprint: RunFingerprint) throws {
-        guard let saved = saved(path)?["fingerprint"] else { throw NoCheckpointError(directory: path) }
+        guard let saved = try Facts(in: path)?.fingerprint else { throw NoCheckpointError(directory: path) }
         let differences = fingerprint.differences(from: saved)
         guard differences.isEmpty else { throw OtherRunError(directory: path, differences: differences) }
     }
@@ -125,16 +124,13 @@ final class RunDirectory: Sendable {
     func write(_ text: String, to name: String) throws {
         try WholeFile.write(text, to: "\(path)/\(name)")
     }
-
-    private func write(_ facts: JSON) throws { try write(facts.indented, to: Self.markName) }
 }
 
 // MARK: - Names
 
 extension RunDirectory {
-    private static let markName = "run.json"
+    private static let markName = Facts.name
     private static let lockName = "run.lock"
-    private static let markStart = "compress-run-"
     private static let checkpointEnding = "-checkpoint.h5"
     private static let folders = ["soft-targets", "soft-targets-unlabeled", "tensorboard"]
 
@@ -180,18 +176,6 @@ extension RunDirectory {
 
     private static func names(_ folder: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    }
-
-    private static func saved(_ directory: String) -> JSON? {
-        guard let data = try? InputFile.bytes(of: "\(directory)/\(markName)"), data.count < 1 << 20 else {
-            return nil
-        }
-        return try? JSON(parsing: String(decoding: data, as: UTF8.self))
-    }
-
-    private static func savedMark(_ directory: String) -> String? {
-        guard let mark = saved(directory)?["mark"]?.string, mark.hasPrefix(markStart) else { return nil }
-        return mark
     }
 }
 

@@ -145,10 +145,12 @@ extension LossSettings {
 
 extension TrainingRequest {
     /// All settings; a fingerprint has digests of the data and the model.
+    ///
+    /// The precision is none of them: weights are rounded when training is over, and a run whose weights are too large for one
+    /// precision goes on to another.
     var settings: [Setting] {
         [
-            Setting("width", width.map { .number($0) }, unset: "1", in: .fingerprint),
-            Setting("precision", .string(precision.rawValue), in: .fingerprint),
+            Setting("width", width.map { .number($0) }, unset: "1", in: .fingerprint)
         ] + recipe.settings(automatic, augmentation)
     }
 }

@@ -30,9 +30,7 @@ struct StudentFamily {
     ) throws(ModelFileError) -> ArchitectureFile {
         let file = try ArchitectureFile(parsing: Students.text(name) ?? "", path: name)
         guard let fitting = file.fitting(shape, hasLengths: hasLengths) else {
-            throw ModelFileError(
-                .refused, name, ["cannot take examples of shape \(shape)"],
-                advice: "Students of the program: \(Students.names.joined(separator: ", "))")
+            throw StudentInput(origin: name, inputs: file.inputs, shape: shape).refusal()
         }
         return fitting
     }

@@ -1,15 +1,13 @@
-import Datasets
 import ModelFiles
 import Tensors
 
 /// What a student reads, and what the data has.
 struct StudentInput {
-    /// The student's file.
+    /// The student's file, or its name where it is one of the program's.
     let origin: String
     let inputs: [Architecture.Input]
-    let data: ExampleFile
-
-    private var shape: Shape { Shape(data.exampleShape) }
+    /// That of x.
+    let shape: Shape
 
     /// The shape in which examples enter: that of x, with axes of size 1 more or less where the student has them so.
     ///
@@ -21,19 +19,31 @@ struct StudentInput {
                 .refused, origin, ["has \(inputs.count) inputs, \(found), but a student has one, x"],
                 advice: "Join the datasets into x, on its last axis")
         }
-        guard let shape = Architecture.fit(data.exampleShape, to: input) else {
-            throw ModelFileError(
-                .refused, origin, ["reads \(Self.words(input.axes)), but x is \(Self.words(data.exampleShape))"],
-                advice: advice(input))
+        guard let shape = Architecture.fit(shape.axes, to: input) else {
+            throw ModelFileError(.refused, origin, [difference(input)], advice: advice(input))
         }
         return shape
     }
 
+    /// The refusal of a student of the program that has no use for such examples.
+    func refusal() -> ModelFileError {
+        // What has more axes than images is flattened.
+        let name = Self.suitable[shape.rank] ?? "mlp"
+        return ModelFileError(
+            .refused, origin, inputs.map(difference),
+            advice: "Choose a student for \(Self.kind(shape.rank)), such as '\(name)'")
+    }
+
+    private func difference(_ input: Architecture.Input) -> String {
+        "reads \(Self.words(input.axes)), but x is \(Self.words(shape.axes))"
+    }
+
+    private static let suitable = [1: "mlp", 2: "bag-of-frames", 3: "conv"]
+
     private func advice(_ input: Architecture.Input) -> String {
-        let axes = data.exampleShape.map(String.init).joined(separator: ", ")
+        let axes = shape.axes.map(String.init).joined(separator: ", ")
         if input.axes.count == shape.rank { return "Give its input the shape of x, [\(axes)]" }
-        let names = [1: "mlp", 2: "bag-of-frames", 3: "conv"]
-        let suitable = names[shape.rank].map { ", such as Architectures/students/\($0).yaml" } ?? ""
+        let suitable = Self.suitable[shape.rank].map { ", such as Architectures/students/\($0).yaml" } ?? ""
         return
             "Choose a student for \(Self.kind(shape.rank))\(suitable), or give it the input [\(axes)] and begin with "
             + "Reshape or Flatten"

@@ -73,7 +73,7 @@ struct StudentPlan {
             var file = try KerasFile(opening: path)
             file.renew()
             try file.architecture.refuseUntrainable()
-            let input = try StudentInput(origin: path, inputs: file.architecture.inputs, data: data).fitted()
+            let input = try StudentInput(origin: path, inputs: file.architecture.inputs, shape: shape).fitted()
             try self.init(
                 try file.graph(inputs: [input]), width: nil, budget: budget, mostMultiplyAdds: mostMultiplyAdds,
                 data: data, labelKind: labelKind, precision, exported
@@ -100,7 +100,7 @@ struct StudentPlan {
         _ exported: (BuiltArchitecture) throws -> ExportPlan,
         _ widest: (ArchitectureFile) throws -> Double?
     ) throws {
-        _ = try StudentInput(origin: file.path, inputs: file.inputs, data: data).fitted()
+        _ = try StudentInput(origin: file.path, inputs: file.inputs, shape: shape).fitted()
         let fitted = try width ?? widest(file)
         let built = try Self.withHead(
             file.architecture(

@@ -84,8 +84,9 @@ public func trainModel(
         request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
     try inputs.check()
     let directory = try request.openRunDirectory(fingerprint)
-    // Its locks are held to the end.
-    defer { withExtendedLifetime(directory) {} }
+    let lock = directory == nil ? try FileLock(output: request.output) : nil
+    // They hold the locks to the end.
+    defer { withExtendedLifetime((directory, lock)) {} }
     let network = try plan.train(recipe) { part in
         let session = TrainingSession(
             name: part.title(plan.built.architecture.name), key: part.key("model"), directory: directory,

@@ -43,6 +43,9 @@ struct TrainingSession {
                 RunDirectory.checkpoint(directory.path, training: key), "\(directory.mark); \(key); \(fingerprint)"
             )
         }
+        run.resumed = { [tell] epochs in
+            if let warning = log?.missing(epochs: epochs) { tell(.warning(warning)) }
+        }
         run.check = inputs.check
         run.warn = { [tell] in tell(.warning($0)) }
         let total = source.stepsPerEpoch * recipe.epochs

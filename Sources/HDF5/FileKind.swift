@@ -5,10 +5,11 @@ import Storage
 /// was expected.
 public enum FileKind: Hashable, Sendable, CaseIterable {
     case hdf5, kerasArchive
-    case empty, zeros, lfsPointer, annexPointer, webPage, json, text
+    case empty, zeros, lfsPointer, annexPointer, webPage, json, text, wideText
     case gzip, bzip2, xz, zstd, lz4, sevenZip, rar, tar, zip
     case npy, npz, matlab, idx, parquet, arrow, netCDF, sqlite, pickle, image, pdf
-    case pyTorch, onnx, tensorFlowLite, safetensors, gguf, savedModel, savedModelFolder, tensorFlowCheckpoint
+    case pyTorch, onnx, tensorFlowLite, safetensors, gguf, savedModel, savedModelFolder, tensorFlowCheckpoint,
+        frozenGraph
     case unzippedKeras, folder, records, unknown
 
     /// What the file was to be.
@@ -32,10 +33,13 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
         if self == .unknown, Self.isRecord(Array(start.prefix(12)), byteCount: Int(clamping: end)) { self = .records }
     }
 
-    /// Whether a file begins as TFRecords do: with the length of a record, and the masked CRC-32C of that.
+    /// Whether a file begins as TFRecords do: with the length of a record, and the masked CRC-32C of that; or is one record
+    /// whose checksums are wrong.
     private static func isRecord(_ start: [UInt8], byteCount: Int) -> Bool {
         guard start.count == 12 else { return false }
         let length = start[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        // Two checksums and the length itself are 16 bytes.
+        if length > 0, byteCount > 16, length == UInt64(byteCount - 16) { return true }
         var remainder: UInt32 = 0xFFFF_FFFF
         for byte in start[..<8] {
             remainder ^= UInt32(byte)
@@ -63,7 +67,7 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
             self = .tensorFlowCheckpoint
         } else if start.allSatisfy({ $0 == 0 }) {
             self = .zeros
-        } else if let kind = Self.text(start) ?? Self.message(start) {
+        } else if let kind = Self.text(start) ?? Self.wideText(start) ?? Self.message(start) ?? Self.graph(start) {
             self = kind
         } else {
             self = .unknown
@@ -126,16 +130,70 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
         let isPlain = start.allSatisfy { $0 >= 0x20 && $0 != 0x7F || [0x09, 0x0A, 0x0C, 0x0D].contains($0) }
         // The last character may be cut.
         let isUnicode = (0..<4).contains { String(validating: start.dropLast($0), as: UTF8.self) != nil }
-        guard isPlain, isUnicode else { return nil }
+        // Older encodings have a byte above 127 here and there.
+        let isMostlyASCII = start.count { $0 < 0x80 } * 10 >= start.count * 8 && start.count > 16
+        guard isPlain, isUnicode || isMostlyASCII else { return nil }
         var text = String(decoding: start, as: UTF8.self)[...]
         if text.first == "\u{FEFF}" { text = text.dropFirst() }
         text = text.drop { $0.isWhitespace }
         if text.hasPrefix("version https://git-lfs") { return .lfsPointer }
         if text.hasPrefix("/annex/objects/") || text.contains(".git/annex/objects/") { return .annexPointer }
         if text.hasPrefix("model_checkpoint_path") { return .tensorFlowCheckpoint }
+        if text.prefixMatch(of: /node\s*\{\s*name:/) != nil { return .frozenGraph }
         let head = text.prefix(500).lowercased()
         if head.hasPrefix("<!doctype html") || head.contains("<html") || head.hasPrefix("<?xml") { return .webPage }
         return text.hasPrefix("{") || text.hasPrefix("[") ? .json : .text
+    }
+
+    /// Text of two or four bytes a character: it has a mark at the beginning, or every other byte of it is 0.
+    private static func wideText(_ start: [UInt8]) -> FileKind? {
+        let marks: [[UInt8]] = [[0xFF, 0xFE], [0xFE, 0xFF], [0, 0, 0xFE, 0xFF]]
+        guard start.count >= 4 else { return nil }
+        if marks.contains(where: { has($0, start) }) {
+            // Of other files that begin so, some bytes beside zeros are no text.
+            let others = start.dropFirst(4).filter { $0 != 0 }
+            return others.allSatisfy { $0 >= 0x20 || [0x09, 0x0A, 0x0D].contains($0) } ? .wideText : nil
+        }
+        func isASCII(_ first: Int, zeros: Int) -> Bool {
+            stride(from: 0, to: start.count - 1, by: 2).allSatisfy { place in
+                let byte = start[place + first]
+                return start[place + zeros] == 0 && (0x20..<0x7F ~= byte || [0x09, 0x0A, 0x0D].contains(byte))
+            }
+        }
+        return isASCII(0, zeros: 1) || isASCII(1, zeros: 0) ? .wideText : nil
+    }
+
+    /// A graph of TensorFlow's: its first node has a name, and the name of an operation.
+    private static func graph(_ start: [UInt8]) -> FileKind? {
+        var rest = start[...]
+        /// The length of the next field, if it has a number and holds bytes.
+        func length(of field: UInt8) -> Int? {
+            guard rest.popFirst() == field << 3 | 2 else { return nil }
+            var length = 0, shift = 0
+            while let byte = rest.popFirst(), shift < 35 {
+                length |= Int(byte & 0x7F) << shift
+                if byte < 0x80 { return length }
+                shift += 7
+            }
+            return nil
+        }
+        func word(_ field: UInt8) -> [UInt8]? {
+            guard let count = length(of: field), count > 0, count <= rest.count else { return nil }
+            defer { rest = rest.dropFirst(count) }
+            return Array(rest.prefix(count))
+        }
+        let marks = Array("_./-:>\\".utf8)
+        func isName(_ word: [UInt8]) -> Bool {
+            word.allSatisfy { byte in
+                let character = Character(UnicodeScalar(byte))
+                return byte < 0x80 && (character.isLetter || character.isNumber || marks.contains(byte))
+            }
+        }
+        guard let node = length(of: 1), node > 4, let name = word(1), let operation = word(2), isName(name),
+            isName(operation),
+            let first = operation.first, (0x41...0x5A).contains(first) || first == 0x5F
+        else { return nil }
+        return .frozenGraph
     }
 
     /// Messages of protocol buffers: their version, and then who made the model, or what is in it.
@@ -153,107 +211,5 @@ public enum FileKind: Hashable, Sendable, CaseIterable {
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: name).path) }
         if has("saved_model.pb") || has("keras_metadata.pb") { return .savedModelFolder }
         return has("config.json") && has("model.weights.h5") ? .unzippedKeras : .folder
-    }
-}
-
-// MARK: - Words
-
-extension FileKind {
-    /// With its article: "a Git LFS pointer".
-    public var name: String {
-        switch self {
-        case .hdf5: "an HDF5 file"
-        case .kerasArchive: "a .keras file"
-        case .empty: "empty"
-        case .zeros: "nothing but zeros"
-        case .lfsPointer: "a Git LFS pointer"
-        case .annexPointer: "a git-annex pointer"
-        case .webPage: "a web page"
-        case .json: "JSON"
-        case .text: "text"
-        case .gzip: "compressed with gzip"
-        case .bzip2: "compressed with bzip2"
-        case .xz: "compressed with xz"
-        case .zstd: "compressed with zstd"
-        case .lz4: "compressed with lz4"
-        case .sevenZip: "a 7z archive"
-        case .rar: "a RAR archive"
-        case .tar: "a tar archive"
-        case .zip: "a zip archive"
-        case .npy: "an array of NumPy's (.npy)"
-        case .npz: "an archive of NumPy's arrays (.npz)"
-        case .matlab: "a MATLAB file (version 5)"
-        case .idx: "an IDX file, as MNIST has them"
-        case .parquet: "a Parquet file"
-        case .arrow: "an Arrow file"
-        case .netCDF: "a classic NetCDF file"
-        case .sqlite: "an SQLite database"
-        case .pickle: "a Python pickle"
-        case .image: "an image"
-        case .pdf: "a PDF document"
-        case .pyTorch: "a PyTorch file"
-        case .onnx: "an ONNX model"
-        case .tensorFlowLite: "a TensorFlow Lite model"
-        case .safetensors: "a safetensors file"
-        case .gguf: "a GGUF file"
-        case .savedModel, .savedModelFolder: "a TensorFlow SavedModel"
-        case .tensorFlowCheckpoint: "a TensorFlow checkpoint"
-        case .records: "a file of records (TFRecord)"
-        case .unzippedKeras: "a folder with the members of a .keras file"
-        case .folder: "a folder"
-        case .unknown: "of no kind that is known here"
-        }
-    }
-
-    /// What to do with it, if anything can be done; a sentence without its full stop.
-    public func cure(for use: Use) -> String? {
-        switch self {
-        case .empty, .zeros: "Copy or download it again"
-        case .lfsPointer: "Fetch the file itself with 'git lfs pull'"
-        case .annexPointer: "Fetch the file itself with 'git annex get'"
-        case .webPage: "Download it again: what came is a page, such as a login, a warning or an error"
-        case .gzip: "Decompress it first, with 'gunzip'"
-        case .bzip2: "Decompress it first, with 'bunzip2'"
-        case .xz: "Decompress it first, with 'unxz'"
-        case .zstd: "Decompress it first, with 'unzstd'"
-        case .lz4: "Decompress it first, with 'unlz4'"
-        case .sevenZip, .rar, .tar: "Unpack it first"
-        case .unzippedKeras where use == .model:
-            "Put them into an archive again: (cd FOLDER && zip -0 ../model.keras *)"
-        case .savedModel, .savedModelFolder, .tensorFlowCheckpoint:
-            use == .model
-                ? "Load the model in Python with the Keras that wrote it, and save it with model.save('model.h5')" : nil
-        default: use == .model ? modelCure : dataCure
-        }
-    }
-
-    private var modelCure: String? {
-        switch self {
-        case .json:
-            "The architecture alone has no weights. Give it with --architecture, beside a file of weights (.weights.h5)"
-        case .npy, .npz:
-            "It holds arrays and no architecture. In Keras, set them as the model's weights and save with model.save('model.h5')"
-        case .pyTorch, .onnx, .tensorFlowLite, .safetensors, .gguf, .pickle:
-            "Only models of Keras are read (.h5, .keras). Save the model from Keras with model.save('model.h5')"
-        default: nil
-        }
-    }
-
-    private var dataCure: String? {
-        switch self {
-        case .npy: "Put the arrays into one archive: numpy.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
-        case .idx: "Import it first: compress import idx"
-        case .records: "Import it first: compress import youtube8m"
-        case .text, .json, .parquet, .arrow, .matlab, .pickle, .netCDF, .sqlite:
-            "Read it in Python, and save arrays with numpy.savez('d.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
-        case .kerasArchive: "It is a model; models are given as teachers"
-        default: nil
-        }
-    }
-
-    /// The file in a sentence: "it is a Git LFS pointer, not HDF5. Fetch …".
-    public func refusal(for use: Use, insteadOf wanted: String = "HDF5") -> String {
-        let what = self == .unknown ? "it is no \(wanted) file" : "it is \(name), not \(wanted)"
-        return what + (cure(for: use).map { ". \($0)" } ?? "")
     }
 }

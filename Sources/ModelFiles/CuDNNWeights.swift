@@ -11,7 +11,7 @@ import Tensors
 ///     bias              LSTM: the sum of both halves; GRU: the halves are the rows (2, 3u)
 ///
 /// As `_convert_rnn_weights` in `hdf5_format.py` of Keras 2 has it.
-struct CuDNNWeights {
+struct CuDNNWeights: StoredLayout {
     enum Part { case kernel, recurrentKernel, bias }
 
     let part: Part

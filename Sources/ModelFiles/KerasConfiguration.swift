@@ -10,6 +10,8 @@ struct KerasConfiguration {
     struct Layer {
         var name: String
         var className: String
+        /// The class by which folders of weights are named: the file's own, where `className` is what stands for it here.
+        var storedClass: String
         var options: JSON.Object
         var calls: [[Reference]]
         /// The names of the last that every call reads, and what else it passes by name.
@@ -28,13 +30,21 @@ struct KerasConfiguration {
         /// How many axes of time it distributes the model over.
         var timeAxes = 0
 
+        init(
+            name: String, className: String, storedClass: String? = nil, options: JSON.Object,
+            calls: [[Reference]] = []
+        ) {
+            (self.name, self.className, self.storedClass) = (name, className, storedClass ?? className)
+            (self.options, self.calls) = (options, calls)
+        }
+
         var isInput: Bool { className == "InputLayer" }
         /// Whether its results have masks that nothing before it has.
         var makesMasks: Bool {
             if let model { return model.layers.contains(where: \.makesMasks) }
             let inner = options["layer"].flatMap { json in
                 json["class_name"]?.string.map {
-                    Layer(name: "", className: $0, options: json["config"]?.object ?? [:], calls: [])
+                    Layer(name: "", className: $0, options: json["config"]?.object ?? [:])
                 }
             }
             return className == "Masking" || options["mask_zero"] == true || inner?.makesMasks == true
@@ -127,7 +137,7 @@ extension KerasConfiguration {
             first?.options["batch_input_shape"] ?? first?.model?.layers.first?.options["batch_input_shape"]
             ?? first?.model?.layers.first?.options["batch_shape"]
         let options: JSON.Object = shape.map { ["batch_input_shape": $0] } ?? [:]
-        return Layer(name: (first?.name ?? "") + "_input", className: "InputLayer", options: options, calls: [])
+        return Layer(name: (first?.name ?? "") + "_input", className: "InputLayer", options: options)
     }
 
     private static func functional(_ config: JSON) throws(ConfigurationError) -> KerasConfiguration {
@@ -334,9 +344,11 @@ extension KerasConfiguration {
         guard !(name + className).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             throw ConfigurationError("a layer has control characters in its name, which are not to be printed")
         }
-        let named = LayerCatalog.className(
-            LayerCatalog.aliases[className] ?? className, registeredAs: json["registered_name"]?.string)
-        var layer = Layer(name: name, className: named, options: options, calls: [])
+        let alias = LayerCatalog.aliases[className]
+        let named = LayerCatalog.className(alias ?? className, registeredAs: json["registered_name"]?.string)
+        var layer = Layer(
+            name: name, className: named,
+            storedClass: alias.map { _ in String(className.split(separator: ">").last ?? "") }, options: options)
         if className == "TFOpLambda" || className == "SlicingOpLambda", let function = options["function"]?.string {
             layer.className = KerasOperation.keras2(function)?.className ?? "tf." + function
             layer.options["function"] = nil

@@ -42,7 +42,7 @@ extension LayerEntry {
     var asOperation: LayerEntry {
         var entry = self
         let functions = KerasOperation.named(name)?.functions ?? []
-        if functions.isEmpty { entry.versions = [3] }
+        if functions.isEmpty && !TensorFlowNode.stands(for: name) { entry.versions = [3] }
         entry.hdf5 = .asRead
         let tensorFlow = functions.first.map { "`tf.\($0)` in Keras 2" }
         entry.remark = [tensorFlow, remark.isEmpty ? nil : remark].compactMap(\.self).joined(separator: "; ")

@@ -124,6 +124,11 @@ extension LayerCatalog {
     /// Layers that are refused by name, and what to do instead; the first that is meant counts.
     static let refusals = [
         LayerRefusal(
+            classes: ["tf.einsum"],
+            advice:
+                "Keras 2 leaves the inputs of tf.einsum out of the files that it writes, and cannot load them itself. "
+                + "Build the model with Dot, EinsumDense or tf.matmul, and save it again"),
+        LayerRefusal(
             classes: ["Lambda"],
             advice:
                 "Lambda layers hold Python code, which is never run. Replace it by built-in layers, such as Rescaling, "

@@ -92,7 +92,7 @@ struct NestedModels {
         var stores = StoreNames()
         for layer in scope.model.layers where !layer.isInput {
             let owner = scope.owner ?? layer.name
-            let store = scope.store + stores.next(layer.className)
+            let store = scope.store + stores.next(layer.storedClass)
             if layer.model != nil {
                 for name in layer.arguments.keys + layer.keywords {
                     problems.append(

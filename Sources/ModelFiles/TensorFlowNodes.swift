@@ -1,3 +1,5 @@
+import Foundation
+
 /// An operation of TensorFlow 2.0 to 2.3, whose Keras wrote `tf.add(x, 1.0)` as a TensorFlowOpLayer: a node of a graph,
 /// with the numbers among its inputs.
 struct TensorFlowNode {
@@ -24,6 +26,9 @@ struct TensorFlowNode {
                 Int(member.key).map { ($0, member.value) }
             }, uniquingKeysWith: { first, _ in first })
     }
+
+    /// Whether such a layer may be an operation, by the name of its class here.
+    static func stands(for className: String) -> Bool { operations.values.contains { "ops." + $0.0 == className } }
 
     /// The name of the operation in TensorFlow, for the message about an unknown one.
     static func name(_ config: JSON.Object) -> String {
@@ -62,6 +67,12 @@ struct TensorFlowNode {
         for (name, option) in [("keep_dims", "keepdims"), ("adj_x", "transpose_a"), ("adj_y", "transpose_b")]
         where flag(name) { options[option] = true }
         if let slope = attributes["alpha"]?["f"] { options["negative_slope"] = slope }
+        // Bytes are written in base64. Keras 3 takes no spaces.
+        if operation.name == "einsum", let equation = attributes["equation"]?["s"]?.string {
+            options["subscripts"] = Data(base64Encoded: equation).map {
+                .string(String(decoding: $0, as: UTF8.self).filter { $0 != " " })
+            }
+        }
         if operation.name == "stack" { options["axis"] = number("axis") ?? 0 }
         if operation.name == "squeeze", let axes = attributes["squeeze_dims"]?["list"]?["i"]?.array {
             options["axis"] = .array(axes.map { axis in axis.string.flatMap { Int($0) }.map { .integer($0) } ?? axis })
@@ -106,7 +117,7 @@ struct TensorFlowNode {
             ("Add", "add"), ("AddV2", "add"), ("BiasAdd", "add"), ("Sub", "subtract"), ("Mul", "multiply"),
             ("RealDiv", "true_divide"), ("Maximum", "maximum"), ("Minimum", "minimum"), ("Pow", "power"),
             ("BatchMatMulV2", "matmul"), ("Greater", "greater"), ("GreaterEqual", "greater_equal"), ("Less", "less"),
-            ("LessEqual", "less_equal"), ("Equal", "equal"), ("NotEqual", "not_equal"),
+            ("LessEqual", "less_equal"), ("Equal", "equal"), ("NotEqual", "not_equal"), ("Einsum", "einsum"),
         ] { table[name] = (operation, ["x1", "x2"]) }
         for (name, operation) in [
             ("Neg", "negative"), ("Abs", "absolute"), ("Exp", "exp"), ("Log", "log"), ("Sqrt", "sqrt"),

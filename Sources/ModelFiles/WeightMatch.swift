@@ -2,9 +2,15 @@ import HDF5
 import Networks
 import Tensors
 
+/// How a file has a parameter, where that is not as the layer has it.
+protocol StoredLayout {
+    /// Puts what the file has into the layer's parameter.
+    func convert(_ values: [Float], into tensor: Tensor)
+}
+
 /// The parameters of a graph beside the weights of a file.
 struct WeightMatch {
-    private(set) var pairs: [(slot: WeightSlot, stored: ModelOutline.Weight, layout: CuDNNWeights?)] = []
+    private(set) var pairs: [(slot: WeightSlot, stored: ModelOutline.Weight, layout: (any StoredLayout)?)] = []
     private(set) var problems: [String] = []
     /// Layers whose bias is flat where two rows are expected.
     private(set) var flatBiasLayers: [Int] = []
@@ -138,9 +144,12 @@ struct WeightMatch {
         return true
     }
 
-    /// Which weights are in the layout of CuDNN, by position.
-    private static func layouts(_ slots: [WeightSlot], _ shapes: [[Int]]) -> [Int: CuDNNWeights] {
-        var layouts: [Int: CuDNNWeights] = [:]
+    /// Which weights are in another layout than the parameters, by position.
+    private static func layouts(_ slots: [WeightSlot], _ shapes: [[Int]]) -> [Int: any StoredLayout] {
+        var layouts: [Int: any StoredLayout] = [:]
+        for position in slots.indices {
+            layouts[position] = LocallyConnectedWeights(slots[position], stored: shapes[position])
+        }
         for positions in Dictionary(grouping: slots.indices, by: { slots[$0].entry.layer }).values
         where positions.count == 3 {
             let parts = CuDNNWeights.parts(positions.map { slots[$0] }, positions.map { shapes[$0] })

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A lock that one process at a time has, on a file made for it; the system gives it up when the process ends.
 public final class FileLock: Sendable {
@@ -8,6 +9,35 @@ public final class FileLock: Sendable {
 
     /// What a lock file begins with, so that nobody else's file is taken for one.
     private static let start = "compress "
+
+    /// Takes the lock of a file that a job writes: of two jobs with one output, the second is refused before it begins.
+    ///
+    /// - Parameter output: The file, or a link to it.
+    /// - Throws: `LockError` when another process has it, or the lock's file cannot be made.
+    public convenience init(output: String) throws(LockError) {
+        try self.init(Self.path(ofOutput: output), for: "the output '\(output)'", isTemporary: true)
+    }
+
+    /// Makes sure that no process writes a file; nothing is made.
+    public static func check(output: String) throws(LockError) {
+        try check(path(ofOutput: output), for: "the output '\(output)'")
+    }
+
+    private static func path(ofOutput output: String) -> String {
+        // A link to itself is refused by whoever writes it.
+        let target = URL(filePath: (try? PartialFile.followed(output)) ?? output)
+        return "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).compress-lock"
+    }
+
+    /// The temporary files that this process has made.
+    private static let own = Mutex<Set<String>>([])
+
+    /// Removes those, before the process ends in the middle of a job.
+    static func removeOwn() {
+        own.withLock { paths in
+            for path in paths { unsafe unlink(path) }
+        }
+    }
 
     /// Takes the lock.
     ///
@@ -32,6 +62,7 @@ public final class FileLock: Sendable {
                 continue
             }
             (self.path, self.descriptor, self.isTemporary) = (path, descriptor, isTemporary)
+            if isTemporary { _ = Self.own.withLock { $0.insert(path) } }
             return
         }
     }
@@ -49,7 +80,10 @@ public final class FileLock: Sendable {
     }
 
     deinit {
-        if isTemporary { unsafe unlink(path) }
+        if isTemporary {
+            unsafe unlink(path)
+            _ = Self.own.withLock { $0.remove(path) }
+        }
         close(descriptor)
     }
 

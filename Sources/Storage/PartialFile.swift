@@ -83,7 +83,7 @@ extension PartialFile {
     /// The path without symbolic links at its end: of `s.h5 -> /big/s.h5` it is the one on the large disk.
     ///
     /// The file that a link leads to need not exist.
-    private static func followed(_ output: String) throws(StorageError) -> String {
+    static func followed(_ output: String) throws(StorageError) -> String {
         var path = output
         // As many as Linux follows.
         for _ in 0..<40 {

@@ -65,13 +65,28 @@ public enum WholeFile {
     public static func remove(_ path: String) { _ = unsafe unlink(path) }
 
     /// Creates a folder and those that it lies in, if they are not there.
-    public static func createFolder(_ path: String) throws(StorageError) {
-        var folder = path.hasPrefix("/") ? "/" : ""
+    ///
+    /// - Returns: Those that were not there.
+    @discardableResult
+    public static func createFolder(_ path: String) throws(StorageError) -> [String] {
+        var folder = path.hasPrefix("/") ? "/" : "", created: [String] = []
         for name in path.split(separator: "/") {
             folder += name
-            if unsafe mkdir(folder, 0o777) != 0, !isFolder(folder) { throw StorageError(.create, path) }
+            if unsafe mkdir(folder, 0o777) == 0 {
+                created.append(folder)
+            } else if !isFolder(folder) {
+                let error = StorageError(.create, path)
+                removeFolders(created)
+                throw error
+            }
             folder += "/"
         }
+        return created
+    }
+
+    /// Removes folders, each of which lies in the one before it, as far as they are empty.
+    public static func removeFolders(_ folders: [String]) {
+        for folder in folders.reversed() { _ = unsafe rmdir(folder) }
     }
 
     /// Removes from a folder what processes that were killed while they wrote files have left there.
@@ -81,6 +96,7 @@ public enum WholeFile {
     public static func removeUnfinished() {
         PartialFile.removeOwn()
         ScratchFile.removeOwn()
+        FileLock.removeOwn()
     }
 
     private static func isFolder(_ path: String) -> Bool {

@@ -14,6 +14,8 @@ public struct TrainingRun {
     public var check: () throws -> Void = {}
     /// Learns what the user should know, such as that a checkpoint is damaged.
     public var warn: (String) -> Void = { _ in }
+    /// Called where training goes on from a checkpoint, with the epochs that are complete in it.
+    public var resumed: (_ epochs: Int) -> Void = { _ in }
     /// Called after every step with the examples in it.
     public var advance: (_ examples: Int, _ loss: Double) -> Void = { _, _ in }
     /// Called after every step.
@@ -129,6 +131,7 @@ public struct TrainingRun {
             trainer.step > 0
         else { return nil }
         let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
+        resumed(epochs)
         advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
         if steps > 0 {
             try trainer.continueEpoch(epochs)

@@ -79,6 +79,8 @@ struct ConvertCommand: ParsableCommand {
     func run() throws {
         let files = teacherOptions.models.named(among: [model]).map(\.value) + (data.map { [$0] } ?? [])
         let format = try OutputFile.checkModel(output, inputs: [model] + files)
+        let lock = try OutputFile.lock(output)
+        defer { withExtendedLifetime(lock) {} }
         let file = try teacherOptions.models.open(model, among: [model])
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)

@@ -4,6 +4,14 @@ import Storage
 
 /// Finds out before any work is done that its result could not be kept.
 enum OutputFile {
+    /// Keeps other processes from writing the same file, until the lock that is returned is given up.
+    ///
+    /// - Throws: What `check` throws; `LockError` if another process writes it.
+    static func lock(_ path: String, inputs: [String] = []) throws -> FileLock {
+        try check(path, inputs: inputs)
+        return try FileLock(output: path)
+    }
+
     /// The format in which a model is written to a path; throws if there is none, or if no file can be created there.
     static func checkModel(_ path: String, inputs: [String]) throws -> any ModelFormat {
         try check(path, inputs: inputs)

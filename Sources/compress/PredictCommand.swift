@@ -50,7 +50,8 @@ struct PredictCommand: ParsableCommand {
         let rules = try TeacherOptions.values(teacherInput, of: [model], "--teacher-input")[model]
         let files = [model] + models.named(among: [model]).map(\.value) + inputs.map(\.file)
         let watched = WatchedFiles(files)
-        try OutputFile.check(output, inputs: files)
+        let lock = try OutputFile.lock(output, inputs: files)
+        defer { withExtendedLifetime(lock) {} }
         let file = try models.open(model, among: [model])
         let examples = try inputs.map { try InputDataset.open($0) }
         let feeds = try modelInputs(file.architecture, examples, rules)

@@ -173,7 +173,7 @@ import Testing
         try expectError(
             """
             'test/x' in 'd.h5': expected scale 0.25, as 'train/x' has it, found 1.0. \
-            Give 'scale' the same value in every split; without the attribute it is 1.
+            Give 'scale' the same value in both; without the attribute it is 1.
             """,
             replacing("train/x") {
                 let x = try $0.file.root.createDataset("train/x", [UInt8](repeating: 0, count: 60), shape: [20, 3])
@@ -182,7 +182,7 @@ import Testing
         try expectError(
             """
             'test/x' in 'd.h5': expected offset 0.0, as 'train/x' has it, found -1.0. \
-            Give 'offset' the same value in every split; without the attribute it is 0.
+            Give 'offset' the same value in both; without the attribute it is 0.
             """,
             replacing("test/x") {
                 let x = try $0.file.root.createDataset("test/x", [UInt8](repeating: 0, count: 15), shape: [5, 3])

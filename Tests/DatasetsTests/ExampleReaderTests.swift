@@ -200,6 +200,8 @@ import Testing
             let count = path.hasPrefix("train") ? 20 : 5
             var labels = [UInt8](repeating: 1, count: count * 2)
             labels[9] = 255
+            // Then no label is looked at before it is needed.
+            if path.hasPrefix("train") { try new.file.root.attributes.write("multi-label", to: "task") }
             try new.file.root.createDataset(path, labels, shape: [count, 2])
             return true
         }

@@ -51,7 +51,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [HDF5Type.int16, .int32, .int64, .uint16, .uint64, .float16, .float32, .float64])
+    private static let oneHot =
+        "every row of y has exactly one 1: y is read as one-hot (multiclass); if it is multi-label, set the file's attribute "
+        + "'task' to 'multi-label', which 'compress import npz --task multi-label' does for an archive"
+
+    @Test(arguments: numberTypes)
     func readsOneHotRowsAsClasses(type: HDF5Type) throws {
         try withLabels { name, count, root in
             let y = try root.createDataset(name, type, shape: [count, 5])
@@ -62,26 +66,58 @@ import Testing
             #expect(file.classCount == 5)
             let test = try classes(file.test)
             #expect(test == [0, 1, 2, 3, 0])
-            #expect(file.warnings == ["class 4 has no example in train"])
+            #expect(file.warnings == [Self.oneHot, "class 4 has no example in train"])
         }
     }
 
-    @Test func readsRowsOfBytesAsSeveralLabels() throws {
+    /// Rows with one 1 each mean what the file says that they mean.
+    @Test(arguments: [HDF5Type.uint8, .float32], LabelKind.allCases)
+    func theAttributeTaskDecides(type: HDF5Type, task: LabelKind) throws {
         try withLabels { name, count, root in
-            let rows = (0..<count).flatMap { row in (0..<4).map { UInt8($0 == row % 4 ? 1 : 0) } }
-            try root.createDataset(name, rows, shape: [count, 4])
+            if name == "train/y" { try root.attributes.write(task.rawValue, to: "task") }
+            let y = try root.createDataset(name, type, shape: [count, 4])
+            let rows = (0..<count).flatMap { row in (0..<4).map { $0 == row % 4 ? 1 : 0 } }
+            if type.isFloat { try y.write(rows.map { Float($0) }) } else { try y.write(rows) }
         } _: { file in
-            #expect(file.labelKind == .multilabel)
-            #expect(
-                file.warnings == [
-                    "every row of y has exactly one 1, and is read as multi-label, as y is of bytes; "
-                        + "for multiclass data, store class numbers: y.argmax(axis=1)"
-                ])
+            #expect(file.labelKind == task)
+            #expect(file.warnings == [])
         }
+    }
+
+    @Test(arguments: [
+        (
+            "multiclass", [3],
+            "'train/y' in 'd.h5': expected one 1 in each row, as the file's attribute 'task' is 'multiclass', found 2 in row 7. "
+                + "Repair that row, or remove the attribute."
+        ),
+        (
+            "multi-label", [],
+            "'train/y' in 'd.h5': expected a column for each class, as the file's attribute 'task' is 'multi-label', found one "
+                + "column. Store rows of zeros and ones, or remove the attribute."
+        ),
+        (
+            "several", [3],
+            "'d.h5': expected 'multiclass' or 'multi-label' as the attribute 'task', found 'several'. Set it to one of them, or "
+                + "remove it."
+        ),
+    ])
+    func refusesLabelsOfAnotherTask(task: String, axes: [Int], text: String) throws {
+        let error = #expect(throws: ExampleFileError.self) {
+            try withLabels { name, count, root in
+                if name == "train/y" { try root.attributes.write(task, to: "task") }
+                let columns = axes.first ?? 1
+                let rows = (0..<count).flatMap { row in
+                    (0..<columns).map { UInt8($0 == 0 || row == 7 && $0 == 2 ? 1 : 0) }
+                }
+                try root.createDataset(name, rows, shape: [count] + axes)
+            } _: { _ in
+            }
+        }
+        #expect(error.map { $0.description.replacing($0.path, with: "d.h5") } == text)
     }
 
     /// One row with two labels, in train alone, makes them several labels in every split.
-    @Test(arguments: [HDF5Type.int64, .float32])
+    @Test(arguments: numberTypes)
     func readsOtherRowsAsSeveralLabels(type: HDF5Type) throws {
         func rows(_ name: String, _ count: Int) -> [Int] {
             (0..<count).flatMap { row in (0..<3).map { $0 == row % 3 || row == 7 && $0 == 2 ? 1 : 0 } }

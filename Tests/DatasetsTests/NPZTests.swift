@@ -217,6 +217,37 @@ import Zip
         }
     }
 
+    /// One rule for labels, whatever their type and the format: rows with one 1 each are classes, as many as there are
+    /// columns, unless the import is told that they are multi-label.
+    @Test(arguments: [
+        ("|b1", [0, 1, 0, 1, 0, 0] as [UInt8]), ("|u1", [0, 1, 0, 1, 0, 0]),
+        ("<i2", [0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]), ("<f2", [0, 0, 0, 0x3C, 0, 0, 0, 0x3C, 0, 0, 0, 0]),
+    ])
+    func oneHotRowsMeanTheSameInBothFormats(type: String, y: [UInt8]) throws {
+        let x = array("|u1", "(2, 1)", [1, 2]), y = array(type, "(2, 3)", y)
+        try withArchive(["x_train": x, "y_train": y, "x_test": x, "y_test": y]) { path in
+            try withTemporaryFolder { folder in
+                let output = folder.appending(path: "d.h5").path
+                var files = NPZImport(path: path)
+                _ = try files.write(to: output)
+                for file in [path, output] {
+                    let data = try ExampleFile(opening: file)
+                    #expect(data.labelKind == .multiclass)
+                    #expect(data.classCount == 3)
+                    #expect(data.train.source.labels == [1, 0])
+                    #expect(
+                        data.warnings.map { String($0.prefix(31)) } == [
+                            "every row of y has exactly one ", "class 2 has no example in train",
+                        ])
+                }
+                files.task = .multilabel
+                let report = try files.write(to: output), data = try ExampleFile(opening: output)
+                #expect(data.labelKind == .multilabel)
+                #expect(report.warnings == ["1 of 3 labels have no example in train: 2"])
+            }
+        }
+    }
+
     /// Other inputs and lengths are as in a data file; text and what has other rows is not for us.
     @Test func takesOtherInputsAndLengths() throws {
         let x = array("|u1", "(2, 3, 1)", [1, 2, 3, 4, 5, 6]), y = array("|u1", "(2,)", [0, 1])

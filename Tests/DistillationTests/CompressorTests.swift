@@ -299,7 +299,7 @@ import Training
                 epochs.allSatisfy {
                     $0.object?.keys == [
                         "training", "step", "epoch", "epoch_loss", "epoch_prediction_loss", "epoch_ground_truth_loss",
-                        "validation_accuracy", "seconds", "run", "crc32c",
+                        "validation_accuracy", "seconds", "line", "run", "crc32c",
                     ]
                 })
             #expect(steps.map { $0["step"]?.integer } == Array(1...15))
@@ -307,7 +307,7 @@ import Training
                 steps.allSatisfy {
                     $0.object?.keys == [
                         "training", "step", "loss", "prediction_loss", "ground_truth_loss", "learning_rate",
-                        "temperature", "soft_weight", "lambda", "examples_per_second", "run", "crc32c",
+                        "temperature", "soft_weight", "lambda", "examples_per_second", "line", "run", "crc32c",
                     ]
                 })
             #expect(steps.first?["lambda"]?.number == 0)

@@ -120,6 +120,67 @@ import Testing
         }
     }
 
+    /// What was taken out of the log is noticed by the numbers of its lines, and by the epochs of the checkpoint.
+    @Test(
+        arguments: [
+            ([], nil), ([7], "epoch 2"), ([4, 5, 6, 7], "epoch 2"), ([3, 4, 5, 6, 7], "epochs 1 to 2"),
+            ([1], "1 line"), ([0, 1, 2, 3], "4 lines"), ([2, 5], "2 lines"), ([1, 7], "1 line and epoch 2"),
+        ] as [([Int], String?)])
+    func saysWhatWasTakenOut(removed: [Int], lacks: String?) throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "metrics.jsonl")
+            try tell(MetricsLog(folder.path, training: "baseline", isAppending: false), 1...3, of: 3)
+            let log = try MetricsLog(folder.path, training: "student", isAppending: true)
+            for epoch in 1...2 {
+                try tell(log, (3 * epoch - 2)...(3 * epoch), of: 6)
+                try log.append(
+                    TrainingRun.EpochReport(
+                        epoch: epoch, step: 3 * epoch, terms: [1, 2], learningRate: 0.1, validation: [], seconds: 1,
+                        examplesPerSecond: 1, isLast: epoch == 2), terms: ["prediction", "ground truth"])
+            }
+            let lines = try String(contentsOf: path, encoding: .utf8).split(separator: "\n")
+            #expect(lines.count == 11)
+            let kept = lines.enumerated().filter { !removed.contains($0.offset - 3) }.map(\.element)
+            try Data((kept.joined(separator: "\n") + "\n").utf8).write(to: path)
+            let next = try MetricsLog(folder.path, training: "student", isAppending: true) { Issue.record("\($0)") }
+            #expect(
+                next.missing(epochs: 2)
+                    == lacks.map {
+                        "'\(path.path)' was shortened or edited: of 'student' it lacks \($0); the weights do not depend on "
+                            + "it, but figures of those epochs are lost"
+                    })
+            #expect(try MetricsLog(folder.path, training: "baseline", isAppending: true).missing(epochs: 0) == nil)
+        }
+    }
+
+    /// An edited line is damaged, and is not said to be missing, too.
+    @Test func namesAnEditedLineOnce() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "metrics.jsonl")
+            try tell(MetricsLog(folder.path, training: "student", isAppending: false), 1...6, of: 6)
+            let text = try String(contentsOf: path, encoding: .utf8)
+            try text.replacing("\"step\":2,", with: "\"step\":8,").write(to: path, atomically: true, encoding: .utf8)
+            var warnings: [String] = []
+            let next = try MetricsLog(folder.path, training: "student", isAppending: true) { warnings.append($0) }
+            #expect(warnings == ["'\(path.path)': 1 damaged line dropped"])
+            #expect(next.missing(epochs: 0) == nil)
+        }
+    }
+
+    @Test func dropsALineThatIsThereTwice() throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "metrics.jsonl")
+            try tell(MetricsLog(folder.path, training: "student", isAppending: false), 1...6, of: 6)
+            let lines = try String(contentsOf: path, encoding: .utf8).split(separator: "\n")
+            try ((lines + [lines[2]]).joined(separator: "\n") + "\n").write(to: path, atomically: true, encoding: .utf8)
+            var warnings: [String] = []
+            let next = try MetricsLog(folder.path, training: "student", isAppending: true) { warnings.append($0) }
+            #expect(warnings == ["'\(path.path)': 1 damaged line dropped"])
+            #expect(next.missing(epochs: 0) == nil)
+            #expect(try metricsLines(folder.path).map { $0["step"]?.integer } == [1, 2, 3, 4, 5, 6])
+        }
+    }
+
     @Test func everyLineHasTheMarkOfItsRun() throws {
         try withTemporaryFolder { folder in
             let log = try MetricsLog(folder.path, training: "student", mark: "compress-run-1", isAppending: false)

@@ -60,12 +60,25 @@ import Training
         #expect(plan.built.layers.prefix(2).map(\.className) == ["Masking", "BatchNormalization"])
     }
 
-    @Test func refusesExamplesThatItHasNoUseFor() throws {
-        let error = try #require(throws: ModelFileError.self) { try plan(.named("conv"), Self.vectors) }
-        #expect(
-            "\(error)"
-                == "'conv': cannot take examples of shape (12). Students of the program: bag-of-frames, conv, crnn, mlp, "
-                + "rnn, vgg")
+    @Test(
+        arguments: [
+            (
+                "conv", vectors,
+                "reads images (height, width, channels), but x is vectors of 12 features. Choose a student for vectors, such as "
+                    + "'mlp'"
+            ),
+            (
+                "rnn", vectors,
+                "reads sequences (time, features), but x is vectors of 12 features. Choose a student for vectors, such as 'mlp'"
+            ),
+            (
+                "bag-of-frames", [2, 3, 4, 5],
+                "reads sequences (time, features), but x is videos of 2 × 3 × 4 × 5. Choose a student for videos, such as 'mlp'"
+            ),
+        ] as [(String, Shape, String)])
+    func refusesExamplesThatItHasNoUseFor(name: String, shape: Shape, text: String) throws {
+        let error = try #require(throws: ModelFileError.self) { try plan(.named(name), shape) }
+        #expect("\(error)" == "'\(name)': \(text)")
     }
 
     @Test func aNameThatIsNoneIsNoStudentAndNoFile() throws {

@@ -65,6 +65,73 @@ import Testing
         }
     }
 
+    /// Any changed byte, and any missing end: it is damage, and no other run's directory. A byte of the checksum's own name
+    /// alone makes it look like one of a version that wrote none.
+    @Test func namesADamagedRunFile() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let url = URL(filePath: scene.path("run/run.json")), good = try Data(contentsOf: url)
+            let name = try #require(good.range(of: Data("crc32c".utf8)))
+            func isRead() -> Bool { (try? RunDirectory.Facts(in: request.runDirectory)) != nil }
+            #expect(isRead())
+            for place in good.indices where !name.contains(place) {
+                var changed = good
+                changed[place] ^= 1
+                try changed.write(to: url)
+                #expect(!isRead(), "byte \(place)")
+            }
+            for count in stride(from: 0, to: good.count - 2, by: 13) {
+                try good.prefix(count).write(to: url)
+                #expect(!isRead(), "\(count) bytes")
+            }
+            // A digit of a digest is no other data, and half a file is no earlier version.
+            let place = try #require(good.range(of: Data("\"data\": \"".utf8))).upperBound
+            var changed = good
+            changed[place] = changed[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+            for content in [changed, good.prefix(100), Data()] {
+                try content.write(to: url)
+                for isResuming in [true, false] {
+                    request.isResuming = isResuming
+                    #expect(
+                        try refusal(scene, request)
+                            == "'\(url.path)' is damaged, or not of this program, and nothing in its folder was touched. Put "
+                            + "the file back from a copy, or begin anew with another --run-directory")
+                }
+            }
+            try good.write(to: url)
+            request.isResuming = true
+            try compress(request)
+        }
+    }
+
+    /// Somebody's own file of that name stays, too.
+    @Test func refusesARunFileOfOthers() throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try FileManager.default.createDirectory(atPath: request.runDirectory, withIntermediateDirectories: true)
+            try Data("{\"mine\": 1}".utf8).write(to: URL(filePath: scene.path("run/run.json")))
+            #expect(try refusal(scene, request)?.contains("run.json' is damaged, or not of this program") == true)
+        }
+    }
+
+    @Test func saysThatTheMetricsWereShortened() throws {
+        try withScene { scene in
+            var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let path = scene.path("run/metrics.jsonl")
+            let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+            let kept = lines.prefix { !$0.contains("\"epoch\":2,") }.joined(separator: "\n") + "\n"
+            try kept.write(toFile: path, atomically: true, encoding: .utf8)
+            request.isResuming = true
+            var warnings: [String] = []
+            let report = try Compressor(request) { if case .warning(let text) = $0 { warnings.append(text) } }.run()
+            let start = "'\(path)' was shortened or edited: of 'student' it lacks epoch"
+            #expect(warnings.count { $0.hasPrefix(start) } == 1, "\(warnings)")
+            #expect(report.student.path == request.output)
+        }
+    }
+
     /// What somebody put there afterwards stays, and what would be replaced is named.
     @Test(arguments: [
         "manifest.json", "metrics.jsonl", "generation-1.h5", "generation-7.h5", "student-checkpoint.h5",
@@ -200,6 +267,31 @@ import Testing
         }
     }
 
+    /// Weights beyond the range of float16 are known when training is over, and then are not lost.
+    @Test func aRunGoesOnToAnotherPrecision() throws {
+        try withScene { scene in
+            var request = TrainingRequest(
+                architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
+                recipe: scene.request([]).recipe)
+            // Adam moves every weight by about as much in its first steps.
+            request.recipe.learningRate = 1e5
+            request.recipe.epochs = 1
+            (request.runDirectory, request.precision) = (scene.path("m.run"), .float16)
+            let text = message { _ = try trainModel(request) { _ in } } ?? "nothing"
+            #expect(text.hasPrefix("'\(request.output)': "))
+            #expect(text.contains("beyond ±65,504, the range of float16"))
+            #expect(text.hasSuffix("Store the model with --precision float32"))
+            #expect(!FileManager.default.fileExists(atPath: request.output))
+            (request.isResuming, request.precision) = (true, .float32)
+            _ = try trainModel(request) { _ in }
+            request.isResuming = false
+            (request.runDirectory, request.output) = (nil, scene.path("plain.h5"))
+            _ = try trainModel(request) { _ in }
+            let (found, wanted) = (try weights(scene.path("m.h5")), try weights(request.output))
+            #expect(found == wanted)
+        }
+    }
+
     /// A run that was trained is work that nobody wants to lose; what teachers said is kept anyway.
     @Test func anEarlierRunIsNotReplacedUnasked() throws {
         try withScene { scene in
@@ -251,7 +343,7 @@ import Testing
             }
             _ = try Compressor(request) { event in
                 if case .began = event, errors.isEmpty {
-                    errors = [also("run", "2.h5"), also("two", "student.h5"), also("three", "3.h5")]
+                    errors = [also("run", "2.h5"), also("two/new", "student.h5"), also("three", "3.h5")]
                 }
                 told.hear(event)
             }.run()
@@ -259,6 +351,7 @@ import Testing
             #expect(errors[0].hasPrefix("the run directory '\(request.runDirectory)' is in use by \(locked)"))
             #expect(errors[1].hasPrefix("the output '\(request.output)' is in use by \(locked)"))
             #expect(errors[2] == "nothing")
+            #expect(!FileManager.default.fileExists(atPath: scene.path("two")))
             try compress(request)
             let names = try FileManager.default.contentsOfDirectory(atPath: scene.path(""))
             #expect(!names.contains { $0.hasPrefix(".") })

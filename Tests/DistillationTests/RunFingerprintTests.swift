@@ -173,13 +173,14 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
             RunFingerprint(request, data: data, model: model)
         }
         let changes: Changes<TrainingRequest> = [
-            ("width", { $0.width = 2 }), ("precision", { $0.precision = .float16 }), ("recipe", { $0.recipe.seed = 1 }),
+            ("width", { $0.width = 2 }), ("recipe", { $0.recipe.seed = 1 }),
             ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }),
         ]
         let others: Changes<TrainingRequest> = [
             ("architecture", { $0.architecture = "moved/a.yaml" }), ("data", { $0.data = "moved/d.h5" }),
             ("output", { $0.output = "other.h5" }), ("automatic", { $0.automatic = .all }),
-            ("runDirectory", { $0.runDirectory = "m.run" }), ("isResuming", { $0.isResuming = true }),
+            ("precision", { $0.precision = .float16 }), ("runDirectory", { $0.runDirectory = "m.run" }),
+            ("isResuming", { $0.isResuming = true }),
             ("replacesRun", { $0.replacesRun = true }), ("threads", { $0.threads = 7 }),
         ]
         #expect(properties(request) == Set(changes.map(\.name) + others.map(\.name)))

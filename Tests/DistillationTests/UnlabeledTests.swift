@@ -110,6 +110,22 @@ import Training
                     "'x' in '\(path)': expected at least one example, found shape [0, 6]. Is the file finished?",
                     { try $0.root.createDataset("x", [Float](), shape: [0, 6]) }
                 ),
+                (
+                    "'x' in '\(path)': expected scale 1.0, as 'train/x' in '\(scene.path("data.h5"))' has it, found 0.5. Give "
+                        + "'scale' the same value in both; without the attribute it is 1.",
+                    {
+                        let x = try $0.root.createDataset("x", .uint8, shape: [2, 6])
+                        try x.attributes.write(0.5, to: "scale")
+                    }
+                ),
+                (
+                    "'train/x' in '\(path)': expected offset 0.0, as 'train/x' in '\(scene.path("data.h5"))' has it, found "
+                        + "1.0, 2.0, 3.0, 4.0, …. Give 'offset' the same value in both; without the attribute it is 0.",
+                    {
+                        let x = try $0.root.createDataset("train/x", .float32, shape: [2, 6])
+                        try x.attributes.write([1.0, 2, 3, 4, 5, 6], to: "offset")
+                    }
+                ),
             ]
             for (expected, write) in cases {
                 try? FileManager.default.removeItem(atPath: path)

@@ -193,7 +193,10 @@ import Testing
             let cases: [(String, Int32, String)] = [
                 ("none.h5", 66, "could not open 'none.h5': there is no such file"),
                 (".", 66, "could not open '.': it is a directory"),
-                ("text.h5", 65, "could not open 'text.h5': it is text, not HDF5"),
+                (
+                    "text.h5", 65,
+                    "could not open 'text.h5': it is text, not HDF5. It is no model. Name a file that Keras has saved (.h5, .keras)"
+                ),
                 ("empty.h5", 65, "could not open 'empty.h5': it is empty, not HDF5. Copy or download it again"),
                 ("none.yaml", 66, "'none.yaml': there is no such file"),
                 (

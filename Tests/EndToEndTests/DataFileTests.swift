@@ -39,6 +39,8 @@ import Testing
             try writeDigits(to: folder.appending(path: "d.h5"))
             let main = "--teachers digits.h5 --data d.h5 --budget 1MB --output s.h5"
             for arguments in [
+                "import npz x.h5 --output y.h5", "import idx x.h5 x.h5 x.h5 x.h5 --output y.h5",
+                "import youtube8m --train x.txt --test x.txt --output y.h5",
                 "inspect x.h5", "inspect x.keras", "inspect x.yaml", "convert x.keras --output y.h5",
                 "train --architecture x.yaml --data d.h5 --output y.h5",
                 "inspect formats/keras3.weights.h5 --architecture x.json", "--configuration x.yaml",

@@ -62,7 +62,31 @@ import Testing
         }
     }
 
-    /// The file is that of one of them, and whole.
+    /// Whoever comes second is refused before any work, and nothing of it is left.
+    @Test(arguments: [
+        "convert digits.h5 --output o.h5", "predict digits.h5 --inputs digits.io.h5:input --output o.h5",
+        "import npz d.npz --output o.h5", "train --architecture mlp --data d.npz --epochs 1 --output o.h5",
+    ])
+    func isOfOneProcess(command: String) throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "digits.io.h5"] { try copyFixture(name, to: folder) }
+            let archive = URL(filePath: #filePath).deletingLastPathComponent().appending(
+                path: "../DatasetsTests/Fixtures/validation.npz")
+            try FileManager.default.copyItem(at: archive, to: folder.appending(path: "d.npz"))
+            let before = try names(in: folder)
+            let run = try Program.shell("flock .o.h5.compress-lock $compress \(command) --quiet", in: folder)
+            #expect(run.code == 73)
+            #expect(
+                run.errors
+                    == "error: the output 'o.h5' is in use by another process; wait for it to end, or choose another\n")
+            #expect(try names(in: folder).filter { !$0.hasSuffix(".compress-lock") } == before)
+            let again = try Program.shell("$compress \(command) --quiet", in: folder)
+            #expect(again.code == 0, "\(again.errors)")
+            #expect(try names(in: folder) == (before + ["o.h5"]).sorted())
+        }
+    }
+
+    /// The file is that of one of them, and whole; the other is refused where both are at it at once.
     @Test func isWholeWhenTwoProcessesWriteIt() throws {
         try withFolder { folder in
             let models = ["digits.h5", "digits-k2.h5"]
@@ -74,7 +98,12 @@ import Testing
             let alone = try models.map { try Data(contentsOf: folder.appending(path: "alone-\($0).keras")) }
             for _ in 0..<10 {
                 let both = try models.map { try Program.start(["convert", $0, "--output", "s.keras"], in: folder) }
-                for run in try both.map(Program.finish) { #expect(run.code == 0, "\(run.errors)") }
+                let runs = try both.map(Program.finish)
+                #expect(runs.contains { $0.code == 0 })
+                for run in runs where run.code != 0 {
+                    #expect(run.code == 73)
+                    #expect(run.errors.hasPrefix("error: the output 's.keras' is in use by "), "\(run.errors)")
+                }
                 let written = try Data(contentsOf: folder.appending(path: "s.keras"))
                 #expect(alone.contains(written))
             }

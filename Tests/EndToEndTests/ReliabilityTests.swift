@@ -202,6 +202,20 @@ import Testing
         }
     }
 
+    @Test func saysThatARunFileIsDamaged() throws {
+        try withJob { folder, arguments in
+            #expect(try Program.run(arguments, in: folder).code == 0)
+            let path = folder.appending(path: "s.run/run.json")
+            try Data(contentsOf: path).dropLast(20).write(to: path)
+            for words in [arguments + ["--force"], ["--resume", "s.run"], arguments + ["--dry-run"]] {
+                let run = try Program.run(words, in: folder)
+                #expect(run.code == 65)
+                #expect(
+                    run.errors.hasPrefix("error: 's.run/run.json' is damaged, or not of this program"), "\(run.errors)")
+            }
+        }
+    }
+
     @Test func saysWhyARunDirectoryCannotBeMade() throws {
         try withJob { folder, arguments in
             try Data("mine".utf8).write(to: folder.appending(path: "r"))

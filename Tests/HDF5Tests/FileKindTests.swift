@@ -22,6 +22,22 @@ import Testing
             ([0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20], .pyTorch),
             ([0x80, 0x04, 0x95, 0x10], .pickle), ([0x00, 0x00, 0x08, 0x03, 0, 0, 0xEA, 0x60], .idx),
             ([0x03, 0x9C, 0xFF, 0x41], .unknown),
+            (Array("caf".utf8) + [0xE9] + Array(",1\nsecond,2,3,4\n".utf8), .text),
+            ([0xFF, 0xFE] + Array("a,b\n1,2\n".utf16).flatMap { [UInt8($0), 0] }, .wideText),
+            ([0xFE, 0xFF] + Array("a,b\n1,2\n".utf16).flatMap { [0, UInt8($0)] }, .wideText),
+            (Array("a,b\n1,2\n".utf16).flatMap { [UInt8($0), 0] }, .wideText),
+            ([0xFF, 0xFE, 0, 0] + Array("a,b\n".utf16).flatMap { [UInt8($0), 0, 0, 0] }, .wideText),
+            ([0xFF, 0xFE, 0x03, 0x01, 0x41, 0x02], .unknown),
+            (
+                [0x0A, 0x19, 0x0A, 0x01] + Array("x".utf8) + [0x12, 0x0B] + Array("Placeholder".utf8) + [0x2A, 0x07],
+                .frozenGraph
+            ),
+            (
+                [0x0A, 0x96, 0x01, 0x0A, 0x0B] + Array("conv1/Conv2".utf8) + [0x12, 0x05] + Array("Const".utf8),
+                .frozenGraph
+            ),
+            (Array("node {\n  name: \"x\"\n  op: \"Placeholder\"\n}".utf8), .frozenGraph),
+            ([0x0A, 0x19, 0x0A, 0x01, 0x07, 0x12, 0x02, 0x41, 0x42], .unknown),
         ] as [([UInt8], FileKind)])
     func isKnownByItsFirstBytes(start: [UInt8], kind: FileKind) {
         #expect(FileKind(start: start) == kind)
@@ -49,6 +65,17 @@ import Testing
             let bytes = [UInt8](repeating: 3, count: 5_000) + [0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB]
             _ = FileManager.default.createFile(atPath: index, contents: Data(bytes))
             #expect(FileKind(of: index) == .tensorFlowCheckpoint)
+        }
+    }
+
+    /// One record of the bytes abcd, whose length has the masked CRC-32C that TensorFlow writes, or a wrong one.
+    @Test(arguments: [[0x42, 0x45, 0x52, 0x04], [1, 2, 3, 4]] as [[UInt8]])
+    func knowsRecords(checksum: [UInt8]) throws {
+        try withTemporaryFolder { folder in
+            let path = folder.appending(path: "a.tfrecord").path
+            let record = [4, 0, 0, 0, 0, 0, 0, 0] + checksum + Array("abcd".utf8) + [5, 6, 7, 8]
+            try Data(record).write(to: URL(filePath: path))
+            #expect(FileKind(of: path) == .records)
         }
     }
 

@@ -18,8 +18,8 @@ import Zip
     ]
     /// Models of Keras 2 that Keras 3 has no words for.
     static let keras2Words = [
-        "locally-connected-k2.h5", "operations-tensorflow-k2.h5", "resizing-k2.h5", "separable-options-k2.h5",
-        "up-sampling-k2.h5",
+        "locally-connected-forms-k2.h5", "locally-connected-k2.h5", "operations-tensorflow-k2.h5", "resizing-k2.h5",
+        "separable-options-k2.h5", "up-sampling-k2.h5",
     ]
 
     private func folder(_ name: String) -> String { fixture("formats/\(name)") }

@@ -24,12 +24,20 @@ import Testing
         }
     }
 
+    /// What Keras 2 has no words for in a file.
+    private static let unsaid = ["tensorflow-einsum-k2.h5"]
+
     /// What is written loads again, has the size that was predicted, and computes the same bits.
     @Test(arguments: models)
     func survivesExport(model: String) throws {
         let examples = try Examples(of: fixture(model))
         let file = try KerasFile(opening: fixture(model))
         let (built, network) = try file.network()
+        guard !Self.unsaid.contains(model) else {
+            let error = #expect(throws: ModelFileError.self) { try ExportPlan(built) }
+            #expect(error.map { "\($0)".contains("(ops.einsum): files of Keras 2 cannot hold this operation") } == true)
+            return
+        }
         let plan = try ExportPlan(built)
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "copy.h5").path

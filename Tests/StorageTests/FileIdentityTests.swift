@@ -98,6 +98,25 @@ private func withFolder(_ body: (_ folder: URL) throws -> Void) throws {
         }
     }
 
+    /// One output has one lock, by whatever link it is called.
+    @Test func isTheSameForALinkToAnOutput() throws {
+        try withFolder { folder in
+            let (path, link) = (folder.appending(path: "s.h5").path, folder.appending(path: "link.h5").path)
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "s.h5")
+            do {
+                let lock = try FileLock(output: path)
+                let errors = [path, link].map { output in
+                    #expect(throws: LockError.self) { try FileLock(output: output) }?.object
+                }
+                #expect(errors == ["the output '\(path)'", "the output '\(link)'"])
+                #expect(throws: LockError.self) { try FileLock.check(output: link) }
+                _ = lock
+            }
+            _ = try FileLock(output: link)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["link.h5"])
+        }
+    }
+
     @Test func leavesFilesOfOthersAlone() throws {
         try withFolder { folder in
             let url = folder.appending(path: "run.lock")

@@ -57,7 +57,7 @@ def main():
     write(
         "one-hot",
         {"train/x": x[:5].astype(">f4"), "train/y": one_hot[:5], "test/x": x[5:].astype(">f4"), "test/y": one_hot[5:]},
-        splits(x[:5], y[:5], x[5:], y[5:]),
+        splits(x[:5], one_hot[:5].astype("uint8"), x[5:], one_hot[5:].astype("uint8")),
         version=(2, 0),
         compression=zipfile.ZIP_DEFLATED,
     )

@@ -4,6 +4,7 @@ that one version of Keras has alone, of names that TensorFlow wrote, and of call
 keras_fixtures.py and keras2_fixtures.py write them with the others of fixture_models.py.
 """
 
+import base64
 import json
 
 import h5py
@@ -215,6 +216,23 @@ def locally_connected(keras):
     return keras.Model([x, picture], outputs, name="model")
 
 
+@fixture("such convolutions whose kernels are stored in other forms", keras2=True, keras3=False)
+def locally_connected_forms(keras):
+    layers = keras.layers
+    x, picture = inputs(keras, x=(7, 3), picture=(5, 6, 2))
+    outputs = []
+    for form in (2, 3):
+        outputs += [
+            layers.LocallyConnected1D(2, 3, implementation=form, name=f"one_{form}")(x),
+            layers.LocallyConnected1D(
+                3, 2, strides=2, use_bias=False, activation="tanh", implementation=form, name=f"strides_{form}")(x),
+            layers.LocallyConnected2D(3, 2, implementation=form, name=f"two_{form}")(picture),
+            layers.LocallyConnected2D(
+                2, (3, 1), strides=(2, 3), activation="softmax", implementation=form, name=f"window_{form}")(picture),
+        ]
+    return keras.Model([x, picture], outputs, name="model")
+
+
 @fixture("the layers of ConvNeXt and InceptionResNetV2 that are not in keras.layers", keras2=True, reloads=False)
 def application_layers(keras):
     if is_keras3(keras):
@@ -266,9 +284,18 @@ def tensorflow_op_layers(keras):
     return keras.Model(x, layers.Dense(3, activation="softmax", name="classes")(both), name="model")
 
 
+def equation(text):
+    return {"equation": {"s": base64.b64encode(text.encode()).decode()}}
+
+
+MATRIX = [[1.0, -2.0], [0.5, 3.0], [0.25, -1.0], [2.0, 1.0]]
+
+
 def as_op_layer(layer):
     """The node of a graph that such a layer of TFOpLambda stands for."""
     nodes = {
+        "tf.linalg.matmul": ("Einsum", equation("bij,bjk->bik"), {}),
+        "tf.linalg.matmul_1": ("Einsum", equation("bij, jk->bik"), {"1": MATRIX}),
         "tf.math.multiply": ("Mul", {}, {"1": 0.5}),
         "tf.math.add": ("AddV2", {}, {"1": [1.0, -1.0, 0.5, 2.0]}),
         "tf.nn.relu": ("Relu", {}, {}),
@@ -304,6 +331,19 @@ def as_op_layer(layer):
 
     collect(node)
     layer["inbound_nodes"] = [tensors]
+
+
+FIXTURES[-1].rewrite = change_layers(as_op_layer)
+
+
+@fixture("tf.einsum of two tensors and of a constant, as Keras of TensorFlow 2.0 to 2.3 wrote it", keras2=True,
+         keras3=False, reloads=False)
+def tensorflow_einsum(keras):
+    import tensorflow as tf
+
+    x, y = inputs(keras, x=(3, 4), y=(4, 5))
+    hidden = keras.layers.Dense(4, name="hidden")(x)
+    return keras.Model([x, y], [tf.matmul(hidden, y), tf.matmul(hidden, tf.constant(MATRIX))], name="model")
 
 
 FIXTURES[-1].rewrite = change_layers(as_op_layer)

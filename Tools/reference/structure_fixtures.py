@@ -169,6 +169,19 @@ def shared():
     return keras.Model(x, layers.Concatenate(name="joined")([first(x), second(x), core(x)]), name="model")
 
 
+def synchronized():
+    """A class that is another one here, among layers of that: its folders of weights are called after the class that it has."""
+    (x,) = vectors("x")
+    synchronized = layers.experimental.SyncBatchNormalization
+    first = synchronized(name="second_of_all")(layers.BatchNormalization(name="first_of_all")(dense("one")(x)))
+    second = layers.BatchNormalization(name="fourth_of_all")(synchronized(name="third_of_all")(dense("two")(first)))
+    return keras.Model(x, second, name="model")
+
+
+if SUFFIX == "k2":
+    model(synchronized)
+
+
 def write(name, build):
     keras.backend.clear_session()
     keras.utils.set_random_seed(1)

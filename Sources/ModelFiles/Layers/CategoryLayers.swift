@@ -29,7 +29,11 @@ extension LayerCatalog {
             let word = settings.word(
                 "output_mode", default: "multi_hot", of: CategoryEncoding.Mode.allCases.map(\.rawValue))
             let mode = CategoryEncoding.Mode(rawValue: word) ?? .multiHot
-            return [LayerPart(CategoryEncoding(count: settings.integer("num_tokens"), mode: mode))]
+            return [
+                LayerPart(
+                    CategoryEncoding(
+                        count: settings.integer("num_tokens"), mode: mode, isStrict: settings.dialect == .keras2))
+            ]
         },
     ]
 }

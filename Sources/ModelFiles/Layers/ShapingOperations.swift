@@ -81,7 +81,11 @@ extension LayerCatalog {
         LayerEntry(name: "ops.moveaxis") {
             [LayerPart(AxisMove(.move($0.integers("source"), to: $0.integers("destination"))))]
         },
-        LayerEntry(name: "ops.einsum", remark: "of two inputs") { [LayerPart(Einsum($0.text("subscripts")))] },
+        LayerEntry(
+            name: "ops.einsum",
+            remark:
+                "of two inputs, or of one and a constant; of Keras 2 in files of TensorFlow 2.0 to 2.3, and written as .keras"
+        ) { einsum(&$0) },
         LayerEntry(name: "ops.one_hot", training: .stops) { settings in
             settings.know(["dtype"])
             settings.require("sparse", false)
@@ -291,6 +295,19 @@ extension LayerCatalog {
 // MARK: - Conditions and identities
 
 extension LayerCatalog {
+    /// A constant is the same for every example: its term gets their letter, `bij,jk->bik` becomes `bij,bjk->bik`.
+    private static func einsum(_ settings: inout LayerSettings) -> [LayerPart] {
+        let names = ["x1", "x2"], (constants, inputs) = constants(names, &settings)
+        var terms = settings.text("subscripts").filter { $0 != " " }.split(
+            separator: ",", maxSplits: 1, omittingEmptySubsequences: false
+        ).map(String.init)
+        if terms.count == 2, constants.count == 1 {
+            let place = settings.options["x1"]?.isNull == false ? 0 : 1
+            terms[place] = String(terms[1 - place].prefix(1)) + terms[place]
+        }
+        return constants + [LayerPart("", Einsum(terms.joined(separator: ",")), inputs: inputs)]
+    }
+
     /// Constants as parts of their own, and what an operation reads with them.
     private static func constants(
         _ names: [String], _ settings: inout LayerSettings

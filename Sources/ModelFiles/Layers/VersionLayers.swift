@@ -6,13 +6,13 @@ import Networks
 extension LayerCatalog {
     static let locallyConnected: [LayerEntry] = [
         LayerEntry(
-            name: "LocallyConnected1D", versions: [2], remark: "`implementation=1`",
+            name: "LocallyConnected1D", versions: [2],
             unsaidInKeras3: { _ in ["Keras 3 has no layers of this class"] }
         ) {
             locallyConnected(&$0, axes: 1)
         },
         LayerEntry(
-            name: "LocallyConnected2D", versions: [2], remark: "`implementation=1`",
+            name: "LocallyConnected2D", versions: [2],
             unsaidInKeras3: { _ in ["Keras 3 has no layers of this class"] }
         ) {
             locallyConnected(&$0, axes: 2)
@@ -25,8 +25,9 @@ extension LayerCatalog {
         let useBias = settings.bool("use_bias", default: true), initializer = settings.kernelInitializer()
         settings.require("padding", "valid")
         settings.require("data_format", "channels_last")
-        // The others keep the weights in forms of their own.
-        settings.require("implementation", 1)
+        // The weights have another form in each: see `LocallyConnectedWeights`. What is written has the first.
+        _ = settings.integer("implementation", default: 1, in: 1...3)
+        settings.remove("implementation")
         func pair(_ list: [Int]) -> (Int, Int) { axes == 1 ? (1, list[0]) : (list[0], list[1]) }
         return activated(settings.activation(), settings) {
             LocallyConnected(

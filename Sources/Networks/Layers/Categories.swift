@@ -31,7 +31,11 @@ public struct Discretization: Layer {
     public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }
 }
 
-/// Whole numbers as places in a vector: Keras's CategoryEncoding. Numbers that have no place leave no trace.
+/// Whole numbers as places in a vector: Keras's CategoryEncoding.
+///
+/// Numbers from `count` on are refused, as Keras 2 does, or leave no trace, as in Keras 3. Refused is also what its backends
+/// disagree on: negative numbers, but for `oneHot`, where they leave no trace; and fractions, but for `multiHot`, where they
+/// are cut off.
 public struct CategoryEncoding: Layer {
     public enum Mode: String, Hashable, Sendable, CaseIterable {
         /// (k) to (count): 1 at every number that occurs.
@@ -44,8 +48,12 @@ public struct CategoryEncoding: Layer {
 
     public let count: Int
     public let mode: Mode
+    /// Whether all numbers must have a place.
+    public let isStrict: Bool
 
-    public init(count: Int, mode: Mode = .multiHot) { (self.count, self.mode) = (count, mode) }
+    public init(count: Int, mode: Mode = .multiHot, isStrict: Bool = false) {
+        (self.count, self.mode, self.isStrict) = (count, mode, isStrict)
+    }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         guard inputs.count == 1, inputs[0].rank == 1 else {
@@ -59,10 +67,20 @@ public struct CategoryEncoding: Layer {
         let x = pass.input(), y = pass.output, width = x.shape.channels
         y.fill(with: 0)
         for element in 0..<x.elementCount {
-            guard x[element] > -1, x[element] < Float(count) else { continue }
-            let place = (mode == .oneHot ? element : element / width) * count + Int(x[element])
+            let number = x[element].rounded(.towardZero)
+            guard !isRefused(x[element], number) else {
+                pass.refuse(element, of: x, rowCount: count)
+                continue
+            }
+            guard number >= 0, number < Float(count) else { continue }
+            let place = (mode == .oneHot ? element : element / width) * count + Int(number)
             y[place] = mode == .count ? y[place] + 1 : 1
         }
+    }
+
+    private func isRefused(_ value: Float, _ number: Float) -> Bool {
+        if value.isNaN || mode != .multiHot && value != number { return true }
+        return isStrict ? number < 0 || number >= Float(count) : number < 0 && mode != .oneHot
     }
 
     public func backward(_ pass: BackwardPass) { pass.inputGradient()?.fill(with: 0) }

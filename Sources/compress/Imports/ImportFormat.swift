@@ -32,7 +32,8 @@ extension ImportFormat {
         for path in sources where !FileManager.default.fileExists(atPath: path) {
             throw Failure(.noInput, "'\(path)': there is no such file or folder")
         }
-        try OutputFile.check(options.output, inputs: sources)
+        let lock = try OutputFile.lock(options.output, inputs: sources)
+        defer { withExtendedLifetime(lock) {} }
         let progress = options.common.progress
         try job(progress).run(to: options.output, progress, options.common)
     }

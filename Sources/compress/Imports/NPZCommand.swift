@@ -7,7 +7,8 @@ struct NPZCommand: ImportFormat {
         abstract: "A NumPy archive.",
         discussion: """
             The archive has the arrays x_train, y_train, x_test and y_test, or train_x and so on. Labels are class numbers \
-            from 0 on, (examples) or (examples, 1), or rows of zeros and ones: one-hot, or multi-label.
+            from 0 on, (examples) or (examples, 1), or rows of zeros and ones: one-hot (multiclass) if every row has \
+            exactly one 1, else multi-label; --task multi-label keeps one label each from being taken for one-hot.
 
             Examples:
               compress import npz mnist.npz --output mnist.h5
@@ -21,6 +22,18 @@ struct NPZCommand: ImportFormat {
         transform: wholeNumber)
     var validation: Int?
 
+    @Option(
+        help: .init(
+            "What rows of zeros and ones are: \(LabelKind.allCases.map(\.rawValue).joined(separator: " or ")). "
+                + "(default: as they look)", valueName: "task"),
+        transform: {
+            guard let task = LabelKind(rawValue: $0) else {
+                throw ValidationError("--task is multiclass or multi-label, found '\($0)'")
+            }
+            return task
+        })
+    var task: LabelKind?
+
     @OptionGroup var options: ImportOptions
 
     var sources: [String] { source }
@@ -32,6 +45,7 @@ struct NPZCommand: ImportFormat {
     func job(_ progress: Progress) throws -> ImportJob {
         var file = NPZImport(path: source[0], classNames: options.names)
         file.validationCount = validation ?? 0
+        file.task = task
         return ImportJob(files: file)
     }
 }

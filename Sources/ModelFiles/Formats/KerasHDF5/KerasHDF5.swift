@@ -10,8 +10,20 @@ public struct KerasHDF5: ModelFormat {
     public init() {}
 
     public func expressing(_ built: BuiltArchitecture) throws(ModelFileError) -> BuiltArchitecture {
-        if built.architecture.dialect == .keras3 { try built.refuseOrderOfMasks() }
+        if built.architecture.dialect == .keras3 {
+            try built.refuseOrderOfMasks()
+        } else {
+            try refuseUnsaid(built.architecture)
+        }
         return built
+    }
+
+    /// Refuses operations that Keras 2 has no words for in its files, such as einsum.
+    private func refuseUnsaid(_ architecture: Architecture) throws(ModelFileError) {
+        let problems = architecture.layers.filter { KerasOperation.named($0.className)?.functions.isEmpty == true }
+            .map { "\($0.place): files of Keras 2 cannot hold this operation" }
+        guard !problems.isEmpty else { return }
+        throw ModelFileError(.refused, architecture.origin, problems, advice: "Write a .keras file, for Keras 3")
     }
 
     public func byteCount(of content: ModelContent) throws -> Int {
