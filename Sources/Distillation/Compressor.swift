@@ -84,11 +84,11 @@ public final class Compressor {
         unlabeled = try request.unlabeled.map(data.unlabeled)
         var request = request
         let examples = train.count + (unlabeled?.count ?? 0)
-        request.recipe.choose(
+        request.hyperparameters.choose(
             request.automatic, examples: examples, parameters: plan.built.graph.layout.trainableParameterCount)
         self.request = request
         baseline = BaselineRule(
-            request.baseline, examples: examples, epochs: request.recipe.epochs, graph: plan.built.graph)
+            request.baseline, examples: examples, epochs: request.hyperparameters.epochs, graph: plan.built.graph)
         let teachers = try open(data)
         self.teachers = teachers
         try plan.refuse(request.allTerms)
@@ -107,7 +107,9 @@ public final class Compressor {
     }
 
     /// How examples are changed.
-    var views: Views? { request.augmentation.map { Views($0, count: request.views, seed: request.recipe.seed) } }
+    var views: Views? {
+        request.augmentation.map { Views($0, count: request.views, seed: request.hyperparameters.seed) }
+    }
 
     /// Does the work: the teachers predict, students flow through the stages, and the best is measured and written.
     ///
@@ -154,7 +156,7 @@ public final class Compressor {
             tell(.warning("\(context.title("student")): \(warning)"))
         }
         return SeedRun(
-            seed: context.recipe.seed, student: network, export: export, predecessors: student.predecessors,
+            seed: context.hyperparameters.seed, student: network, export: export, predecessors: student.predecessors,
             outcomes: student.outcomes,
             labelsAlone: baseline.isWanted ? try context.trainBaseline() : nil)
     }

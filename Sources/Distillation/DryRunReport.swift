@@ -76,8 +76,9 @@ extension Compressor {
         try rehearseRunDirectory()
         let workers = Workers(request.threads, isInterrupted: isInterrupted)
         defer { workers.close() }
-        let recipe = request.recipe
-        let reader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: recipe, workers: workers)
+        let hyperparameters = request.hyperparameters
+        let reader = BatchLoader(
+            train, unlabeled: unlabeled, views: views, hyperparameters: hyperparameters, workers: workers)
         let live = liveTeachers, alwaysLive = alwaysLiveTeachers
         let others = unlabeled?.count ?? 0
 
@@ -127,10 +128,11 @@ extension Compressor {
                     "\(views.augmentation), \(count ?? "a new view of each example in every epoch, which the teachers see too")"
             }, trainCount: train.count, unlabeledCount: others,
             validationCount: validation.count,
-            testCount: data.test.count, classCount: data.classCount, epochs: recipe.epochs,
-            batchSize: recipe.batchSize,
-            stepsPerEpoch: reader.stepsPerEpoch, seeds: request.seeds, trainings: trainings * plan.parts(recipe).count,
-            stages: request.stages.map { .init(name: $0.name, epochs: $0.cost(plan, recipe).epochs) },
+            testCount: data.test.count, classCount: data.classCount, epochs: hyperparameters.epochs,
+            batchSize: hyperparameters.batchSize,
+            stepsPerEpoch: reader.stepsPerEpoch, seeds: request.seeds,
+            trainings: trainings * plan.parts(hyperparameters).count,
+            stages: request.stages.map { .init(name: $0.name, epochs: $0.cost(plan, hyperparameters).epochs) },
             steps: costs.reduce(0) { $0 + reader.stepsPerEpoch * $1.epochs * $1.networks },
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
@@ -140,8 +142,8 @@ extension Compressor {
 
     /// What the stages of all students cost, and labels alone where they are tried.
     private var stageCosts: [StageCost] {
-        let alone = baseline.isWanted ? [StageCost(training: plan, request.recipe)] : []
-        let each = request.stages.map { $0.cost(plan, request.recipe) } + alone
+        let alone = baseline.isWanted ? [StageCost(training: plan, request.hyperparameters)] : []
+        let each = request.stages.map { $0.cost(plan, request.hyperparameters) } + alone
         return (0..<request.seeds).flatMap { _ in each }
     }
 
@@ -163,7 +165,7 @@ extension Compressor {
         let graph = layers.student
         let trainer = Trainer(
             graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)),
-            recipe: request.recipe, workers: workers)
+            hyperparameters: request.hyperparameters, workers: workers)
         let share = 1 / Double(teachers.count)
         let loss = DistillationLoss(
             request.loss,
@@ -172,7 +174,8 @@ extension Compressor {
                 isByExample: request.teacherWeights == .byExample),
             places: layers.places)
         let batches = SyntheticBatches(
-            loader: reader, batchSize: min(request.recipe.batchSize, reader.count), classCount: data.classCount,
+            loader: reader, batchSize: min(request.hyperparameters.batchSize, reader.count),
+            classCount: data.classCount,
             teacherCount: teachers.count,
             layers: layers.places.map { place in
                 guard let (graph, values) = layers.teachers[place.teacher] else { return [] }

@@ -35,17 +35,17 @@ extension StageContext {
 
     /// The student on labels alone: the same recipe, and the same changes of its examples.
     func trainBaseline() throws -> LabelsAlone {
-        var recipe = recipe
-        (recipe.keepsBest, recipe.prefersLast) = (true, false)
-        let trained = try plan.parts(recipe).map { part -> LabelsAlone.Part in
-            let loader = BatchLoader(train, views: views, recipe: part.recipe, workers: workers)
+        var hyperparameters = hyperparameters
+        (hyperparameters.keepsBest, hyperparameters.prefersLast) = (true, false)
+        let trained = try plan.parts(hyperparameters).map { part -> LabelsAlone.Part in
+            let loader = BatchLoader(train, views: views, hyperparameters: part.hyperparameters, workers: workers)
             let trainer = try session(Self.baseline, part).train(
-                part.graph, part.recipe, minimizing: LabelLoss(labelKind), on: loader, train, validation)
+                part.graph, part.hyperparameters, minimizing: LabelLoss(labelKind), on: loader, train, validation)
             return LabelsAlone.Part(
-                last: TrainedNetwork(graph: part.graph, weights: trainer.result(by: request.recipe)),
+                last: TrainedNetwork(graph: part.graph, weights: trainer.result(by: request.hyperparameters)),
                 best: TrainedNetwork(trainer),
                 bestEpoch: trainer.bestScore?.epoch,
-                isLastBest: trainer.keepsBestScore(by: request.recipe)
+                isLastBest: trainer.keepsBestScore(by: request.hyperparameters)
                     || trainer.bestScore.map { $0.epoch * loader.stepsPerEpoch } == trainer.step)
         }
         return LabelsAlone(trained, plan)

@@ -8,7 +8,7 @@ struct TrainingPart {
     /// The member's name; nil for a student that is trained as one.
     let member: String?
     let graph: LayerGraph
-    let recipe: Recipe
+    let hyperparameters: Hyperparameters
     let isFirst: Bool
 
     /// A training as the progress shows it: `student, member frames`.
@@ -25,27 +25,30 @@ extension StudentPlan {
     /// What is trained, one after another.
     ///
     /// Members of one architecture begin with weights of their own, and see the examples in an order of their own.
-    func parts(_ recipe: Recipe) -> [TrainingPart] {
+    func parts(_ hyperparameters: Hyperparameters) -> [TrainingPart] {
         guard !members.isEmpty else {
-            return [TrainingPart(member: nil, graph: built.graph, recipe: recipe, isFirst: true)]
+            return [TrainingPart(member: nil, graph: built.graph, hyperparameters: hyperparameters, isFirst: true)]
         }
         return members.enumerated().map { index, member in
-            var recipe = recipe
-            recipe.seed &+= index * Self.seedStride
-            return TrainingPart(member: member.name, graph: member.graph, recipe: recipe, isFirst: index == 0)
+            var hyperparameters = hyperparameters
+            hyperparameters.seed &+= index * Self.seedStride
+            return TrainingPart(
+                member: member.name, graph: member.graph, hyperparameters: hyperparameters, isFirst: index == 0)
         }
     }
 
     /// The steps of a training: one for each part.
-    func steps(ofTraining title: String, _ recipe: Recipe) -> [[String]] {
-        parts(recipe).map { [RunSteps.Phase.training($0.title(title))] }
+    func steps(ofTraining title: String, _ hyperparameters: Hyperparameters) -> [[String]] {
+        parts(hyperparameters).map { [RunSteps.Phase.training($0.title(title))] }
     }
 
     /// Trains the student by its parts, and puts them side by side.
     ///
     /// - Parameter train: Trains one part; what it returns has the layers of the part's graph.
-    func train(_ recipe: Recipe, _ train: (TrainingPart) throws -> TrainedNetwork) rethrows -> TrainedNetwork {
-        together(try parts(recipe).map(train))
+    func train(_ hyperparameters: Hyperparameters, _ train: (TrainingPart) throws -> TrainedNetwork) rethrows
+        -> TrainedNetwork
+    {
+        together(try parts(hyperparameters).map(train))
     }
 
     /// The parts side by side.

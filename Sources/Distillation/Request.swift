@@ -40,9 +40,9 @@ public struct CompressionRequest: Sendable {
     public var precision = Precision.float32
     /// The most multiply-adds of the student's prediction for one example; nil for any number.
     public var mostMultiplyAdds: Int?
-    public var recipe: Recipe
+    public var hyperparameters: Hyperparameters
     /// What of the recipe is chosen once data and student are known.
-    public var automatic: AutomaticRecipe = []
+    public var automatic: AutomaticHyperparameters = []
     /// Where the loss is from, all of which is in `loss` as well; nil for none.
     public var preset: Preset?
     public var loss: LossSettings
@@ -84,18 +84,19 @@ public struct CompressionRequest: Sendable {
     public var threads: Int?
 
     public init(
-        teachers: [String], data: String, budget: ByteCount, output: String, recipe: Recipe, loss: LossSettings,
+        teachers: [String], data: String, budget: ByteCount, output: String, hyperparameters: Hyperparameters,
+        loss: LossSettings,
         runDirectory: String
     ) {
         (self.teachers, self.data, self.budget, self.output) = (teachers, data, budget, output)
-        (self.recipe, self.loss, self.runDirectory) = (recipe, loss, runDirectory)
+        (self.hyperparameters, self.loss, self.runDirectory) = (hyperparameters, loss, runDirectory)
     }
 }
 
 extension CompressionRequest {
     /// What a training is called: the first run's has the plain name, the others their seed's.
     func title(_ training: String, run: Int) -> String {
-        run == 0 ? training : "\(training) seed \(recipe.seed &+ run)"
+        run == 0 ? training : "\(training) seed \(hyperparameters.seed &+ run)"
     }
 
     /// What of the student is limited, and to how much.

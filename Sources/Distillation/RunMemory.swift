@@ -18,15 +18,15 @@ extension Compressor {
             if live.contains(index) { besideStudent += bytes }
         }
         let base = MemoryError.base + train.readingMemory, examined = examinationMemory
-        var recipe = request.recipe
+        var hyperparameters = request.hyperparameters
         // Labels alone are kept at their best epoch.
-        recipe.keepsBest = recipe.keepsBest || baseline.isWanted
+        hyperparameters.keepsBest = hyperparameters.keepsBest || baseline.isWanted
         // Trained networks wait for the test split.
         let trained = request.generations + request.seeds - 2 + (baseline.isWanted ? 2 * request.seeds : 0)
         let waiting = trained * plan.built.graph.layout.extent * MemoryLayout<Float>.stride
         return (
             base + largest + max(heldOutMemory, examined),
-            base + besideStudent + examined + waiting + studentMemory(recipe, threads: threads)
+            base + besideStudent + examined + waiting + studentMemory(hyperparameters, threads: threads)
         )
     }
 
@@ -75,14 +75,14 @@ extension Compressor {
 
     /// What the student takes while it learns: of members that learn one after another the largest, beside the weights
     /// of all. Examples that are mixed are those of a whole batch, at hand at once.
-    private func studentMemory(_ recipe: Recipe, threads: Int) -> Int {
-        let batch = min(recipe.batchSize, data.train.count + (unlabeled?.count ?? 0))
+    private func studentMemory(_ hyperparameters: Hyperparameters, threads: Int) -> Int {
+        let batch = min(hyperparameters.batchSize, data.train.count + (unlabeled?.count ?? 0))
         func memory(_ graph: LayerGraph, rounds: Bool = false) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }
             let isMixed = views?.augmentation.mixes ?? false
             // The teachers' predictions for a batch, mixed, beside the labels.
             let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
-            return Trainer.memory(graph, recipe, threads: threads, rounds: rounds).bytes + targets
+            return Trainer.memory(graph, hyperparameters, threads: threads, rounds: rounds).bytes + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
         }
         let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride

@@ -77,7 +77,7 @@ extension Compressor {
         var facts = RunFacts()
         facts.metric = (student.first?.name ?? "accuracy").replacing("_", with: " ")
         facts.validationCount = validation.count
-        facts.epochs = request.recipe.epochs
+        facts.epochs = request.hyperparameters.epochs
         facts.scores = MetricsLog.scores(
             of: request.title(title, run: results.number), metric: student.first?.name ?? "",
             in: request.runDirectory)
@@ -90,7 +90,7 @@ extension Compressor {
             Double(request.limit.used(by: results.run.export.size).bytes) / Double(max(request.budget.bytes, 1))
         facts.isAugmented = request.augmentation != nil
         facts.isFedBadly = inputWarning != nil
-        var automatic = request.recipe
+        var automatic = request.hyperparameters
         automatic.choose(
             .epochs, examples: train.count + (unlabeled?.count ?? 0),
             parameters: plan.built.graph.layout.trainableParameterCount)

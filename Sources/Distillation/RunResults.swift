@@ -112,7 +112,7 @@ extension Compressor {
     /// Writes the student with its provenance.
     func export(_ results: RunResults, _ ensemble: Ensemble, dataDigest: String) throws -> ByteCount {
         var request = request
-        request.recipe.seed = results.run.seed
+        request.hyperparameters.seed = results.run.seed
         let scores = [
             results.validated[results.student], results.tested[results.student], ensemble.validation,
             results.tested[.ensemble],

@@ -47,7 +47,9 @@ extension Compressor {
     /// Tells what is known before any work.
     func introduce() {
         tell(.message(plan.sentence("student", budget: request.limit)))
-        if let line = request.recipe.sentence(request.automatic, examples: train.count + (unlabeled?.count ?? 0)) {
+        if let line = request.hyperparameters.sentence(
+            request.automatic, examples: train.count + (unlabeled?.count ?? 0))
+        {
             tell(.message(line))
         }
         tell(.message(baseline.sentence))

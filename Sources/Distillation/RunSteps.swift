@@ -34,8 +34,8 @@ extension Compressor {
         let students = (0..<max(request.seeds, 1)).flatMap { run -> [[String]] in
             func titled(_ name: String) -> String { request.title(name, run: run) }
             let alone =
-                baseline.isWanted ? plan.steps(ofTraining: titled(StageContext.baseline), request.recipe) : []
-            return request.stages.flatMap { $0.steps(plan, request.recipe, titled: titled) } + alone
+                baseline.isWanted ? plan.steps(ofTraining: titled(StageContext.baseline), request.hyperparameters) : []
+            return request.stages.flatMap { $0.steps(plan, request.hyperparameters, titled: titled) } + alone
         }
         return names.map { [RunSteps.Phase.predicting($0)] } + students + [names.map(RunSteps.Phase.testing)]
     }

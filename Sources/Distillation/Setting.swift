@@ -64,7 +64,7 @@ extension CompressionRequest {
     /// All settings. Rules for teachers are not among them: a fingerprint has them in the teachers' keys, and a
     /// configuration as the user wrote them, by name.
     var settings: [Setting] {
-        files + size + recipe.settings(automatic, augmentation) + distillation
+        files + size + hyperparameters.settings(automatic, augmentation) + distillation
             + [
                 Setting("baseline", baseline.map { .bool($0) }, in: .configuration),
                 Setting("threads", threads.map { .integer($0) }, in: .configuration),
@@ -151,16 +151,16 @@ extension TrainingRequest {
     var settings: [Setting] {
         [
             Setting("width", width.map { .number($0) }, unset: "1", in: .fingerprint)
-        ] + recipe.settings(automatic, augmentation)
+        ] + hyperparameters.settings(automatic, augmentation)
     }
 }
 
 // MARK: - Of both
 
-extension Recipe {
+extension Hyperparameters {
     /// - Parameter automatic: What of it the program chooses: a configuration has `auto`, all else what was chosen.
-    func settings(_ automatic: AutomaticRecipe, _ augmentation: Augmentation?) -> [Setting] {
-        func choice(_ key: String, _ value: JSON, _ choice: AutomaticRecipe) -> [Setting] {
+    func settings(_ automatic: AutomaticHyperparameters, _ augmentation: Augmentation?) -> [Setting] {
+        func choice(_ key: String, _ value: JSON, _ choice: AutomaticHyperparameters) -> [Setting] {
             [
                 Setting(key, automatic.contains(choice) ? "auto" : value, in: .configuration),
                 Setting(key, value, in: [.fingerprint, .provenance]),
@@ -175,8 +175,8 @@ extension Recipe {
             ] + choice("learning-rate", .number(learningRate), .learningRate)
             + [
                 Setting("learning-rate-schedule", .string("\(learningRateSchedule)"), in: [.resume, .provenance]),
-                Setting("global-clipnorm", clipNorm.map { .number($0) }, in: [.resume, .provenance]),
-                Setting("ema-momentum", averageDecay.map { .number($0) }, in: [.resume, .provenance]),
+                Setting("global-clipnorm", globalClipnorm.map { .number($0) }, in: [.resume, .provenance]),
+                Setting("ema-momentum", emaMomentum.map { .number($0) }, in: [.resume, .provenance]),
                 Setting("seed", .integer(seed), in: [.resume, .provenance]),
                 Setting("augment", augment, in: .resume), Setting("augmentation", augment, in: .provenance),
                 Setting("early-stopping", patience.map { .integer($0) }, in: .resume),

@@ -17,9 +17,9 @@ public struct TrainingRequest: Sendable {
     public var width: Double?
     /// How the weights are stored.
     public var precision = Precision.float32
-    public var recipe: Recipe
+    public var hyperparameters: Hyperparameters
     /// What of the recipe is chosen once data and model are known.
-    public var automatic: AutomaticRecipe = []
+    public var automatic: AutomaticHyperparameters = []
     /// How examples are changed while the model learns from them; nil for not at all.
     public var augmentation: Augmentation?
     /// Where metrics and checkpoints are kept; nil keeps none.
@@ -33,8 +33,10 @@ public struct TrainingRequest: Sendable {
     /// The files that are read.
     var inputs: [String] { [architecture, data] }
 
-    public init(architecture: String, data: String, output: String, recipe: Recipe) {
-        (self.architecture, self.data, self.output, self.recipe) = (architecture, data, output, recipe)
+    public init(architecture: String, data: String, output: String, hyperparameters: Hyperparameters) {
+        (self.architecture, self.data, self.output, self.hyperparameters) = (
+            architecture, data, output, hyperparameters
+        )
     }
 }
 
@@ -66,7 +68,8 @@ public func trainModel(
     let graph = plan.built.graph, splits = [data.train, data.test]
     let measuring = splits.map { inferenceMemory(graph, of: $0) + Predictor.memory(graph, threads: threads).bytes }
     try MemoryError.check(
-        Trainer.memory(graph, request.recipe, threads: threads).bytes + (measuring.max() ?? 0), threads: threads,
+        Trainer.memory(graph, request.hyperparameters, threads: threads).bytes + (measuring.max() ?? 0),
+        threads: threads,
         advice: MemoryError.trainingAdvice)
     let workers = Workers(request.threads, isInterrupted: isInterrupted)
     defer { workers.close() }
@@ -75,10 +78,10 @@ public func trainModel(
     if let warning = try plan.inputWarning(data) { tell(.warning(warning)) }
     let (train, validation) = data.trainAndValidation()
     var request = request
-    request.recipe.choose(
+    request.hyperparameters.choose(
         request.automatic, examples: train.count, parameters: plan.built.graph.layout.trainableParameterCount)
-    if let line = request.recipe.sentence(request.automatic, examples: train.count) { tell(.message(line)) }
-    let recipe = request.recipe
+    if let line = request.hyperparameters.sentence(request.automatic, examples: train.count) { tell(.message(line)) }
+    let hyperparameters = request.hyperparameters
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     let fingerprint = RunFingerprint(
         request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
@@ -87,15 +90,16 @@ public func trainModel(
     let lock = directory == nil ? try FileLock(output: request.output) : nil
     // They hold the locks to the end.
     defer { withExtendedLifetime((directory, lock)) {} }
-    let network = try plan.train(recipe) { part in
+    let network = try plan.train(hyperparameters) { part in
         let session = TrainingSession(
             name: part.title(plan.built.architecture.name), key: part.key("model"), directory: directory,
             fingerprint: fingerprint.digest, inputs: inputs, isResuming: request.isResuming,
             workers: workers, tell: tell)
-        let views = request.augmentation.map { Views($0, seed: part.recipe.seed) }
+        let views = request.augmentation.map { Views($0, seed: part.hyperparameters.seed) }
         let trainer = try session.train(
-            part.graph, part.recipe, minimizing: LabelLoss(data.labelKind),
-            on: BatchLoader(train, views: views, recipe: part.recipe, workers: workers), train, validation)
+            part.graph, part.hyperparameters, minimizing: LabelLoss(data.labelKind),
+            on: BatchLoader(train, views: views, hyperparameters: part.hyperparameters, workers: workers), train,
+            validation)
         return TrainedNetwork(trainer)
     }
 

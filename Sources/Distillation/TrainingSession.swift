@@ -25,14 +25,15 @@ struct TrainingSession {
     ///   - first: The first weights by layer and name, for those that are not drawn from the recipe's seed.
     ///   - rounding: How the weights that the network computes with are rounded; nil for not at all.
     func train<Element: Batch>(
-        _ graph: LayerGraph, _ recipe: Recipe, minimizing objective: some Objective<Element>,
+        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, minimizing objective: some Objective<Element>,
         on source: some BatchSource<Element>, _ train: ExampleSplit, _ validation: ExampleSplit,
         from first: TrainedNetwork? = nil, rounding: ((Tensor, _ epoch: Int) throws -> WeightRounding)? = nil
     ) throws -> Trainer {
-        let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)[-1])
+        let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: hyperparameters.seed)[-1])
         first?.copy(to: weights)
         try weights.adaptNormalizations(of: graph, to: train)
-        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers, rounding: rounding)
+        let trainer = Trainer(
+            graph, weights: weights, hyperparameters: hyperparameters, workers: workers, rounding: rounding)
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {
@@ -48,7 +49,7 @@ struct TrainingSession {
         }
         run.check = inputs.check
         run.warn = { [tell] in tell(.warning($0)) }
-        let total = source.stepsPerEpoch * recipe.epochs
+        let total = source.stepsPerEpoch * hyperparameters.epochs
         var score = "", loss = 0.0
         func advance(_ count: Int) { tell(.advanced(count, note: "loss \(fixed(loss, digits: 3))\(score)")) }
         run.advance = { count, latest in
@@ -66,7 +67,7 @@ struct TrainingSession {
             }
             try log?.append(report, terms: objective.terms)
         }
-        tell(.began(RunSteps.Phase.training(name), total: source.count * recipe.epochs))
+        tell(.began(RunSteps.Phase.training(name), total: source.count * hyperparameters.epochs))
         do {
             try run.run(trainer, minimizing: objective, on: source)
         } catch {
@@ -80,7 +81,7 @@ struct TrainingSession {
             let end =
                 trainer.step < total
                 ? "training \(name) ended after epoch \(trainer.step / source.stepsPerEpoch): "
-                    + "no better on held-out examples for \(recipe.patience ?? 0) epochs; " : ""
+                    + "no better on held-out examples for \(hyperparameters.patience ?? 0) epochs; " : ""
             let kept = trainer.keepsBestScore ? "kept" : "was best"
             tell(
                 .message(

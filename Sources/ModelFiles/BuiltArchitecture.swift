@@ -203,8 +203,10 @@ private struct GraphBuilder {
         var readers: [Architecture.Source: [Call]] = [:], waiting: [[Int]] = []
         var ready: [Call] = []
         let produced = Dictionary(
-            zip(architecture.layers, recipes).flatMap { layer, recipe in
-                layer.calls.indices.map { (Architecture.Source(layer.name, call: $0), recipe.parts.results.count) }
+            zip(architecture.layers, recipes).flatMap { layer, hyperparameters in
+                layer.calls.indices.map {
+                    (Architecture.Source(layer.name, call: $0), hyperparameters.parts.results.count)
+                }
             }, uniquingKeysWith: { first, _ in first })
         for (index, layer) in architecture.layers.enumerated() {
             waiting.append([])
@@ -305,7 +307,7 @@ private struct GraphBuilder {
     ///
     /// - Returns: The results; none after a problem.
     private mutating func perform(_ call: Call) -> [Architecture.Source] {
-        let layer = architecture.layers[call.layer], recipe = recipes[call.layer]
+        let layer = architecture.layers[call.layer], hyperparameters = recipes[call.layer]
         var inputs = layer.calls[call.number].compactMap { values[$0] }
         guard !inputs.isEmpty else {
             problems.append("\(layer.place): reads nothing")
@@ -326,27 +328,27 @@ private struct GraphBuilder {
         }
         if inputs.contains(where: graph.isMasked) { layers[call.layer].readsMask = true }
         let elementCount = inputs.reduce(1.0) { max($0, Double(graph.shape(of: $1).elementCount)) }
-        guard elementCount * recipe.magnitude <= Self.magnitudeLimit else {
+        guard elementCount * hyperparameters.magnitude <= Self.magnitudeLimit else {
             problems.append("\(layer.place): its sizes are beyond what any computer holds")
             return []
         }
-        if inputs.contains(where: graph.isMasked), let problem = maskProblem(layer, inputs, recipe.parts) {
+        if inputs.contains(where: graph.isMasked), let problem = maskProblem(layer, inputs, hyperparameters.parts) {
             problems.append("\(layer.place): \(problem)")
             return []
         }
-        let used = recipe.parts.map { $0.readCount(of: inputs.count) }.max() ?? 0
+        let used = hyperparameters.parts.map { $0.readCount(of: inputs.count) }.max() ?? 0
         guard used == inputs.count else {
             problems.append("\(layer.place): reads \(inputs.count) values, of which it uses \(used)")
             return []
         }
         var results: [LayerGraph.Value] = [], reads: [LayerGraph.Value?] = []
-        for (position, part) in recipe.parts.enumerated() {
+        for (position, part) in hyperparameters.parts.enumerated() {
             let read = part.reads(inputs, results)
             do throws(ShapeError) {
                 let id = layers[call.layer].parts[position].id
                 let ends =
                     layer.hasExplicitMask && !architecture.rules.givenMasksGoOn
-                    && recipe.parts.results.contains(position)
+                    && hyperparameters.parts.results.contains(position)
                 let passing = part.keepsMask ? LayerGraph.MaskPassing.of(inputs[0]) : part.masks
                 let result = try graph.call(
                     id, read, stepAxes: part.stepAxes, masks: ends ? .dropped : passing)
@@ -361,7 +363,7 @@ private struct GraphBuilder {
                 return []
             }
         }
-        return recipe.parts.results.enumerated().map { tensor, part in
+        return hyperparameters.parts.results.enumerated().map { tensor, part in
             let source = Architecture.Source(layer.name, call: call.number, tensor: tensor)
             values[source] = results[part]
             self.reads[source] = reads[part]

@@ -28,20 +28,21 @@ public struct BatchLoader: BatchSource {
     private let views: Views?
 
     public init(
-        _ split: ExampleSplit, unlabeled other: ExampleSplit? = nil, views: Views? = nil, recipe: Recipe,
+        _ split: ExampleSplit, unlabeled other: ExampleSplit? = nil, views: Views? = nil,
+        hyperparameters: Hyperparameters,
         workers: Workers
     ) {
         self.views = views
         func reader(_ split: ExampleSplit, _ seed: Int) -> ExampleReader {
             ExampleReader(
-                split, batchSize: recipe.batchSize, order: .shuffled(seed: UInt64(bitPattern: Int64(seed))))
+                split, batchSize: hyperparameters.batchSize, order: .shuffled(seed: UInt64(bitPattern: Int64(seed))))
         }
-        labeled = reader(split, recipe.seed)
-        unlabeled = other.map { reader($0, recipe.seed) }
+        labeled = reader(split, hyperparameters.seed)
+        unlabeled = other.map { reader($0, hyperparameters.seed) }
         count = split.count + (other?.count ?? 0)
         self.workers = workers
-        shardSize = recipe.shardSize
-        stepsPerEpoch = (count + recipe.batchSize - 1) / recipe.batchSize
+        shardSize = hyperparameters.shardSize
+        stepsPerEpoch = (count + hyperparameters.batchSize - 1) / hyperparameters.batchSize
     }
 
     public func batch(epoch: Int, step: Int) throws -> TrainingBatch {

@@ -10,10 +10,12 @@ struct BestWeights {
     /// The last score, and on how many examples.
     var last: (value: Double, examples: Int)?
 
-    init(_ layout: ParameterLayout, recipe: Recipe) { vector = recipe.keepsBest ? VectorBox(layout) : nil }
+    init(_ layout: ParameterLayout, hyperparameters: Hyperparameters) {
+        vector = hyperparameters.keepsBest ? VectorBox(layout) : nil
+    }
 
     /// How many vectors it keeps.
-    static func vectorCount(_ recipe: Recipe) -> Int { recipe.keepsBest ? 1 : 0 }
+    static func vectorCount(_ hyperparameters: Hyperparameters) -> Int { hyperparameters.keepsBest ? 1 : 0 }
 
     /// Notes the score after an epoch, and keeps the weights if it is the best so far.
     mutating func note(_ score: Double, epoch: Int, examples: Int, weights: Tensor) {
@@ -24,15 +26,15 @@ struct BestWeights {
     }
 
     /// Whether the score has not risen for as many epochs as the recipe allows.
-    func hasStalled(epoch: Int, _ recipe: Recipe) -> Bool {
-        guard let patience = recipe.patience, let best else { return false }
+    func hasStalled(epoch: Int, _ hyperparameters: Hyperparameters) -> Bool {
+        guard let patience = hyperparameters.patience, let best else { return false }
         return epoch - best.epoch >= patience
     }
 
     /// Whether a recipe returns the weights of the best score, not the last ones.
-    func areKept(by recipe: Recipe) -> Bool {
-        guard recipe.keepsBest, let best else { return false }
-        guard recipe.prefersLast, let last else { return true }
+    func areKept(by hyperparameters: Hyperparameters) -> Bool {
+        guard hyperparameters.keepsBest, let best else { return false }
+        guard hyperparameters.prefersLast, let last else { return true }
         // The score is nearly a share of the examples, whose variance is p(1 − p)/n.
         let variance = max(last.value * (1 - last.value), 0) / Double(max(last.examples, 1))
         return best.value - last.value > variance.squareRoot()

@@ -4,7 +4,7 @@ import Tensors
 
 /// How a batch is cut into shards, each of which one worker computes at a time.
 ///
-/// Recipe and network alone decide, never the number of workers: results are the same on every machine.
+/// Hyperparameters and network alone decide, never the number of workers: results are the same on every machine.
 struct Shards: Sendable {
     /// Examples in a shard; the last one of a batch may have fewer.
     let size: Int
@@ -13,12 +13,12 @@ struct Shards: Sendable {
 
     /// The size that the recipe names, or a half, a quarter or an eighth of it where a shard takes much memory: 300 frames
     /// of 8,192 words are 2.5 million numbers an example, several times over.
-    init(_ graph: LayerGraph, _ recipe: Recipe) {
+    init(_ graph: LayerGraph, _ hyperparameters: Hyperparameters) {
         let limit = Self.valuesLimit + graph.layout.extent * MemoryLayout<Float>.stride / 8
-        var size = min(recipe.shardSize, recipe.batchSize)
+        var size = min(hyperparameters.shardSize, hyperparameters.batchSize)
         while size / 2 >= Self.leastSize, Self.plan(graph, size).byteCount.bytes > limit { size /= 2 }
         self.size = size
-        mostCount = (recipe.batchSize + size - 1) / size
+        mostCount = (hyperparameters.batchSize + size - 1) / size
     }
 
     /// The most that one worker's values take, beside an eighth of the weights, if shards can be cut so small.

@@ -8,7 +8,7 @@ public import Tensors
 /// and what it does to the weights (`WeightUpdate`). The result depends on the recipe alone.
 public final class Trainer {
     public let graph: LayerGraph
-    public let recipe: Recipe
+    public let hyperparameters: Hyperparameters
     public let weights: ParameterVector
     /// What it computes with.
     public let workers: Workers
@@ -37,25 +37,27 @@ public final class Trainer {
     ///     of an epoch (`beginEpoch`) and its number; nil for not at all. Those that learn, their moments and their average never are.
     ///     The recipe must not keep the best weights, which would belong to the rounding of another epoch.
     public convenience init(
-        _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers,
+        _ graph: LayerGraph, weights: consuming ParameterVector, hyperparameters: Hyperparameters, workers: Workers,
         rounding: ((_ weights: Tensor, _ epoch: Int) throws -> WeightRounding)? = nil
     ) {
         self.init(
-            graph, weights: weights, recipe: recipe, workers: workers, rounding: rounding,
-            gradient: LocalGradientSum(graph, Shards(graph, recipe), workers))
+            graph, weights: weights, hyperparameters: hyperparameters, workers: workers, rounding: rounding,
+            gradient: LocalGradientSum(graph, Shards(graph, hyperparameters), workers))
     }
 
     /// - Parameter gradient: How gradients of shards are computed and added.
     init(
-        _ graph: LayerGraph, weights: consuming ParameterVector, recipe: Recipe, workers: Workers,
+        _ graph: LayerGraph, weights: consuming ParameterVector, hyperparameters: Hyperparameters, workers: Workers,
         rounding: RoundedWeights.Find? = nil, gradient: any GradientSum
     ) {
         precondition(
-            rounding == nil || !recipe.keepsBest, "the best weights would be rounded as those of another epoch")
-        (self.graph, self.recipe, self.workers, self.gradient) = (graph, recipe, workers, gradient)
-        shards = Shards(graph, recipe)
-        update = WeightUpdate(weights.layout, weights: weights.tensor, recipe: recipe, workers: workers)
-        scores = BestWeights(weights.layout, recipe: recipe)
+            rounding == nil || !hyperparameters.keepsBest, "the best weights would be rounded as those of another epoch"
+        )
+        (self.graph, self.hyperparameters, self.workers, self.gradient) = (graph, hyperparameters, workers, gradient)
+        shards = Shards(graph, hyperparameters)
+        update = WeightUpdate(
+            weights.layout, weights: weights.tensor, hyperparameters: hyperparameters, workers: workers)
+        scores = BestWeights(weights.layout, hyperparameters: hyperparameters)
         rounded = rounding.map { RoundedWeights(graph.layout, workers, $0) }
         self.weights = weights
     }
@@ -64,14 +66,14 @@ public final class Trainer {
     ///
     /// - Parameter rounds: Whether it computes with rounded weights.
     public static func memory(
-        _ graph: LayerGraph, _ recipe: Recipe, threads: Int, rounds: Bool = false
+        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, threads: Int, rounds: Bool = false
     ) -> ByteCount {
         let vectors =
-            1 + WeightUpdate.vectorCount(recipe) + BestWeights.vectorCount(recipe)
+            1 + WeightUpdate.vectorCount(hyperparameters) + BestWeights.vectorCount(hyperparameters)
             + (rounds ? RoundedWeights.vectorCount : 0)
         return ByteCount(
             vectors * graph.layout.extent * MemoryLayout<Float>.stride
-                + LocalGradientSum.memory(graph, Shards(graph, recipe), threads: threads))
+                + LocalGradientSum.memory(graph, Shards(graph, hyperparameters), threads: threads))
     }
 
     // MARK: - Steps
@@ -97,9 +99,9 @@ public final class Trainer {
         let shard = ShardGradient(
             graph: graph, weights: rounded?.round(weights.tensor) ?? weights.tensor, statistics: update.statistics,
             batch: batch, objective: objective, progress: progress(of: totalSteps),
-            key: RandomKey(seed: recipe.seed)[step])
+            key: RandomKey(seed: hyperparameters.seed)[step])
         let sums = try gradient.add(shards.cut(batch.count)) { shard.compute($0, $1, in: $2, into: $3) }
-        let rate = recipe.learningRate * recipe.learningRateSchedule(step: step, of: totalSteps)
+        let rate = hyperparameters.learningRate * hyperparameters.learningRateSchedule(step: step, of: totalSteps)
         let norm = update.apply(gradient.total, to: weights.tensor, learningRate: rate, step: step)
         step += 1
         let terms = objective.terms.indices.map { term in
@@ -139,11 +141,11 @@ public final class Trainer {
     var roundingOrigin: Tensor? { rounded?.origin.vector.tensor }
 
     /// What training is for: the best weights where they are kept, else the latest.
-    public var result: Tensor { result(by: recipe) }
+    public var result: Tensor { result(by: hyperparameters) }
 
     /// What training is for by another recipe that differs in `keepsBest` and `prefersLast` alone.
-    public func result(by recipe: Recipe) -> Tensor {
-        keepsBestScore(by: recipe) ? best?.vector.tensor ?? latest : latest
+    public func result(by hyperparameters: Hyperparameters) -> Tensor {
+        keepsBestScore(by: hyperparameters) ? best?.vector.tensor ?? latest : latest
     }
 
     /// The weights of the epoch with the best score, if the recipe wants them.
@@ -154,12 +156,12 @@ public final class Trainer {
     public var lastScore: (value: Double, examples: Int)? { scores.last }
 
     /// Whether the result is the weights of the best score.
-    public var keepsBestScore: Bool { keepsBestScore(by: recipe) }
+    public var keepsBestScore: Bool { keepsBestScore(by: hyperparameters) }
 
-    public func keepsBestScore(by recipe: Recipe) -> Bool { scores.areKept(by: recipe) }
+    public func keepsBestScore(by hyperparameters: Hyperparameters) -> Bool { scores.areKept(by: hyperparameters) }
 
     /// Whether the score has not risen for as many epochs as the recipe allows.
-    public func hasStalled(epoch: Int) -> Bool { scores.hasStalled(epoch: epoch, recipe) }
+    public func hasStalled(epoch: Int) -> Bool { scores.hasStalled(epoch: epoch, hyperparameters) }
 
     /// Notes the score on validation examples after an epoch.
     public func note(_ score: Double, epoch: Int, examples: Int) {

@@ -63,7 +63,7 @@ public struct TrainingRun {
     public func run(_ trainer: Trainer, minimizing objective: some Objective<TrainingBatch>) throws {
         try run(
             trainer, minimizing: objective,
-            on: BatchLoader(train, recipe: trainer.recipe, workers: trainer.workers))
+            on: BatchLoader(train, hyperparameters: trainer.hyperparameters, workers: trainer.workers))
     }
 
     /// Trains to the end, from the last checkpoint if there is one.
@@ -84,7 +84,7 @@ public struct TrainingRun {
     private func go<Element: Batch>(
         _ trainer: Trainer, _ objective: some Objective<Element>, _ source: some BatchSource<Element>
     ) throws {
-        let stepsPerEpoch = source.stepsPerEpoch, total = stepsPerEpoch * trainer.recipe.epochs
+        let stepsPerEpoch = source.stepsPerEpoch, total = stepsPerEpoch * trainer.hyperparameters.epochs
         let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
         let none = EpochSums(termCount: objective.terms.count)
         var sums = try resume(trainer, source, from: file, termCount: objective.terms.count) ?? none
@@ -126,13 +126,13 @@ public struct TrainingRun {
     private func resume(
         _ trainer: Trainer, _ source: some BatchSource, from file: Checkpoint?, termCount: Int
     ) throws -> EpochSums? {
-        let total = source.stepsPerEpoch * trainer.recipe.epochs
+        let total = source.stepsPerEpoch * trainer.hyperparameters.epochs
         guard let sums = try file?.restore(trainer, totalSteps: total, termCount: termCount, warn: warn),
             trainer.step > 0
         else { return nil }
         let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         resumed(epochs)
-        advance(epochs * source.count + min(steps * trainer.recipe.batchSize, source.count), 0)
+        advance(epochs * source.count + min(steps * trainer.hyperparameters.batchSize, source.count), 0)
         if steps > 0 {
             try trainer.continueEpoch(epochs)
         } else if trainer.step == total || trainer.hasStalled(epoch: epochs) {

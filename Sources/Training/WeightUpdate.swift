@@ -8,24 +8,24 @@ struct WeightUpdate: Sendable {
     let moments: [VectorBox]
     /// The moving average of the weights, if the recipe has one.
     let average: VectorBox?
-    private let recipe: Recipe
+    private let hyperparameters: Hyperparameters
     private let trainableExtent: Int
     /// Parameters that are measured while training, such as the moments of batch normalization.
     let statistics: [ParameterLayout.Entry]
     private let workers: Workers
 
     /// - Parameter weights: The first weights, where the average begins.
-    init(_ layout: ParameterLayout, weights: Tensor, recipe: Recipe, workers: Workers) {
-        (self.recipe, self.workers, trainableExtent) = (recipe, workers, layout.trainableExtent)
+    init(_ layout: ParameterLayout, weights: Tensor, hyperparameters: Hyperparameters, workers: Workers) {
+        (self.hyperparameters, self.workers, trainableExtent) = (hyperparameters, workers, layout.trainableExtent)
         statistics = layout.entries.filter { $0.spec.role != .trainable }
-        moments = (0..<recipe.optimizer.momentCount).map { _ in VectorBox(layout) }
-        average = recipe.averageDecay.map { _ in VectorBox(layout) }
+        moments = (0..<hyperparameters.optimizer.momentCount).map { _ in VectorBox(layout) }
+        average = hyperparameters.emaMomentum.map { _ in VectorBox(layout) }
         average?.vector.tensor.copy(from: weights)
     }
 
     /// How many vectors it keeps.
-    static func vectorCount(_ recipe: Recipe) -> Int {
-        recipe.optimizer.momentCount + (recipe.averageDecay == nil ? 0 : 1)
+    static func vectorCount(_ hyperparameters: Hyperparameters) -> Int {
+        hyperparameters.optimizer.momentCount + (hyperparameters.emaMomentum == nil ? 0 : 1)
     }
 
     /// Moves the weights.
@@ -36,7 +36,7 @@ struct WeightUpdate: Sendable {
     /// - Returns: The norm of the gradient before clipping; nil unless clipping measures it.
     func apply(_ gradient: Tensor, to weights: Tensor, learningRate: Double, step: Int) -> Double? {
         var norm: Double?, factor: Float = 1
-        if let limit = recipe.clipNorm {
+        if let limit = hyperparameters.globalClipnorm {
             let length = sumOfSquares(gradient).squareRoot()
             norm = length
             if length > limit { factor = Float(limit / length) }
@@ -47,8 +47,8 @@ struct WeightUpdate: Sendable {
     }
 
     private func move(_ weights: Tensor, _ gradient: Tensor, factor: Float, rate: Float, step: Int) {
-        let (optimizer, moments) = (recipe.optimizer, moments)
-        let average = average?.vector.tensor, decay = Float(recipe.averageDecay ?? 0)
+        let (optimizer, moments) = (hyperparameters.optimizer, moments)
+        let average = average?.vector.tensor, decay = Float(hyperparameters.emaMomentum ?? 0)
         workers.eachStretch(of: [0..<trainableExtent]) { start, count in
             let part = gradient.slice(at: start, count: count), target = weights.slice(at: start, count: count)
             if factor != 1 { scale(part, by: factor, into: part) }

@@ -259,7 +259,8 @@ struct DistillCommand: ParsableCommand {
         loss.lambda = lambda ?? loss.lambda
         loss.softWeight = softWeight ?? loss.softWeight
         var request = CompressionRequest(
-            teachers: teachers, data: data, budget: budget, output: output, recipe: training.values.recipe,
+            teachers: teachers, data: data, budget: budget, output: output,
+            hyperparameters: training.values.hyperparameters,
             loss: loss, runDirectory: resume ?? runDirectory ?? DistillOptions.runDirectory(for: output))
         request.teacherRules = try teacherOptions.rules(of: teachers)
         request.student = student.map { CompressionRequest.Student($0) } ?? .automatic

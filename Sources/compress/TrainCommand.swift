@@ -83,7 +83,7 @@ struct TrainCommand: ParsableCommand {
         _ = try OutputFile.checkModel(output, inputs: [architecture, data])
         let values = training.values
         var request = TrainingRequest(
-            architecture: architecture, data: data, output: output, recipe: values.recipe)
+            architecture: architecture, data: data, output: output, hyperparameters: values.hyperparameters)
         request.width = width
         request.precision = precision
         request.automatic = values.automatic

@@ -73,28 +73,28 @@ struct TrainingOptions: ParsableArguments {
 
     /// The same as plain values, with the program's choices where the user made none.
     struct Values {
-        var recipe: Recipe
+        var hyperparameters: Hyperparameters
         /// What of the recipe is chosen once the data is known.
-        var automatic: AutomaticRecipe
+        var automatic: AutomaticHyperparameters
         var augmentation: Augmentation?
     }
 
     var values: Values {
-        var recipe = Recipe(epochs: epochs?.value ?? 1, batchSize: batchSize?.value ?? 1)
-        recipe.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
-        recipe.learningRate = learningRate?.value ?? recipe.learningRate
-        recipe.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
-        recipe.clipNorm = globalClipnorm?.value
-        recipe.averageDecay = emaMomentum?.value
-        recipe.seed = seed ?? 0
-        recipe.patience = earlyStopping?.value
-        recipe.keepsBest = keepBest ?? true
-        recipe.prefersLast = keepBest == nil
-        var automatic: AutomaticRecipe = []
+        var hyperparameters = Hyperparameters(epochs: epochs?.value ?? 1, batchSize: batchSize?.value ?? 1)
+        hyperparameters.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
+        hyperparameters.learningRate = learningRate?.value ?? hyperparameters.learningRate
+        hyperparameters.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
+        hyperparameters.globalClipnorm = globalClipnorm?.value
+        hyperparameters.emaMomentum = emaMomentum?.value
+        hyperparameters.seed = seed ?? 0
+        hyperparameters.patience = earlyStopping?.value
+        hyperparameters.keepsBest = keepBest ?? true
+        hyperparameters.prefersLast = keepBest == nil
+        var automatic: AutomaticHyperparameters = []
         if epochs?.value == nil { automatic.insert(.epochs) }
         if batchSize?.value == nil { automatic.insert(.batchSize) }
         if learningRate?.value == nil { automatic.insert(.learningRate) }
-        return Values(recipe: recipe, automatic: automatic, augmentation: augment?.value)
+        return Values(hyperparameters: hyperparameters, automatic: automatic, augmentation: augment?.value)
     }
 
     mutating func fill(from other: TrainingOptions) {

@@ -7,7 +7,7 @@ import Testing
     @Test func describesWhatItHolds() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try Recipe(validation: 6).write(to: path)
+            try Hyperparameters(validation: 6).write(to: path)
             let file = try ExampleFile(opening: path)
             #expect(file.classCount == 4)
             #expect(file.classNames == nil)
@@ -24,7 +24,7 @@ import Testing
     @Test func countsNamedClassesEvenIfNobodyBelongsToThem() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try Recipe(classes: ["a", "b", "c", "d", "e"]).write(to: path)
+            try Hyperparameters(classes: ["a", "b", "c", "d", "e"]).write(to: path)
             let file = try ExampleFile(opening: path)
             #expect(file.classCount == 5)
             #expect(file.classNames == ["a", "b", "c", "d", "e"])
@@ -34,7 +34,7 @@ import Testing
     @Test func holdsOutAPartOfTrainWithoutOverlap() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try Recipe(train: 100).write(to: path)
+            try Hyperparameters(train: 100).write(to: path)
             let (train, validation) = try ExampleFile(opening: path).trainAndValidation()
             #expect(train.count == 90)
             #expect(validation.count == 10)
@@ -53,11 +53,11 @@ import Testing
             """
             'd.h5': expected a dataset 'test/x', found 'train' at the top. \
             A data file holds train/x, train/y, test/x and test/y.
-            """, Recipe(test: 0))
+            """, Hyperparameters(test: 0))
     }
 
     @Test func saysThatLabelsAreMissing() throws {
-        let recipe = Recipe { path, new in
+        let hyperparameters = Hyperparameters { path, new in
             guard path == "train/y" else { return false }
             try new.file.root.createDataset(path, [0, 1, 2], shape: [3])
             return true
@@ -66,11 +66,11 @@ import Testing
             """
             'train/y' in 'd.h5': expected 20 rows, as many as 'train/x' has, found shape [3]. \
             Each example needs its label.
-            """, recipe)
+            """, hyperparameters)
     }
 
     @Test func refusesLabelsThatAreNoClasses() throws {
-        let negative = Recipe { path, new in
+        let negative = Hyperparameters { path, new in
             guard path == "test/y" else { return false }
             try new.file.root.createDataset(path, [0, 1, -1, 0, 0], shape: [5])
             return true
@@ -84,8 +84,8 @@ import Testing
             """
             'train/y' in 'd.h5': expected classes from 0 to 2, as 'classes' names them, found 3 in row 3. \
             Name every class, or leave the attribute 'classes' out.
-            """, Recipe(classes: ["a", "b", "c"]))
-        let huge = Recipe { path, new in
+            """, Hyperparameters(classes: ["a", "b", "c"]))
+        let huge = Hyperparameters { path, new in
             guard path == "test/y" else { return false }
             try new.file.root.createDataset(path, [0, 1, 1 << 30, 0, 0], shape: [5])
             return true
@@ -134,7 +134,7 @@ import Testing
 
     @Test func refusesFrameCountsBeyondTheFrames() throws {
         let frames = { (counts: [Int]) in
-            Recipe { path, new in
+            Hyperparameters { path, new in
                 let count = path.hasPrefix("train") ? 20 : 5
                 if path.hasSuffix("/x") {
                     try new.file.root.createDataset(
@@ -156,7 +156,7 @@ import Testing
     }
 
     @Test func comparesNamesWithColumns() throws {
-        let labels = Recipe(classes: ["a", "b"]) { path, new in
+        let labels = Hyperparameters(classes: ["a", "b"]) { path, new in
             guard path.hasSuffix("/y") else { return false }
             let count = path.hasPrefix("train") ? 20 : 5
             try new.file.root.createDataset(path, [UInt8](repeating: 1, count: count * 3), shape: [count, 3])
@@ -240,18 +240,18 @@ import Testing
             try refusal(["a"]) == "d.h5: expected a dataset 'train/x', found 'a' at the top. \(layout)")
     }
 
-    private func replacing(_ wanted: String, _ write: @escaping (NewFile) throws -> Void) -> Recipe {
-        Recipe { path, new in
+    private func replacing(_ wanted: String, _ write: @escaping (NewFile) throws -> Void) -> Hyperparameters {
+        Hyperparameters { path, new in
             guard path == wanted else { return false }
             try write(new)
             return true
         }
     }
 
-    private func failure(_ recipe: Recipe) throws -> String? {
+    private func failure(_ hyperparameters: Hyperparameters) throws -> String? {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try recipe.write(to: path)
+            try hyperparameters.write(to: path)
             do {
                 _ = try ExampleFile(opening: path)
                 return nil
@@ -261,7 +261,9 @@ import Testing
         }
     }
 
-    private func expectError(_ text: String, _ recipe: Recipe, at place: SourceLocation = #_sourceLocation) throws {
-        #expect(try failure(recipe) == text, sourceLocation: place)
+    private func expectError(
+        _ text: String, _ hyperparameters: Hyperparameters, at place: SourceLocation = #_sourceLocation
+    ) throws {
+        #expect(try failure(hyperparameters) == text, sourceLocation: place)
     }
 }

@@ -25,7 +25,7 @@ import Testing
 
     @Test(arguments: cases)
     func deliversWhatItsOrderPromises(how: Case) throws {
-        try withReader(Recipe(train: 103, type: how.type, compression: how.compression), how) { reader in
+        try withReader(Hyperparameters(train: 103, type: how.type, compression: how.compression), how) { reader in
             for epoch in 0..<3 {
                 var delivered: [Int] = []
                 for step in 0..<reader.stepsPerEpoch {
@@ -40,7 +40,7 @@ import Testing
 
     @Test(arguments: cases)
     func resumesAnywhere(how: Case) throws {
-        try withReader(Recipe(train: 103, type: how.type, compression: how.compression), how) { reader in
+        try withReader(Hyperparameters(train: 103, type: how.type, compression: how.compression), how) { reader in
             for (epoch, step) in [(4, 7), (0, 3), (0, 2), (4, 12), (5, 0)] {
                 let rows = try check(reader.batch(epoch: epoch, step: step))
                 #expect(rows == Array(reader.order(epoch: epoch).dropFirst(step * 8).prefix(8)))
@@ -51,7 +51,7 @@ import Testing
     @Test func neverDeliversWhatIsHeldOut() throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try Recipe(train: 200).write(to: path)
+            try Hyperparameters(train: 200).write(to: path)
             let (train, validation) = try ExampleFile(opening: path).trainAndValidation()
             for (split, other) in [(train, validation), (validation, train)] {
                 let reader = ExampleReader(
@@ -68,7 +68,7 @@ import Testing
 
     @Test func letsThreadsConvertTheirShards() throws {
         let how = Case(type: .uint8, order: .shuffled(seed: 9), windowByteCount: 60)
-        try withReader(Recipe(train: 64), how) { reader in
+        try withReader(Hyperparameters(train: 64), how) { reader in
             let batch = try reader.batch(epoch: 0, step: 3)
             let shards = Mutex([[Float]](repeating: [], count: 4))
             DispatchQueue.concurrentPerform(iterations: 4) { shard in
@@ -78,14 +78,14 @@ import Testing
                 let result = values
                 shards.withLock { $0[shard] = result }
             }
-            let expected = (0..<8).flatMap { example in (0..<3).map { Recipe.value(batch.row(example), $0) } }
+            let expected = (0..<8).flatMap { example in (0..<3).map { Hyperparameters.value(batch.row(example), $0) } }
             #expect(shards.withLock { $0.flatMap { $0 } } == expected)
         }
     }
 
     @Test func appliesScaleAndOffset() throws {
         for type in [HDF5Type.uint8, .float16, .float32] {
-            let recipe = Recipe(type: type) { path, new in
+            let hyperparameters = Hyperparameters(type: type) { path, new in
                 guard path.hasSuffix("/x") else { return false }
                 let count = path == "train/x" ? 20 : 5
                 let x = try new.file.root.createDataset(path, type, shape: [count, 3])
@@ -99,7 +99,7 @@ import Testing
                 return true
             }
             let how = Case(type: type, order: .sequential, windowByteCount: 1000)
-            try withReader(recipe, how) { reader in
+            try withReader(hyperparameters, how) { reader in
                 var values = [Float](repeating: 0, count: 3)
                 var span = values.mutableSpan
                 try reader.batch(epoch: 0, step: 0).readInputs(0..<1, into: &span)
@@ -111,7 +111,7 @@ import Testing
     /// Channels are the last axis: row 0 of (2, 3) examples, each channel by numbers of its own; one offset serves all.
     @Test func appliesScaleAndOffsetOfEachChannel() throws {
         for type in [HDF5Type.uint8, .float16, .float32] {
-            let recipe = Recipe(type: type) { path, new in
+            let hyperparameters = Hyperparameters(type: type) { path, new in
                 guard path.hasSuffix("/x") else { return false }
                 let count = path == "train/x" ? 20 : 5
                 let x = try new.file.root.createDataset(path, type, shape: [count, 2, 3])
@@ -122,7 +122,7 @@ import Testing
                 try x.attributes.write([Float(1)], to: "offset")
                 return true
             }
-            try withReader(recipe, Case(type: type, order: .sequential, windowByteCount: 1000)) { reader in
+            try withReader(hyperparameters, Case(type: type, order: .sequential, windowByteCount: 1000)) { reader in
                 var values = [Float](repeating: 0, count: 6)
                 var span = values.mutableSpan
                 try reader.batch(epoch: 0, step: 0).readInputs(1..<2, into: &span)
@@ -134,12 +134,12 @@ import Testing
     @Test func widensEveryFiniteHalfExactly() throws {
         // All 63,488 of them, 64 rows of 992.
         let halves = (0...UInt16.max).map { Float16(bitPattern: $0) }.filter { $0.isFinite }
-        let recipe = Recipe(train: 64, test: 64) { path, new in
+        let hyperparameters = Hyperparameters(train: 64, test: 64) { path, new in
             guard path.hasSuffix("/x") else { return false }
             try new.file.root.createDataset(path, halves, shape: [64, 992])
             return true
         }
-        try withReader(recipe, Case(type: .float16, order: .sequential, windowByteCount: 1 << 20)) { reader in
+        try withReader(hyperparameters, Case(type: .float16, order: .sequential, windowByteCount: 1 << 20)) { reader in
             var values: [Float] = []
             for step in 0..<8 {
                 var part = [Float](repeating: 0, count: 8 * 992)
@@ -153,7 +153,7 @@ import Testing
 
     @Test(arguments: [HDF5Type.float16, .float32, .float64])
     func saysWhereANumberIsNotFinite(type: HDF5Type) throws {
-        let recipe = Recipe(type: type) { path, new in
+        let hyperparameters = Hyperparameters(type: type) { path, new in
             guard path == "train/x" else { return false }
             var values = [Double](repeating: 1, count: 60)
             values[7 * 3 + 2] = type == .float64 ? 1e300 : .nan
@@ -161,7 +161,7 @@ import Testing
             try x.write(values.span)
             return true
         }
-        try withReader(recipe, Case(type: type, order: .sequential, windowByteCount: 1000)) { reader in
+        try withReader(hyperparameters, Case(type: type, order: .sequential, windowByteCount: 1000)) { reader in
             let error = #expect(throws: ExampleFileError.self) { try reader.batch(epoch: 0, step: 0) }
             #expect(
                 error?.description.replacing(error?.path ?? "", with: "d.h5") == """
@@ -172,7 +172,7 @@ import Testing
     }
 
     @Test func readsSeveralLabels() throws {
-        let recipe = Recipe { path, new in
+        let hyperparameters = Hyperparameters { path, new in
             guard path.hasSuffix("/y") else { return false }
             let count = path.hasPrefix("train") ? 20 : 5
             let labels = (0..<count).flatMap { row in (0..<6).map { UInt8((row >> $0) & 1) } }
@@ -180,7 +180,7 @@ import Testing
             return true
         }
         let how = Case(type: .uint8, order: .shuffled(seed: 2), windowByteCount: 50)
-        try withReader(recipe, how) { reader in
+        try withReader(hyperparameters, how) { reader in
             #expect(reader.split.labelKind == .multilabel)
             #expect(reader.split.classCount == 6)
             let batch = try reader.batch(epoch: 1, step: 1)
@@ -195,7 +195,7 @@ import Testing
     }
 
     @Test func refusesLabelsThatAreNeitherThereNorNot() throws {
-        let recipe = Recipe { path, new in
+        let hyperparameters = Hyperparameters { path, new in
             guard path.hasSuffix("/y") else { return false }
             let count = path.hasPrefix("train") ? 20 : 5
             var labels = [UInt8](repeating: 1, count: count * 2)
@@ -205,7 +205,7 @@ import Testing
             try new.file.root.createDataset(path, labels, shape: [count, 2])
             return true
         }
-        try withReader(recipe, Case(type: .uint8, order: .sequential, windowByteCount: 500)) { reader in
+        try withReader(hyperparameters, Case(type: .uint8, order: .sequential, windowByteCount: 500)) { reader in
             let error = #expect(throws: ExampleFileError.self) { try reader.batch(epoch: 0, step: 0) }
             #expect(
                 error?.description.replacing(error?.path ?? "", with: "d.h5") == """
@@ -216,7 +216,7 @@ import Testing
     }
 
     @Test func readsFrameCounts() throws {
-        let recipe = Recipe { path, new in
+        let hyperparameters = Hyperparameters { path, new in
             let count = path.hasPrefix("train") ? 20 : 5
             if path.hasSuffix("/x") {
                 try new.file.root.createDataset(path, [UInt8](repeating: 0, count: count * 60), shape: [count, 20, 3])
@@ -226,7 +226,7 @@ import Testing
             return !path.hasSuffix("/y")
         }
         let how = Case(type: .uint8, order: .shuffled(seed: 2), windowByteCount: 500)
-        try withReader(recipe, how) { reader in
+        try withReader(hyperparameters, how) { reader in
             #expect(reader.split.hasFrameCounts)
             let batch = try reader.batch(epoch: 0, step: 0)
             var counts = [Int32](repeating: 0, count: 8)
@@ -239,7 +239,7 @@ import Testing
     /// Behind the true length, whatever is there, and whatever 0 stands for.
     @Test(arguments: [HDF5Type.uint8, .float16, .float32])
     func readsZerosBehindTheTrueLength(type: HDF5Type) throws {
-        let recipe = Recipe { path, new in
+        let hyperparameters = Hyperparameters { path, new in
             let count = path.hasPrefix("train") ? 20 : 5
             if path.hasSuffix("/length") {
                 try new.file.root.createDataset(path, (1...count).map { Int32($0) }, shape: [count])
@@ -262,7 +262,7 @@ import Testing
         }
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try recipe.write(to: path)
+            try hyperparameters.write(to: path)
             let split = try ExampleFile(opening: path).train.reading(["x", "rgb", "mean"])
             #expect(split.zero == [0])
             let batch = try ExampleReader(split, batchSize: 8, order: .shuffled(seed: 4)).batch(epoch: 0, step: 1)
@@ -285,7 +285,7 @@ import Testing
         var inputs = [Float](repeating: -1, count: batch.count * 3)
         var inputSpan = inputs.mutableSpan
         batch.readInputs(0..<batch.count, into: &inputSpan)
-        #expect(inputs == rows.flatMap { row in (0..<3).map { Recipe.value(row, $0) } })
+        #expect(inputs == rows.flatMap { row in (0..<3).map { Hyperparameters.value(row, $0) } })
         var classes = [Int32](repeating: -1, count: batch.count)
         var classSpan = classes.mutableSpan
         batch.readClasses(0..<batch.count, into: &classSpan)
@@ -299,10 +299,12 @@ import Testing
     }
 
     /// Lends a reader of the training examples, in batches of 8.
-    private func withReader(_ recipe: Recipe, _ how: Case, _ body: (ExampleReader) throws -> Void) throws {
+    private func withReader(_ hyperparameters: Hyperparameters, _ how: Case, _ body: (ExampleReader) throws -> Void)
+        throws
+    {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try recipe.write(to: path)
+            try hyperparameters.write(to: path)
             let split = try ExampleFile(opening: path).train
             try body(
                 ExampleReader(

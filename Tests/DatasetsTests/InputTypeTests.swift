@@ -8,12 +8,12 @@ import Testing
     private func read<Element: HDF5Element>(_ values: [Element], type: HDF5Type = Element.hdf5Type) throws -> [Float] {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            let recipe = Recipe(train: 4) { name, new in
+            let hyperparameters = Hyperparameters(train: 4) { name, new in
                 guard name == "train/x" else { return false }
                 try new.file.root.createDataset(name, values, shape: [4, 3], type: type)
                 return true
             }
-            try recipe.write(to: path)
+            try hyperparameters.write(to: path)
             let split = try ExampleFile(opening: path).train
             let batch = try ExampleReader(split, batchSize: 4, order: .sequential).batch(epoch: 0, step: 0)
             var inputs = [Float](repeating: 0, count: 12)

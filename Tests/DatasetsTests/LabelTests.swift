@@ -12,12 +12,12 @@ import Testing
     ) throws -> Result {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            let recipe = Recipe(classes: classes) { name, new in
+            let hyperparameters = Hyperparameters(classes: classes) { name, new in
                 guard name.hasSuffix("/y") else { return false }
                 try y(name, name.hasPrefix("train") ? 20 : 5, new.file.root)
                 return true
             }
-            try recipe.write(to: path)
+            try hyperparameters.write(to: path)
             return try body(try ExampleFile(opening: path))
         }
     }

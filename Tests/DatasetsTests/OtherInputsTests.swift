@@ -13,7 +13,7 @@ import Testing
     ) throws {
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "d.h5").path
-            try Recipe().write(to: path)
+            try Hyperparameters().write(to: path)
             let plain = try HDF5File(opening: path)
             let other = folder.appending(path: "other.h5").path, file = try HDF5File(creating: other)
             for (split, count) in [("train", 20), ("test", 5)] {
@@ -48,7 +48,7 @@ import Testing
                     let row = batch.row(example)
                     // The attribute offset is 0.5.
                     for element in 0..<8 { #expect(rgb[example * 8 + element] == Self.rgb(row, element) + 0.5) }
-                    for element in 0..<3 { #expect(x[example * 3 + element] == Recipe.value(row, element)) }
+                    for element in 0..<3 { #expect(x[example * 3 + element] == Hyperparameters.value(row, element)) }
                 }
             }
         } beside: { root, split, count in

@@ -10,7 +10,7 @@ func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Resul
 }
 
 /// A data file with a few examples, of which a test changes what it is about.
-struct Recipe {
+struct Hyperparameters {
     var train = 20
     var test = 5
     var validation: Int?

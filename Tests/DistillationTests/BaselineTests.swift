@@ -44,9 +44,9 @@ import Training
                 var request = scene.request(
                     [try scene.writeTeacher("teacher.h5", seed: 1)], run: name, output: "\(name).h5")
                 request.baseline = true
-                request.recipe.epochs = epochs
-                request.recipe.learningRate = 0.1
-                request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
+                request.hyperparameters.epochs = epochs
+                request.hyperparameters.learningRate = 0.1
+                request.hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
                 let report = try compress(request)
                 let scores = try metricsLines(request.runDirectory)
                     .filter { $0["training"]?.string == "baseline" && $0["epoch"] != nil }

@@ -44,7 +44,8 @@ import Training
             let file = try KerasFile(opening: request.output)
             let (built, network) = try file.network()
             #expect(file.architecture.layers.map(\.name) == ["hidden", "normalization", "answer"])
-            let first = ParameterVector(initializing: built.graph.layout, key: RandomKey(seed: request.recipe.seed)[-1])
+            let first = ParameterVector(
+                initializing: built.graph.layout, key: RandomKey(seed: request.hyperparameters.seed)[-1])
             for entry in built.graph.layout.entries {
                 #expect(first[entry].values != network.weights[entry].values, "\(entry.layer)/\(entry.spec.name)")
             }
@@ -88,7 +89,7 @@ import Training
         try withScene(DataFile(train: 300, test: 100)) { scene in
             let teachers = try [1, 2, 3].map { try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: 8) }
             var request = scene.request(teachers)
-            request.recipe.epochs = 25
+            request.hyperparameters.epochs = 25
             request.loss.lambda = .constant(0)
             let report = try compress(request)
             #expect(report.student.agreement >= 0.9)
@@ -169,11 +170,11 @@ import Training
             let teachers = [try scene.writeTeacher("teacher.h5", seed: 1)]
             var request = scene.request(teachers)
             try compress(request)
-            request.recipe.epochs = 4
+            request.hyperparameters.epochs = 4
             try compress(request)
             let other = scene.request(teachers, run: "other", output: "other.h5")
             var same = other
-            same.recipe.epochs = 4
+            same.hyperparameters.epochs = 4
             try compress(same)
             let (found, wanted) = (try contents(request.output), try contents(same.output))
             #expect(found == wanted)
@@ -202,7 +203,7 @@ import Training
             request.baseline = true
             request.loss.softWeight = .constant(0)
             request.loss.lambda = .constant(1)
-            request.recipe.seed = 12
+            request.hyperparameters.seed = 12
             let report = try compress(request)
             func weights(_ name: String) throws -> [UInt32] {
                 let file = try HDF5File(opening: scene.path("run/\(name)-checkpoint.h5"))
@@ -518,7 +519,7 @@ import Training
             let teacher = try scene.writeTeacher("teacher.h5", seed: 1, epochs: 10)
             var request = scene.request([teacher])
             request.baseline = true
-            request.recipe.epochs = 30
+            request.hyperparameters.epochs = 30
             let report = try compress(request)
             #expect(report.student.test[0].value >= 0.9)
             #expect((report.baseline?.test[0].value ?? 0) >= 0.9)

@@ -46,7 +46,7 @@ import Training
             request.loss.terms += Images.layerTerms(weight: 0.1)
             request.augmentation = try Augmentation("mixup:0.2")
             func memory(_ batchSize: Int) throws -> ByteCount {
-                request.recipe.batchSize = batchSize
+                request.hyperparameters.batchSize = batchSize
                 return try Compressor(request) { _ in }.dryRun().trainingMemory
             }
             #expect(try memory(1_000_000_000).bytes < memory(80).bytes + 1 << 20)

@@ -18,7 +18,7 @@ import Testing
                 try scene.writeTeacher("teacher\($0).h5", seed: $0, epochs: $0, text: text)
             }
             var request = scene.request(paths)
-            request.recipe.epochs = 1
+            request.hyperparameters.epochs = 1
             let report = try compress(request), file = try ExampleFile(opening: request.data), workers = Workers(1)
             defer { workers.close() }
             let found = try ModelEvaluation(file.test, try ModelTeacher.all(paths, data: file), together: true)

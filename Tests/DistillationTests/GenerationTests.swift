@@ -70,7 +70,7 @@ import Training
             #expect(first == single)
             // The layers of the first teachers are no longer looked at, and the next seed is taken.
             var next = scene.request([scene.path("run/generation-1.h5")], run: "next", output: "next.h5")
-            next.recipe.seed += 1
+            next.hyperparameters.seed += 1
             try compress(next)
             let (second, taught) = (try weights(request.output), try weights(next.output))
             #expect(second == taught)
@@ -107,7 +107,7 @@ import Training
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
                 request.generations = 3
                 request.augmentation = steps.isEmpty ? nil : try Augmentation(steps)
-                request.recipe.keepsBest = true
+                request.hyperparameters.keepsBest = true
                 return request
             }
             let (expected, report, stopped) = try compressStopped(

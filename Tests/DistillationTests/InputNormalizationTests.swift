@@ -60,8 +60,8 @@ import Training
                 try scene.writeStudent()
                 var training = TrainingRequest(
                     architecture: scene.path("student.yaml"), data: scene.path("data.h5"),
-                    output: scene.path("m.h5"), recipe: scene.request([]).recipe)
-                training.recipe.epochs = 20
+                    output: scene.path("m.h5"), hyperparameters: scene.request([]).hyperparameters)
+                training.hyperparameters.epochs = 20
                 return try trainModel(training) { _ in }.test[0].value
             }
             let plain = try accuracy { $0 }

@@ -31,13 +31,13 @@ import Training
             defer { workers.close() }
             let train = compressor.data.train, teacher = try #require(compressor.teachers[0].model)
             let network = try teacher.network()
-            var recipe = Recipe(epochs: 1, batchSize: 5)
-            recipe.shardSize = 5
+            var hyperparameters = Hyperparameters(epochs: 1, batchSize: 5)
+            hyperparameters.shardSize = 5
             let live = LiveTeacher(
                 teacher, network, graph: asked.graph, values: asked.values,
                 reading: try teacher.reading(network, workers), classCount: train.classCount, workers: workers)
             batch = try DistillationBatches(
-                loader: BatchLoader(train, recipe: recipe, workers: workers), teachers: [.live(live)],
+                loader: BatchLoader(train, hyperparameters: hyperparameters, workers: workers), teachers: [.live(live)],
                 layers: layers.places.map { ($0.teacher, $0.values) }
             ).batch(epoch: 0, step: 0)
             loss = DistillationLoss(
@@ -174,7 +174,8 @@ import Training
             trained.tensor.copy(from: try checkpoint.root.dataset("average").read(as: Float.self))
             #expect(graph.layout.extent > compressor.plan.built.graph.layout.extent)
             let adapter = try #require(graph.layout.entry("hint teacher late middle", "kernel"))
-            let first = ParameterVector(initializing: graph.layout, key: RandomKey(seed: request.recipe.seed)[-1])
+            let first = ParameterVector(
+                initializing: graph.layout, key: RandomKey(seed: request.hyperparameters.seed)[-1])
             #expect(trained[adapter].values != first[adapter].values, "the adapter learns")
             let workers = Workers(2)
             defer { workers.close() }
@@ -205,7 +206,7 @@ import Training
     /// First weights, order, dropout and clipping are the same with taps and without: terms that weigh nothing change
     /// nothing, though the teacher then runs beside the student.
     @Test(arguments: [nil, 0.05], [1, 2])
-    func termsThatWeighNothingChangeNothing(clipNorm: Double?, teacherCount: Int) throws {
+    func termsThatWeighNothingChangeNothing(globalClipnorm: Double?, teacherCount: Int) throws {
         try Images.withScene { scene in
             let teachers = try (1...teacherCount).map {
                 try scene.writeImageTeacher("teacher\($0).h5", seed: $0, epochs: 1)
@@ -213,7 +214,7 @@ import Training
             func student(_ name: String, _ terms: [LossTerm]) throws -> [UInt32] {
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
                 request.loss.terms = [LossTerm(.kl)] + terms
-                request.recipe.clipNorm = clipNorm
+                request.hyperparameters.globalClipnorm = globalClipnorm
                 try compress(request)
                 return try weights(request.output)
             }
@@ -247,8 +248,8 @@ import Training
         try Images.withScene { scene in
             let teacher = try scene.writeImageTeacher("teacher.h5", seed: 5, epochs: 2)
             var request = scene.request([teacher])
-            request.recipe.averageDecay = nil
-            request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
+            request.hyperparameters.emaMomentum = nil
+            request.hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
             request.firstStage = FirstStage(epochs: 2, terms: Images.layerTerms(weight: 1))
             // A loss of weight 0 leaves everything but the running statistics where it was.
             request.loss.softWeight = .constant(0)

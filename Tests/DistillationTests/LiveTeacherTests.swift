@@ -50,18 +50,18 @@ import Training
             let augmentation = try Augmentation(steps)
             let live = try student(scene, teachers, "live") { request in
                 request.augmentation = augmentation
-                request.recipe.batchSize = batchSize
+                request.hyperparameters.batchSize = batchSize
             }
             let kept = try student(scene, teachers, "kept") { request in
                 request.augmentation = augmentation
-                request.views = request.recipe.epochs
-                request.recipe.batchSize = batchSize
+                request.views = request.hyperparameters.epochs
+                request.hyperparameters.batchSize = batchSize
             }
             // 8 held-out examples alone, or those and 72 examples thrice.
             #expect(live.told.parts.first == "predicting with conv: 8")
             #expect(kept.told.parts.first == "predicting with conv: 224")
             #expect(live.weights == kept.weights)
-            let plain = try student(scene, teachers, "plain") { $0.recipe.batchSize = batchSize }
+            let plain = try student(scene, teachers, "plain") { $0.hyperparameters.batchSize = batchSize }
             #expect(plain.weights != live.weights)
         }
     }
@@ -75,7 +75,7 @@ import Training
                 try student(scene, teachers, "views\(count)-\(epochs)") { request in
                     request.augmentation = augmentation
                     request.views = count
-                    request.recipe.epochs = epochs
+                    request.hyperparameters.epochs = epochs
                 }.weights
             }
             #expect(try views(2, epochs: 2) == views(3, epochs: 2))
@@ -88,9 +88,9 @@ import Training
     func saysWhatIsKeptOfIt(batchSize: Int) throws {
         try Images.withScene { scene in
             let teachers = [try scene.writeImageTeacher("conv.h5", seed: 1, epochs: 1)]
-            let kept = try student(scene, teachers, "kept") { $0.recipe.batchSize = batchSize }
+            let kept = try student(scene, teachers, "kept") { $0.hyperparameters.batchSize = batchSize }
             let live = try student(scene, teachers, "live") { request in
-                request.recipe.batchSize = batchSize
+                request.hyperparameters.batchSize = batchSize
                 request.loss.terms += [LossTerm(.attention([Images.pair("late", "middle")]), weight: .constant(0))]
             }
             #expect(live.told.parts.first == "predicting with conv: 8")

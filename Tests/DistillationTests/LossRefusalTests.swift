@@ -121,7 +121,7 @@ import Training
             // Training on labels refuses the same.
             var training = TrainingRequest(
                 architecture: scene.path("student.yaml"), data: request.data, output: scene.path("model.h5"),
-                recipe: request.recipe)
+                hyperparameters: request.hyperparameters)
             training.augmentation = try Augmentation("crop:4,flip")
             training.runDirectory = scene.path("train.run")
             #expect(message { _ = try trainModel(training) { _ in } } == expected.joined(separator: "\n"))
@@ -187,11 +187,11 @@ import Training
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, epochs: 1)])
             request.loss.terms = [LossTerm(.mse)]
             request.loss.lambda = .constant(0.5)
-            request.recipe.optimizer = Optimizer(.sgd)
-            request.recipe.learningRate = 40
-            request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
-            request.recipe.averageDecay = nil
-            request.recipe.epochs = 60
+            request.hyperparameters.optimizer = Optimizer(.sgd)
+            request.hyperparameters.learningRate = 40
+            request.hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
+            request.hyperparameters.emaMomentum = nil
+            request.hyperparameters.epochs = 60
             let error = #expect(throws: NotFiniteError.self) { try compress(request) }
             let found = try #require(error), path = scene.path("run/student-checkpoint.h5")
             #expect(found.step > 5, "after an epoch of 5 steps")
@@ -212,7 +212,7 @@ import Training
             #expect(step.isMultiple(of: 5) && step < found.step && step >= found.step - 5)
             // A lower learning rate is another run.
             request.isResuming = true
-            request.recipe.learningRate = 0.01
+            request.hyperparameters.learningRate = 0.01
             #expect(
                 message { try compress(request) }?.contains(
                     "belongs to a run with other options, data or teachers: learning-rate is 0.01, was ") == true)
@@ -247,8 +247,8 @@ import Training
                 var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, text: text(Scene.teacher))])
                 request.loss.terms = [LossTerm(measure)]
                 request.loss.lambda = .constant(0)
-                request.recipe.learningRate = 1e30
-                request.recipe.learningRateSchedule = LearningRateSchedule(.constant)
+                request.hyperparameters.learningRate = 1e30
+                request.hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
                 let error = #expect(throws: NotFiniteError.self) { try compress(request) }
                 #expect(error?.terms.first?.value.isNaN == true)
                 #expect(!FileManager.default.fileExists(atPath: request.output))

@@ -95,7 +95,7 @@ import Training
         try withScene { scene, _ in
             var request = TrainingRequest(
                 architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
-                recipe: Recipe(epochs: 2, batchSize: 16))
+                hyperparameters: Hyperparameters(epochs: 2, batchSize: 16))
             request.precision = .float16
             let model = try trainModel(request) { _ in }
             #expect(model.bytes.bytes == (try contents(request.output).count))

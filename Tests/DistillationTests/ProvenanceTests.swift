@@ -10,7 +10,8 @@ import Training
 @Suite struct ProvenanceTests {
     private func request(_ teachers: [String], data: String = "d.h5") -> CompressionRequest {
         CompressionRequest(
-            teachers: teachers, data: data, budget: ByteCount(100_000), output: "s.h5", recipe: Recipe(epochs: 3),
+            teachers: teachers, data: data, budget: ByteCount(100_000), output: "s.h5",
+            hyperparameters: Hyperparameters(epochs: 3),
             loss: LossSettings(temperature: .constant(4), softWeight: .constant(1), lambda: .constant(1)),
             runDirectory: "s.run")
     }
@@ -33,10 +34,10 @@ import Training
     func fillsItsRoomExactly(teachers: [String], score: Double) throws {
         for kind in [LabelKind.multiclass, .multilabel] {
             var request = request(teachers, data: String(repeating: "data", count: 500))
-            request.recipe.epochs = 123_456
-            request.recipe.clipNorm = 1.0 / 3
-            request.recipe.averageDecay = 0.123456789
-            request.recipe.seed = .max
+            request.hyperparameters.epochs = 123_456
+            request.hyperparameters.globalClipnorm = 1.0 / 3
+            request.hyperparameters.emaMomentum = 0.123456789
+            request.hyperparameters.seed = .max
             request.unlabeled = String(repeating: "more", count: 500)
             request.generations = 12
             let provenance = Provenance(request, labelKind: kind)
@@ -79,8 +80,8 @@ import Training
 
         request.precision = .float16
         request.unlabeled = "/m/more.h5"
-        request.recipe.clipNorm = 2.5
-        request.recipe.averageDecay = 0.999
+        request.hyperparameters.globalClipnorm = 2.5
+        request.hyperparameters.emaMomentum = 0.999
         request.augmentation = try Augmentation("noise:0.1")
         request.teacherWeights = .byExample
         request.firstStage = FirstStage(epochs: 3, terms: [LossTerm(.kl)])
@@ -102,7 +103,7 @@ import Training
         let short = request(["a.h5"])
         var long = request([String(repeating: "b", count: 200)], data: String(repeating: "c", count: 200))
         long.loss.temperature = .linear(from: 1.234567, to: 9.876543)
-        long.recipe.seed = 1_234_567
+        long.hyperparameters.seed = 1_234_567
         long.unlabeled = "more.h5"
         #expect(
             Provenance(short, labelKind: .multiclass).placeholder

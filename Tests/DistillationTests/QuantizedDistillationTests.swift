@@ -95,7 +95,7 @@ private func coded(
                 """
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, epochs: 12, text: teacher)])
             // Two epochs of the stage.
-            request.recipe.epochs = 16
+            request.hyperparameters.epochs = 16
             try body(scene, request)
         }
     }
@@ -175,7 +175,7 @@ private func coded(
     @Test(arguments: [false, true]) func resumesToTheSameBits(isCoded: Bool) throws {
         try withStudent { scene, request in
             var whole = scene.request(request.teachers, run: "whole", output: "whole.h5")
-            (whole.recipe, whole.threads) = (request.recipe, 1)
+            (whole.hyperparameters, whole.threads) = (request.hyperparameters, 1)
             whole.endStages = [isCoded ? coded(bytes: Self.few) : quantized()]
             var stopped = request
             (stopped.endStages, stopped.threads) = (whole.endStages, 3)
@@ -255,7 +255,7 @@ private func coded(
             """
         try withStudent(text) { _, request in
             var request = request
-            (request.budget, request.recipe.epochs, request.generations) = (ByteCount(100_000), 8, 2)
+            (request.budget, request.hyperparameters.epochs, request.generations) = (ByteCount(100_000), 8, 2)
             request.endStages = [Rounded()]
             try compress(request)
             let before = try divergence(request), told = Told()

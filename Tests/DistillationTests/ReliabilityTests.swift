@@ -71,7 +71,7 @@ import Testing
         try withScene { scene in
             var request = TrainingRequest(
                 architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
-                recipe: scene.request([]).recipe)
+                hyperparameters: scene.request([]).hyperparameters)
             request.runDirectory = scene.path("m.run")
             let error = #expect(throws: InputChangedError.self) {
                 _ = try trainModel(request) { event in
@@ -112,7 +112,7 @@ import Testing
             other.softTargets = .float16
             try refuse(other, "soft-targets is float16, was float32")
             other = request
-            other.recipe.epochs = 7
+            other.hyperparameters.epochs = 7
             try refuse(other, "epochs is 7, was 3")
             other = request
             other.teachers = [try scene.writeTeacher("teacher2.h5", seed: 2)]

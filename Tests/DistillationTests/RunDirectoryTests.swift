@@ -247,7 +247,7 @@ import Testing
         try withScene { scene in
             var request = TrainingRequest(
                 architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
-                recipe: scene.request([]).recipe)
+                hyperparameters: scene.request([]).hyperparameters)
             request.runDirectory = scene.path("")
             let before = try snapshot(scene.path(""))
             #expect(message { _ = try trainModel(request) { _ in } }?.contains("is no run directory") == true)
@@ -272,10 +272,10 @@ import Testing
         try withScene { scene in
             var request = TrainingRequest(
                 architecture: scene.path("student.yaml"), data: scene.path("data.h5"), output: scene.path("m.h5"),
-                recipe: scene.request([]).recipe)
+                hyperparameters: scene.request([]).hyperparameters)
             // Adam moves every weight by about as much in its first steps.
-            request.recipe.learningRate = 1e5
-            request.recipe.epochs = 1
+            request.hyperparameters.learningRate = 1e5
+            request.hyperparameters.epochs = 1
             (request.runDirectory, request.precision) = (scene.path("m.run"), .float16)
             let text = message { _ = try trainModel(request) { _ in } } ?? "nothing"
             #expect(text.hasPrefix("'\(request.output)': "))
@@ -303,8 +303,8 @@ import Testing
                 message { try compress(request, told: told) }
                     == "'\(request.runDirectory)' holds this very run, stopped or finished. Go on with it with --resume, or "
                     + "begin anew with --force")
-            request.recipe.learningRate *= 2
-            let rate = request.recipe.learningRate
+            request.hyperparameters.learningRate *= 2
+            let rate = request.hyperparameters.learningRate
             #expect(
                 message { try compress(request, told: told) }
                     == "'\(request.runDirectory)' holds a run with other options, data or models: learning-rate is \(rate), "

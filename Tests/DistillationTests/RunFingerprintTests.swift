@@ -19,7 +19,8 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
 @Suite struct RunFingerprintTests {
     private func request() -> CompressionRequest {
         CompressionRequest(
-            teachers: ["a.h5"], data: "d.h5", budget: ByteCount(1000), output: "s.h5", recipe: Recipe(epochs: 3),
+            teachers: ["a.h5"], data: "d.h5", budget: ByteCount(1000), output: "s.h5",
+            hyperparameters: Hyperparameters(epochs: 3),
             loss: LossSettings(temperature: .constant(2), softWeight: .constant(1), lambda: .constant(1)),
             runDirectory: "s.run")
     }
@@ -37,7 +38,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         ("byteStages", { $0.byteStages = [] }), ("byteStages", { $0.byteStages = [.quantizedDistillation] }),
         ("allowedLoss", { $0.allowedLoss = 0.01 }), ("budgetCounts", { $0.budgetCounts = .parameters }),
         ("mostMultiplyAdds", { $0.mostMultiplyAdds = 1000 }),
-        ("recipe", { $0.recipe.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
+        ("hyperparameters", { $0.hyperparameters.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
         ("loss", { $0.loss.terms = [LossTerm(.mse)] }),
         ("firstStage", { $0.firstStage = FirstStage(epochs: 2, terms: [LossTerm(.kl)]) }),
         ("combination", { $0.combination = .geometric }), ("teacherWeights", { $0.teacherWeights = .learned }),
@@ -151,11 +152,11 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
                 ("optimizer", { $0.optimizer = Optimizer(.adamw) }), ("learningRate", { $0.learningRate = 0.5 }),
                 ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear) }),
                 ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.1) }),
-                ("clipNorm", { $0.clipNorm = 1 }), ("averageDecay", { $0.averageDecay = 0.9 }),
+                ("globalClipnorm", { $0.globalClipnorm = 1 }), ("emaMomentum", { $0.emaMomentum = 0.9 }),
                 ("seed", { $0.seed = 5 }),
                 ("patience", { $0.patience = 3 }), ("keepsBest", { $0.keepsBest = true }),
                 ("prefersLast", { $0.prefersLast = true }),
-            ], of: \.recipe, from: request(), butForConfiguration: ["shardSize"])
+            ], of: \.hyperparameters, from: request(), butForConfiguration: ["shardSize"])
         // The command line has no option for any of these but the kind.
         try expectThatAllCount(
             [
@@ -163,17 +164,18 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
                 ("isNesterov", { $0.isNesterov = true }),
                 ("beta1", { $0.beta1 = 0.5 }), ("beta2", { $0.beta2 = 0.5 }), ("epsilon", { $0.epsilon = 0.5 }),
                 ("weightDecay", { $0.weightDecay = 0.5 }),
-            ], of: \.recipe.optimizer, from: request(),
+            ], of: \.hyperparameters.optimizer, from: request(),
             butForConfiguration: ["momentum", "isNesterov", "beta1", "beta2", "epsilon", "weightDecay"])
     }
 
     @Test func everyPropertyOfATrainingOnLabelsCountsOrIsNamed() throws {
-        let request = TrainingRequest(architecture: "a.yaml", data: "d.h5", output: "m.h5", recipe: Recipe(epochs: 3))
+        let request = TrainingRequest(
+            architecture: "a.yaml", data: "d.h5", output: "m.h5", hyperparameters: Hyperparameters(epochs: 3))
         func fingerprint(_ request: TrainingRequest, data: String = "data", model: String = "model") -> RunFingerprint {
             RunFingerprint(request, data: data, model: model)
         }
         let changes: Changes<TrainingRequest> = [
-            ("width", { $0.width = 2 }), ("recipe", { $0.recipe.seed = 1 }),
+            ("width", { $0.width = 2 }), ("hyperparameters", { $0.hyperparameters.seed = 1 }),
             ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }),
         ]
         let others: Changes<TrainingRequest> = [
@@ -221,7 +223,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         let saved = fingerprint(request()).json
         #expect(fingerprint(request()).differences(from: saved).isEmpty)
         var changed = request()
-        changed.recipe.learningRate = 0.5
+        changed.hyperparameters.learningRate = 0.5
         changed.augmentation = try Augmentation("noise:0.1")
         #expect(
             fingerprint(changed, data: String(repeating: "a", count: 64)).differences(from: saved) == [

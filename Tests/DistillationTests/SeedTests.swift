@@ -10,7 +10,7 @@ import Training
     private func withTeacher(_ body: (Scene, CompressionRequest) throws -> Void) throws {
         try withScene(DataFile(train: 200, test: 60)) { scene in
             var request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1, epochs: 5)])
-            request.recipe.seed = 4
+            request.hyperparameters.seed = 4
             request.baseline = true
             try body(scene, request)
         }
@@ -26,7 +26,7 @@ import Training
             var files: [Int: Data] = [:]
             for run in seeds.runs {
                 var alone = scene.request(request.teachers, run: "run\(run.seed)", output: "s\(run.seed).h5")
-                alone.recipe.seed = run.seed
+                alone.hyperparameters.seed = run.seed
                 alone.baseline = true
                 let single = try compress(alone)
                 #expect(single.seeds == nil)
@@ -52,7 +52,7 @@ import Training
         try withTeacher { scene, request in
             func job(_ name: String) -> CompressionRequest {
                 var other = scene.request(request.teachers, run: name, output: "\(name).h5")
-                (other.recipe, other.baseline, other.seeds) = (request.recipe, true, 2)
+                (other.hyperparameters, other.baseline, other.seeds) = (request.hyperparameters, true, 2)
                 return other
             }
             let (expected, report, _) = try compressStopped(during: training, job("whole"), job("stopped"))

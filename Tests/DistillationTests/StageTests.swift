@@ -65,21 +65,23 @@ private struct FineTuning: Stage {
 
     var settings: [Setting] { [Setting("fine-tuning-rate", .number(learningRate), in: .resume)] }
 
-    private func recipe(_ recipe: Recipe) -> Recipe {
-        var recipe = recipe
-        (recipe.epochs, recipe.learningRate) = (2, learningRate)
-        return recipe
+    private func hyperparameters(_ hyperparameters: Hyperparameters) -> Hyperparameters {
+        var hyperparameters = hyperparameters
+        (hyperparameters.epochs, hyperparameters.learningRate) = (2, learningRate)
+        return hyperparameters
     }
 
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost { StageCost(training: plan, self.recipe(recipe)) }
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
+        StageCost(training: plan, self.hyperparameters(hyperparameters))
+    }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
-        plan.steps(ofTraining: titled(name), recipe)
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
+        plan.steps(ofTraining: titled(name), hyperparameters)
     }
 
     func run(_ student: Student, _ context: StageContext) throws -> Student {
         var changed = student
-        changed.network = try context.plan.train(recipe(context.recipe)) { part in
+        changed.network = try context.plan.train(hyperparameters(context.hyperparameters)) { part in
             let loss = DistillationLoss(context.request.loss, mixture: context.mixture)
             let trainer = try context.distil(
                 name, part, part.graph, minimizing: loss, context.predictions, nil, heldOut: context.validation,

@@ -96,7 +96,7 @@ import Training
     @Test(arguments: training) func comesToAgreeWithItsTeachers(training: String) throws {
         try withMixture(training, DataFile(train: 300, test: 100)) { scene, teachers in
             var request = scene.request(teachers)
-            request.recipe.epochs = 30
+            request.hyperparameters.epochs = 30
             request.loss.lambda = .constant(0)
             let report = try compress(request)
             #expect(report.student.agreement >= 0.9)
@@ -212,7 +212,7 @@ import Training
                 scene.student = "input: [6]\n" + member.1.replacing("\n      ", with: "\n")
                 try scene.writeStudent()
                 var alone = scene.request(teachers, run: member.0, output: "\(member.0).h5")
-                alone.recipe.seed += 1000 * index
+                alone.hyperparameters.seed += 1000 * index
                 try compress(alone)
                 let network = try KerasFile(opening: alone.output).network().network
                 for entry in network.graph.layout.entries {
@@ -231,7 +231,7 @@ import Training
             func request(_ name: String) -> CompressionRequest {
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
                 request.baseline = true
-                request.recipe.keepsBest = true
+                request.hyperparameters.keepsBest = true
                 return request
             }
             let (expected, report, stopped) = try compressStopped(
@@ -272,7 +272,8 @@ import Training
             let model = try trainModel(
                 TrainingRequest(
                     architecture: scene.path("student.yaml"), data: scene.path("data.h5"),
-                    output: scene.path("model.h5"), recipe: Recipe(epochs: 2, batchSize: 16)), tell: told.hear)
+                    output: scene.path("model.h5"), hyperparameters: Hyperparameters(epochs: 2, batchSize: 16)),
+                tell: told.hear)
             #expect(
                 told.parts.map { $0.prefix { $0 != ":" } } == [
                     "training both, member wide", "training both, member narrow",

@@ -25,12 +25,13 @@ extension Scene {
     }
 
     func request(_ teachers: [String], run: String = "run", output: String = "student.h5") -> CompressionRequest {
-        var recipe = Recipe(epochs: 3, batchSize: 16)
-        recipe.shardSize = 8
-        recipe.learningRate = 0.01
-        recipe.averageDecay = 0.5
+        var hyperparameters = Hyperparameters(epochs: 3, batchSize: 16)
+        hyperparameters.shardSize = 8
+        hyperparameters.learningRate = 0.01
+        hyperparameters.emaMomentum = 0.5
         var request = CompressionRequest(
-            teachers: teachers, data: path("data.h5"), budget: ByteCount(100_000), output: path(output), recipe: recipe,
+            teachers: teachers, data: path("data.h5"), budget: ByteCount(100_000), output: path(output),
+            hyperparameters: hyperparameters,
             loss: LossSettings(temperature: .constant(2), softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)),
             runDirectory: path(run))
         request.student = .file(path("student.yaml"))

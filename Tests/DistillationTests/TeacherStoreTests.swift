@@ -240,7 +240,7 @@ extension TeacherStore {
             let kept = KeptLogits(KeptLogits.Rows(views: views, places: RowPlaces(train)), unlabeled: nil)
             let workers = Workers(2)
             defer { workers.close() }
-            let reader = BatchLoader(train, recipe: Recipe(epochs: 2, batchSize: 8), workers: workers)
+            let reader = BatchLoader(train, hyperparameters: Hyperparameters(epochs: 2, batchSize: 8), workers: workers)
             for epoch in 0..<2 {
                 for step in 0..<reader.stepsPerEpoch {
                     let batch = try reader.batch(epoch: epoch, step: step)

@@ -27,7 +27,7 @@ import Training
         try withScene { scene, teachers in
             func agreement(_ name: String, unlabeled: Bool, epochs: Int) throws -> Double {
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
-                request.recipe.epochs = epochs
+                request.hyperparameters.epochs = epochs
                 request.unlabeled = unlabeled ? scene.path("more.h5") : nil
                 return try compress(request).student.agreement
             }
@@ -76,7 +76,7 @@ import Training
             request.unlabeled = scene.path("more.h5")
             request.loss.softWeight = .constant(0)
             request.loss.lambda = .constant(1)
-            request.recipe.epochs = 1
+            request.hyperparameters.epochs = 1
             try compress(request)
             let lines = try metricsLines(request.runDirectory).filter { $0["epoch"] == nil }
             // ln 4 for each labeled example at the start: 22 of 822 have labels, and none costs ten times that.

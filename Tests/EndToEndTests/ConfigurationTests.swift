@@ -210,10 +210,10 @@ import Testing
             #expect(request.generations == 2)
             #expect(request.preset == .youTube8MWinners)
             #expect(request.augmentation?.description == "crop:4,flip")
-            #expect(request.recipe.clipNorm == 2.5)
-            #expect(request.recipe.averageDecay == 0.999)
-            #expect(request.recipe.patience == 5)
-            #expect(request.recipe.keepsBest)
+            #expect(request.hyperparameters.globalClipnorm == 2.5)
+            #expect(request.hyperparameters.emaMomentum == 0.999)
+            #expect(request.hyperparameters.patience == 5)
+            #expect(request.hyperparameters.keepsBest)
             #expect(request.unlabeled == folder.path + "/more.h5")
             #expect(request.loss.temperature(1) == 1)
             #expect(request.teacherWeights == .byExample)
@@ -244,12 +244,12 @@ import Testing
             }
             let all = try options().request
             #expect(all.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5")
-            #expect(all.recipe.clipNorm == 1 && all.recipe.averageDecay == 0.9)
+            #expect(all.hyperparameters.globalClipnorm == 1 && all.hyperparameters.emaMomentum == 0.9)
             let off = try options(
                 "--augment", "none", "--unlabeled", "none", "--no-baseline", "--global-clipnorm", "none",
                 "--ema-momentum", "none")
             let none = off.request
-            #expect(none.recipe.clipNorm == nil && none.recipe.averageDecay == nil)
+            #expect(none.hyperparameters.globalClipnorm == nil && none.hyperparameters.emaMomentum == nil)
             #expect(none.augmentation == nil && none.views == nil && none.unlabeled == nil && none.baseline == false)
             #expect(!off.configuration.yaml.contains("augment") && !off.configuration.yaml.contains("views"))
             #expect(throws: (any Error).self) { try options("--augment", "none", "--views", "3") }
@@ -307,8 +307,8 @@ import Testing
                 "--configuration", file, "--teachers", "b.h5", "c.h5", "--epochs", "8",
             ]).options().request
             #expect(options.teachers == ["b.h5", "c.h5"])
-            #expect(options.recipe.epochs == 8)
-            #expect(options.recipe.seed == 7)
+            #expect(options.hyperparameters.epochs == 8)
+            #expect(options.hyperparameters.seed == 7)
             #expect(options.automatic == [.batchSize, .learningRate])
             #expect(options.runDirectory == "r")
             #expect(options.student == .automatic)

@@ -69,9 +69,9 @@ public struct Scene {
         if epochs > 0 {
             let workers = Workers(1), file = try ExampleFile(opening: path("data.h5"))
             defer { workers.close() }
-            var recipe = Recipe(epochs: epochs, batchSize: 16)
-            recipe.learningRate = 0.02
-            let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
+            var hyperparameters = Hyperparameters(epochs: epochs, batchSize: 16)
+            hyperparameters.learningRate = 0.02
+            let trainer = Trainer(graph, weights: weights, hyperparameters: hyperparameters, workers: workers)
             try TrainingRun(train: file.trainAndValidation().train, validation: nil)
                 .run(trainer, minimizing: LabelLoss(file.labelKind))
             result.tensor.copy(from: trainer.result)

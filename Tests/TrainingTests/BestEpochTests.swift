@@ -21,9 +21,9 @@ import Training
 
     /// Scores that rise and fall: few held-out examples, a high learning rate; 3 steps an epoch.
     private func train(
-        _ file: ExampleFile, _ recipe: Recipe, checkpoint: String? = nil, stop: Int? = nil
+        _ file: ExampleFile, _ hyperparameters: Hyperparameters, checkpoint: String? = nil, stop: Int? = nil
     ) throws -> Course {
-        let (workers, trainer) = try makeTrainer(recipe, threads: 2, stop: stop)
+        let (workers, trainer) = try makeTrainer(hyperparameters, threads: 2, stop: stop)
         defer { workers.close() }
         var course = Course(trainer: trainer)
         var run = TrainingRun(train: file.train, validation: file.validation)
@@ -37,12 +37,12 @@ import Training
         return course
     }
 
-    private func recipe(epochs: Int, average: Double? = nil, seed: Int) -> Recipe {
-        var recipe = smallRecipe(epochs: epochs, seed: seed)
-        recipe.learningRate = 0.05
-        recipe.learningRateSchedule = LearningRateSchedule(.constant)
-        recipe.averageDecay = average
-        return recipe
+    private func hyperparameters(epochs: Int, average: Double? = nil, seed: Int) -> Hyperparameters {
+        var hyperparameters = smallHyperparameters(epochs: epochs, seed: seed)
+        hyperparameters.learningRate = 0.05
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
+        hyperparameters.emaMomentum = average
+        return hyperparameters
     }
 
     private func withNoisyData(_ body: (ExampleFile, URL) throws -> Void) throws {
@@ -54,10 +54,10 @@ import Training
     @Test(arguments: [nil, 0.7], [0, 1, 2])
     func keepsTheFirstOfTheBestEpochs(average: Double?, seed: Int) throws {
         try withNoisyData { file, _ in
-            var recipe = recipe(epochs: 10, average: average, seed: seed)
-            let last = try train(file, recipe)
-            recipe.keepsBest = true
-            let kept = try train(file, recipe)
+            var hyperparameters = hyperparameters(epochs: 10, average: average, seed: seed)
+            let last = try train(file, hyperparameters)
+            hyperparameters.keepsBest = true
+            let kept = try train(file, hyperparameters)
             // Looking changes nothing.
             #expect(kept.latest == last.latest)
             #expect(bits(last.trainer.result) == last.latest[9])
@@ -73,9 +73,10 @@ import Training
     @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 7])
     func prefersTheLastEpochWithinAStandardError(seed: Int) throws {
         try withNoisyData { file, _ in
-            var recipe = recipe(epochs: 10, seed: seed)
-            (recipe.keepsBest, recipe.prefersLast) = (true, true)
-            let course = try train(file, recipe), last = course.scores[9], best = course.scores[course.best - 1]
+            var hyperparameters = hyperparameters(epochs: 10, seed: seed)
+            (hyperparameters.keepsBest, hyperparameters.prefersLast) = (true, true)
+            let course = try train(file, hyperparameters), last = course.scores[9],
+                best = course.scores[course.best - 1]
             let isBeyond = best - last > (last * (1 - last) / 12).squareRoot()
             #expect(course.trainer.keepsBestScore == isBeyond)
             #expect(bits(course.trainer.result) == course.latest[isBeyond ? course.best - 1 : 9])
@@ -86,8 +87,8 @@ import Training
     @Test(arguments: [1, 2, 4], [0, 1, 2])
     func endsWhenItsPatienceDoes(patience: Int, seed: Int) throws {
         try withNoisyData { file, _ in
-            var recipe = recipe(epochs: 14, seed: seed)
-            let whole = try train(file, recipe)
+            var hyperparameters = hyperparameters(epochs: 14, seed: seed)
+            let whole = try train(file, hyperparameters)
             var expected = 14, best = 0
             for epoch in 1...14 {
                 if epoch == 1 || whole.scores[epoch - 1] > whole.scores[best - 1] { best = epoch }
@@ -96,15 +97,15 @@ import Training
                     break
                 }
             }
-            recipe.patience = patience
-            let short = try train(file, recipe)
+            hyperparameters.patience = patience
+            let short = try train(file, hyperparameters)
             #expect(short.scores == Array(whole.scores[..<expected]))
             #expect(short.trainer.step == 3 * expected)
             #expect(short.wasLast == (1...expected).map { $0 == expected })
             // Without `keepsBest`, what training returns is the last epoch's.
             #expect(bits(short.trainer.result) == whole.latest[expected - 1])
-            recipe.keepsBest = true
-            let kept = try train(file, recipe)
+            hyperparameters.keepsBest = true
+            let kept = try train(file, hyperparameters)
             #expect(bits(kept.trainer.result) == whole.latest[best - 1])
         }
     }
@@ -112,20 +113,22 @@ import Training
     @Test(arguments: [nil, 0.7], [false, true])
     func resumesFromAnywhere(average: Double?, prefersLast: Bool) throws {
         try withNoisyData { file, folder in
-            var recipe = recipe(epochs: 8, average: average, seed: 1)
-            (recipe.keepsBest, recipe.prefersLast, recipe.patience) = (true, prefersLast, 3)
-            let whole = try train(file, recipe)
+            var hyperparameters = hyperparameters(epochs: 8, average: average, seed: 1)
+            (hyperparameters.keepsBest, hyperparameters.prefersLast, hyperparameters.patience) = (true, prefersLast, 3)
+            let whole = try train(file, hyperparameters)
             for stop in 1..<whole.trainer.step {
                 let path = folder.appending(path: "checkpoint\(stop).h5").path
                 #expect(throws: CancellationError.self) {
-                    _ = try train(file, recipe, checkpoint: path, stop: stop)
+                    _ = try train(file, hyperparameters, checkpoint: path, stop: stop)
                 }
-                let resumed = try train(file, recipe, checkpoint: path)
+                let resumed = try train(file, hyperparameters, checkpoint: path)
                 #expect(resumed.trainer.step == whole.trainer.step)
                 #expect(resumed.trainer.bestScore?.epoch == whole.trainer.bestScore?.epoch)
                 #expect(bits(resumed.trainer.result) == bits(whole.trainer.result), "stopped at step \(stop)")
                 // Over is over.
-                #expect(bits(try train(file, recipe, checkpoint: path).trainer.result) == bits(whole.trainer.result))
+                #expect(
+                    bits(try train(file, hyperparameters, checkpoint: path).trainer.result)
+                        == bits(whole.trainer.result))
             }
         }
     }

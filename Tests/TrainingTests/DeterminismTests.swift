@@ -12,10 +12,10 @@ import Training
     ) throws -> (state: [[UInt32]], losses: [Double]) {
         let workers = Workers(threads)
         defer { workers.close() }
-        var recipe = smallRecipe(seed: seed)
-        recipe.clipNorm = 0.5
-        recipe.averageDecay = average
-        let trainer = makeTrainer(try build(text).graph, recipe, workers)
+        var hyperparameters = smallHyperparameters(seed: seed)
+        hyperparameters.globalClipnorm = 0.5
+        hyperparameters.emaMomentum = average
+        let trainer = makeTrainer(try build(text).graph, hyperparameters, workers)
         var losses: [Double] = []
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.advance = { _, loss in losses.append(loss) }

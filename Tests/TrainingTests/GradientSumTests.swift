@@ -14,9 +14,9 @@ private final class PlainSum: GradientSum {
     private let size: Int
     private let sum: VectorBox
 
-    init(_ graph: LayerGraph, _ recipe: Recipe) {
+    init(_ graph: LayerGraph, _ hyperparameters: Hyperparameters) {
         self.graph = graph
-        size = Shards(graph, recipe).size
+        size = Shards(graph, hyperparameters).size
         sum = VectorBox(graph.layout)
     }
 
@@ -53,16 +53,19 @@ private struct Words: Batch {
 
 /// The sum of shards' gradients is one of a fixed order.
 @Suite struct GradientSumTests {
-    private func train(_ file: ExampleFile, threads: Int, sum: (LayerGraph, Recipe) -> (any GradientSum)?) throws
+    private func train(_ file: ExampleFile, threads: Int, sum: (LayerGraph, Hyperparameters) -> (any GradientSum)?)
+        throws
         -> [[UInt32]]
     {
         let workers = Workers(threads), graph = try build(everything).graph
         defer { workers.close() }
-        var recipe = smallRecipe()
-        (recipe.clipNorm, recipe.averageDecay) = (0.5, 0.9)
+        var hyperparameters = smallHyperparameters()
+        (hyperparameters.globalClipnorm, hyperparameters.emaMomentum) = (0.5, 0.9)
         let trainer = Trainer(
-            graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)), recipe: recipe,
-            workers: workers, gradient: sum(graph, recipe) ?? LocalGradientSum(graph, Shards(graph, recipe), workers))
+            graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)),
+            hyperparameters: hyperparameters,
+            workers: workers,
+            gradient: sum(graph, hyperparameters) ?? LocalGradientSum(graph, Shards(graph, hyperparameters), workers))
         try TrainingRun(train: file.train, validation: nil).run(trainer, minimizing: LabelLoss(.multiclass))
         return trainer.stateBits
     }
@@ -80,7 +83,7 @@ private struct Words: Batch {
         let graph = try build("{input: [2], layers: [{Dense: {units: classes, activation: softmax}}]}").graph
         let workers = Workers(threads)
         defer { workers.close() }
-        let shards = Shards(graph, smallRecipe()), sum = LocalGradientSum(graph, shards, workers)
+        let shards = Shards(graph, smallHyperparameters()), sum = LocalGradientSum(graph, shards, workers)
         #expect(shards.cut(10) == [0..<4, 4..<8, 8..<10])
         let terms = try sum.add(shards.cut(10)) { shard, examples, _, gradient in
             gradient.fill(with: Float(examples.count))
@@ -100,7 +103,8 @@ private struct Words: Batch {
             """
         let graph = try build(text).graph, workers = Workers(threads)
         defer { workers.close() }
-        let shards = Shards(graph, smallRecipe()), sum = LocalGradientSum(graph, shards, workers), batch = Words()
+        let shards = Shards(graph, smallHyperparameters()), sum = LocalGradientSum(graph, shards, workers),
+            batch = Words()
         #expect {
             try sum.add(shards.cut(batch.count)) { _, examples, workspace, gradient in
                 batch.readInputs(examples, into: workspace.input(0, count: examples.count))

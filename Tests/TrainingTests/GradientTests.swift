@@ -98,14 +98,14 @@ import Training
         let graph = network.graph, layout = graph.layout, count = expected.labels.count
         let weights = ParameterVector(zeros: layout)
         weights.copy(from: network.weights)
-        var recipe = Recipe(epochs: 1, batchSize: count)
-        recipe.optimizer = Optimizer(.sgd)
-        recipe.optimizer.momentum = 0
-        recipe.learningRate = 1
-        recipe.learningRateSchedule = LearningRateSchedule(.constant)
+        var hyperparameters = Hyperparameters(epochs: 1, batchSize: count)
+        hyperparameters.optimizer = Optimizer(.sgd)
+        hyperparameters.optimizer.momentum = 0
+        hyperparameters.learningRate = 1
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
         let workers = Workers(2)
         defer { workers.close() }
-        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
+        let trainer = Trainer(graph, weights: weights, hyperparameters: hyperparameters, workers: workers)
         try withTemporaryFolder { folder in
             let path = folder.appending(path: "data.h5").path
             let size = expected.inputShape.elementCount

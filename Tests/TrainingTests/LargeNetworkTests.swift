@@ -25,16 +25,18 @@ import Training
         throws
     {
         let graph = try graph(name)
-        var recipe = Recipe(epochs: 1)
-        #expect(recipe.batchSize == 128 && recipe.optimizer.momentCount == 2)
-        recipe.keepsBest = true
-        #expect(Trainer.memory(graph, recipe, threads: 2).bytes + Self.rest <= 6 * weights(graph) + 1_000_000_000)
+        var hyperparameters = Hyperparameters(epochs: 1)
+        #expect(hyperparameters.batchSize == 128 && hyperparameters.optimizer.momentCount == 2)
+        hyperparameters.keepsBest = true
+        #expect(
+            Trainer.memory(graph, hyperparameters, threads: 2).bytes + Self.rest <= 6 * weights(graph) + 1_000_000_000)
     }
 
     /// The gradient of the large kernel is there once, and not once more for each worker.
     @Test func oneGradientServesAllWorkers() throws {
-        let graph = try graph("netvlad2"), recipe = Recipe(epochs: 1)
-        let one = Trainer.memory(graph, recipe, threads: 1).bytes, two = Trainer.memory(graph, recipe, threads: 2).bytes
+        let graph = try graph("netvlad2"), hyperparameters = Hyperparameters(epochs: 1)
+        let one = Trainer.memory(graph, hyperparameters, threads: 1).bytes,
+            two = Trainer.memory(graph, hyperparameters, threads: 2).bytes
         #expect(two - one < weights(graph))
         #expect(one < 4 * weights(graph) + 1_000_000_000)
     }

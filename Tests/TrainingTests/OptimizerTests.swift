@@ -12,7 +12,7 @@ import Training
 @Suite struct OptimizerTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String
-        let recipe: Recipe
+        let hyperparameters: Hyperparameters
         /// The weights after each step.
         let weights: [[Double]]
         var testDescription: String { name }
@@ -28,17 +28,17 @@ import Training
             let kind = entry["class"]?.string.flatMap({ Optimizer.Kind(rawValue: $0.lowercased()) })
         else { return nil }
         func number(_ key: String, _ value: Float) -> Float { settings[key]?.number.map { Float($0) } ?? value }
-        var recipe = Recipe(epochs: 1, batchSize: 1)
-        recipe.optimizer = Optimizer(kind, weightDecay: settings["weight_decay"]?.number.map { Float($0) })
-        recipe.optimizer.momentum = number("momentum", 0)
-        recipe.optimizer.isNesterov = settings["nesterov"]?.bool ?? false
-        recipe.optimizer.beta1 = number("beta_1", 0.9)
-        recipe.optimizer.beta2 = number("beta_2", 0.999)
-        recipe.optimizer.epsilon = number("epsilon", 1e-7)
-        recipe.learningRate = settings["learning_rate"]?.number ?? .nan
-        recipe.learningRateSchedule = LearningRateSchedule(.constant)
-        recipe.clipNorm = settings["global_clipnorm"]?.number
-        return Case(name: name, recipe: recipe, weights: entry["weights"]?.rows ?? [])
+        var hyperparameters = Hyperparameters(epochs: 1, batchSize: 1)
+        hyperparameters.optimizer = Optimizer(kind, weightDecay: settings["weight_decay"]?.number.map { Float($0) })
+        hyperparameters.optimizer.momentum = number("momentum", 0)
+        hyperparameters.optimizer.isNesterov = settings["nesterov"]?.bool ?? false
+        hyperparameters.optimizer.beta1 = number("beta_1", 0.9)
+        hyperparameters.optimizer.beta2 = number("beta_2", 0.999)
+        hyperparameters.optimizer.epsilon = number("epsilon", 1e-7)
+        hyperparameters.learningRate = settings["learning_rate"]?.number ?? .nan
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
+        hyperparameters.globalClipnorm = settings["global_clipnorm"]?.number
+        return Case(name: name, hyperparameters: hyperparameters, weights: entry["weights"]?.rows ?? [])
     }
 
     @Test func thereAreCases() { #expect(Self.cases.count == 11) }
@@ -58,7 +58,7 @@ import Training
             weights[entry].copy(from: Self.initial[offset..<(offset + count)])
             offset += count
         }
-        let trainer = Trainer(graph, weights: weights, recipe: item.recipe, workers: workers)
+        let trainer = Trainer(graph, weights: weights, hyperparameters: item.hyperparameters, workers: workers)
         try #require(item.weights.count == Self.gradients.count)
         for (step, (gradient, expected)) in zip(Self.gradients, item.weights).enumerated() {
             _ = try trainer.train(on: OneExample(gradient: gradient), minimizing: GivenGradient(), totalSteps: 10)
@@ -74,14 +74,14 @@ import Training
         let input = graph.addInput([1])
         let output = try graph.add("variables", Variables(sizes: [3, 2]), to: [input])
         graph.finish(outputs: [output], logits: output, head: .none)
-        var recipe = Recipe(epochs: 1, batchSize: 1)
-        recipe.optimizer = Optimizer(.sgd)
-        recipe.optimizer.momentum = 0
-        recipe.learningRate = 1
-        recipe.learningRateSchedule = LearningRateSchedule(.constant)
-        recipe.clipNorm = 2
+        var hyperparameters = Hyperparameters(epochs: 1, batchSize: 1)
+        hyperparameters.optimizer = Optimizer(.sgd)
+        hyperparameters.optimizer.momentum = 0
+        hyperparameters.learningRate = 1
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
+        hyperparameters.globalClipnorm = 2
         let trainer = Trainer(
-            graph, weights: ParameterVector(zeros: graph.layout), recipe: recipe, workers: Workers(1))
+            graph, weights: ParameterVector(zeros: graph.layout), hyperparameters: hyperparameters, workers: Workers(1))
         let report = try trainer.train(
             on: OneExample(gradient: [1, 2, 2, 0, 4]), minimizing: GivenGradient(), totalSteps: 1)
         #expect(report.gradientNorm == 5)
@@ -96,14 +96,14 @@ import Training
         let input = graph.addInput([1])
         let output = try graph.add("variables", Variables(sizes: [1]), to: [input])
         graph.finish(outputs: [output], logits: output, head: .none)
-        var recipe = Recipe(epochs: 1, batchSize: 1)
-        recipe.optimizer = Optimizer(.sgd)
-        recipe.optimizer.momentum = 0
-        recipe.learningRate = 1
-        recipe.learningRateSchedule = LearningRateSchedule(.constant)
-        recipe.averageDecay = 0.75
+        var hyperparameters = Hyperparameters(epochs: 1, batchSize: 1)
+        hyperparameters.optimizer = Optimizer(.sgd)
+        hyperparameters.optimizer.momentum = 0
+        hyperparameters.learningRate = 1
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
+        hyperparameters.emaMomentum = 0.75
         let trainer = Trainer(
-            graph, weights: ParameterVector(zeros: graph.layout), recipe: recipe, workers: Workers(1))
+            graph, weights: ParameterVector(zeros: graph.layout), hyperparameters: hyperparameters, workers: Workers(1))
         // Weights 0, −1, −2: the average goes 0, −0.25, −0.6875.
         for _ in 0..<2 {
             _ = try trainer.train(on: OneExample(gradient: [1]), minimizing: GivenGradient(), totalSteps: 2)

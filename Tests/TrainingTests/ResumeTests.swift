@@ -13,11 +13,12 @@ import Training
     /// Runs until `stop` steps are made, or to the end; 3 steps an epoch.
     @discardableResult
     private func train(
-        _ file: ExampleFile, _ recipe: Recipe, checkpoint: String?, fingerprint: String = "this run", stop: Int? = nil,
+        _ file: ExampleFile, _ hyperparameters: Hyperparameters, checkpoint: String?, fingerprint: String = "this run",
+        stop: Int? = nil,
         threads: Int = 2, epochEnded: @escaping (TrainingRun.EpochReport) -> Void = { _ in },
         check: @escaping () throws -> Void = {}, warn: @escaping (String) -> Void = { _ in }
     ) throws -> Trainer {
-        let (workers, trainer) = try makeTrainer(recipe, threads: threads, stop: stop)
+        let (workers, trainer) = try makeTrainer(hyperparameters, threads: threads, stop: stop)
         defer { workers.close() }
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.checkpoint = checkpoint.map { ($0, fingerprint) }
@@ -26,28 +27,28 @@ import Training
         return trainer
     }
 
-    private static let recipes: [(name: String, recipe: Recipe)] = {
-        var average = smallRecipe(epochs: 3)
-        average.averageDecay = 0.8
-        var decay = smallRecipe(epochs: 3)
+    private static let recipes: [(name: String, hyperparameters: Hyperparameters)] = {
+        var average = smallHyperparameters(epochs: 3)
+        average.emaMomentum = 0.8
+        var decay = smallHyperparameters(epochs: 3)
         decay.optimizer = Optimizer(.adamw)
-        decay.clipNorm = 0.5
-        decay.averageDecay = 0.9
-        var momentum = smallRecipe(epochs: 3)
+        decay.globalClipnorm = 0.5
+        decay.emaMomentum = 0.9
+        var momentum = smallHyperparameters(epochs: 3)
         momentum.optimizer = Optimizer(.sgd)
         momentum.optimizer.isNesterov = true
         momentum.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.3)
-        return [("adam", smallRecipe(epochs: 3)), ("average", average), ("adamw", decay), ("sgd", momentum)]
+        return [("adam", smallHyperparameters(epochs: 3)), ("average", average), ("adamw", decay), ("sgd", momentum)]
     }()
 
     @Test(arguments: recipes.map(\.name), [1, 3, 5, 8])
     func endsWithTheSameBits(name: String, step: Int) throws {
-        let recipe = try #require(Self.recipes.first { $0.name == name }).recipe
+        let hyperparameters = try #require(Self.recipes.first { $0.name == name }).hyperparameters
         try withData { file, folder in
             let path = folder.appending(path: "checkpoint.h5").path
-            let whole = try train(file, recipe, checkpoint: nil)
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: step) }
-            let resumed = try train(file, recipe, checkpoint: path, threads: 3)
+            let whole = try train(file, hyperparameters, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: step) }
+            let resumed = try train(file, hyperparameters, checkpoint: path, threads: 3)
             #expect(resumed.step == 9)
             #expect(resumed.stateBits == whole.stateBits)
             #expect(bits(resumed.result) == bits(whole.result))
@@ -57,45 +58,47 @@ import Training
     /// The loss of an epoch is the mean over all of its examples, whenever they were seen.
     @Test func tellsTheLossOfTheWholeEpoch() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
             var whole: [[Double]] = [], parts: [[Double]] = []
-            try train(file, recipe, checkpoint: nil) { whole.append($0.terms) }
+            try train(file, hyperparameters, checkpoint: nil) { whole.append($0.terms) }
             for step in [2, 4] {
                 #expect(throws: CancellationError.self) {
-                    try train(file, recipe, checkpoint: path, stop: step) { parts.append($0.terms) }
+                    try train(file, hyperparameters, checkpoint: path, stop: step) { parts.append($0.terms) }
                 }
             }
-            try train(file, recipe, checkpoint: path) { parts.append($0.terms) }
+            try train(file, hyperparameters, checkpoint: path) { parts.append($0.terms) }
             #expect(parts == whole)
         }
     }
 
     @Test func survivesManyInterruptions() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
-            let whole = try train(file, recipe, checkpoint: nil)
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
+            let whole = try train(file, hyperparameters, checkpoint: nil)
             for step in 0..<9 {
-                #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: step) }
+                #expect(throws: CancellationError.self) {
+                    try train(file, hyperparameters, checkpoint: path, stop: step)
+                }
             }
-            #expect(try train(file, recipe, checkpoint: path).stateBits == whole.stateBits)
+            #expect(try train(file, hyperparameters, checkpoint: path).stateBits == whole.stateBits)
         }
     }
 
     @Test func changesNothingAfterTheEnd() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 2)
-            let whole = try train(file, recipe, checkpoint: path)
-            #expect(try train(file, recipe, checkpoint: path).stateBits == whole.stateBits)
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 2)
+            let whole = try train(file, hyperparameters, checkpoint: path)
+            #expect(try train(file, hyperparameters, checkpoint: path).stateBits == whole.stateBits)
         }
     }
 
     @Test func reportsWhatRemains() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 4) }
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: 4) }
             let workers = Workers(2)
             defer { workers.close() }
-            let trainer = makeTrainer(try build(everything).graph, recipe, workers)
+            let trainer = makeTrainer(try build(everything).graph, hyperparameters, workers)
             var examples: [Int] = [], epochs: [Int] = []
             var run = TrainingRun(train: file.train, validation: nil)
             run.checkpoint = (path, "this run")
@@ -110,9 +113,9 @@ import Training
 
     @Test func refusesTheCheckpointOfAnotherRun() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe()
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
-            let text = message { try train(file, recipe, checkpoint: path, fingerprint: "another run") }
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters()
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: 2) }
+            let text = message { try train(file, hyperparameters, checkpoint: path, fingerprint: "another run") }
             #expect(
                 text == "'\(path)': the checkpoint belongs to a run with other options, data or teachers. "
                     + "Resume with the options that the run was started with, or choose another --run-directory")
@@ -123,12 +126,12 @@ import Training
     @Test(arguments: [0.0, 0.1, 0.5, 0.9, 0.999], [false, true])
     func goesOnFromTheCheckpointBefore(share: Double, isCut: Bool) throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
-            let whole = try train(file, recipe, checkpoint: nil)
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 7) }
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
+            let whole = try train(file, hyperparameters, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: 7) }
             try damage(path, share, isCut)
             var warnings: [String] = [], epochs: [Int] = []
-            let resumed = try train(file, recipe, checkpoint: path) {
+            let resumed = try train(file, hyperparameters, checkpoint: path) {
                 epochs.append($0.epoch)
             } warn: {
                 warnings.append($0)
@@ -147,13 +150,14 @@ import Training
     /// A run may be killed between the two renames that replace a checkpoint.
     @Test func goesOnWhereTheLastCheckpointIsMissing() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
-            let whole = try train(file, recipe, checkpoint: nil)
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 7) }
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
+            let whole = try train(file, hyperparameters, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: 7) }
             try FileManager.default.removeItem(atPath: path)
             var epochs: [Int] = []
             #expect(
-                try train(file, recipe, checkpoint: path) { epochs.append($0.epoch) }.stateBits == whole.stateBits)
+                try train(file, hyperparameters, checkpoint: path) { epochs.append($0.epoch) }.stateBits
+                    == whole.stateBits)
             #expect(epochs == [3])
         }
     }
@@ -161,34 +165,36 @@ import Training
     /// The checkpoint before the last one is not lost without a word, and the last one stays.
     @Test func stopsWhereTheCheckpointBeforeCannotBeKept() throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
-            let whole = try train(file, recipe, checkpoint: nil)
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
+            let whole = try train(file, hyperparameters, checkpoint: nil)
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: 2) }
             let spare = URL(filePath: Checkpoint.previous(path))
             try FileManager.default.createDirectory(at: spare, withIntermediateDirectories: true)
             try Data().write(to: spare.appending(path: "file"))
-            #expect(throws: StorageError(.write, spare.path, EISDIR)) { try train(file, recipe, checkpoint: path) }
+            #expect(throws: StorageError(.write, spare.path, EISDIR)) {
+                try train(file, hyperparameters, checkpoint: path)
+            }
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains("checkpoint") }
                     .sorted() == ["checkpoint-previous.h5", "checkpoint.h5"])
             try FileManager.default.removeItem(at: spare)
-            #expect(try train(file, recipe, checkpoint: path).stateBits == whole.stateBits)
+            #expect(try train(file, hyperparameters, checkpoint: path).stateBits == whole.stateBits)
         }
     }
 
     @Test(arguments: [0.0, 0.1, 0.5, 0.9, 0.999], [false, true])
     func refusesWhereAllCheckpointsAreDamaged(share: Double, isCut: Bool) throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe()
-            #expect(throws: CancellationError.self) { try train(file, recipe, checkpoint: path, stop: 2) }
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters()
+            #expect(throws: CancellationError.self) { try train(file, hyperparameters, checkpoint: path, stop: 2) }
             try damage(path, share, isCut)
             #expect(
-                message { try train(file, recipe, checkpoint: path) }
+                message { try train(file, hyperparameters, checkpoint: path) }
                     == "the checkpoint '\(path)' is damaged (its checksum is wrong), and there is no other. Begin anew, "
                     + "without --resume")
             try FileManager.default.copyItem(atPath: path, toPath: Checkpoint.previous(path))
             #expect(
-                message { try train(file, recipe, checkpoint: path) }
+                message { try train(file, hyperparameters, checkpoint: path) }
                     == "the checkpoints '\(path)' and '\(Checkpoint.previous(path))' are damaged (their checksums are "
                     + "wrong). Begin anew, without --resume")
         }
@@ -206,7 +212,7 @@ import Training
     @Test(arguments: [-1, -1000, Int.min, 7, Int.max])
     func refusesAStepThatNoRunMakes(step: Int) throws {
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 2)
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 2)
             let graph = try build(everything).graph, extent = graph.layout.extent
             try HDF5File.writeSealed(to: path) { new in
                 try new.root.attributes.write("this run", to: "fingerprint")
@@ -215,7 +221,8 @@ import Training
                     try new.root.createDataset(name, [Float](repeating: 0, count: extent), shape: [extent])
                 }
             }
-            #expect(message { try train(file, recipe, checkpoint: path) }?.contains("belongs to a run") == true)
+            #expect(
+                message { try train(file, hyperparameters, checkpoint: path) }?.contains("belongs to a run") == true)
         }
     }
 
@@ -223,12 +230,12 @@ import Training
     @Test func keepsNoCheckpointOfDataThatChanged() throws {
         struct Changed: Error {}
         try withData { file, folder in
-            let path = folder.appending(path: "checkpoint.h5").path, recipe = smallRecipe(epochs: 3)
-            let whole = try train(file, recipe, checkpoint: nil)
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 3)
+            let whole = try train(file, hyperparameters, checkpoint: nil)
             var checks = 0
             #expect(throws: Changed.self) {
                 try train(
-                    file, recipe, checkpoint: path,
+                    file, hyperparameters, checkpoint: path,
                     check: {
                         checks += 1
                         // Of the first epoch twice, of the second one before its checkpoint has its name.
@@ -240,7 +247,9 @@ import Training
                     "checkpoint.h5", "data.h5",
                 ])
             var epochs: [Int] = []
-            #expect(try train(file, recipe, checkpoint: path) { epochs.append($0.epoch) }.stateBits == whole.stateBits)
+            #expect(
+                try train(file, hyperparameters, checkpoint: path) { epochs.append($0.epoch) }.stateBits
+                    == whole.stateBits)
             #expect(epochs == [2, 3])
         }
     }
@@ -250,7 +259,7 @@ import Training
         try withData { file, folder in
             let path = folder.appending(path: "checkpoint.h5").path
             var known: [Bool] = []
-            try train(file, smallRecipe(epochs: 2), checkpoint: path) { _ in
+            try train(file, smallHyperparameters(epochs: 2), checkpoint: path) { _ in
                 known.append(FileManager.default.fileExists(atPath: path))
             }
             #expect(known == [false, true])
@@ -261,7 +270,7 @@ import Training
         try withData { file, folder in
             let path = folder.appending(path: "checkpoint.h5").path
             try Data("left by a run that was killed".utf8).write(to: URL(filePath: path + ".99999.partial"))
-            try train(file, smallRecipe(), checkpoint: path)
+            try train(file, smallHyperparameters(), checkpoint: path)
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
                     "checkpoint-previous.h5", "checkpoint.h5", "data.h5",

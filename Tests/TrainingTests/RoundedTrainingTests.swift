@@ -38,13 +38,13 @@ import Training
         graph.finish(outputs: [output], logits: output, head: .none)
         let weights = ParameterVector(zeros: graph.layout), entry = try #require(graph.layout.entry("dense", "kernel"))
         weights[entry].copy(from: [0.4, -0.3, 1.2, 0.6])
-        var recipe = Recipe(epochs: 1, batchSize: 1)
-        recipe.optimizer = Optimizer(.sgd)
-        (recipe.optimizer.momentum, recipe.learningRate) = (0, 0.1)
-        recipe.learningRateSchedule = LearningRateSchedule(.constant)
+        var hyperparameters = Hyperparameters(epochs: 1, batchSize: 1)
+        hyperparameters.optimizer = Optimizer(.sgd)
+        (hyperparameters.optimizer.momentum, hyperparameters.learningRate) = (0, 0.1)
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
         let layout = graph.layout, workers = Workers(1)
         defer { workers.close() }
-        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers) { _, _ in
+        let trainer = Trainer(graph, weights: weights, hyperparameters: hyperparameters, workers: workers) { _, _ in
             Self.kernels(layout, to: 1)
         }
         try trainer.beginEpoch(0)
@@ -81,12 +81,12 @@ import Training
                 weights[entry].copy(from: initial[offset..<(offset + count)].map { Float($0) })
                 offset += count
             }
-            var recipe = Recipe(epochs: expected.count, batchSize: 8)
-            (recipe.shardSize, recipe.learningRate) = (3, 0.03)
-            recipe.learningRateSchedule = LearningRateSchedule(.constant)
+            var hyperparameters = Hyperparameters(epochs: expected.count, batchSize: 8)
+            (hyperparameters.shardSize, hyperparameters.learningRate) = (3, 0.03)
+            hyperparameters.learningRateSchedule = LearningRateSchedule(.constant)
             let workers = Workers(2)
             defer { workers.close() }
-            let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers) { _, _ in
+            let trainer = Trainer(graph, weights: weights, hyperparameters: hyperparameters, workers: workers) { _, _ in
                 Self.kernels(layout, to: step)
             }
             var found: [[Float]] = []
@@ -122,12 +122,13 @@ import Training
         let current = Current()
         let workers = Workers(threads, isInterrupted: { stop.map { (current.trainer?.step ?? 0) >= $0 } ?? false })
         defer { workers.close() }
-        var recipe = smallRecipe(epochs: 3)
-        recipe.averageDecay = average
+        var hyperparameters = smallHyperparameters(epochs: 3)
+        hyperparameters.emaMomentum = average
         let graph = try build(text).graph, layout = graph.layout
         var outcome = Outcome()
         let trainer = Trainer(
-            graph, weights: ParameterVector(initializing: layout, key: RandomKey(seed: recipe.seed)), recipe: recipe,
+            graph, weights: ParameterVector(initializing: layout, key: RandomKey(seed: hyperparameters.seed)),
+            hyperparameters: hyperparameters,
             workers: workers,
             rounding: rounding.map { rounding in
                 { weights, epoch in

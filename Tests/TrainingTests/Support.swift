@@ -20,26 +20,26 @@ let everything = """
     """
 
 /// Batches of 10 in shards of 4: neither divides the number of examples.
-func smallRecipe(epochs: Int = 2, seed: Int = 0) -> Recipe {
-    var recipe = Recipe(epochs: epochs, batchSize: 10)
-    recipe.shardSize = 4
-    recipe.learningRate = 0.01
-    recipe.seed = seed
-    return recipe
+func smallHyperparameters(epochs: Int = 2, seed: Int = 0) -> Hyperparameters {
+    var hyperparameters = Hyperparameters(epochs: epochs, batchSize: 10)
+    hyperparameters.shardSize = 4
+    hyperparameters.learningRate = 0.01
+    hyperparameters.seed = seed
+    return hyperparameters
 }
 
-func makeTrainer(_ graph: LayerGraph, _ recipe: Recipe, _ workers: Workers) -> Trainer {
+func makeTrainer(_ graph: LayerGraph, _ hyperparameters: Hyperparameters, _ workers: Workers) -> Trainer {
     Trainer(
-        graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: recipe.seed)),
-        recipe: recipe, workers: workers)
+        graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: hyperparameters.seed)),
+        hyperparameters: hyperparameters, workers: workers)
 }
 
 /// A trainer of `everything` whose workers are to stop once it has made `stop` steps.
-func makeTrainer(_ recipe: Recipe, threads: Int, stop: Int?) throws -> (Workers, Trainer) {
+func makeTrainer(_ hyperparameters: Hyperparameters, threads: Int, stop: Int?) throws -> (Workers, Trainer) {
     final class Current { weak var trainer: Trainer? }
     let current = Current()
     let workers = Workers(threads, isInterrupted: { stop.map { (current.trainer?.step ?? 0) >= $0 } ?? false })
-    let trainer = makeTrainer(try build(everything).graph, recipe, workers)
+    let trainer = makeTrainer(try build(everything).graph, hyperparameters, workers)
     current.trainer = trainer
     return (workers, trainer)
 }

@@ -24,11 +24,12 @@ import Training
             let data = try ExampleFile(opening: path)
             let workers = Workers(2)
             defer { workers.close() }
-            var recipe = Recipe(epochs: 2, batchSize: batchSize)
-            recipe.shardSize = 3
+            var hyperparameters = Hyperparameters(epochs: 2, batchSize: batchSize)
+            hyperparameters.shardSize = 3
             try body(
                 BatchLoader(
-                    data.train, unlabeled: try data.unlabeled(other), recipe: recipe, workers: workers), workers)
+                    data.train, unlabeled: try data.unlabeled(other), hyperparameters: hyperparameters, workers: workers
+                ), workers)
         }
     }
 

@@ -14,7 +14,7 @@ import Training
             let graph = try build(everything).graph
             let entries = graph.layout.entries.filter { $0.spec.role != .trainable }
             #expect(entries.map(\.spec.name) == ["moving_mean", "moving_variance"])
-            let trainer = makeTrainer(graph, smallRecipe(epochs: 3), workers)
+            let trainer = makeTrainer(graph, smallHyperparameters(epochs: 3), workers)
             var seen = [entries.map { bits(trainer.weights[$0]) }]
             var run = TrainingRun(train: file.train, validation: file.validation)
             run.epochEnded = { _ in seen.append(entries.map { bits(trainer.weights[$0]) }) }
@@ -37,9 +37,9 @@ import Training
         try withData(DataFile([6], train: 8, test: 3, validation: 3)) { file, _ in
             let workers = Workers(1)
             defer { workers.close() }
-            var recipe = Recipe(epochs: 4, batchSize: 8)
-            recipe.learningRate = 0
-            let trainer = makeTrainer(try build(text).graph, recipe, workers)
+            var hyperparameters = Hyperparameters(epochs: 4, batchSize: 8)
+            hyperparameters.learningRate = 0
+            let trainer = makeTrainer(try build(text).graph, hyperparameters, workers)
             var losses: [Double] = []
             var run = TrainingRun(train: file.train, validation: file.validation)
             run.advance = { losses.append($1) }
@@ -58,7 +58,7 @@ import Training
                   - Dense: {units: 8, activation: relu}
                   - Dense: {units: classes, activation: softmax}
                 """
-            let trainer = makeTrainer(try build(text).graph, smallRecipe(epochs: 20), workers)
+            let trainer = makeTrainer(try build(text).graph, smallHyperparameters(epochs: 20), workers)
             var reports: [TrainingRun.EpochReport] = []
             var run = TrainingRun(train: file.train, validation: file.validation)
             run.epochEnded = { reports.append($0) }
@@ -76,7 +76,7 @@ import Training
         try withData { file, _ in
             let workers = Workers(2)
             defer { workers.close() }
-            let trainer = makeTrainer(try build(everything).graph, smallRecipe(epochs: 1), workers)
+            let trainer = makeTrainer(try build(everything).graph, smallHyperparameters(epochs: 1), workers)
             var sum = 0.0, means: [Double] = []
             var run = TrainingRun(train: file.train, validation: nil)
             run.advance = { sum += Double($0) * $1 }
@@ -100,7 +100,7 @@ import Training
                   - Rescaling: {scale: 10}
                   - Dense: {units: classes, activation: softmax}
                 """
-            let trainer = makeTrainer(try build(text).graph, smallRecipe(), workers)
+            let trainer = makeTrainer(try build(text).graph, smallHyperparameters(), workers)
             let run = TrainingRun(train: file.train, validation: nil)
             let error = #expect(throws: NotFiniteError.self) {
                 try run.run(trainer, minimizing: LabelLoss(.multiclass))

@@ -13,7 +13,7 @@ import Tensors
 /// every loss. For multi-label data p and q are sigmoids: the relations are those of probabilities,
 /// whatever they add up to.
 ///
-/// A batch is computed in shards (`Recipe.shardSize`, 64 examples), and intra relates the examples of a shard. A
+/// A batch is computed in shards (`Hyperparameters.shardSize`, 64 examples), and intra relates the examples of a shard. A
 /// correlation with numbers that are all equal is 0, and has no gradient: so is intra's of one example alone.
 struct CorrelationLoss: ResponseLoss {
     let beta, gamma: Double

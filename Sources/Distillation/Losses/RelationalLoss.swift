@@ -14,7 +14,7 @@ import Tensors
 ///
 /// All is a function of squared distances, cosines by the law of cosines; with w_ij the slope at ‖z_i − z_j‖², the
 /// gradient at z_i is Σ_j 2 w_ij (z_i − z_j). Costs B² C + B³ for B examples: a batch is computed in shards
-/// (`Recipe.shardSize`, 64 examples), and the relations are those among the examples of a shard.
+/// (`Hyperparameters.shardSize`, 64 examples), and the relations are those among the examples of a shard.
 struct RelationalLoss: ResponseLoss {
     let distance, angle: Double
 

@@ -30,24 +30,24 @@ struct CheckedStage: Stage {
         stage.encodings(after: given, of: layout)
     }
 
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost {
-        guard !isIdle(plan, recipe) else { return StageCost() }
-        var cost = stage.cost(plan, recipe)
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
+        guard !isIdle(plan, hyperparameters) else { return StageCost() }
+        var cost = stage.cost(plan, hyperparameters)
         cost.heldOutPasses += 3
         return cost
     }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
-        plan.export.encodings.areExact ? [] : stage.steps(plan, recipe, titled: titled)
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
+        plan.export.encodings.areExact ? [] : stage.steps(plan, hyperparameters, titled: titled)
     }
 
     /// Whether there is nothing to do, since the file holds every bit of the weights, say.
-    private func isIdle(_ plan: StudentPlan, _ recipe: Recipe) -> Bool {
-        steps(plan, recipe, titled: { $0 }).isEmpty
+    private func isIdle(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> Bool {
+        steps(plan, hyperparameters, titled: { $0 }).isEmpty
     }
 
     func run(_ student: Student, _ context: StageContext) throws -> Student {
-        guard !isIdle(context.plan, context.recipe) else { return student }
+        guard !isIdle(context.plan, context.hyperparameters) else { return student }
         if role == .secondTry, student.outcome?.passes(allowing: context.request.allowedLoss) ?? true { return student }
         var before = student
         before.exact = student.exact ?? student.network

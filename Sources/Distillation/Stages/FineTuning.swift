@@ -14,18 +14,18 @@ struct FineTuning: Hashable, Sendable {
 
     /// The student's recipe for few epochs, without what needs many. Averages and the weights of an earlier epoch would be
     /// rounded as no epoch has rounded them.
-    func recipe(_ recipe: Recipe) -> Recipe {
-        var recipe = recipe
-        recipe.epochs = max(1, Int((epochShare * Double(recipe.epochs)).rounded()))
-        recipe.learningRate *= rateShare
-        recipe.learningRateSchedule = LearningRateSchedule(.cosine)
-        (recipe.averageDecay, recipe.patience, recipe.keepsBest) = (nil, nil, false)
-        return recipe
+    func hyperparameters(_ hyperparameters: Hyperparameters) -> Hyperparameters {
+        var hyperparameters = hyperparameters
+        hyperparameters.epochs = max(1, Int((epochShare * Double(hyperparameters.epochs)).rounded()))
+        hyperparameters.learningRate *= rateShare
+        hyperparameters.learningRateSchedule = LearningRateSchedule(.cosine)
+        (hyperparameters.emaMomentum, hyperparameters.patience, hyperparameters.keepsBest) = (nil, nil, false)
+        return hyperparameters
     }
 
-    func cost(_ recipe: Recipe) -> StageCost {
+    func cost(_ hyperparameters: Hyperparameters) -> StageCost {
         var cost = StageCost()
-        cost.epochs = self.recipe(recipe).epochs
+        cost.epochs = self.hyperparameters(hyperparameters).epochs
         (cost.heldOutPasses, cost.asksTeachers) = (cost.epochs, true)
         return cost
     }
@@ -53,7 +53,8 @@ struct FineTuning: Hashable, Sendable {
         let loss = DistillationLoss(
             loss(context.request.loss), mixture: context.mixture, teacherNames: context.predictions.names)
         context.tellOnce("loss of \(name): \(loss.formulaInLines)")
-        let part = TrainingPart(member: nil, graph: graph, recipe: recipe(context.recipe), isFirst: true)
+        let part = TrainingPart(
+            member: nil, graph: graph, hyperparameters: hyperparameters(context.hyperparameters), isFirst: true)
         return try context.distil(
             name, part, graph, minimizing: loss, context.predictions, nil, heldOut: context.validation, from: student,
             rounding: rounding)

@@ -22,13 +22,13 @@ public struct FirstStage: Hashable, Sendable {
 extension FirstStage: Stage {
     var name: String { "first stage" }
 
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost {
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
         var cost = StageCost()
         (cost.epochs, cost.asksTeachers) = (epochs, true)
         return cost
     }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
         [[RunSteps.Phase.training(titled(name))]]
     }
 
@@ -38,10 +38,10 @@ extension FirstStage: Stage {
         let loss = DistillationLoss(
             loss(temperature: context.request.loss.temperature), mixture: context.mixture, places: layers.places,
             teacherNames: context.predictions.names)
-        var recipe = context.recipe
-        (recipe.epochs, recipe.patience, recipe.keepsBest) = (epochs, nil, false)
+        var hyperparameters = context.hyperparameters
+        (hyperparameters.epochs, hyperparameters.patience, hyperparameters.keepsBest) = (epochs, nil, false)
         context.tellOnce("loss of the first stage: \(loss.formulaInLines)")
-        let part = TrainingPart(member: nil, graph: layers.student, recipe: recipe, isFirst: true)
+        let part = TrainingPart(member: nil, graph: layers.student, hyperparameters: hyperparameters, isFirst: true)
         let trainer = try context.distil(
             name, part, part.graph, minimizing: loss, context.predictions, layers,
             heldOut: context.validation.selecting([], name: "validation"), from: student.network)

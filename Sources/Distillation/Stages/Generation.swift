@@ -16,15 +16,15 @@ struct Generation: Stage {
 
     var name: String { count == 1 ? "student" : "generation \(number)" }
 
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost {
-        var cost = StageCost(training: plan, recipe)
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
+        var cost = StageCost(training: plan, hyperparameters)
         cost.asksTeachers = number == 1
         return cost
     }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
         (number == 1 ? [] : [[RunSteps.Phase.predicting("generation-\(number - 1)")]])
-            + plan.steps(ofTraining: titled(name), recipe)
+            + plan.steps(ofTraining: titled(name), hyperparameters)
     }
 
     func run(_ student: Student, _ context: StageContext) throws -> Student {
@@ -46,9 +46,9 @@ struct Generation: Stage {
         _ settings: LossSettings, _ layers: LayerTerms?, _ predictions: TeacherPredictions, _ mixture: EnsembleMixture,
         from first: TrainedNetwork?, _ context: StageContext
     ) throws -> TrainedNetwork {
-        var recipe = context.recipe
-        recipe.seed &+= number - 1
-        return try context.plan.train(recipe) { part in
+        var hyperparameters = context.hyperparameters
+        hyperparameters.seed &+= number - 1
+        return try context.plan.train(hyperparameters) { part in
             // Nor are the student's layers those of a member.
             let layers = part.member == nil ? layers : nil
             let loss = DistillationLoss(

@@ -18,17 +18,17 @@ struct Pruning: Stage {
     var trainsRounded: Bool { true }
     var settings: [Setting] { training.settings(of: "pruning") }
 
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost {
-        share(plan) > 0 ? training.cost(recipe) : StageCost()
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
+        share(plan) > 0 ? training.cost(hyperparameters) : StageCost()
     }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
         share(plan) > 0 ? [[RunSteps.Phase.training(titled(name))]] : []
     }
 
     func run(_ student: Student, _ context: StageContext) throws -> Student {
         guard let first = student.network else { preconditionFailure("no stage has trained the student") }
-        let share = share(context.plan), epochs = training.recipe(context.recipe).epochs
+        let share = share(context.plan), epochs = training.hyperparameters(context.hyperparameters).epochs
         guard share > 0 else { return student }
         let layout = context.plan.built.graph.layout, encodings = context.plan.export.encodings
         func pruned(_ weights: Tensor, _ share: Double) -> MagnitudePruning {

@@ -15,7 +15,7 @@ struct Quantization: Stage {
 
     var name: String { "quantization" }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
         plan.export.encodings.areExact ? [] : [[titled(Self.phase)]]
     }
 

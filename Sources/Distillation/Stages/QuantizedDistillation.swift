@@ -23,9 +23,9 @@ struct QuantizedDistillation: Stage {
 
     var settings: [Setting] { isAgain ? [] : training.settings(of: "quantized") }
 
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost { training.cost(recipe) }
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost { training.cost(hyperparameters) }
 
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] {
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
         [[RunSteps.Phase.training(titled(name))]]
     }
 

@@ -24,12 +24,12 @@ protocol Stage: Sendable {
     func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings
 
     /// What it costs, before anything is paid.
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost
 
     /// The steps of the progress that it takes, each with the names of the phases (`CompressionEvent.began`) that belong to it.
     ///
     /// - Parameter titled: What a training is called in this run.
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]]
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]]
 
     /// Does it.
     ///
@@ -42,8 +42,10 @@ extension Stage {
     var settings: [Setting] { [] }
     var trainsRounded: Bool { false }
     func encodings(after given: WeightEncodings, of layout: ParameterLayout) -> WeightEncodings { given }
-    func cost(_ plan: StudentPlan, _ recipe: Recipe) -> StageCost { StageCost() }
-    func steps(_ plan: StudentPlan, _ recipe: Recipe, titled: (String) -> String) -> [[String]] { [[titled(name)]] }
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost { StageCost() }
+    func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
+        [[titled(name)]]
+    }
 }
 
 /// How often a stage goes through the data.
@@ -58,8 +60,10 @@ struct StageCost: Hashable, Sendable {
     var heldOutPasses = 0
 
     /// A training as a recipe has it.
-    init(training plan: StudentPlan, _ recipe: Recipe) {
-        (epochs, networks, heldOutPasses) = (recipe.epochs, plan.parts(recipe).count, recipe.epochs)
+    init(training plan: StudentPlan, _ hyperparameters: Hyperparameters) {
+        (epochs, networks, heldOutPasses) = (
+            hyperparameters.epochs, plan.parts(hyperparameters).count, hyperparameters.epochs
+        )
     }
 
     init() {}

@@ -37,10 +37,10 @@ struct StageContext {
     func title(_ name: String) -> String { request.title(name, run: run) }
 
     /// The recipe with the seed of this run.
-    var recipe: Recipe {
-        var recipe = request.recipe
-        recipe.seed &+= run
-        return recipe
+    var hyperparameters: Hyperparameters {
+        var hyperparameters = request.hyperparameters
+        hyperparameters.seed &+= run
+        return hyperparameters
     }
 
     /// Tells something that is the same in every run, once.
@@ -64,9 +64,11 @@ extension StageContext {
         _ predictions: TeacherPredictions, _ layers: LayerTerms?, heldOut: ExampleSplit, from first: TrainedNetwork?,
         rounding: ((Tensor, _ epoch: Int) throws -> WeightRounding)? = nil
     ) throws -> Trainer {
-        let loader = BatchLoader(train, unlabeled: unlabeled, views: views, recipe: part.recipe, workers: workers)
+        let loader = BatchLoader(
+            train, unlabeled: unlabeled, views: views, hyperparameters: part.hyperparameters, workers: workers)
         return try session(name, part).train(
-            graph, part.recipe, minimizing: loss, on: try predictions.batches(loader, train, layers), train, heldOut,
+            graph, part.hyperparameters, minimizing: loss, on: try predictions.batches(loader, train, layers), train,
+            heldOut,
             from: first, rounding: rounding)
     }
 

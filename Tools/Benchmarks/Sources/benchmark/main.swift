@@ -188,9 +188,9 @@ for model in (wanted == nil ? models : models + videoModels) where wanted?.conta
             })
     }
     if passes.contains("train") {
-        var recipe = Recipe(epochs: 1, batchSize: batchSize)
-        if let shard = Int(option("--shard") ?? "") { recipe.shardSize = shard }
-        let trainer = Trainer(graph, weights: weights, recipe: recipe, workers: workers)
+        var hyperparameters = Hyperparameters(epochs: 1, batchSize: batchSize)
+        if let shard = Int(option("--shard") ?? "") { hyperparameters.shardSize = shard }
+        let trainer = Trainer(graph, weights: weights, hyperparameters: hyperparameters, workers: workers)
         report(
             "train",
             measure(batchSize) {

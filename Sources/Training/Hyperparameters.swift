@@ -1,5 +1,5 @@
 /// How a network is trained: everything that its final weights depend on besides data, objective and first weights.
-public struct Recipe: Hashable, Sendable {
+public struct Hyperparameters: Hashable, Sendable {
     public var epochs: Int
     public var batchSize: Int
     /// Examples that one worker computes at a time. A batch is cut into shards of this size on every machine, so that the
@@ -9,9 +9,9 @@ public struct Recipe: Hashable, Sendable {
     public var learningRate = 1e-3
     public var learningRateSchedule = LearningRateSchedule(.cosine)
     /// The largest norm of the whole gradient; longer ones are shortened to it.
-    public var clipNorm: Double?
+    public var globalClipnorm: Double?
     /// The decay of an exponential moving average of the weights, which is then what training returns.
-    public var averageDecay: Double?
+    public var emaMomentum: Double?
     public var seed = 0
     /// Training ends when the score on validation examples has not risen for so many epochs; nil goes on to the end.
     public var patience: Int?

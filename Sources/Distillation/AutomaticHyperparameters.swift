@@ -6,15 +6,15 @@ import Training
 ///
 /// The rules are measured in `Tools/experiments/defaults`. They use nothing but these two numbers, so the same job has the
 /// same recipe on every machine.
-public struct AutomaticRecipe: OptionSet, Hashable, Sendable {
+public struct AutomaticHyperparameters: OptionSet, Hashable, Sendable {
     public let rawValue: Int
 
     public init(rawValue: Int) { self.rawValue = rawValue }
 
-    public static let epochs = AutomaticRecipe(rawValue: 1)
-    public static let batchSize = AutomaticRecipe(rawValue: 2)
-    public static let learningRate = AutomaticRecipe(rawValue: 4)
-    public static let all: AutomaticRecipe = [.epochs, .batchSize, .learningRate]
+    public static let epochs = AutomaticHyperparameters(rawValue: 1)
+    public static let batchSize = AutomaticHyperparameters(rawValue: 2)
+    public static let learningRate = AutomaticHyperparameters(rawValue: 4)
+    public static let all: AutomaticHyperparameters = [.epochs, .batchSize, .learningRate]
 
     /// Fewer examples make smaller batches, so that an epoch has enough steps.
     static func batchSize(examples: Int) -> Int {
@@ -40,28 +40,28 @@ public struct AutomaticRecipe: OptionSet, Hashable, Sendable {
     }
 }
 
-extension Recipe {
+extension Hyperparameters {
     /// Fills in what is left to the program.
     ///
     /// - Parameters:
     ///   - examples: Those of an epoch.
     ///   - parameters: The network's trainable parameters.
-    mutating func choose(_ automatic: AutomaticRecipe, examples: Int, parameters: Int) {
-        if automatic.contains(.batchSize) { batchSize = AutomaticRecipe.batchSize(examples: examples) }
+    mutating func choose(_ automatic: AutomaticHyperparameters, examples: Int, parameters: Int) {
+        if automatic.contains(.batchSize) { batchSize = AutomaticHyperparameters.batchSize(examples: examples) }
         if automatic.contains(.epochs) {
-            epochs = AutomaticRecipe.epochs(examples: examples, batchSize: batchSize)
+            epochs = AutomaticHyperparameters.epochs(examples: examples, batchSize: batchSize)
         }
         if automatic.contains(.learningRate) {
-            learningRate = AutomaticRecipe.learningRate(parameters: parameters)
+            learningRate = AutomaticHyperparameters.learningRate(parameters: parameters)
         }
     }
 }
 
-extension Recipe {
+extension Hyperparameters {
     /// What was chosen, in a sentence; nil if the user set it all.
-    func sentence(_ automatic: AutomaticRecipe, examples: Int) -> String? {
+    func sentence(_ automatic: AutomaticHyperparameters, examples: Int) -> String? {
         guard !automatic.isEmpty else { return nil }
-        func chosen(_ part: AutomaticRecipe) -> String { automatic.contains(part) ? " (auto)" : "" }
+        func chosen(_ part: AutomaticHyperparameters) -> String { automatic.contains(part) ? " (auto)" : "" }
         let steps = (examples + batchSize - 1) / batchSize * epochs
         return "recipe: \(grouped(epochs)) epochs\(chosen(.epochs)) of batches of \(batchSize)\(chosen(.batchSize)), "
             + "\(grouped(steps)) steps, learning rate \(learningRate)\(chosen(.learningRate))"
