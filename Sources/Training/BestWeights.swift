@@ -7,8 +7,9 @@ struct BestWeights {
     let vector: VectorBox?
     /// The best score, and the epoch after which it was reached, counted from 1.
     var best: (value: Double, epoch: Int)?
-    /// The last score, and on how many examples.
-    var last: (value: Double, examples: Int)?
+    /// How much better the best weights are than the last ones on the same examples; nil where they are the last, or training
+    /// is not over.
+    var advantage: MetricDifference?
 
     init(_ layout: ParameterLayout, hyperparameters: Hyperparameters) {
         vector = hyperparameters.keepsBest ? VectorBox(layout) : nil
@@ -18,8 +19,7 @@ struct BestWeights {
     static func vectorCount(_ hyperparameters: Hyperparameters) -> Int { hyperparameters.keepsBest ? 1 : 0 }
 
     /// Notes the score after an epoch, and keeps the weights if it is the best so far.
-    mutating func note(_ score: Double, epoch: Int, examples: Int, weights: Tensor) {
-        last = (score, examples)
+    mutating func note(_ score: Double, epoch: Int, weights: Tensor) {
         if let best, best.value >= score { return }
         best = (score, epoch)
         vector?.vector.tensor.copy(from: weights)
@@ -33,10 +33,8 @@ struct BestWeights {
 
     /// Whether a recipe returns the weights of the best score, not the last ones.
     func areKept(by hyperparameters: Hyperparameters) -> Bool {
-        guard hyperparameters.keepsBest, let best else { return false }
-        guard hyperparameters.prefersLast, let last else { return true }
-        // The score is nearly a share of the examples, whose variance is p(1 − p)/n.
-        let variance = max(last.value * (1 - last.value), 0) / Double(max(last.examples, 1))
-        return best.value - last.value > variance.squareRoot()
+        guard hyperparameters.keepsBest, best != nil else { return false }
+        guard hyperparameters.prefersLast else { return true }
+        return advantage.map { $0.value > 0 && !$0.isNoise } ?? false
     }
 }

@@ -25,10 +25,6 @@ public struct Checkpoint {
                 try file.root.attributes.write(best.value, to: "best score")
                 try file.root.attributes.write(best.epoch, to: "best epoch")
             }
-            if let last = trainer.lastScore {
-                try file.root.attributes.write(last.value, to: "last score")
-                try file.root.attributes.write(last.examples, to: "validation examples")
-            }
             try file.root.createDataset("epoch", epoch.terms + [Double(epoch.examples)], shape: [epoch.terms.count + 1])
             for (name, tensor) in vectors(of: trainer) {
                 let dataset = try file.root.createDataset(name, .float32, shape: [tensor.elementCount])
@@ -75,13 +71,13 @@ public struct Checkpoint {
             guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
             try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
         }
-        func score(_ value: String, _ count: String) throws -> (value: Double, count: Int)? {
-            guard try file.root.attributes.contains(value) else { return nil }
-            return (try file.root.attributes.double(value), try file.root.attributes.integer(count))
+        var best: (value: Double, epoch: Int)?
+        if try file.root.attributes.contains("best score") {
+            best = (
+                try file.root.attributes.double("best score"), try file.root.attributes.integer("best epoch")
+            )
         }
-        trainer.resume(
-            at: step, bestScore: try score("best score", "best epoch").map { ($0.value, $0.count) },
-            lastScore: try score("last score", "validation examples").map { ($0.value, $0.count) })
+        trainer.resume(at: step, bestScore: best)
         return EpochSums(terms: Array(epoch.dropLast()), examples: Int(exactly: epoch[termCount]) ?? 0)
     }
 

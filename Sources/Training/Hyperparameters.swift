@@ -17,8 +17,8 @@ public struct Hyperparameters: Hashable, Sendable {
     public var patience: Int?
     /// Whether training returns the weights of the epoch with the best score on validation examples, not the last ones.
     public var keepsBest = false
-    /// Whether `keepsBest` returns the last epoch's weights all the same, unless the best score is better than the last one
-    /// by more than a standard error: with few validation examples the best of many epochs is a matter of luck.
+    /// Whether `keepsBest` returns the last epoch's weights all the same, unless the best ones are better than these on the same
+    /// validation examples beyond the noise (`MetricDifference`): with few examples the best of many epochs is a matter of luck.
     public var prefersLast = false
 
     public init(epochs: Int, batchSize: Int = 128) {

@@ -110,13 +110,23 @@ public func predictLogits(
 public func evaluate(
     _ graph: LayerGraph, weights: Tensor, on split: ExampleSplit, workers: Workers
 ) throws -> [(name: String, value: Double)] {
-    var metrics = RunningMetrics(split.labelKind, classCount: split.classCount)
+    var metrics = try runningMetrics(graph, weights: weights, on: split, workers: workers)
+    return metrics.values()
+}
+
+/// The metrics of a network's predictions for a split.
+///
+/// - Parameter isSampled: Whether it is known what each metric is made of.
+func runningMetrics(
+    _ graph: LayerGraph, weights: Tensor, on split: ExampleSplit, workers: Workers, isSampled: Bool = false
+) throws -> RunningMetrics {
+    var metrics = RunningMetrics(split.labelKind, classCount: split.classCount, isSampled: isSampled)
     try predictLogits(graph, weights: weights, of: split, workers: workers) { batch, scores in
         // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
         if split.labelKind == .multilabel { activate(Activation(.sigmoid), scores, into: scores) }
         metrics.add(scores, of: batch)
     }
-    return metrics.values()
+    return metrics
 }
 
 extension RunningMetrics {

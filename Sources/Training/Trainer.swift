@@ -152,8 +152,6 @@ public final class Trainer {
     public var best: VectorBox? { scores.vector }
     /// The best score on validation examples, and the epoch after which it was reached, counted from 1.
     public var bestScore: (value: Double, epoch: Int)? { scores.best }
-    /// The last score on validation examples, and how many these are.
-    public var lastScore: (value: Double, examples: Int)? { scores.last }
 
     /// Whether the result is the weights of the best score.
     public var keepsBestScore: Bool { keepsBestScore(by: hyperparameters) }
@@ -164,15 +162,14 @@ public final class Trainer {
     public func hasStalled(epoch: Int) -> Bool { scores.hasStalled(epoch: epoch, hyperparameters) }
 
     /// Notes the score on validation examples after an epoch.
-    public func note(_ score: Double, epoch: Int, examples: Int) {
-        scores.note(score, epoch: epoch, examples: examples, weights: latest)
-    }
+    public func note(_ score: Double, epoch: Int) { scores.note(score, epoch: epoch, weights: latest) }
+
+    /// Notes at the end how much better the best weights are than the last ones on the same validation examples.
+    func note(advantage: MetricDifference) { scores.advantage = advantage }
 
     /// Goes on as if `step` steps had been made; weights, average, moments and the best weights have been restored.
-    public func resume(
-        at step: Int, bestScore: (value: Double, epoch: Int)?, lastScore: (value: Double, examples: Int)?
-    ) {
+    public func resume(at step: Int, bestScore: (value: Double, epoch: Int)?) {
         self.step = step
-        (scores.best, scores.last) = (bestScore, lastScore)
+        scores.best = bestScore
     }
 }

@@ -120,6 +120,21 @@ public struct TrainingRun {
             try file?.save(trainer, epoch: none, check: check)
             sums = none
         }
+        try compareBest(trainer, isLast: { $0 * stepsPerEpoch == trainer.step })
+    }
+
+    /// Measures the best weights beside the last ones, where there are both.
+    private func compareBest(_ trainer: Trainer, isLast: (_ epoch: Int) -> Bool) throws {
+        guard let validation, let best = trainer.best, let score = trainer.bestScore, !isLast(score.epoch) else {
+            return
+        }
+        func measured(_ weights: Tensor) throws -> (value: Double, sample: MetricSample)? {
+            var metrics = try runningMetrics(
+                trainer.graph, weights: weights, on: validation, workers: trainer.workers, isSampled: true)
+            return zip(metrics.values().map(\.value), metrics.samples()).first { _ in true }.map { ($0, $1) }
+        }
+        guard let first = try measured(best.vector.tensor), let last = try measured(trainer.latest) else { return }
+        trainer.note(advantage: MetricDifference(first, last))
     }
 
     /// Restores the last checkpoint, if there is one that made steps, and returns what was known of its epoch.
@@ -165,7 +180,7 @@ public struct TrainingRun {
         guard let validation else { return [] }
         let scores = try evaluate(
             trainer.graph, weights: trainer.measured, on: validation, workers: trainer.workers)
-        if let score = scores.first?.value { trainer.note(score, epoch: epoch, examples: validation.count) }
+        if let score = scores.first?.value { trainer.note(score, epoch: epoch) }
         return scores
     }
 

@@ -68,7 +68,7 @@ struct TrainingOptions: ParsableArguments {
         inversion: .prefixedNo,
         help: .init(
             "Keep the weights of the epoch with the best score on held-out examples, or of the last one. (default: the best "
-                + "one's if its score is better by more than a standard error)"))
+                + "one's if it is better than the last one beyond the noise)"))
     var keepBest: Bool?
 
     /// The same as plain values, with the program's choices where the user made none.
