@@ -69,7 +69,7 @@ public struct ExampleFile: Sendable {
         }
         self.warnings =
             (meaning == .oneHot && task == nil ? [LabelMeaning.oneHotNotice] : [])
-            + (try LabelCount.warnings(sources, classCount, names))
+            + (try LabelCount.warnings(sources, classCount, names, isDeclared: task != nil))
         self.path = path
         self.labelKind = train.labelKind
         self.classCount = classCount

@@ -13,6 +13,9 @@ struct LabelCount {
     private(set) var perClass: [Int]
     /// Of multi-label data: how many have none.
     private(set) var withoutLabels = 0
+    /// Of multi-label data: how many have exactly one, and the first row that has not, with how many it has.
+    private(set) var withOneLabel = 0
+    private(set) var firstOther: (row: Int, labels: Int)?
 
     private init(_ source: SplitSource, _ classCount: Int) throws {
         (split, exampleCount) = (source.name, source.count)
@@ -28,30 +31,37 @@ struct LabelCount {
             var values = [Float](repeating: 0, count: range.count * classCount)
             var span = values.mutableSpan
             try rows.dataset.read(rows: range, into: &span)
-            add(values)
+            add(values, from: start)
         }
     }
 
-    private mutating func add(_ values: [Float]) {
+    private mutating func add(_ values: [Float], from first: Int) {
         let count = perClass.count
-        for row in stride(from: 0, to: values.count, by: count) {
-            var isLabeled = false
-            for column in 0..<count where values[row + column] != 0 {
+        for start in stride(from: 0, to: values.count, by: count) {
+            var labels = 0
+            for column in 0..<count where values[start + column] != 0 {
                 perClass[column] += 1
-                isLabeled = true
+                labels += 1
             }
-            if !isLabeled { withoutLabels += 1 }
+            if labels == 0 { withoutLabels += 1 }
+            if labels == 1 { withOneLabel += 1 } else { firstOther = firstOther ?? (first + start / count, labels) }
         }
     }
 
     /// What is unusual, one sentence each; nothing where there is too much to count.
     ///
-    /// - Parameter sources: train first.
-    static func warnings(_ sources: [SplitSource], _ classCount: Int, _ names: [String]?) throws -> [String] {
+    /// - Parameters:
+    ///   - sources: train first.
+    ///   - isDeclared: Whether the file says that its labels are multi-label, or one class each.
+    static func warnings(
+        _ sources: [SplitSource], _ classCount: Int, _ names: [String]?, isDeclared: Bool
+    ) throws -> [String] {
         let isCountable = sources.allSatisfy { $0.labelKind == .multiclass || $0.count * classCount <= byteLimit }
         guard isCountable, let kind = sources.first?.labelKind else { return [] }
         let counts = try sources.map { try LabelCount($0, classCount) }
-        let own = kind == .multiclass ? counts.ofOneClass(names) : counts.ofSeveralLabels(names)
+        let own =
+            kind == .multiclass
+            ? counts.ofOneClass(names) : (isDeclared ? [] : counts.nearlyOneHot) + counts.ofSeveralLabels(names)
         return column(sources) + own + counts.beyondTrain(names)
     }
 
@@ -99,6 +109,20 @@ extension [LabelCount] {
         let isElsewhere = missing.contains { !isNowhere($0) }
         let advice = names == nil && !isElsewhere ? "; number the classes without gaps" : ""
         return ["\(occurring) of \(all) classes occur in train: \(LabelCount.list(present, names))\(advice)"]
+    }
+
+    /// That most rows have one label, as one-hot ones do: some may be wrong.
+    fileprivate var nearlyOneHot: [String] {
+        let all = reduce(0) { $0 + $1.exampleCount }, single = reduce(0) { $0 + $1.withOneLabel }
+        guard 10 * single >= 9 * all, let count = first(where: { $0.firstOther != nil }), let other = count.firstOther
+        else {
+            return []
+        }
+        return [
+            "\(single) of \(all) rows of y have exactly one 1, as one-hot rows do, but row \(other.row) of \(count.split) has "
+                + "\(other.labels): y is read as multi-label; if it is one-hot, repair such rows, else set the file's "
+                + "attribute 'task' to 'multi-label'"
+        ]
     }
 
     fileprivate func ofSeveralLabels(_ names: [String]?) -> [String] {

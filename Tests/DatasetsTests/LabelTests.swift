@@ -127,6 +127,9 @@ import Testing
             if type.isFloat { try y.write(rows(name, count).map { Float($0) }) } else { try y.write(rows(name, count)) }
         } _: { file in
             #expect(file.labelKind == .multilabel)
+            #expect(
+                file.warnings.first?.hasPrefix(
+                    "24 of 25 rows of y have exactly one 1, as one-hot rows do, but row 7 of train has 2: ") == true)
             for split in [file.train, file.test] {
                 let reader = ExampleReader(split, batchSize: split.count, order: .sequential)
                 var labels = [Float](repeating: 9, count: split.count * 3)
