@@ -170,8 +170,9 @@ extension RunDirectory {
     }
 
     private static func isOwn(_ path: String, _ mark: String) -> Bool {
-        // A log whose run was killed before its first line, or could not write all of it.
-        WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path) || MetricsLog.isHalfALine(path)
+        // No pipe, and no folder. A log whose run was killed before its first line, or could not write all of it.
+        guard (try? InputFile.check(path)) != nil else { return false }
+        return WholeFile.byteCount(of: path) == 0 || FileMark.contains(mark, path) || MetricsLog.isHalfALine(path)
     }
 
     private static func names(_ folder: String) -> [String] {

@@ -45,6 +45,24 @@ import Testing
         }
     }
 
+    /// Under a name of its own a run has files, and no pipe or folder: these are somebody else's.
+    @Test(arguments: ["metrics.jsonl", "configuration.yaml", "generation-1.h5"])
+    func refusesWhatIsNoFileUnderANameOfItsOwn(name: String) throws {
+        try withScene { scene in
+            let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
+            try compress(request)
+            let path = scene.path("run/\(name)")
+            try? FileManager.default.removeItem(atPath: path)
+            #expect(mkfifo(path, 0o600) == 0)
+            #expect(
+                try refusal(scene, request)?.contains("'\(path)' is not of the run whose directory that is") == true)
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            #expect(
+                try refusal(scene, request)?.contains("'\(path)' is not of the run whose directory that is") == true)
+        }
+    }
+
     @Test func takesAnEmptyFolder() throws {
         try withScene { scene in
             let request = scene.request([try scene.writeTeacher("teacher.h5", seed: 1)])
