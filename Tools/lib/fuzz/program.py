@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from fuzz.places import TOP
 
@@ -25,6 +26,23 @@ def build_server(folder):
     return library
 
 
+def threads(process):
+    """What the threads of a process and of its children do, one line each: who waits hangs, who runs has too much to do or too
+    little of a processor."""
+    lines, ticks = [], os.sysconf("SC_CLK_TCK")
+    for task in Path(f"/proc/{process}/task").glob("*"):
+        try:
+            fields = (task / "stat").read_text().rpartition(") ")[2].split()
+            used = (int(fields[11]) + int(fields[12])) / ticks
+            lines.append(f"thread {task.name} of {process}: state {fields[0]}, {used:.2f} s of CPU, in {(task / 'wchan').read_text()}")
+            children = (task / "children").read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            lines += threads(int(child))
+    return lines
+
+
 class Program:
     """Runs for one thread. `errors` is a file of its own for standard error; without a library, each call loads the program."""
 
@@ -35,14 +53,20 @@ class Program:
 
     def run(self, command, folder, seconds):
         """The exit code, or "slow", standard error, and the largest memory of the process."""
-        began = time.monotonic()
+        began, states = time.monotonic(), []
         process, end = self.fork(command, folder) if self.library else self.start(command, folder)
-        timer = threading.Timer(seconds, os.kill, [process, signal.SIGKILL])
+
+        def kill():
+            states.extend(threads(process))
+            os.kill(process, signal.SIGKILL)
+
+        timer = threading.Timer(seconds, kill)
         timer.start()
         status, kilobytes = end()
         timer.cancel()
         code = "slow" if time.monotonic() - began >= seconds else os.waitstatus_to_exitcode(status)
-        return code, self.errors.read_text(errors="replace"), kilobytes * 1024
+        said = self.errors.read_text(errors="replace") + "".join(line + "\n" for line in states)
+        return code, said, kilobytes * 1024
 
     def start(self, command, folder):
         with open(self.errors, "wb") as errors:
