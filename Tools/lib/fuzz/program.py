@@ -20,7 +20,7 @@ def build_server(folder):
     """The library that forks processes from a loaded program."""
     compiler = shutil.which("clang") or shutil.which("cc")
     if not compiler:
-        sys.exit("found neither clang nor cc; --no-server does without")
+        sys.exit("found neither clang nor cc; leave --fork-server out")
     library = folder / "fork-server.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, TOP / "Tools/lib/fork-server.c", "-ldl"], check=True)
     return library
@@ -96,7 +96,7 @@ class Program:
     def numbers(self, count):
         answer = self.channel.recv(100).split()
         if len(answer) != count:
-            sys.exit(f"the server of {self.path} ended with {self.server.wait()}; --no-server does without")
+            sys.exit(f"the server of {self.path} ended with {self.server.wait()}; leave --fork-server out")
         return [int(number) for number in answer]
 
     def stop(self):
