@@ -94,8 +94,8 @@ struct LabelScan {
     init(columns: Int, _ task: LabelKind?) throws(Problem) {
         if columns == 1, task == .multilabel {
             throw Problem(
-                expected: "a column for each class, as the file's attribute 'task' is 'multi-label'",
-                found: "one column", advice: "Store rows of zeros and ones, or remove the attribute.")
+                expected: "a column for each class, as 'task' is 'multi-label'",
+                found: "one column", advice: "Store rows of zeros and ones, or leave 'task' out.")
         }
         self.task = task
         meaning = columns == 1 ? .classNumbers : task == .multilabel ? .severalLabels : .oneHot
@@ -123,9 +123,9 @@ struct LabelScan {
             guard ones != 1 else { continue }
             if task == .multiclass {
                 throw Problem(
-                    expected: "one 1 in each row, as the file's attribute 'task' is 'multiclass'",
+                    expected: "one 1 in each row, as 'task' is 'multiclass'",
                     found: "\(ones) in row \(block.rows.lowerBound + start / columns)",
-                    advice: "Repair that row, or remove the attribute.")
+                    advice: "Repair that row, or leave 'task' out.")
             }
             meaning = .severalLabels
             return

@@ -16,10 +16,13 @@ public struct Budget: Hashable, Sendable {
     public init(_ limit: ByteCount, _ counted: Counted = .file) { (self.limit, self.counted) = (limit, counted) }
 
     /// What of it a model takes.
-    public func used(by size: SizeReport) -> ByteCount {
+    public func used(by size: SizeReport) -> ByteCount { used(file: size.file, parameters: size.parameters) }
+
+    /// The same of a file of so many bytes with so many numbers.
+    public func used(file: ByteCount, parameters: Int) -> ByteCount {
         switch counted {
-        case .file: size.file
-        case .parameters: ByteCount(size.parameters * MemoryLayout<Float>.size)
+        case .file: file
+        case .parameters: ByteCount(parameters * MemoryLayout<Float>.size)
         }
     }
 

@@ -29,7 +29,7 @@ extension ExportPlan {
         guard size.file <= limit else { return self }
         let exact = try storing(Precision.float32.encodings(of: layout))
         guard exact.size.file > limit else { return exact }
-        let entries = layout.entries.filter { if case .planned = encodings[$0] { true } else { false } }
+        let entries = layout.entries.filter { encodings[$0].plannedBits != nil }
         let count = entries.reduce(0) { $0 + $1.spec.shape.elementCount }
         // Each parameter ends with a whole byte.
         let room = limit.bytes - size.file.bytes - entries.count

@@ -15,8 +15,8 @@ public struct BudgetVerdict: Hashable, Sendable {
     ///   - file: The bytes of a model's file.
     ///   - parameters: Its numbers.
     init(_ budget: Budget, file: ByteCount, parameters: Int) {
-        let used = budget.counted == .file ? file : ByteCount(parameters * MemoryLayout<Float>.size)
-        self.init(limit: budget.limit, used: used, counted: budget.counted)
+        self.init(
+            limit: budget.limit, used: budget.used(file: file, parameters: parameters), counted: budget.counted)
     }
 
     public var fits: Bool { used <= limit }

@@ -87,13 +87,13 @@ import Testing
     @Test(arguments: [
         (
             "multiclass", [3],
-            "'train/y' in 'd.h5': expected one 1 in each row, as the file's attribute 'task' is 'multiclass', found 2 in row 7. "
-                + "Repair that row, or remove the attribute."
+            "'train/y' in 'd.h5': expected one 1 in each row, as 'task' is 'multiclass', found 2 in row 7. "
+                + "Repair that row, or leave 'task' out."
         ),
         (
             "multi-label", [],
-            "'train/y' in 'd.h5': expected a column for each class, as the file's attribute 'task' is 'multi-label', found one "
-                + "column. Store rows of zeros and ones, or remove the attribute."
+            "'train/y' in 'd.h5': expected a column for each class, as 'task' is 'multi-label', found one "
+                + "column. Store rows of zeros and ones, or leave 'task' out."
         ),
         (
             "several", [3],

@@ -33,7 +33,7 @@ struct CheckedStage: Stage {
     func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
         guard !isIdle(plan, hyperparameters) else { return StageCost() }
         var cost = stage.cost(plan, hyperparameters)
-        cost.heldOutPasses += 3
+        cost.heldOutPasses += 2
         return cost
     }
 
@@ -50,46 +50,48 @@ struct CheckedStage: Stage {
         guard !isIdle(context.plan, context.hyperparameters) else { return student }
         if role == .secondTry, student.outcome?.passes(allowing: context.request.allowedLoss) ?? true { return student }
         var before = student
-        before.exact = student.exact ?? student.network
+        if student.exact == nil, let network = student.network { before.exact = try context.scores(network) }
         let changed = try stage.run(before, context)
-        let (outcome, wasBetter) = try measure(changed, before, context)
-        let isKept = role == .required || !wasBetter
-        var result = isKept ? changed : before
-        result.outcomes.append(outcome.kept(isKept))
-        context.tell(.message("\(context.title(name)): \(outcome)\(isKept ? "" : "; taken back")"))
+        var result = changed, outcome: StageOutcome
+        (outcome, result.scores) = try measure(changed, context)
+        if role != .required, let after = result.scores, first(after) < first(try scores(of: before, context)) {
+            (outcome, result) = (outcome.takenBack, before)
+        }
+        result.outcomes.append(outcome)
+        context.tell(.message("\(context.title(name)): \(outcome)\(outcome.isKept ? "" : "; taken back")"))
         return result
     }
 
-    /// What a student has become, and whether it was better before, in the first metric on held-out examples.
-    private func measure(
-        _ student: Student, _ before: Student, _ context: StageContext
-    ) throws -> (StageOutcome, wasBetter: Bool) {
-        let output = context.request.output
-        guard let (export, network) = try student.written(context.plan, to: output), let exact = before.exact else {
+    /// What a student has become as its file would have it.
+    private func measure(_ student: Student, _ context: StageContext) throws -> (StageOutcome, Evaluation.Scores?) {
+        guard let (export, network) = try student.written(context.plan, to: context.request.output) else {
             preconditionFailure("no stage has trained the student")
         }
         let size = StageOutcome.Size(export, network)
-        guard context.validation.count > 0 else { return (StageOutcome(name, size), false) }
-        let earlier = try before.written(context.plan, to: output).map { [$0.network] } ?? []
-        let scores = try context.scores([network, exact] + earlier)
-        let difference = scores[0].minus(scores[1]).first
-        let wasBetter = scores.count > 2 && first(scores[2]) > first(scores[0])
-        return (StageOutcome(name, size, scores[0].metrics, difference), wasBetter)
+        guard let scores = try context.scores(network), let exact = student.exact else {
+            return (StageOutcome(name, size), nil)
+        }
+        return (StageOutcome(name, size, scores.metrics, scores.minus(exact).first), scores)
     }
 
-    private func first(_ scores: Evaluation.Scores) -> Double { scores.metrics.first?.value ?? 0 }
+    /// Those of a student before this stage, which the stage before may have measured.
+    private func scores(of student: Student, _ context: StageContext) throws -> Evaluation.Scores? {
+        if let scores = student.scores { return scores }
+        let written = try student.written(context.plan, to: context.request.output)
+        return try written.flatMap { try context.scores($0.network) }
+    }
+
+    private func first(_ scores: Evaluation.Scores?) -> Double { scores?.metrics.first?.value ?? 0 }
 }
 
 extension StageContext {
-    /// What networks come to on held-out examples.
-    fileprivate func scores(_ networks: [TrainedNetwork]) throws -> [Evaluation.Scores] {
-        let predictors = networks.map {
-            LogitsPredictor($0.graph, weights: $0.weights, for: validation, workers: workers)
-        }
-        var evaluation = Evaluation(
-            validation, shares: networks.indices.map { Evaluation.only($0, of: networks.count) },
-            options: .init(hasSamples: true))
-        try evaluation.add(validation, from: predictors)
-        return evaluation.scores()
+    /// What a network comes to on held-out examples; nil where none are held out.
+    fileprivate func scores(_ network: TrainedNetwork) throws -> Evaluation.Scores? {
+        guard validation.count > 0 else { return nil }
+        var evaluation = Evaluation(validation, shares: [[1]], options: .init(hasSamples: true))
+        try evaluation.add(
+            validation,
+            from: [LogitsPredictor(network.graph, weights: network.weights, for: validation, workers: workers)])
+        return evaluation.scores().first
     }
 }

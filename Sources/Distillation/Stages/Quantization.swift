@@ -64,7 +64,7 @@ struct Quantization: Stage {
         let divergence = try PredictionDivergence(graph, weights, on: examples, workers: context.workers)
         let phase = context.title(Self.phase), planned = context.plan.export
         let solved = graph.layout.entries.reduce(0) { sum, entry in
-            guard case .planned = planned.encodings[entry] else { return sum }
+            guard planned.encodings[entry].plannedBits != nil else { return sum }
             return sum + planned.encodings[entry].byteCount(of: entry.spec.shape)
         }
         let free = Int((slack * Double(solved)).rounded())

@@ -1,4 +1,5 @@
 import ModelFiles
+import Models
 import Networks
 import Tensors
 import Training
@@ -77,8 +78,10 @@ struct Student {
     var encodings: WeightEncodings?
     /// The generations before it, each of which is the teacher of the next.
     var predecessors: [TrainedNetwork] = []
-    /// What its trainings have made of it, before anything made its file smaller; nil where nothing has.
-    var exact: TrainedNetwork?
+    /// What its trainings have made of it, on held-out examples, before anything made its file smaller; nil where nothing has.
+    var exact: Evaluation.Scores?
+    /// The same of it as its file would have it now, where the last stage has measured that.
+    var scores: Evaluation.Scores?
     /// What stages have made of its file, in their order.
     var outcomes: [StageOutcome] = []
 

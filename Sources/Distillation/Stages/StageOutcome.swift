@@ -44,9 +44,10 @@ public struct StageOutcome: Sendable {
         (self.name, self.size, self.validation, self.difference) = (name, size, validation, difference)
     }
 
-    func kept(_ isKept: Bool) -> StageOutcome {
+    /// The same of a stage that was not kept.
+    var takenBack: StageOutcome {
         var outcome = self
-        outcome.isKept = isKept
+        outcome.isKept = false
         return outcome
     }
 
