@@ -160,7 +160,7 @@ extension HDF5File {
         try configureForSmallGroups(properties, place)
         let accessID = access.id, propertiesID = properties.id
         let handle = try attemptHandle("create", place, .write, WriteFailures(place)) {
-            unsafe H5Fcreate(libraryName, flags(), propertiesID, accessID)
+            Creation.make { unsafe H5Fcreate(libraryName, flags(), propertiesID, accessID) }
         }
         try self.init(handle, path, fileByteCount: .max)
     }

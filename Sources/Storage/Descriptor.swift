@@ -7,7 +7,12 @@ struct Descriptor: ~Copyable, Sendable {
     /// - Returns: nil if the file cannot be opened; `errno` says why.
     init?(_ path: String, _ flags: Int32, mode: mode_t = 0o666) {
         var number: Int32
-        repeat { number = unsafe open(path, flags | O_CLOEXEC, mode) } while number < 0 && errno == EINTR
+        repeat {
+            number =
+                flags & O_CREAT == 0
+                ? unsafe open(path, flags | O_CLOEXEC, mode)
+                : Creation.make { unsafe open(path, flags | O_CLOEXEC, mode) }
+        } while number < 0 && errno == EINTR
         guard number >= 0 else { return nil }
         self.number = number
     }

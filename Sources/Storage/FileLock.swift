@@ -48,23 +48,29 @@ public final class FileLock: Sendable {
     /// - Throws: `LockError` when another process has it, or the file cannot be made.
     public init(_ path: String, for object: String, isTemporary: Bool = false) throws(LockError) {
         while true {
-            let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
-            guard descriptor >= 0 else { throw LockError(object, .impossible(SystemReason.words(errno))) }
-            do throws(LockError) {
-                try Self.take(descriptor, object)
-            } catch {
-                close(descriptor)
-                throw error
-            }
-            // Whoever had a temporary lock may have removed the file between our two calls.
-            guard Self.isAt(path, descriptor) else {
-                close(descriptor)
-                continue
-            }
+            let attempt = try Creation.make { () throws(LockError) in try Self.attempt(path, object, isTemporary) }
+            guard let descriptor = attempt else { continue }
             (self.path, self.descriptor, self.isTemporary) = (path, descriptor, isTemporary)
-            if isTemporary { _ = Self.own.withLock { $0.insert(path) } }
             return
         }
+    }
+
+    /// - Returns: nil where whoever had a temporary lock has removed the file between our two calls.
+    private static func attempt(_ path: String, _ object: String, _ isTemporary: Bool) throws(LockError) -> Int32? {
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+        guard descriptor >= 0 else { throw LockError(object, .impossible(SystemReason.words(errno))) }
+        do throws(LockError) {
+            try take(descriptor, object)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        guard isAt(path, descriptor) else {
+            close(descriptor)
+            return nil
+        }
+        if isTemporary { _ = own.withLock { $0.insert(path) } }
+        return descriptor
     }
 
     /// Makes sure that no process has a lock; nothing is made.

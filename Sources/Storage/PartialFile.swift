@@ -22,27 +22,18 @@ struct PartialFile: ~Copyable {
         let (folder, file) = Self.parts(target)
         Self.removeAbandoned(in: folder) { $0 == file }
         // Noted first, so that a signal that comes when it is there finds it.
-        while !Self.note(path) { sleep(1) }
+        Self.own.withLock { _ = $0.insert(path) }
         descriptor = try Self.create(path, output)
         (name, self.target, self.path) = (output, target, path)
     }
 
-    /// All that this process has made, be they there or not, and whether it makes no more.
-    private static let own = Mutex<(paths: Set<String>, isOver: Bool)>(([], false))
+    /// All that this process has made, be they there or not.
+    private static let own = Mutex<Set<String>>([])
 
-    /// Notes a file that is to be made; false where the process ends, and nobody would remove it any more.
-    private static func note(_ path: String) -> Bool {
-        own.withLock { own in
-            if !own.isOver { own.paths.insert(path) }
-            return !own.isOver
-        }
-    }
-
-    /// Removes those of this process, which makes no more.
+    /// Removes those of this process.
     static func removeOwn() {
-        own.withLock { own in
-            own.isOver = true
-            for path in own.paths { unsafe unlink(path) }
+        own.withLock { paths in
+            for path in paths { unsafe unlink(path) }
         }
     }
 

@@ -92,8 +92,9 @@ public enum WholeFile {
     /// Removes from a folder what processes that were killed while they wrote files have left there.
     public static func clearLeftovers(in folder: String) { PartialFile.removeAbandoned(in: folder) }
 
-    /// Removes what this process is writing, before it ends in the middle of that.
+    /// Removes what this process is writing, before it ends in the middle of that. It makes no file any more.
     public static func removeUnfinished() {
+        Creation.end()
         PartialFile.removeOwn()
         ScratchFile.removeOwn()
         FileLock.removeOwn()

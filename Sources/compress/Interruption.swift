@@ -47,8 +47,6 @@ enum Interruption {
         guard before != 0 || !keepsState else { return }
         WholeFile.removeUnfinished()
         if !keepsState { tell(failure("stopped")) }
-        // Once more: a file that was just made may meanwhile have been opened by its name, which makes it again.
-        WholeFile.removeUnfinished()
         _exit(code(number).rawValue)
     }
 

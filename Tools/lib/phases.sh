@@ -20,8 +20,8 @@ phase() {
     {
         grep -v '^ok ' "$log" | grep -E '^FAIL |(^|[ :])(error|fatal): |recorded an issue' | sort -u | head -n 20
         echo ...
-        grep -vE '^(✔|ok )' "$log" | tail -n 30
-    } | sed 's/^/      /'
+        grep -vE '^(✔|◇|ok )' "$log" | tail -n 30
+    } | cut -c 1-1000 | sed 's/^/      /'
     return 1
 }
 
