@@ -16,6 +16,8 @@ public final class Compressor {
     let isInterrupted: () -> Bool
     let data: ExampleFile
     let plan: StudentPlan
+    /// Why `--precision auto` took more than 4 bits.
+    let precisionNote: String?
     let teachers: [any Teacher]
     let labelKind: LabelKind
     let train: ExampleSplit
@@ -79,13 +81,12 @@ public final class Compressor {
         let labelKind = data.labelKind
         self.labelKind = labelKind
         try request.refuseLosses(labelKind: labelKind, data: data)
-        plan = try StudentPlan(request, data: data, labelKind: labelKind, format: format)
-        if request.generations > 1 { _ = try ExportPlan(plan.built, format: RunDirectory.format) }
         unlabeled = try request.unlabeled.map(data.unlabeled)
-        var request = request
         let examples = train.count + (unlabeled?.count ?? 0)
-        request.hyperparameters.choose(
-            request.automatic, examples: examples, parameters: plan.built.graph.layout.trainableParameterCount)
+        var request = request
+        (plan, precisionNote) = try StudentPlan.settled(
+            &request, examples: examples, data: data, labelKind: labelKind, format: format)
+        if request.generations > 1 { _ = try ExportPlan(plan.built, format: RunDirectory.format) }
         self.request = request
         baseline = BaselineRule(
             request.baseline, examples: examples, epochs: request.hyperparameters.epochs, graph: plan.built.graph)

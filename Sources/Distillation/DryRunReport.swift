@@ -13,6 +13,8 @@ public struct DryRunReport: Sendable {
     public let parameters: Int
     /// How its weights are stored.
     public let precision: Precision
+    /// Why `--precision auto` took more than 4 bits, if it did.
+    public let precisionNote: String?
     public let input: Shape
     public let size: ByteCount
     public let budget: Budget
@@ -113,7 +115,8 @@ extension Compressor {
             }
         return DryRunReport(
             student: plan.sentence("student", budget: request.limit), parameters: plan.export.size.parameters,
-            precision: request.precision, input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
+            precision: request.precision, precisionNote: precisionNote,
+            input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.limit, teachers: teachers.map(\.plan),
             measurements: measurements,
             warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts,
@@ -132,7 +135,8 @@ extension Compressor {
             batchSize: hyperparameters.batchSize,
             stepsPerEpoch: reader.stepsPerEpoch, seeds: request.seeds,
             trainings: trainings * plan.parts(hyperparameters).count,
-            stages: request.stages.map { .init(name: $0.name, epochs: $0.cost(plan, hyperparameters).epochs) },
+            stages: request.stages.filter { !$0.steps(plan, hyperparameters, titled: \.self).isEmpty }
+                .map { .init(name: $0.name, epochs: $0.cost(plan, hyperparameters).epochs) },
             steps: costs.reduce(0) { $0 + reader.stepsPerEpoch * $1.epochs * $1.networks },
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),

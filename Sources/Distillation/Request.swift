@@ -36,8 +36,8 @@ public struct CompressionRequest: Sendable {
     public var student = Student.automatic
     /// The multiplier of the architecture's width; nil fits it to the budget.
     public var width: Double?
-    /// How the student's weights are stored.
-    public var precision = Precision.float32
+    /// How the student's weights are stored; `automatic` is settled once the data is known, see `AutomaticPrecision`.
+    public var precision = Precision.automatic
     /// The most multiply-adds of the student's prediction for one example; nil for any number.
     public var mostMultiplyAdds: Int?
     public var hyperparameters: Hyperparameters

@@ -47,6 +47,7 @@ extension Compressor {
     /// Tells what is known before any work.
     func introduce() {
         tell(.message(plan.sentence("student", budget: request.limit)))
+        if let precisionNote { tell(.message(precisionNote)) }
         if let line = request.hyperparameters.sentence(
             request.automatic, examples: train.count + (unlabeled?.count ?? 0))
         {

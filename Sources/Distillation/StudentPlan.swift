@@ -183,6 +183,7 @@ struct StudentPlan {
         let wide = width.map { ", width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" } ?? ""
         let stored =
             switch precision {
+            case _ where export.encodings.areExact: ""
             case .float32: ""
             case .float16, .small: " as \(precision.rawValue)"
             case .bits, .automatic: " with \(fixed(size.bitsPerWeight, digits: 2)) bits each"

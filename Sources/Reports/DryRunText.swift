@@ -15,7 +15,7 @@ extension DryRunReport {
         let losses =
             formulas.count == 1
             ? ["loss: \(formulas[0])"] : zip(["first stage", "loss"], formulas).map { "\($0): \($1)" }
-        lines += losses + [baseline] + (weightChoice.map { [$0] } ?? [])
+        lines += [precisionNote].compactMap(\.self) + losses + [baseline] + (weightChoice.map { [$0] } ?? [])
         if let augmentation { lines.append("augmentation: \(augmentation)") }
         let unlabeled = unlabeledCount > 0 ? " and \(grouped(unlabeledCount)) unlabeled" : ""
         let several = trainings == 1 ? "" : " for each of \(trainings) trainings"

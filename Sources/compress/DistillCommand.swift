@@ -90,7 +90,8 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "How weights are stored: float32, or in fewer bits, which leaves room for a wider student in the same budget: "
                 + "float16, float8 to float4 for all alike; bits a weight, such as 3.5, that each tensor gets its share of, "
-                + "measured after training; auto plans 4 and uses all of the budget. (default: float32)",
+                + "measured after training; auto plans 4 and uses all of the budget, or takes more bits where training would "
+                + "be long. (default: auto)",
             valueName: "type|bits|auto"), transform: { try compress.precision($0, solved: true) })
     var precision: Precision?
 
@@ -347,7 +348,7 @@ extension CompressionRequest {
             throw ValidationError(
                 "--allow-loss is for a student in fewer bits: give --precision auto, or bits such as 3.5")
         }
-        if budgetCounts == .parameters, precision.isSolved {
+        if budgetCounts == .parameters, precision.isSolved, precision != .automatic {
             throw ValidationError(
                 "--budget-counts parameters counts 4 bytes for each, however few bits it has: leave --precision out")
         }

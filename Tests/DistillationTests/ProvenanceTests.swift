@@ -9,11 +9,13 @@ import Training
 
 @Suite struct ProvenanceTests {
     private func request(_ teachers: [String], data: String = "d.h5") -> CompressionRequest {
-        CompressionRequest(
+        var request = CompressionRequest(
             teachers: teachers, data: data, budget: ByteCount(100_000), output: "s.h5",
             hyperparameters: Hyperparameters(epochs: 3),
             loss: LossSettings(temperature: .constant(4), softWeight: .constant(1), lambda: .constant(1)),
             runDirectory: "s.run")
+        request.precision = .float32
+        return request
     }
 
     private func results(_ count: Int, _ kind: LabelKind, score: Double) -> Provenance.Results {

@@ -35,6 +35,7 @@ extension Scene {
             loss: LossSettings(temperature: .constant(2), softWeight: .constant(1), lambda: .linear(from: 0, to: 0.5)),
             runDirectory: path(run))
         request.student = .file(path("student.yaml"))
+        request.precision = .float32
         request.threads = 2
         // Most tests that use a directory twice are about something else.
         request.replacesRun = true

@@ -175,8 +175,8 @@ class Experiment:
 
 def explicit(options):
     """What an experiment leaves out means the same whatever the program's defaults are: no baseline, equal weights of the
-    teachers, and the weights of the last epoch."""
-    return last_epoch(options) + ([] if "--baseline" in options else ["--no-baseline"]) + (
+    teachers, the weights of the last epoch, and float32."""
+    return last_epoch(options) + ([] if "--precision" in options else ["--precision", "float32"]) + ([] if "--baseline" in options else ["--no-baseline"]) + (
         [] if "--teacher-weights" in options else ["--teacher-weights", "uniform"])
 
 

@@ -1,0 +1,54 @@
+import Datasets
+import ModelFiles
+import Networks
+import Tensors
+import Training
+
+extension StudentPlan {
+    /// The student of a request, for which it settles what is left to the program: the precision, and hyperparameters.
+    ///
+    /// Fewer bits a weight make a wider student in the same bytes. `auto` starts with 4, and takes 8, 16 and 32 in turn as
+    /// long as the training of the student is not short (`TrainingCost.isShort`): where time binds before bytes do, more
+    /// weights would only make it longer. A student whose width is given is stored in as many bits as fit.
+    ///
+    /// - Parameters:
+    ///   - request: Receives what was chosen.
+    ///   - examples: Those of an epoch.
+    /// - Returns: The plan, and a sentence on the precision where `auto` took more than 4 bits for the sake of time.
+    /// - Throws: What the initializer throws.
+    static func settled(
+        _ request: inout CompressionRequest, examples: Int, data: ExampleFile, labelKind: LabelKind,
+        format: any ModelFormat
+    ) throws -> (StudentPlan, note: String?) {
+        func plan(_ precision: Precision) throws -> (StudentPlan, CompressionRequest) {
+            var request = request
+            request.precision = precision
+            let plan = try StudentPlan(request, data: data, labelKind: labelKind, format: format)
+            request.hyperparameters.choose(
+                request.automatic, examples: examples, parameters: plan.built.graph.layout.trainableParameterCount)
+            return (plan, request)
+        }
+        func cost(_ plan: StudentPlan, _ request: CompressionRequest) -> TrainingCost {
+            TrainingCost(examples: examples, epochs: request.hyperparameters.epochs, graph: plan.built.graph)
+        }
+        let countsBytes = request.budgetCounts == .file
+        var (chosen, settled) = try plan(
+            request.precision == .automatic && !countsBytes ? .float32 : request.precision)
+        var note: String?
+        // Stages and a loss that are asked for need fewer bits.
+        if request.precision == .automatic, countsBytes, request.width == nil, chosen.width != nil,
+            request.byteStages == nil, request.allowedLoss == nil
+        {
+            let first = cost(chosen, settled)
+            for precision in [Precision.bits(8), .float16, .float32] where !cost(chosen, settled).isShort {
+                guard let (next, request) = try? plan(precision), next.width != nil else { break }
+                (chosen, settled) = (next, request)
+                note =
+                    "precision: \(precision.rawValue) (auto: at 4 bits the training takes \(first), not fewer than 10^14; "
+                    + "--precision 4 has a student of more weights)"
+            }
+        }
+        request = settled
+        return (chosen, note)
+    }
+}
