@@ -8,7 +8,7 @@ extension StudentPlan {
     /// The student of a request, for which it settles what is left to the program: the precision, and hyperparameters.
     ///
     /// Fewer bits a weight make a wider student in the same bytes. `auto` starts with 4, and takes 8, 16 and 32 in turn as
-    /// long as the training of the student is not short (`TrainingCost.isShort`): where time binds before bytes do, more
+    /// long as the training of the student is not very short (`TrainingCost.isVeryShort`): where time binds before bytes do, more
     /// weights would only make it longer. A student whose width is given is stored in as many bits as fit.
     ///
     /// - Parameters:
@@ -40,11 +40,11 @@ extension StudentPlan {
             request.byteStages == nil, request.allowedLoss == nil
         {
             let first = cost(chosen, settled)
-            for precision in [Precision.bits(8), .float16, .float32] where !cost(chosen, settled).isShort {
+            for precision in [Precision.bits(8), .float16, .float32] where !cost(chosen, settled).isVeryShort {
                 guard let (next, request) = try? plan(precision), next.width != nil else { break }
                 (chosen, settled) = (next, request)
                 note =
-                    "precision: \(precision.rawValue) (auto: at 4 bits the training takes \(first), not fewer than 10^14; "
+                    "precision: \(precision.rawValue) (auto: at 4 bits the training takes \(first), not fewer than 10^13; "
                     + "--precision 4 has a student of more weights)"
             }
         }

@@ -12,8 +12,12 @@ struct TrainingCost: CustomStringConvertible {
         multiplyAdds = Double(examples) * Double(epochs) * 3 * Double(graph.multiplyAddsPerExample)
     }
 
-    /// Whether it takes ten minutes or so on two cores, or less: what the program may do twice without being asked.
+    /// Whether it takes ten minutes or so on two cores, or less: what the program may do twice without being asked. Small
+    /// convolutions take longer.
     var isShort: Bool { multiplyAdds < 1e14 }
+
+    /// Whether it is so short that several times of it is still short.
+    var isVeryShort: Bool { multiplyAdds < 1e13 }
 
     /// `3.2 · 10^12 multiply-adds`
     var description: String {

@@ -348,9 +348,11 @@ extension CompressionRequest {
             throw ValidationError(
                 "--allow-loss is for a student in fewer bits: give --precision auto, or bits such as 3.5")
         }
-        if budgetCounts == .parameters, precision.isSolved, precision != .automatic {
+        let asksForFewerBits = precision != .automatic || byteStages?.isEmpty == false || allowedLoss != nil
+        if budgetCounts == .parameters, precision.isSolved, asksForFewerBits {
             throw ValidationError(
-                "--budget-counts parameters counts 4 bytes for each, however few bits it has: leave --precision out")
+                "--budget-counts parameters counts 4 bytes for each, however few bits it has: leave --precision out, and "
+                    + "--stages and --allow-loss")
         }
         if seeds > 1 && generations > 1 {
             throw ValidationError("--seeds and --generations do not go together: leave one of them out")

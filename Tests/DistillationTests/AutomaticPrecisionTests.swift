@@ -26,14 +26,14 @@ import Training
         }
     }
 
-    private func isShort(_ compressor: Compressor) -> Bool {
+    private func isVeryShort(_ compressor: Compressor) -> Bool {
         TrainingCost(
             examples: compressor.train.count, epochs: compressor.request.hyperparameters.epochs,
             graph: compressor.plan.built.graph
-        ).isShort
+        ).isVeryShort
     }
 
-    @Test func takesTheFewestBitsWhoseTrainingIsShort() throws {
+    @Test func takesTheFewestBitsWhoseTrainingIsVeryShort() throws {
         let bits: [Precision] = [.automatic, .bits(8), .float16, .float32]
         try withPlans { plan in
             var seen: [Precision] = []
@@ -43,9 +43,9 @@ import Training
                 let index = try #require(bits.firstIndex(of: precision))
                 for fewer in bits[..<index] {
                     let longer = try plan(epochs, fewer == .automatic ? .bits(4) : fewer)
-                    #expect(!isShort(longer))
+                    #expect(!isVeryShort(longer))
                 }
-                if precision != .float32 { #expect(isShort(chosen)) }
+                if precision != .float32 { #expect(isVeryShort(chosen)) }
                 let same = try plan(epochs, precision)
                 #expect(chosen.plan.width == same.plan.width)
                 #expect((chosen.precisionNote == nil) == (precision == .automatic))

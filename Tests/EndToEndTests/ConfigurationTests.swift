@@ -85,7 +85,7 @@ import Testing
                     budget: 60000
                     output: \(folder.path)/s.h5
                     student: \(folder.path)/tiny.yaml
-                    precision: float32
+                    precision: auto
                     epochs: 1
                     batch-size: 16
                     optimizer: adam

@@ -65,7 +65,7 @@ import Testing
             #expect(
                 json["student"]?.object?.keys == [
                     "path", "parameters", "bytes", "predicted_bytes", "weights_bytes", "accuracy", "precision",
-                    "bits_per_weight", "loaded_bytes", "agreement",
+                    "bits_per_weight", "loaded_bytes", "stages", "agreement",
                     "validation", "errors", "interval", "differences",
                 ])
             #expect(json["student"]?["differences"]?.object?.keys == ["ensemble", "baseline", "baseline_best"])
@@ -122,7 +122,8 @@ import Testing
     @Test func refusesAStudentOverTheBudget() throws {
         try withTeachers { folder, arguments in
             let before = try names(in: folder)
-            let run = try Program.run(arguments + ["--budget", "10kB", "--width", "4"], in: folder)
+            let run = try Program.run(
+                arguments + ["--budget", "10kB", "--width", "4", "--precision", "float32"], in: folder)
             #expect(run.code == 1)
             #expect(run.output.isEmpty)
             #expect(run.errors.hasPrefix("error: the student takes "))

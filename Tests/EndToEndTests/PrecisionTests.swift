@@ -115,13 +115,16 @@ import Testing
             "expected some of pruning, weight-sharing, quantization, quantized-distillation"
         ),
         (["--stages", "pruning,pruning"], "each once"),
-        (["--stages", "pruning"], "--precision float32 keeps every bit"),
+        (["--stages", "pruning"], "--precision auto needs 'quantization' or 'weight-sharing'"),
+        (["--precision", "float32", "--stages", "pruning"], "--precision float32 keeps every bit"),
         (["--precision", "float8", "--stages", "pruning"], "only 'quantized-distillation' is possible"),
         (["--precision", "auto", "--stages", "quantized-distillation"], "needs 'quantization' or 'weight-sharing'"),
         (["--precision", "3", "--stages", "quantization"], "a weight takes 4 bits or more"),
-        (["--allow-loss", "0.5"], "--allow-loss is for a student in fewer bits"),
+        (["--precision", "float32", "--allow-loss", "0.5"], "--allow-loss is for a student in fewer bits"),
         (["--precision", "auto", "--allow-loss", "-1"], "expected points from 0 to 100"),
-        (["--precision", "auto", "--budget-counts", "parameters"], "leave --precision out"),
+        (["--precision", "3", "--budget-counts", "parameters"], "leave --precision out"),
+        (["--budget-counts", "parameters", "--stages", "weight-sharing"], "--budget-counts parameters counts 4 bytes"),
+        (["--budget-counts", "parameters", "--allow-loss", "1"], "--budget-counts parameters counts 4 bytes"),
         (["--budget-counts", "bytes"], "expected file or parameters"),
     ])
     func refusesStagesThatDoNotSuit(options: [String], reason: String) throws {

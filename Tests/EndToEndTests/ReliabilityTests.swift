@@ -23,7 +23,7 @@ import Testing
             let arguments = [
                 "--teachers", "digits.h5", "--data", "d.h5", "--student", "tiny.yaml", "--output", "s.h5", "--epochs",
                 "2",
-                "--batch-size", "16", "--threads", "2", "--budget", "60kB",
+                "--batch-size", "16", "--threads", "2", "--budget", "60kB", "--precision", "float32",
             ]
             try body(folder, arguments)
         }
