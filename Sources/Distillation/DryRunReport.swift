@@ -104,14 +104,14 @@ extension Compressor {
             perExample = try trial(reader, workers)
         }
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
-        let costs = stageCosts
+        let costs = stageCosts, sampled = train.sample(measuring: plan.built.graph).count
         let trainingSeconds: Double? =
             problem != nil
             ? nil
             : costs.reduce(0.0) { seconds, cost in
                 seconds + Double(reader.count * cost.epochs)
                     * (perExample + (cost.asksTeachers ? secondsOfLive : 0))
-                    + Double(validation.count * cost.heldOutPasses) * perExample / 3
+                    + Double(validation.count * cost.heldOutPasses + sampled * cost.samplePasses) * perExample / 3
             }
         return DryRunReport(
             student: plan.sentence("student", budget: request.limit), parameters: plan.export.size.parameters,

@@ -124,7 +124,7 @@ struct BitAllocation {
         altered.copy(from: weights)
         // Small parameters take few bytes in any encoding, and are many.
         let measured = choices.indices.filter { layout.entries[$0].spec.shape.elementCount >= WeightEncoding.fewest }
-        let most = max(2, min(7, 400 / max(measured.count, 1)))
+        let most = mostMeasurements(of: measured.count)
         let places = measured.map { parameter in
             anchors(of: choices[parameter].count { $0.cost > 0 }, most: most)
         }
@@ -159,6 +159,17 @@ struct BitAllocation {
             result[parameter] = choices[parameter].map { $0.costing($0.cost * slope) }
         }
         return result.map(frontier)
+    }
+
+    /// How often each of so many parameters is measured, at most.
+    private static func mostMeasurements(of count: Int) -> Int { max(2, min(7, 400 / max(count, 1))) }
+
+    /// How often `WeightDivergence` is asked about a model, at most.
+    static func measurements(of layout: ParameterLayout) -> Int {
+        let count = layout.entries.count {
+            $0.spec.role == .trainable && $0.spec.shape.elementCount >= WeightEncoding.fewest
+        }
+        return count * mostMeasurements(of: count)
     }
 
     /// Places from the first to the last of so many, evenly spaced.

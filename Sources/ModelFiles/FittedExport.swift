@@ -39,6 +39,9 @@ extension ExportPlan {
         return more > 0 && plan.size.file <= limit ? plan : self
     }
 
+    /// How often `divergence` is asked when a file is fitted to a limit, at most.
+    public var measurements: Int { BitAllocation.measurements(of: built.graph.layout) }
+
     /// Plans the file of trained weights so that it takes no more than a limit: each parameter is stored in the encoding that a
     /// Lagrangian of error and bytes chooses for it.
     ///

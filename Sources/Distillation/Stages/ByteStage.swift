@@ -73,18 +73,19 @@ extension CompressionRequest {
         var stages: [any Stage] = []
         if names.contains(.pruning) { stages.append(CheckedStage(Pruning(), .required)) }
         var solve: QuantizedDistillation.Solver = { _, context in context.plan.export.encodings }
+        var passes: @Sendable (StudentPlan) -> Int = { _ in 0 }
         if precision.isSolved {
             var kinds: WeightEncoding.Kinds = []
             if names.contains(.weightSharing) { kinds.insert(.shared) }
             if names.contains(.quantization) { kinds.insert(.floats) }
             let quantization = Quantization(kinds: kinds)
             stages.append(CheckedStage(quantization, .required))
-            solve = quantization.encodings
+            (solve, passes) = (quantization.encodings, quantization.samplePasses)
         }
         if names.contains(.quantizedDistillation) {
             stages += [
-                CheckedStage(QuantizedDistillation(solve: solve)),
-                CheckedStage(QuantizedDistillation(solve: solve, isAgain: true), .secondTry),
+                CheckedStage(QuantizedDistillation(solve: solve, samplePasses: passes)),
+                CheckedStage(QuantizedDistillation(solve: solve, samplePasses: passes, isAgain: true), .secondTry),
             ]
         }
         return stages

@@ -19,6 +19,17 @@ struct Quantization: Stage {
         plan.export.encodings.areExact ? [] : [[titled(Self.phase)]]
     }
 
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
+        var cost = StageCost()
+        // The statistics of the file's weights follow once more.
+        cost.samplePasses = samplePasses(plan) + 1
+        return cost
+    }
+
+    /// How often a solution goes through the examples: for each measurement, for the predictions of the student's own weights,
+    /// and for its statistics.
+    func samplePasses(_ plan: StudentPlan) -> Int { plan.export.measurements + 2 }
+
     /// What the progress calls it.
     private static let phase = "measuring encodings"
 

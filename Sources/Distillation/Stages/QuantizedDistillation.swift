@@ -14,6 +14,8 @@ struct QuantizedDistillation: Stage {
     typealias Solver = @Sendable (_ weights: Tensor, _ context: StageContext) throws -> WeightEncodings
 
     let solve: Solver
+    /// How often the solver goes through the examples on which bits are measured, for each epoch.
+    var samplePasses: @Sendable (StudentPlan) -> Int = { _ in 0 }
     var training = FineTuning(epochShare: 0.125, rateShare: 0.1)
     /// Whether it is the second one, for a student that has lost more than it may.
     var isAgain = false
@@ -23,7 +25,11 @@ struct QuantizedDistillation: Stage {
 
     var settings: [Setting] { isAgain ? [] : training.settings(of: "quantized") }
 
-    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost { training.cost(hyperparameters) }
+    func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
+        var cost = training.cost(hyperparameters)
+        cost.samplePasses = cost.epochs * samplePasses(plan)
+        return cost
+    }
 
     func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
         [[RunSteps.Phase.training(titled(name))]]

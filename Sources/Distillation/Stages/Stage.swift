@@ -59,6 +59,8 @@ struct StageCost: Hashable, Sendable {
     var asksTeachers = false
     /// The passes over the held-out examples, forward alone.
     var heldOutPasses = 0
+    /// Those over the examples on which bits are measured (`ExampleSplit.sample(measuring:)`).
+    var samplePasses = 0
 
     /// A training as a recipe has it.
     init(training plan: StudentPlan, _ hyperparameters: Hyperparameters) {
