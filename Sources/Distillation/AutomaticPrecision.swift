@@ -9,7 +9,8 @@ extension StudentPlan {
     ///
     /// Fewer bits a weight make a wider student in the same bytes. `auto` starts with 4, and takes 8, 16 and 32 in turn as
     /// long as the training of the student is not very short (`TrainingCost.isVeryShort`): where time binds before bytes do, more
-    /// weights would only make it longer. A student whose width is given is stored in as many bits as fit.
+    /// weights would only make it longer. A student whose width is given is stored in as many bits as fit, also in fewer
+    /// than 4.
     ///
     /// - Parameters:
     ///   - request: Receives what was chosen.
@@ -32,11 +33,19 @@ extension StudentPlan {
             TrainingCost(examples: examples, epochs: request.hyperparameters.epochs, graph: plan.built.graph)
         }
         let countsBytes = request.budgetCounts == .file
-        var (chosen, settled) = try plan(
-            request.precision == .automatic && !countsBytes ? .float32 : request.precision)
-        var note: String?
+        var chosen: StudentPlan, settled: CompressionRequest, note: String?
+        do {
+            (chosen, settled) = try plan(
+                request.precision == .automatic && !countsBytes ? .float32 : request.precision)
+        } catch let error as BudgetError where request.precision == .automatic {
+            guard let bits = error.fittingBits,
+                request.byteStages.flatMap({ Precision.bits(bits).problem(with: $0) }) == nil
+            else { throw error }
+            (chosen, settled) = try plan(.bits(bits))
+            note = "precision: \(settled.precision.rawValue) bits each (auto: no more fit)"
+        }
         // Stages and a loss that are asked for need fewer bits.
-        if request.precision == .automatic, countsBytes, request.width == nil, chosen.width != nil,
+        if settled.precision == .automatic, countsBytes, request.width == nil, chosen.width != nil,
             request.byteStages == nil, request.allowedLoss == nil
         {
             let first = cost(chosen, settled)

@@ -157,6 +157,7 @@ struct StudentPlan {
         if let budget, !budget.holds(export.size) {
             throw BudgetError(
                 budget: budget, size: export.size, fittingWidth: isSmallest ? nil : try widest(),
+                fittingBits: isSmallest || budget.counted == .parameters ? nil : try export.bits(fitting: budget.limit),
                 smallest: isSmallest ? built.architecture.name : nil)
         }
         if let mostMultiplyAdds, graph.multiplyAddsPerExample > mostMultiplyAdds {
@@ -224,6 +225,8 @@ public struct BudgetError: Error, CustomStringConvertible {
     public let size: SizeReport
     /// The widest width of the same architecture that fits, if there is one.
     public let fittingWidth: Double?
+    /// The most bits a weight with which it fits as it is, if it does with any; only where bits are planned.
+    let fittingBits: Double?
     /// The name of the architecture, where no width of it fits: the size is that of the narrowest one.
     public let smallest: String?
 
@@ -239,9 +242,12 @@ public struct BudgetError: Error, CustomStringConvertible {
             return "the narrowest '\(smallest)' takes \(taken), \(excess) over the budget of \(limit)\(parts). "
                 + "Give it a --budget of \(used.bytes)B, or choose a smaller --student."
         }
+        let options = [
+            fittingWidth.map { "--width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" },
+            fittingBits.map { "--precision \(Precision.bits($0).rawValue)" },
+        ].compactMap(\.self)
         let cure =
-            fittingWidth.map { "--width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)") would fit" }
-            ?? "Choose a smaller --student"
+            options.isEmpty ? "Choose a smaller --student" : "\(options.joined(separator: " or ")) would fit"
         return "the student takes \(taken), \(excess) over the budget of \(limit). "
             + "Largest layers: \(size.largestInWords()). \(cure)."
     }

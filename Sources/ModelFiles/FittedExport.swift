@@ -39,6 +39,25 @@ extension ExportPlan {
         return more > 0 && plan.size.file <= limit ? plan : self
     }
 
+    /// The most bits a weight, in hundredths, with which the file fits a limit; nil where it does not with the fewest.
+    public func bits(fitting limit: ByteCount) throws -> Double? {
+        let layout = built.graph.layout, range = Precision.range
+        func size(_ bits: Double) throws -> ByteCount {
+            try storing(Precision.bits(bits).encodings(of: layout)).size.file
+        }
+        let entries = layout.entries.filter { encodings[$0].plannedBits != nil }
+        let count = entries.reduce(0) { $0 + $1.spec.shape.elementCount }
+        let least = try size(range.lowerBound)
+        guard least <= limit, count > 0 else { return nil }
+        let more = 8 * Double(limit.bytes - least.bytes) / Double(count)
+        var hundredths = Int(min(100 * (range.lowerBound + more), 100 * range.upperBound))
+        // Each parameter ends with a whole byte.
+        while Double(hundredths) > 100 * range.lowerBound, try size(Double(hundredths) / 100) > limit {
+            hundredths -= 1
+        }
+        return Double(hundredths) / 100
+    }
+
     /// How often `divergence` is asked when a file is fitted to a limit, at most.
     public var measurements: Int { BitAllocation.measurements(of: built.graph.layout) }
 

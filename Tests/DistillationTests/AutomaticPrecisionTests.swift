@@ -56,6 +56,36 @@ import Training
         }
     }
 
+    /// So many that one hundredth more would not fit, or none where the least of all does not.
+    @Test(arguments: [30_000, 60_000, 100_000])
+    func takesAsManyBitsAsFitWhereTheWidthIsGiven(budget: Int) throws {
+        try withPlans({ ($0.width, $0.budget) = (2, ByteCount(budget)) }) { plan in
+            let compressor = try plan(3, .automatic)
+            guard case .bits(let bits) = compressor.request.precision else {
+                Issue.record("\(compressor.request.precision)")
+                return
+            }
+            #expect(bits < 4 && compressor.plan.export.size.file.bytes <= budget)
+            #expect(
+                compressor.precisionNote == "precision: \(Precision.bits(bits).rawValue) bits each (auto: no more fit)")
+            #expect(throws: BudgetError.self) { try plan(3, .bits(bits + 0.01)) }
+            #expect(compressor.request.stages.map(\.name).contains("pruning") == (bits < 1.5))
+        }
+    }
+
+    @Test func saysWhichBitsWouldFit() throws {
+        try withPlans({ ($0.width, $0.budget) = (2, ByteCount(30_000)) }) { plan in
+            let error = try #require(throws: BudgetError.self) { try plan(3, .bits(4)) }
+            let word = try #require(error.description.firstMatch(of: /--precision ([0-9.]+) would fit/)).1
+            let fitting = try plan(3, .bits(Double(word) ?? 0))
+            #expect(fitting.plan.export.size.file.bytes <= 30_000)
+        }
+        try withPlans({ ($0.width, $0.budget) = (2, ByteCount(7000)) }) { plan in
+            let error = try #require(throws: BudgetError.self) { try plan(3, .automatic) }
+            #expect(!error.description.contains("--precision"))
+        }
+    }
+
     @Test func isFloat32WhereTheBudgetCountsParameters() throws {
         try withPlans({ $0.budgetCounts = .parameters }) { plan in
             let compressor = try plan(3, .automatic)
