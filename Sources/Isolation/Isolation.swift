@@ -6,8 +6,8 @@ import Synchronization
 ///
 ///     compress ── starts ──▶ a server: one thread, made before anything else runs, has opened nothing
 ///        │                      │
-///        └─ request, files ─────┼─ fork ─▶ a child: limits set, runs one service, writes the response, ends
-///           ◀── how it ended ───┘
+///        └─ request, files ─────┴─ fork ─▶ a keeper ─ fork ─▶ a child: limits set, runs one service, writes the
+///           ◀── how it ended ──────────── waits for it      response, ends
 ///
 /// A process that forks must have one thread, or the child may wait forever for a lock that another thread held. So a
 /// copy of the program is kept from its first moment, and forks on request; that takes a millisecond, and no second
@@ -46,17 +46,16 @@ public enum Isolation {
     /// Whether services run in processes of their own.
     public static var isStarted: Bool { server.withLock { $0 != nil } }
 
-    /// Runs a service with limits, and waits for its response.
+    /// Runs a service with limits, and waits for its response. Threads may do so at the same time, each with a child of
+    /// its own.
     ///
     /// - Parameter fallback: What runs in this process if no server was started.
     /// - Throws: `IsolationError` if the process did not live to respond.
     public static func run(
         _ name: String, _ request: [UInt8], shared: MemoryFile? = nil, limits: Limits, fallback: Service
     ) throws(IsolationError) -> [UInt8] {
-        try server.withLock { (server) throws(IsolationError) in
-            guard let server else { return fallback(request, shared) }
-            return try server.run(name, request, shared, limits)
-        }
+        guard let server = server.withLock({ $0 }) else { return fallback(request, shared) }
+        return try server.run(name, request, shared, limits)
     }
 
     /// From now on a mapped file that somebody cuts short ends the program with a message, and exit code 74.
