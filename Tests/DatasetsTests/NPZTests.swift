@@ -181,15 +181,6 @@ import Zip
 
     // MARK: - As a data file
 
-    private func inputs(_ split: ExampleSplit) throws -> [[Float]] {
-        let width = split.exampleShape.reduce(1, *)
-        let batch = try ExampleReader(split, batchSize: split.count, order: .sequential).batch(epoch: 0, step: 0)
-        var values = [Float](repeating: 0, count: split.count * width)
-        var span = values.mutableSpan
-        batch.readInputs(0..<split.count, into: &span)
-        return (0..<split.count).map { Array(values[($0 * width)..<(($0 + 1) * width)]) }
-    }
-
     /// Archives are data files as they are: the same examples and labels as those of the data file that Python wrote, and
     /// nothing is left behind.
     @Test(arguments: ["keras", "one-hot", "many-labels", "validation", "fortran"])

@@ -1,6 +1,8 @@
 import Foundation
 import HDF5
 
+@testable import Datasets
+
 /// Lends a folder that is removed afterwards.
 func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
@@ -76,4 +78,14 @@ final class NewFile {
     init(_ path: String) throws {
         self.file = try HDF5File(creating: path)
     }
+}
+
+/// The inputs of all examples of a split.
+func inputs(_ split: ExampleSplit) throws -> [[Float]] {
+    let width = split.exampleShape.reduce(1, *)
+    let batch = try ExampleReader(split, batchSize: split.count, order: .sequential).batch(epoch: 0, step: 0)
+    var values = [Float](repeating: 0, count: split.count * width)
+    var span = values.mutableSpan
+    batch.readInputs(0..<split.count, into: &span)
+    return (0..<split.count).map { Array(values[($0 * width)..<(($0 + 1) * width)]) }
 }

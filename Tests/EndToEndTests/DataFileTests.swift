@@ -8,7 +8,7 @@ import Testing
     @Test(arguments: [
         "import npz pipe --output d.h5", "import idx pipe pipe pipe pipe --output d.h5",
         "import cifar10 pipe pipe pipe pipe pipe pipe --output d.h5",
-        "import youtube8m --train pipe --test pipe --output d.h5",
+        "import youtube8m --train pipe --test pipe --output d.h5", "import csv pipe --label y --output d.h5",
         "evaluate digits.h5 --data pipe", "predict digits.h5 --inputs pipe:x --output p.h5",
     ])
     func refusesPipes(arguments: String) throws {
@@ -146,6 +146,49 @@ import Testing
                 let run = try Program.run(["import"] + source + ["--output", "\(source[0]).h5"], in: folder)
                 #expect(run.code == 0, "\(run.errors)")
             }
+        }
+    }
+
+    /// A table becomes data, a model and a student; two numbers and a color say which of two kinds a row is.
+    @Test func trainsOnATable() throws {
+        try withFolder { folder in
+            let rows = (0..<200).map { row in
+                "\(row),\(row % 2 == 0 ? 1.5 : -1.5),\(row % 7),\(["red", "green"][row % 2]),\(["cat", "dog"][row % 2])\n"
+            }
+            try Data(("id,a,b,color,kind\n" + rows.joined()).utf8).write(to: folder.appending(path: "t.csv"))
+            let table = try Program.run(
+                "import", "csv", "t.csv", "--label", "kind", "--ignore", "id", "--validation", "0.1", "--output",
+                "d.h5",
+                "--json", in: folder)
+            #expect(table.code == 0, "\(table.errors)")
+            let splits = try table.json()["splits"]
+            #expect(
+                splits?["train"]?["examples"] == .integer(140) && splits?["validation"]?["examples"] == .integer(20))
+            #expect(table.errors.contains("x has 4 columns: 2 of numbers, and categories one-hot: 'color' (2)"))
+            let training = try Program.run(
+                "train", "--architecture", "mlp", "--data", "d.h5", "--epochs", "3", "--output", "m.h5", in: folder)
+            #expect(training.code == 0, "\(training.errors)")
+            let evaluation = try Program.run("evaluate", "m.h5", "--data", "d.h5", "--json", in: folder)
+            #expect(try evaluation.json()["models"]?.array?.first?["accuracy"]?.number == 1, "\(evaluation.output)")
+        }
+    }
+
+    /// One line on standard error, code 65, nothing written.
+    @Test func refusesTables() throws {
+        try withFolder { folder in
+            try Data("a,kind\n1,cat\n,dog\n".utf8).write(to: folder.appending(path: "t.csv"))
+            func refuse(_ code: Int32, _ words: String, _ options: String...) throws {
+                let run = try Program.run(["import", "csv", "t.csv", "--output", "d.h5"] + options, in: folder)
+                #expect(run.code == code && run.errors.contains(words), "\(run.errors)")
+                #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["t.csv"])
+            }
+            try refuse(65, "'t.csv', line 3, column 'a': expected a value, found none", "--label", "kind")
+            try refuse(65, "line 1: expected a label column 'sort', found columns 'a', 'kind'", "--label", "sort")
+            try refuse(66, "'none.csv'", "--label", "kind", "--test", "none.csv")
+            try refuse(64, "expected a share between 0 and 1", "--label", "kind", "--test", "20")
+            try refuse(64, "leave nothing to train with", "--label", "kind", "--test", "0.5", "--validation", "0.5")
+            try refuse(64, "--missing is one of 'error', 'mean', '0'", "--label", "kind", "--missing", "median")
+            try refuse(64, "label", "--test", "0.1")
         }
     }
 

@@ -26,12 +26,7 @@ struct NPZCommand: ImportFormat {
         help: .init(
             "What rows of zeros and ones are: \(LabelKind.allCases.map(\.rawValue).joined(separator: " or ")). "
                 + "(default: as they look)", valueName: "task"),
-        transform: {
-            guard let task = LabelKind(rawValue: $0) else {
-                throw ValidationError("--task is multiclass or multi-label, found '\($0)'")
-            }
-            return task
-        })
+        transform: labelTask)
     var task: LabelKind?
 
     @OptionGroup var options: ImportOptions
