@@ -51,11 +51,14 @@ let package = Package(
     targets: [
         system("CHDF5", pkgConfig: "hdf5-serial", package: "libhdf5-dev"),
         system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+        system("CPNG", pkgConfig: "libpng", package: "libpng-dev"),
+        system("CJPEG", pkgConfig: "libjpeg", package: "libjpeg-dev"),
         system("COpenSSL", pkgConfig: "libcrypto", package: "libssl-dev"),
         system("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
         system("COneDNN", package: "libdnnl-dev"),
         .target(name: "CVector"),
         .target(name: "CIsolation"),
+        .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
         library("Isolation", ["CIsolation"]),
         library("Tensors"),
@@ -73,7 +76,9 @@ let package = Package(
         library("Zip", ["CZlib", "Storage"]),
         library("Records", ["Gzip", "CVector", "Storage"]),
         library("Protobuf"),
-        library("Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Protobuf", "Isolation", "Threads"]),
+        library("Images", ["CImages", "Isolation", "Storage"]),
+        library(
+            "Datasets", ["Storage", "HDF5", "Gzip", "Zip", "Records", "Protobuf", "Isolation", "Threads", "Images"]),
         library(
             "ModelFiles",
             [
@@ -98,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "compress",
             dependencies: [
-                "Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Tensors", "Kernels", "Networks",
+                "Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Images", "Tensors", "Kernels", "Networks",
                 "ModelFiles", "Models", "Datasets", "Training", "Distillation", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -122,7 +127,7 @@ let package = Package(
         tests("Records", ["Storage"], hasFixtures: true),
         tests("Protobuf"),
         tests("Isolation", ["IsolationProbe"]),
-        tests("Datasets", ["CZlib", "HDF5", "Zip", "Records"], hasFixtures: true),
+        tests("Datasets", ["CZlib", "HDF5", "Images", "Zip", "Records"], hasFixtures: true),
         tests("ModelFiles", ["Storage", "HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
             "Training",

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Distillation
 import Foundation
+import Images
 import Isolation
 import ModelFiles
 import Models
@@ -49,7 +50,10 @@ enum Program {
         startWithOneBLASThread()
         ScratchFile.own()
         // First of all, while there is one thread and nothing is open.
-        Isolation.start(ReadingService.services.merging(SandboxedProbe.services) { first, _ in first })
+        Isolation.start(
+            [ReadingService.services, SandboxedProbe.services, ImageDecoder.services].reduce(into: [:]) {
+                $0.merge($1) { first, _ in first }
+            })
         Isolation.watchMappings()
         let arguments = ImportCommand.formatFirst(joiningNegativeValues(Array(CommandLine.arguments.dropFirst())))
         Interruption.install { _ = report($0, wantsJSON: arguments.contains("--json")) }

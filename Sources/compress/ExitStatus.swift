@@ -3,6 +3,7 @@ import Distillation
 import Foundation
 import Gzip
 import HDF5
+import Isolation
 import ModelFiles
 import Models
 import Records
@@ -59,6 +60,8 @@ extension Failure {
         case let error as TeachersError: self.init(Self.status(error), error.description)
         case let error as InputDatasetError: self.init(.badInput, error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)
+        case let error as TableError: self.init(.badInput, error.description)
+        case let error as IsolationError: self.init(.inputOutput, error.description)
         case let error as GzipError: self.init(error.kind == .damaged ? .badInput : .noInput, error.description)
         case let error as ZipError: self.init(Self.status(error.kind), error.description)
         case let error as RecordError: self.init(Self.status(error.kind), error.description)

@@ -140,11 +140,14 @@ enum ShortHelp {
         Make a data file (HDF5) of other people's files. NumPy archives (.npz) need no
         import: other commands read them as they are.
 
-          FORMAT                   idx, cifar10, cifar100, npz or youtube8m, each
-                                   with options of its own
+          FORMAT                   csv, images, npz, idx, cifar10, cifar100 or
+                                   youtube8m, each with options of its own
           SOURCE ...               a folder, or files
           --output PATH            the data file to write
-          --validation N           make the last N training examples validation examples
+          --label COLUMN           csv: the column of the class
+          --resize HxW             images: the size of all images
+          --test X                 csv, images: a share of each class, or a path
+          --validation X           the same; other formats: the last N training examples
           --class-names NAME ...   the names of the classes, from class 0 on
 
         all options of a format: compress import FORMAT --help

@@ -10,10 +10,13 @@ struct ImportCommand: ParsableCommand {
         usage: "<format> <source> … --output <path> [options]",
         discussion: """
             The data file (HDF5) has train/x, train/y, test/x, test/y, and with --validation also validation/x and \
-            validation/y. Every format takes --output, --validation, --class-names, --json and --quiet; 'compress help \
-            import FORMAT' has all of its options.
+            validation/y. Every format takes --output, --validation, --class-names, --json and --quiet; of tables (csv) and \
+            images, --test and --validation are shares of each class, such as 0.1, or files of their own. 'compress help \
+            import FORMAT' has all of the options.
 
             Examples:
+              compress import csv iris.csv --label species --output iris.h5
+              compress import images flowers/ --resize 96x96 --output flowers.h5
               compress import idx fashion-mnist/ --output fashion.h5
               compress import idx mnist/ --validation 5000 --output mnist.h5
               compress import cifar10 cifar-10-batches-bin/ --output cifar10.h5
@@ -22,7 +25,8 @@ struct ImportCommand: ParsableCommand {
                 --output yt8m.h5
             """,
         subcommands: [
-            IDXCommand.self, CIFAR10Command.self, CIFAR100Command.self, NPZCommand.self, YouTube8MCommand.self,
+            CSVCommand.self, ImagesCommand.self, NPZCommand.self, IDXCommand.self, CIFAR10Command.self,
+            CIFAR100Command.self, YouTube8MCommand.self,
         ])
 
     static var formats: [String] { configuration.subcommands.compactMap { $0.configuration.commandName } }
