@@ -11,6 +11,12 @@ public struct ExampleSplit: Sendable {
     public let classCount: Int
 
     public var path: String { source.path }
+    /// The part of its file that its rows are counted in.
+    public var part: PredictedPart {
+        isUnlabeled ? .unlabeled : PredictedPart(rawValue: source.name) ?? .train
+    }
+    /// How many rows that part has.
+    public var partCount: Int { source.count }
 
     /// Where a row of the file is, in words: `'train/x' in 'd.h5', row 17`, counted from 0.
     public func place(ofRow row: Int) -> String {

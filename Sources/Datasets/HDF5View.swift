@@ -42,15 +42,25 @@ public enum HDF5View {
             if !isOurs { try SandboxedProbe.run(path) }
             return try body(try HDF5File(opening: path, isOurs: isOurs))
         }
+        return try unpacked(path, body) { root in
+            switch part {
+            case .splits: try archive.writeExamples(to: root) { _ in }
+            case .unlabeled: try archive.writeUnlabeled(to: root)
+            case .dataset(let name): try archive.write(array: name, to: root)
+            }
+        }
+    }
+
+    /// Opens the temporary HDF5 file that another file is unpacked into.
+    ///
+    /// - Parameter write: Writes what is in the other file.
+    static func unpacked<Result>(
+        _ path: String, _ body: (borrowing HDF5File) throws -> Result,
+        write: (borrowing HDF5Group) throws -> Void
+    ) throws -> Result {
         var result: Result?
         try WholeFile.withScratch(for: temporaryPath()) { scratch in
-            try HDF5File.writeContent(of: scratch, at: scratch) { file in
-                switch part {
-                case .splits: try archive.writeExamples(to: file.root) { _ in }
-                case .unlabeled: try archive.writeUnlabeled(to: file.root)
-                case .dataset(let name): try archive.write(array: name, to: file.root)
-                }
-            }
+            try HDF5File.writeContent(of: scratch, at: scratch) { try write($0.root) }
         } read: { scratch in
             result = try body(try HDF5File(opening: scratch, as: path, isOurs: true))
         }

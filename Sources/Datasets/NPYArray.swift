@@ -1,7 +1,9 @@
+import Foundation
 import HDF5
+import Storage
 import Zip
 
-/// An array of numpy in an archive, read from first to last.
+/// An array of numpy, in an archive or in a file of its own, read from first to last.
 ///
 ///     0x93 "NUMPY", version (1, 2 or 3), 0, length of the header (UInt16; from version 2 on UInt32), header, elements
 struct NPYArray: ~Copyable {
@@ -12,7 +14,8 @@ struct NPYArray: ~Copyable {
     private let isBigEndian: Bool
     /// Whether the first axis runs fastest, as in arrays that pandas makes of tables.
     private let isFortran: Bool
-    private var reader: ZipMemberReader
+    private let isText: Bool
+    private let bytes: any ByteSource
 
     /// numpy itself reads no longer header.
     private static let headerLimit = 10_000
@@ -20,18 +23,31 @@ struct NPYArray: ~Copyable {
     /// The most bytes of an array in Fortran order: its rows are scattered, so all of it is in memory at once.
     private static let fortranLimit = 1 << 30
 
-    init(_ member: ZipReader.Member, in archive: borrowing ZipReader) throws {
-        let place = NPYPlace(path: archive.path, name: member.name)
-        var reader = try archive.reader(of: member)
-        let (header, headerByteCount) = try Self.header(from: &reader, place)
+    /// - Parameter allowsText: Whether its elements may be texts, for `texts`.
+    init(_ member: ZipReader.Member, in archive: borrowing ZipReader, allowsText: Bool = false) throws {
+        try self.init(
+            MemberBytes(try archive.reader(of: member)), byteCount: member.byteCount,
+            NPYPlace(path: archive.path, name: member.name), allowsText: allowsText)
+    }
+
+    /// Opens a file of one array (.npy).
+    ///
+    /// - Throws: `ExampleFileError` for a damaged one; `HDF5Error` where there is no such file.
+    init(opening path: String) throws {
+        let file = try FileBytes(path)
+        try self.init(file, byteCount: file.byteCount, NPYPlace(path: path, name: nil), allowsText: false)
+    }
+
+    private init(_ bytes: any ByteSource, byteCount total: Int, _ place: NPYPlace, allowsText: Bool) throws {
+        let (header, headerByteCount) = try Self.header(from: bytes, place, allowsText: allowsText)
         let byteCount = header.shape.reduce(header.type.byteCount) { product, extent in
             guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
             return overflow ? nil : value
         }
-        guard let byteCount, byteCount == member.byteCount - headerByteCount else {
+        guard let byteCount, byteCount == total - headerByteCount else {
             throw place.error(
                 expected: "the elements of an array of shape \(header.shape)",
-                found: "\(member.byteCount - headerByteCount) bytes", "The file is damaged; fetch it again.")
+                found: "\(total - headerByteCount) bytes", "The file is damaged; fetch it again.")
         }
         guard !header.isFortran || byteCount <= Self.fortranLimit else {
             throw place.error(
@@ -48,29 +64,30 @@ struct NPYArray: ~Copyable {
         self.shape = header.shape
         self.isBigEndian = header.isBigEndian
         self.isFortran = header.isFortran
-        self.reader = reader
+        self.isText = header.isText
+        self.bytes = bytes
     }
 
     private static func header(
-        from reader: inout ZipMemberReader, _ place: NPYPlace
+        from bytes: any ByteSource, _ place: NPYPlace, allowsText: Bool
     ) throws -> (NPYHeader, byteCount: Int) {
-        let magic = try read(8, from: &reader)
+        let magic = try read(8, from: bytes)
         guard magic.count == 8, magic.starts(with: [0x93] + Array("NUMPY".utf8)), (1...3).contains(magic[6]) else {
             throw place.error(
                 expected: "an array of numpy, which begins with 147 78 85 77 80 89 and a version from 1 to 3",
                 found: "\(magic.map { "\($0)" }.joined(separator: " "))", "Save it with np.savez.")
         }
-        let lengthBytes = try read(magic[6] == 1 ? 2 : 4, from: &reader)
+        let lengthBytes = try read(magic[6] == 1 ? 2 : 4, from: bytes)
         let length = lengthBytes.reversed().reduce(0) { $0 << 8 | Int($1) }
         guard length <= headerLimit else {
             throw place.error(
                 expected: "a header of at most \(headerLimit) bytes", found: "\(length)",
                 "The file is damaged; fetch it again.")
         }
-        let text = try read(length, from: &reader)
+        let text = try read(length, from: bytes)
         do {
             guard text.count == length else { throw NPYHeader.Problem(expected: "\(length) bytes", found: "fewer") }
-            return (try NPYHeader(parsing: text), magic.count + lengthBytes.count + length)
+            return (try NPYHeader(parsing: text, allowsText: allowsText), magic.count + lengthBytes.count + length)
         } catch let problem as NPYHeader.Problem {
             throw place.error(
                 expected: "in its header \(problem.expected)", found: problem.found,
@@ -79,7 +96,7 @@ struct NPYArray: ~Copyable {
     }
 
     /// Hands over all elements in C order, some rows at a time, and makes sure that nothing follows.
-    mutating func readAll<Element: NumPyElement>(
+    func readAll<Element: NumPyElement>(
         as: Element.Type, _ take: (Range<Int>, Span<Element>) throws -> Void
     ) throws {
         guard isFortran else { return try readBlocks(as: Element.self, take) }
@@ -106,23 +123,23 @@ struct NPYArray: ~Copyable {
     }
 
     /// Hands over all elements in the order of the file.
-    private mutating func readBlocks<Element: NumPyElement>(
+    private func readBlocks<Element: NumPyElement>(
         as: Element.Type, _ take: (Range<Int>, Span<Element>) throws -> Void
     ) throws {
         let width = shape.dropFirst().reduce(1, *), size = MemoryLayout<Element>.size
         let step = max(1, min(shape[0], (1 << 20) / (width * size)))
-        var bytes = [UInt8](repeating: 0, count: step * width * size)
+        var block = [UInt8](repeating: 0, count: step * width * size)
         var elements = [Element](repeating: .zero, count: step * width)
         for start in stride(from: 0, to: shape[0], by: step) {
             let rows = start..<min(start + step, shape[0]), count = rows.count * width
-            var span = bytes.mutableSpan
+            var span = block.mutableSpan
             var part = span._mutatingExtracting(0..<(count * size))
             // The archive knows how many there are, and throws if there are fewer.
-            _ = try reader.read(into: &part)
+            _ = try bytes.read(into: &part)
             decode(part.span, into: &elements)
             try take(rows, elements.span.extracting(0..<count))
         }
-        _ = try Self.read(1, from: &reader)
+        _ = try Self.read(1, from: bytes)
     }
 
     private func decode<Element: NumPyElement>(_ bytes: Span<UInt8>, into elements: inout [Element]) {
@@ -138,18 +155,89 @@ struct NPYArray: ~Copyable {
         }
     }
 
-    private static func read(_ count: Int, from reader: inout ZipMemberReader) throws -> [UInt8] {
+    private static func read(_ count: Int, from source: any ByteSource) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var span = bytes.mutableSpan
-        let found = try reader.read(into: &span)
+        let found = try source.read(into: &span)
         return Array(bytes.prefix(found))
+    }
+
+    /// All elements of an array of texts; nil for one of numbers.
+    func texts() throws -> [String]? {
+        guard isText, let length = shape.last else { return nil }
+        var texts: [String] = []
+        func take<Unit: NumPyElement & FixedWidthInteger>(_ type: Unit.Type, _ text: ([Unit]) -> String) throws {
+            var characters: [Unit] = []
+            try readAll(as: type) { _, some in for index in some.indices { characters.append(some[index]) } }
+            texts = stride(from: 0, to: characters.count, by: length).map { start in
+                // A text is filled up with zeros.
+                text(Array(characters[start..<(start + length)].prefix { $0 != 0 }))
+            }
+        }
+        if type == .uint8 {
+            try take(UInt8.self) { String(decoding: $0, as: UTF8.self) }
+        } else {
+            try take(UInt32.self) { String(decoding: $0, as: UTF32.self) }
+        }
+        return texts
+    }
+}
+
+/// Bytes that are read from first to last.
+protocol ByteSource: AnyObject {
+    /// Reads bytes until the memory is full or there are no more, and returns their number.
+    func read(into bytes: inout MutableSpan<UInt8>) throws -> Int
+}
+
+/// Those of a member of an archive.
+private final class MemberBytes: ByteSource {
+    private var reader: ZipMemberReader
+
+    init(_ reader: consuming ZipMemberReader) { self.reader = reader }
+
+    func read(into bytes: inout MutableSpan<UInt8>) throws -> Int { try reader.read(into: &bytes) }
+}
+
+/// Those of a file.
+final class FileBytes: ByteSource {
+    let byteCount: Int
+    private let path: String
+    private let file: FileHandle
+
+    /// - Throws: `HDF5Error` where it cannot be opened.
+    init(_ path: String) throws {
+        do throws(InputFile.Problem) {
+            file = try InputFile.open(path)
+        } catch {
+            throw HDF5Error(system: error.description, opening: path)
+        }
+        self.path = path
+        byteCount = WholeFile.byteCount(of: path) ?? 0
+    }
+
+    func read(into bytes: inout MutableSpan<UInt8>) throws -> Int {
+        var count = 0
+        while count < bytes.count, let block = try next(bytes.count - count) {
+            for byte in block {
+                bytes[count] = byte
+                count += 1
+            }
+        }
+        return count
+    }
+
+    /// The next bytes, at most so many; nil at the end.
+    func next(_ limit: Int) throws -> [UInt8]? {
+        let block = try file.read(upToCount: min(limit, 1 << 20)) ?? Data()
+        return block.isEmpty ? nil : Array(block)
     }
 }
 
 /// Where an array is, for errors.
 struct NPYPlace: Hashable {
     let path: String
-    let name: String
+    /// The array's name in an archive; nil for a file of one array.
+    let name: String?
 
     func error(expected: String, found: String, _ advice: String) -> ExampleFileError {
         ExampleFileError(path, name, expected: expected, found: found, advice)

@@ -182,13 +182,22 @@ extension NPZImport {
     }
 
     private func copy(_ x: inout NPYArray, to column: NPZColumn, _ progress: (Int) throws -> Void) throws {
+        try x.copy(to: column, progress)
+    }
+}
+
+extension NPYArray {
+    /// Writes all elements into a dataset.
+    ///
+    /// - Parameter progress: Called now and then with how many rows are done.
+    func copy(to column: NPZColumn, _ progress: (Int) throws -> Void = { _ in }) throws {
         func copy<Element: NumPyElement>(_ element: Element.Type) throws {
-            try x.readAll(as: element) { rows, elements in
+            try readAll(as: element) { rows, elements in
                 try column.append(elements)
                 try progress(rows.upperBound)
             }
         }
-        switch x.type {
+        switch type {
         case .uint8: try copy(UInt8.self)
         case .uint16: try copy(UInt16.self)
         case .uint32: try copy(UInt32.self)

@@ -103,7 +103,7 @@ extension HDF5Dataset {
     private static let gapByteCount = 64 << 10
 
     /// Reads rows, ascending within each segment of the file, one after the other.
-    fileprivate func gather<Element: HDF5Element>(_ rows: [Int], _ rowsPerSegment: Int) throws -> [Element] {
+    func gather<Element: HDF5Element>(_ rows: [Int], _ rowsPerSegment: Int) throws -> [Element] {
         let width = elementsPerRow
         let gap = layout == .chunked ? rowsPerSegment : Self.gapByteCount / max(1, width * MemoryLayout<Element>.size)
         var elements = [Element](repeating: .zero, count: rows.count * width)

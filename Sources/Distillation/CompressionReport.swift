@@ -10,6 +10,8 @@ public struct CompressionReport: Sendable {
 
     public struct Teacher: Sendable {
         public let path: String
+        /// What the user calls it; nil for its path.
+        public var name: String?
         /// Nil for one that is no model.
         public let size: TeacherSize?
         public let weight: Double
@@ -81,8 +83,8 @@ public struct CompressionReport: Sendable {
         public let validation: NamedMetrics
         public let test: NamedMetrics
         public let testSpread: Spread
-        /// How often its first class is the ensemble's, on the test split.
-        public let agreement: Double
+        /// How often its first class is the ensemble's, on the test split; nil where that is not known.
+        public let agreement: Double?
         /// How its weights are stored.
         public var precision = Precision.float32
         /// What stages have made of its file, in their order; empty where its weights were only rounded.
@@ -103,10 +105,12 @@ public struct CompressionReport: Sendable {
     }
 
     public let teachers: [Teacher]
-    public let ensembleBytes: ByteCount
+    /// Nil where the size of a teacher is not known, of predictions for one.
+    public let ensembleBytes: ByteCount?
     /// What the teachers' weights take, without what else is in their files, such as the state of an optimizer.
-    public let ensembleWeightBytes: ByteCount
+    public let ensembleWeightBytes: ByteCount?
     public let ensembleValidation: NamedMetrics
+    /// Empty where a teacher has not predicted the test split.
     public let ensembleTest: NamedMetrics
     public let ensembleTestSpread: Spread
     public let testCount: Int

@@ -43,20 +43,10 @@ public final class Compressor {
     /// Nothing is written.
     ///
     /// - Throws: `UnknownFormatError` for an output that is no kind of model file; `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
-    ///   `LossError` for a loss that labels, student or teachers do not allow.
-    public convenience init(
+    ///   `TeachersError` for several that do not fit; `LossError` for a loss that labels, student or teachers do not allow.
+    public init(
         _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
         tell: @escaping (CompressionEvent) -> Void
-    ) throws {
-        try self.init(request, isInterrupted: isInterrupted, tell: tell) { data in
-            try ModelTeacher.all(request.teachers, data: data, rules: request.teacherRules)
-        }
-    }
-
-    /// - Parameter open: Opens the teachers whose files the request names.
-    init(
-        _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
-        tell: @escaping (CompressionEvent) -> Void, teachers open: (ExampleFile) throws -> [any Teacher]
     ) throws {
         let warnings = Warnings()
         self.warnings = warnings
@@ -90,7 +80,7 @@ public final class Compressor {
         self.request = request
         baseline = BaselineRule(
             request.baseline, examples: examples, epochs: request.hyperparameters.epochs, graph: plan.built.graph)
-        let teachers = try open(data)
+        let teachers = try openTeachers(request.teachers, data: data, rules: request.teacherRules)
         self.teachers = teachers
         try plan.refuse(request.allTerms)
         let built = plan.built
@@ -99,7 +89,7 @@ public final class Compressor {
         }
         layers = try wire(request.loss.terms)
         firstLayers = try request.firstStage.map { try wire($0.terms) }
-        digests = try request.teachers.map(sha256(ofFile:))
+        digests = try request.teacherSources.map { try sha256(ofFile: $0.file) }
         inputWarning = if case .file = request.student { try plan.inputWarning(data) } else { nil }
         try refuseOtherInputs()
         try RunDirectory.check(

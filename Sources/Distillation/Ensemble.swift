@@ -21,13 +21,12 @@ struct Ensemble {
     var weights: [Double] { mixture.weights }
 
     /// - Parameters:
-    ///   - paths: The teachers' files.
     ///   - targets: Each one's predictions for the held-out rows.
     init(
-        _ paths: [String], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
+        _ teachers: [any Teacher], _ targets: [SoftTargets], of validation: ExampleSplit, combination: Combination,
         weights choice: TeacherWeights
     ) throws {
-        let names = paths.map(modelName), labelKind = validation.labelKind, count = names.count
+        let names = teachers.map(\.name), labelKind = validation.labelKind, count = names.count
         let trial =
             choice == .automatic && count > 1
             ? try WeightTrial(targets, of: validation, combination: combination) : nil
@@ -61,7 +60,7 @@ struct Ensemble {
 
         messages =
             Self.messages(
-                paths, choice, combination, weights, scores, teachers: teacherScores,
+                teachers, choice, combination, weights, scores, teacherScores: teacherScores,
                 without: Array(zip(doubtful, scores[(2 + count)...]))) + (trial.map { [.message($0.sentence)] } ?? [])
     }
 
@@ -71,14 +70,14 @@ struct Ensemble {
     ///   - scores: Of the ensemble, and of the one with equal shares.
     ///   - others: Of the ensemble without one teacher, for some of them.
     private static func messages(
-        _ paths: [String], _ choice: TeacherWeights, _ combination: Combination, _ weights: [Double],
-        _ scores: [Evaluation.Scores], teachers: [Evaluation.Scores], without others: [(Int, Evaluation.Scores)]
+        _ teachers: [any Teacher], _ choice: TeacherWeights, _ combination: Combination, _ weights: [Double],
+        _ scores: [Evaluation.Scores], teacherScores: [Evaluation.Scores], without others: [(Int, Evaluation.Scores)]
     ) -> [CompressionEvent] {
         guard let first = scores[0].metrics.first else { return [] }
         func value(_ scores: Evaluation.Scores) -> Double { scores.metrics.first?.value ?? 0 }
         func four(_ value: Double) -> String { fixed(value, digits: 4) }
-        let names = paths.map(modelName), all = scores[0], equal = scores[1]
-        let parts = zip(names, teachers).map { "\($0) \(four(value($1)))" }.joined(separator: ", ")
+        let names = teachers.map(\.name), paths = teachers.map(\.path), all = scores[0], equal = scores[1]
+        let parts = zip(names, teacherScores).map { "\($0) \(four(value($1)))" }.joined(separator: ", ")
         let figure = "held-out \(first.name.replacing("_", with: " "))"
         guard paths.count > 1 else { return [.message("\(figure): \(parts)")] }
         let shares = zip(names, weights).map { "\($0) \(fixed($1, digits: 2))" }.joined(separator: ", ")
@@ -94,12 +93,12 @@ struct Ensemble {
         }
         var messages = [CompressionEvent.message(text)]
         let advice = [.automatic, .learned].contains(choice) ? "" : ", or use --teacher-weights auto"
-        let best = teachers.indices.max { value(teachers[$0]) < value(teachers[$1]) } ?? 0
-        if let lead = teachers[best].minus(all).first, lead.isClearlyAbove {
+        let best = teacherScores.indices.max { value(teacherScores[$0]) < value(teacherScores[$1]) } ?? 0
+        if let lead = teacherScores[best].minus(all).first, lead.isClearlyAbove {
             messages.append(
                 .warning(
                     "teacher '\(paths[best])' is better than the ensemble on held-out rows by \(lead.points): "
-                        + "\(four(value(teachers[best]))), the ensemble \(four(first.value)). Leave weak teachers out, give it "
+                        + "\(four(value(teacherScores[best]))), the ensemble \(four(first.value)). Leave weak teachers out, give it "
                         + "alone\(advice)"))
         }
         for (index, rest) in others {

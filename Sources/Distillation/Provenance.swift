@@ -19,7 +19,7 @@ public struct Provenance {
         var dataDigest: String
         var weights: [Double]
         var scores: [(name: String, metrics: NamedMetrics)]
-        var agreement: Double
+        var agreement: Double?
     }
 
     private let request: CompressionRequest
@@ -54,8 +54,8 @@ public struct Provenance {
     /// - Parameter limit: The most bytes of each name and formula.
     private func text(_ results: Results, limit: Int) -> String {
         func string(_ key: String, _ value: String) -> String { Self.string(key, value, limit: limit) }
-        let teachers = zip(request.teachers, zip(results.digests, results.weights)).map { path, facts in
-            "{\(string("file", fileName(path))),\(Self.string("sha256", facts.0, limit: 64)),\"weight\":\(fixed(facts.1))}"
+        let teachers = zip(request.teacherSources, zip(results.digests, results.weights)).map { source, facts in
+            "{\(string("file", fileName(source.file))),\(Self.string("sha256", facts.0, limit: 64)),\"weight\":\(fixed(facts.1))}"
         }
         let settings = request.settings.members(in: .provenance).map { member in
             member.value.string.map { string(member.key, $0) } ?? "\"\(member.key)\":\(member.value)"
@@ -68,7 +68,7 @@ public struct Provenance {
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
             \(string("loss", request.loss.formula(labelKind))),\(settings.joined(separator: ",")),\
             \(Self.string("data_sha256", results.dataDigest, limit: 64)),\
-            "scores":{\(scores.joined(separator: ",")),"agreement":\(fixed(results.agreement))}}
+            "scores":{\(scores.joined(separator: ",")),"agreement":\(fixed(results.agreement ?? .nan))}}
             """
     }
 

@@ -27,8 +27,9 @@ public struct CompressionRequest: Sendable {
         }
     }
 
+    /// What `TeacherSource` reads: files of models and of predictions.
     public var teachers: [String]
-    /// Settings of some of them, by path.
+    /// Settings of some of them, by these texts.
     public var teacherRules: [String: TeacherRules] = [:]
     public var data: String
     public var budget: ByteCount
@@ -102,6 +103,8 @@ extension CompressionRequest {
     /// What of the student is limited, and to how much.
     var limit: Budget { Budget(budget, budgetCounts) }
 
+    var teacherSources: [TeacherSource] { teachers.map { TeacherSource($0) } }
+
     /// The terms of all losses.
     var allTerms: [LossTerm] { loss.terms + (firstStage?.terms ?? []) }
 
@@ -109,7 +112,8 @@ extension CompressionRequest {
     public var inputs: [String] {
         let rules = teachers.compactMap { teacherRules[$0] }
         let student: [String] = if case .file(let path) = student { [path] } else { [] }
-        return teachers + rules.compactMap(\.architecture?.path) + rules.compactMap(\.classes?.path) + [data]
+        return teacherSources.map(\.file) + rules.compactMap(\.architecture?.path) + rules.compactMap(\.classes?.path)
+            + [data]
             + (unlabeled.map { [$0] } ?? []) + student
     }
 }

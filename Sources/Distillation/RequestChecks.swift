@@ -9,7 +9,8 @@ import Training
 extension CompressionRequest {
     /// Refuses losses of layers that do not name the teacher clearly.
     func refuseUnclearTeachers() throws {
-        let names = teachers.map(modelName), known = "the teachers are \(names.joined(separator: ", "))"
+        let sources = teacherSources, names = sources.map(\.name),
+            known = "the teachers are \(names.joined(separator: ", "))"
         var problems: [String] = []
         for term in allTerms where term.loss.comparesLayers {
             let loss = "loss '\(term.loss.name)'"
@@ -19,8 +20,10 @@ extension CompressionRequest {
             case let name? where !names.contains(name):
                 problems.append("\(loss) names the teacher '\(name)', but \(known)\(didYouMean(name, names))")
             case let name? where names.count(where: { $0 == name }) > 1:
-                let paths = teachers.filter { modelName(ofFile: $0) == name }.joined(separator: " and ")
-                problems.append("\(loss) names the teacher '\(name)', which is \(paths); rename one of them")
+                let paths = sources.filter { $0.name == name }.map(\.path)
+                problems.append(
+                    "\(loss) names the teacher '\(name)', which is \(paths.joined(separator: " and ")); give one "
+                        + "of them another name: --teachers NAME=\(paths[paths.count - 1])")
             default: break
             }
         }
@@ -58,21 +61,20 @@ extension CompressionRequest {
 }
 
 extension Compressor {
-    /// Refuses teachers that are fed with other datasets than x, where they are to see examples that have no others.
+    /// Refuses teachers that cannot see what they are to see: changed examples, and unlabeled ones.
     func refuseOtherInputs() throws {
         var problems: [String] = []
-        for (index, teacher) in teachers.enumerated() where teacher.model?.readsOnlyX != true {
-            let fact =
-                teacher.model == nil ? "predicts the data's own examples alone" : "is fed with other datasets than x"
-            let name = "teacher '\(teacher.path)' \(fact)"
-            if views != nil || liveTeachers.contains(index) {
+        for (index, teacher) in teachers.enumerated() {
+            if teacher.model?.readsOnlyX != true, views != nil || liveTeachers.contains(index) {
+                let fact =
+                    teacher.model == nil
+                    ? "predicts the data's own examples alone" : "is fed with other datasets than x"
                 problems.append(
-                    "\(name), and cannot see the student's changed examples; leave --augment and losses of its "
-                        + "layers out"
-                )
+                    "teacher '\(teacher.path)' \(fact), and cannot see the student's changed examples; leave --augment "
+                        + "and losses of its layers out")
             }
-            if let unlabeled {
-                problems.append("\(name), which '\(unlabeled.path)' does not have; leave --unlabeled out")
+            if let unlabeled, let refusal = teacher.refusal(of: unlabeled) {
+                problems.append("teacher '\(teacher.path)' \(refusal); leave --unlabeled out")
             }
         }
         if !problems.isEmpty { throw LossError(problems: problems) }

@@ -147,6 +147,9 @@ extension RunDirectory {
         "\(directory)/generation-\(generation).h5"
     }
 
+    /// A model that was trained without one part of the training rows, counted from 1.
+    static func model(_ directory: String, withoutFold fold: Int) -> String { "\(directory)/fold-\(fold).h5" }
+
     /// Whether there is a training to go on with.
     static func hasCheckpoint(_ directory: String) -> Bool {
         names(directory).contains {
@@ -157,7 +160,7 @@ extension RunDirectory {
     /// Whether a file is one that training leaves, which a run that begins anew removes.
     private static func isResult(_ name: String) -> Bool {
         name.hasSuffix(checkpointEnding) || name.hasSuffix(Checkpoint.previous(checkpointEnding))
-            || name == "metrics.jsonl" || name.wholeMatch(of: /generation-[0-9]+\.h5/) != nil
+            || name == "metrics.jsonl" || name.wholeMatch(of: /(generation|fold)-[0-9]+\.h5/) != nil
     }
 
     private static func isOwnName(_ name: String) -> Bool {

@@ -59,7 +59,8 @@ extension Compressor {
     var softTargetBytes: ByteCount {
         let live = alwaysLiveTeachers
         let first = teachers.indices.reduce(0) {
-            $0 + data.test.count + predictedExamples(isLive: live.contains($1))
+            $0 + (teachers[$1].refusal(of: data.test) == nil ? data.test.count : 0)
+                + predictedExamples(isLive: live.contains($1))
         }
         // As real numbers: a million generations of a million views are more than an Int can count.
         let others = Double(request.generations - 1) * Double(predictedExamples(isLive: isTeachingLive))

@@ -16,11 +16,11 @@ extension Compressor {
         return CompressionReport(
             teachers: teachers.enumerated().map { index, teacher in
                 CompressionReport.Teacher(
-                    path: teacher.path, size: teacher.size, weight: ensemble.weights[index],
+                    path: teacher.path, name: teacher.plan.givenName, size: teacher.size,
+                    weight: ensemble.weights[index],
                     validation: ensemble.teacherScores[index].metrics,
                     test: tested[.teacher(index)], testSpread: tested.spread(.teacher(index)))
-            }, ensembleBytes: ByteCount(teachers.reduce(0) { $0 + ($1.size?.bytes.bytes ?? 0) }),
-            ensembleWeightBytes: ByteCount(teachers.reduce(0) { $0 + ($1.size?.weightBytes.bytes ?? 0) }),
+            }, ensembleBytes: ensembleSize(\.bytes), ensembleWeightBytes: ensembleSize(\.weightBytes),
             ensembleValidation: ensemble.validation, ensembleTest: tested[.ensemble],
             ensembleTestSpread: tested.spread(.ensemble), testCount: data.test.count, weightChoice: ensemble.choice,
             comparisons: comparisons(results, ensemble),
@@ -38,6 +38,12 @@ extension Compressor {
             },
             warnings: warnings.texts, advice: facts(results, ensemble).advice, budget: request.limit,
             seconds: clock.read(), peakMemory: peakMemory())
+    }
+
+    /// What all teachers take; nil where that of one is not known.
+    private func ensembleSize(_ size: (TeacherSize) -> ByteCount) -> ByteCount? {
+        let sizes = teachers.compactMap(\.size).map { size($0).bytes }
+        return sizes.count == teachers.count ? ByteCount(sizes.reduce(0, +)) : nil
     }
 
     private func baseline(_ results: RunResults) -> CompressionReport.Baseline? {

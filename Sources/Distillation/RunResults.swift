@@ -49,8 +49,8 @@ struct RunResults {
 
     /// The student that is written.
     var student: Entrant { .generation(run.predecessors.count) }
-    /// How often its first class is the ensemble's, on the test split.
-    var agreement: Double { tested.scores[student]?.agreement ?? 0 }
+    /// How often its first class is the ensemble's, on the test split; nil where some teacher has not predicted that.
+    var agreement: Double? { tested.scores[.ensemble].flatMap { _ in tested.scores[student]?.agreement } }
 }
 
 extension SeedRun {
@@ -70,12 +70,22 @@ extension Compressor {
         try predictions.prepare(test: test)
         let ours = run.networks.map(\.entrant) + [.generations]
         // The first one is whom the student's classes are compared with.
-        let all = [.ensemble, .equalTeachers] + teachers.indices.map(RunResults.Entrant.teacher) + ours
-        let validated = try standing(ours, run, ensemble, validation, teachers: [], workers)
-        let tested = try standing(all, run, ensemble, test, teachers: try predictions.targets(test), workers)
+        let able = predictions.able(test)
+        let together: [RunResults.Entrant] = able.count == teachers.count ? [.ensemble, .equalTeachers] : []
+        let all = together + able.map(RunResults.Entrant.teacher) + ours
+        let validated = try standing(ours, run, ensemble, validation, teachers: [:], workers)
+        let targets = Dictionary(uniqueKeysWithValues: zip(able, try predictions.targets(test)))
+        let tested = try standing(all, run, ensemble, test, teachers: targets, workers)
         try inputs.check()
         let seeds = try report(runs, written: number, validation, test, workers)
-        if !hasBeenTested { warnOfSeenRows(ensemble, teachers.indices.compactMap { tested.scores[.teacher($0)] }) }
+        if !hasBeenTested {
+            warnOfSeenRows(
+                ensemble,
+                Dictionary(
+                    uniqueKeysWithValues: able.compactMap { index in
+                        tested.scores[.teacher(index)].map { (index, $0) }
+                    }))
+        }
         let count = min(train.count, validation.count, 2_000)
         let some = train.selecting((0..<count).map { $0 * train.count / count }, name: "train")
         return RunResults(
@@ -83,17 +93,17 @@ extension Compressor {
             training: try evaluate(run.student.graph, weights: run.student.weights, on: some, workers: workers))
     }
 
-    /// - Parameter targets: What the teachers predict for the split; empty where none of them is measured.
+    /// - Parameter targets: What teachers predict for the split, by their numbers; empty where none of them is measured.
     private func standing(
         _ entrants: [RunResults.Entrant], _ run: SeedRun, _ ensemble: Ensemble, _ split: ExampleSplit,
-        teachers targets: [SoftTargets], _ workers: Workers
+        teachers targets: [Int: SoftTargets], _ workers: Workers
     ) throws -> RunResults.Standing {
-        let networks = run.networks, first = targets.count, all = first + networks.count
+        let networks = run.networks, able = targets.keys.sorted(), first = able.count, all = first + networks.count
         func shares(_ entrant: RunResults.Entrant) -> [Double] {
             switch entrant {
             case .ensemble: ensemble.weights + Array(repeating: 0, count: networks.count)
             case .equalTeachers: Evaluation.equal(0..<first, of: all)
-            case .teacher(let index): Evaluation.only(index, of: all)
+            case .teacher(let index): Evaluation.only(able.firstIndex(of: index) ?? 0, of: all)
             case .generations: Evaluation.equal(first..<(first + run.predecessors.count + 1), of: all)
             case .generation, .baseline, .bestBaseline:
                 Evaluation.only(first + (networks.firstIndex { $0.entrant == entrant } ?? 0), of: all)
@@ -105,7 +115,7 @@ extension Compressor {
         var evaluation = Evaluation(
             split, shares: entrants.map(shares), combination: request.combination,
             options: .init(hasSamples: true, compared: entrants.firstIndex(of: .generation(run.predecessors.count))))
-        try evaluation.add(split, from: targets as [any LogitsSource] + predictors)
+        try evaluation.add(split, from: able.compactMap { targets[$0] } as [any LogitsSource] + predictors)
         return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
     }
 

@@ -83,7 +83,7 @@ extension Compressor {
     ) throws -> Ensemble {
         try predictions.prepare(train, validation, live: alwaysLiveTeachers)
         let ensemble = try Ensemble(
-            request.teachers, try predictions.targets(validation), of: validation, combination: request.combination,
+            teachers, try predictions.targets(validation), of: validation, combination: request.combination,
             weights: request.teacherWeights)
         for line in ensemble.messages { tell(line) }
         try measureTeachers(predictions, validation, predictions.workers)

@@ -77,7 +77,7 @@ extension CompressionRequest {
     /// A fingerprint has digests of what is in them, and of the student.
     private var files: [Setting] {
         [
-            Setting("teachers", .array(teachers.map { .string(absolutePath($0)) }), in: .configuration),
+            Setting("teachers", .array(teacherSources.map { .string($0.text(absolutePath)) }), in: .configuration),
             Setting("data", .string(absolutePath(data)), in: .configuration),
             Setting("data", .string(fileName(data)), in: .provenance),
             Setting("unlabeled", unlabeled.map { .string(absolutePath($0)) }, in: .configuration),
@@ -150,7 +150,8 @@ extension TrainingRequest {
     /// precision goes on to another.
     var settings: [Setting] {
         [
-            Setting("width", width.map { .number($0) }, unset: "1", in: .fingerprint)
+            Setting("width", width.map { .number($0) }, unset: "1", in: .fingerprint),
+            Setting("folds", folds.map { .integer($0) }, in: .fingerprint),
         ] + hyperparameters.settings(automatic, augmentation)
     }
 }

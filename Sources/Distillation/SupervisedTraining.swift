@@ -24,6 +24,10 @@ public struct TrainingRequest: Sendable {
     public var augmentation: Augmentation?
     /// Where metrics and checkpoints are kept; nil keeps none.
     public var runDirectory: String?
+    /// How many models are trained, each without one part of the training rows; nil for one model of all (`trainFolds`).
+    public var folds: Int?
+    /// Examples without labels that these models predict.
+    public var unlabeled: String?
     /// Whether to go on from the checkpoint in the run directory.
     public var isResuming = false
     /// Whether an earlier run in the run directory may be replaced.
@@ -31,7 +35,7 @@ public struct TrainingRequest: Sendable {
     public var threads: Int?
 
     /// The files that are read.
-    var inputs: [String] { [architecture, data] }
+    public var inputs: [String] { [architecture, data] + (unlabeled.map { [$0] } ?? []) }
 
     public init(architecture: String, data: String, output: String, hyperparameters: Hyperparameters) {
         (self.architecture, self.data, self.output, self.hyperparameters) = (
@@ -56,65 +60,105 @@ public func trainModel(
     _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
     tell: @escaping (CompressionEvent) -> Void
 ) throws -> TrainedModel {
-    let start = Date(), inputs = WatchedFiles(request.inputs)
-    let format = try ModelFormats.named(by: request.output)
-    let data = try ExampleFile(opening: request.data)
-    let plan = try StudentPlan(
-        CompressionRequest.Student(named: request.architecture), width: request.width, budget: nil, data: data,
-        labelKind: data.labelKind, format: format, precision: request.precision)
-    let problems = request.augmentation?.refusals(of: data) ?? []
-    if !problems.isEmpty { throw LossError(problems: problems) }
-    let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
-    let graph = plan.built.graph, splits = [data.train, data.test]
-    let measuring = splits.map { inferenceMemory(graph, of: $0) + Predictor.memory(graph, threads: threads).bytes }
-    try MemoryError.check(
-        Trainer.memory(graph, request.hyperparameters, threads: threads).bytes + (measuring.max() ?? 0),
-        threads: threads,
-        advice: MemoryError.trainingAdvice)
+    let start = Date(), format = try ModelFormats.named(by: request.output)
+    var job = try LabelTraining(request, format: format)
     let workers = Workers(request.threads, isInterrupted: isInterrupted)
     defer { workers.close() }
-    tell(.message(plan.sentence("model", budget: nil)))
-    for warning in data.warnings { tell(.warning(warning)) }
-    if let warning = try plan.inputWarning(data) { tell(.warning(warning)) }
-    let (train, validation) = data.trainAndValidation()
-    var request = request
-    request.hyperparameters.choose(
-        request.automatic, examples: train.count, parameters: plan.built.graph.layout.trainableParameterCount)
-    if let line = request.hyperparameters.sentence(request.automatic, examples: train.count) { tell(.message(line)) }
-    let hyperparameters = request.hyperparameters
+    let data = job.data, plan = job.plan, (train, validation) = data.trainAndValidation()
+    try job.introduce(examples: train.count, tell)
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
-    let fingerprint = RunFingerprint(
-        request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
-    try inputs.check()
-    let directory = try request.openRunDirectory(fingerprint)
+    let fingerprint = try job.fingerprint()
+    try job.inputs.check()
+    let directory = try job.request.openRunDirectory(fingerprint)
     let lock = directory == nil ? try FileLock(output: request.output) : nil
     // They hold the locks to the end.
     defer { withExtendedLifetime((directory, lock)) {} }
-    let network = try plan.train(hyperparameters) { part in
-        let session = TrainingSession(
-            name: part.title(plan.built.architecture.name), key: part.key("model"), directory: directory,
-            fingerprint: fingerprint.digest, inputs: inputs, isResuming: request.isResuming,
-            workers: workers, tell: tell)
-        let views = request.augmentation.map { Views($0, seed: part.hyperparameters.seed) }
-        let trainer = try session.train(
-            part.graph, part.hyperparameters, minimizing: LabelLoss(data.labelKind),
-            on: BatchLoader(train, views: views, hyperparameters: part.hyperparameters, workers: workers), train,
-            validation)
-        return TrainedNetwork(trainer)
-    }
+    let network = try job.fit(
+        train, validation, name: plan.built.architecture.name, key: "model", directory, fingerprint, workers, tell)
 
     // Examples that cannot be read leave no model behind.
     let weights = try plan.export.rounded(network.weights, for: request.output)
     let test = try evaluate(network.graph, weights: weights, on: data.test, workers: workers)
-    try inputs.check()
+    try job.inputs.check()
     let bytes = try plan.export.write(weights, to: request.output)
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
 }
 
+/// A model that is to learn from labels: planned and checked, before anything is trained or written.
+struct LabelTraining {
+    /// With the recipe that was chosen, once it was introduced.
+    private(set) var request: TrainingRequest
+    let inputs: WatchedFiles
+    let data: ExampleFile
+    let plan: StudentPlan
+
+    /// - Parameter format: How the model is written.
+    /// - Throws: What is wrong with architecture and data; `MemoryError`.
+    init(_ request: TrainingRequest, format: any ModelFormat) throws {
+        self.request = request
+        inputs = WatchedFiles(request.inputs)
+        data = try ExampleFile(opening: request.data)
+        plan = try StudentPlan(
+            CompressionRequest.Student(named: request.architecture), width: request.width, budget: nil, data: data,
+            labelKind: data.labelKind, format: format, precision: request.precision)
+        let problems = request.augmentation?.refusals(of: data) ?? []
+        if !problems.isEmpty { throw LossError(problems: problems) }
+        let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let graph = plan.built.graph, splits = [data.train, data.test]
+        let measuring = splits.map {
+            inferenceMemory(graph, of: $0) + Predictor.memory(graph, threads: threads).bytes
+        }
+        try MemoryError.check(
+            Trainer.memory(graph, request.hyperparameters, threads: threads).bytes + (measuring.max() ?? 0),
+            threads: threads, advice: MemoryError.trainingAdvice)
+    }
+
+    /// Chooses what of the recipe is left to the program, and tells what is known before any work.
+    mutating func introduce(examples: Int, _ tell: (CompressionEvent) -> Void) throws {
+        tell(.message(plan.sentence("model", budget: nil)))
+        for warning in data.warnings { tell(.warning(warning)) }
+        if let warning = try plan.inputWarning(data) { tell(.warning(warning)) }
+        request.hyperparameters.choose(
+            request.automatic, examples: examples, parameters: plan.built.graph.layout.trainableParameterCount)
+        if let line = request.hyperparameters.sentence(request.automatic, examples: examples) { tell(.message(line)) }
+    }
+
+    func fingerprint() throws -> RunFingerprint {
+        RunFingerprint(
+            request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
+    }
+
+    /// Trains the model, or goes on with its training.
+    ///
+    /// - Parameters:
+    ///   - name: The training as the progress shows it.
+    ///   - key: The same in the names of files and figures.
+    ///   - seed: What is added to the recipe's seed.
+    func fit(
+        _ train: ExampleSplit, _ validation: ExampleSplit, name: String, key: String, seed: Int = 0,
+        _ directory: RunDirectory?, _ fingerprint: RunFingerprint, _ workers: Workers,
+        _ tell: @escaping (CompressionEvent) -> Void
+    ) throws -> TrainedNetwork {
+        var hyperparameters = request.hyperparameters
+        hyperparameters.seed &+= seed
+        return try plan.train(hyperparameters) { part in
+            let session = TrainingSession(
+                name: part.title(name), key: part.key(key), directory: directory, fingerprint: fingerprint.digest,
+                inputs: inputs, isResuming: request.isResuming, workers: workers, tell: tell)
+            let views = request.augmentation.map { Views($0, seed: part.hyperparameters.seed) }
+            let trainer = try session.train(
+                part.graph, part.hyperparameters, minimizing: LabelLoss(data.labelKind),
+                on: BatchLoader(train, views: views, hyperparameters: part.hyperparameters, workers: workers), train,
+                validation)
+            return TrainedNetwork(trainer)
+        }
+    }
+}
+
 extension TrainingRequest {
     /// The run directory, locked, begun or found to be that of the same run; nil where none is wanted.
-    fileprivate func openRunDirectory(_ fingerprint: RunFingerprint) throws -> RunDirectory? {
+    func openRunDirectory(_ fingerprint: RunFingerprint) throws -> RunDirectory? {
         guard let runDirectory else { return nil }
         if isResuming, !RunDirectory.hasCheckpoint(runDirectory) { throw NoCheckpointError(directory: runDirectory) }
         let directory = try RunDirectory(runDirectory, inputs: inputs, output: output)

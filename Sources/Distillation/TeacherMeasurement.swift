@@ -6,6 +6,7 @@ import Tensors
 /// How good a teacher is on held-out examples, before a student learns from it.
 public struct TeacherMeasurement: Sendable {
     public let path: String
+    public let name: String
     /// How many held-out examples it was measured on.
     public let count: Int
     public let metrics: NamedMetrics
@@ -50,7 +51,8 @@ struct TeacherMeasuring {
             }
             if let warning = misreading(index, logits[index]) { warnings.append(warning) }
             return TeacherMeasurement(
-                path: teachers[index].path, count: examples.count, metrics: examples.metrics(logits[index]),
+                path: teachers[index].path, name: teachers[index].name, count: examples.count,
+                metrics: examples.metrics(logits[index]),
                 skill: skills[index], warnings: warnings)
         }
     }
@@ -69,6 +71,11 @@ struct TeacherMeasuring {
         }
         guard let first = cures.first else {
             guard skill.standing != .knowing else { return nil }
+            guard teachers[index].model != nil else {
+                return
+                    "\(found). Are its rows in the order of the data's, the held-out ones among them? If they were shuffled "
+                    + "or are of another data set, predict them again in that order"
+            }
             return "\(found). Tried, and none of them mends it: \(InputCures.words), classes in another order. Compare "
                 + "with how it was trained, or leave it out"
         }

@@ -71,14 +71,17 @@ struct TeacherPredictions {
         wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
     }
 
-    /// Whether all teachers' predictions for a split's examples as they are have been stored already.
+    /// The teachers that can predict a split's examples.
+    func able(_ split: ExampleSplit) -> [Int] { teachers.indices.filter { teachers[$0].refusal(of: split) == nil } }
+
+    /// Whether the predictions for a split's examples as they are have been stored already, of all teachers that can predict them.
     func knows(_ split: ExampleSplit) -> Bool {
-        teachers.indices.allSatisfy { store.has(key($0, view: nil), split) }
+        able(split).allSatisfy { store.has(key($0, view: nil), split) }
     }
 
-    /// Makes sure that each teacher's logits are kept for the test split.
+    /// Makes sure that the logits are kept for the test split, of all teachers that can predict it.
     func prepare(test split: ExampleSplit) throws {
-        for index in teachers.indices { try keep(index, [(split, store, nil)], phase: RunSteps.Phase.testing) }
+        for index in able(split) { try keep(index, [(split, store, nil)], phase: RunSteps.Phase.testing) }
     }
 
     private func keep(_ index: Int, _ wanted: [Wanted], phase: (String) -> String) throws {
@@ -107,10 +110,10 @@ struct TeacherPredictions {
         tell(.ended)
     }
 
-    /// Each teacher's predictions for a split's examples as they are; nothing where there are none.
+    /// The predictions for a split's examples as they are, of all teachers that can predict them; nothing where there are none.
     func targets(_ split: ExampleSplit) throws -> [SoftTargets] {
         guard split.count > 0 else { return [] }
-        return try teachers.indices.map { try targets($0, split, store, view: nil) }
+        return try able(split).map { try targets($0, split, store, view: nil) }
     }
 
     private func targets(_ index: Int, _ split: ExampleSplit, _ store: TeacherStore, view: Int?) throws -> SoftTargets {

@@ -72,22 +72,23 @@ extension Compressor {
 extension Compressor {
     /// The same before any training, where teachers' predictions for the test split are stored: by an earlier run.
     func warnOfSeenRows(_ predictions: TeacherPredictions, _ ensemble: Ensemble) throws {
-        let count = teachers.count
+        let able = predictions.able(data.test), count = able.count
         var evaluation = Evaluation(
             data.test, shares: (0..<count).map { Evaluation.only($0, of: count) }, combination: request.combination,
             options: .init(hasSamples: true))
         try evaluation.add(data.test, from: try predictions.targets(data.test))
-        warnOfSeenRows(ensemble, evaluation.scores())
+        warnOfSeenRows(ensemble, Dictionary(uniqueKeysWithValues: zip(able, evaluation.scores())))
     }
 
     /// Warns of teachers that are far better on held-out rows than on test examples: beyond three standard errors of the
     /// difference, and by a hundredth at least.
     ///
-    /// - Parameter test: Each teacher's scores on the test split.
-    func warnOfSeenRows(_ ensemble: Ensemble, _ test: [Evaluation.Scores]) {
+    /// - Parameter test: The scores on the test split of teachers, by their numbers.
+    func warnOfSeenRows(_ ensemble: Ensemble, _ test: [Int: Evaluation.Scores]) {
         let areLearned = ensemble.areLearned
-        for (teacher, (seen, unseen)) in zip(teachers, zip(ensemble.teacherScores, test)) {
-            guard let there = seen.metrics.first, let here = unseen.metrics.first,
+        for (index, teacher) in teachers.enumerated() {
+            let seen = ensemble.teacherScores[index]
+            guard let unseen = test[index], let there = seen.metrics.first, let here = unseen.metrics.first,
                 let margins = (seen.samples.first?.margin).flatMap({ one in
                     unseen.samples.first.map { (one, $0.margin) }
                 })

@@ -13,6 +13,9 @@ public import Training
 /// The file is opened once, and its network is built once. Weights are read when the teacher runs.
 public struct ModelTeacher: Teacher {
     public let path: String
+    /// What the user calls it; nil for the name of its file.
+    let givenName: String?
+    public var name: String { givenName ?? modelName(ofFile: path) }
     public let modelSize: TeacherSize
     public var size: TeacherSize? { modelSize }
     public var model: ModelTeacher? { self }
@@ -28,8 +31,7 @@ public struct ModelTeacher: Teacher {
     public let inputs: ModelInputs
     public let output: ModelOutput
     public let classes: ClassMatch
-    /// The names that the teacher itself has for its classes.
-    let classNames: [String]?
+    public let classNames: [String]?
     /// The datasets that feed it.
     private let datasets: [String]
     /// Examples whose predictions show what a model without a head outputs.
@@ -41,14 +43,18 @@ public struct ModelTeacher: Teacher {
     /// Opens a teacher and finds out how it predicts the data's classes; no weights are read.
     ///
     /// - Throws: `ModelFileError` for one that does not fit: everything that it has and the data has otherwise.
-    public init(_ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules()) throws {
+    public init(
+        _ path: String, data: ExampleFile, rules: TeacherRules = TeacherRules(), name: String? = nil
+    ) throws {
         let watched = WatchedFiles([path] + (rules.architecture.map { [$0.path] } ?? []))
-        try self.init(try KerasFile(opening: path, architecture: rules.architecture), watched, data, rules)
+        try self.init(try KerasFile(opening: path, architecture: rules.architecture), watched, data, rules, name)
     }
 
-    private init(_ file: KerasFile, _ watched: WatchedFiles, _ data: ExampleFile, _ rules: TeacherRules) throws {
-        let path = file.path
-        self.path = path
+    private init(
+        _ file: KerasFile, _ watched: WatchedFiles, _ data: ExampleFile, _ rules: TeacherRules, _ givenName: String?
+    ) throws {
+        let path = file.path, name = givenName ?? modelName(ofFile: path)
+        (self.path, self.givenName) = (path, givenName)
         (self.file, self.watched) = (file, watched)
         given = rules
         var problems: [String] = []
@@ -66,7 +72,7 @@ public struct ModelTeacher: Teacher {
         let inputs = try attempt {
             try ModelInputs(
                 file.architecture, data.inputs, rules: rules.input, holder: "'\(data.path)' has",
-                option: "--teacher-input \(modelName(ofFile: path))=")
+                option: "--teacher-input \(name)=")
         }
         let built = try attempt { try Self.built(file, inputs?.shapes) } ?? nil
         let classNames = rules.classes?.names ?? file.classNames
@@ -162,7 +168,7 @@ public struct ModelTeacher: Teacher {
         var all = given
         all.input = rules
         do {
-            return try ModelTeacher(file, watched, data, all)
+            return try ModelTeacher(file, watched, data, all, givenName)
         } catch let error as ModelFileError where error.kind == .refused {
             return nil
         }
@@ -188,6 +194,11 @@ public struct ModelTeacher: Teacher {
 
     /// Whether x is all that it is fed with, so that it can see changed examples.
     public var readsOnlyX: Bool { datasets == ["x"] }
+
+    public func refusal(of split: ExampleSplit) -> String? {
+        split.isUnlabeled && !readsOnlyX
+            ? "is fed with other datasets than x, which '\(split.path)' does not have" : nil
+    }
 
     /// Converts outputs to logits, in place.
     ///
@@ -340,21 +351,8 @@ extension ModelTeacher {
         try tellAll(paths) { path in
             teachers.append(try ModelTeacher(path, data: data, rules: rules[path] ?? TeacherRules()))
         } and: {
-            conflict(teachers, data)
+            orderConflict(teachers, data)
         }
         return teachers
-    }
-
-    /// Teachers that name the classes in different orders, between which data without names cannot decide.
-    private static func conflict(_ teachers: [ModelTeacher], _ data: ExampleFile) -> ModelFileError? {
-        guard data.classNames == nil else { return nil }
-        let named = teachers.filter { $0.classNames != nil }
-        guard let first = named.first, let other = named.first(where: { $0.classNames != first.classNames }) else {
-            return nil
-        }
-        return ModelFileError(
-            .refused, other.path, ["names other classes, or the same in another order, than '\(first.path)'"],
-            advice: "Which order the labels have is not known: write the names into the attribute 'classes' of "
-                + "'\(data.path)'")
     }
 }

@@ -1,7 +1,5 @@
 public import Datasets
 import Foundation
-import HDF5
-import ModelFiles
 public import Networks
 public import Tensors
 public import Training
@@ -11,12 +9,16 @@ public import Training
 /// Every teacher predicts the examples of a split. `model` is there where it can do more: see changed examples beside the
 /// student, and show its layers.
 public protocol Teacher: Sendable {
-    /// Where it is; its name is that of this file.
+    /// Where it is, as messages call it.
     var path: String { get }
+    /// What options and tables call it.
+    var name: String { get }
     /// What it takes; nil where there is no model.
     var size: TeacherSize? { get }
     /// How inputs and outputs are converted, and how its classes are matched with the data's.
     var plan: TeacherPlan { get }
+    /// The names that it has itself for its classes; nil where it has none.
+    var classNames: [String]? { get }
     /// Its network, for live use and losses of layers; nil where there are predictions alone.
     var model: ModelTeacher? { get }
 
@@ -24,6 +26,9 @@ public protocol Teacher: Sendable {
     ///
     /// - Parameter fileDigest: The SHA-256 of its file.
     func key(fileDigest: String) -> String
+
+    /// Why it cannot predict the examples of a split as they are, behind its name; nil where it can.
+    func refusal(of split: ExampleSplit) -> String?
 
     /// Makes it ready: what it needs is in memory as long as the result.
     func open() throws -> any OpenTeacher
@@ -36,6 +41,8 @@ public protocol Teacher: Sendable {
 
 extension Teacher {
     public var name: String { modelName(ofFile: path) }
+    public var classNames: [String]? { nil }
+    public func refusal(of split: ExampleSplit) -> String? { nil }
 }
 
 /// A teacher that is ready to predict.
@@ -104,9 +111,7 @@ func tellAll<Element>(
     for element in elements {
         do {
             try body(element)
-        } catch let error as ModelFileError {
-            errors.append(error)
-        } catch let error as HDF5Error {
+        } catch  where !(error is CancellationError) {
             errors.append(error)
         }
     }

@@ -18,10 +18,14 @@ public struct TeacherPlan: Hashable, Sendable {
     }
 
     public let path: String
+    /// What the user calls it; nil for its path.
+    public let givenName: String?
     /// Nil where there is no model.
     public let parameters: Int?
     public let bytes: ByteCount?
     public let bindings: [Binding]
+    /// What is there instead of inputs, where there is no model, in a few words.
+    public let recorded: String?
     /// What it outputs: `softmax of 10`.
     public let output: String
     public let classes: ClassMatch
@@ -29,14 +33,16 @@ public struct TeacherPlan: Hashable, Sendable {
     public let notes: [String]
 
     public init(
-        path: String, parameters: Int?, bytes: ByteCount?, bindings: [Binding], output: String, classes: ClassMatch,
-        notes: [String] = []
+        path: String, name givenName: String? = nil, parameters: Int?, bytes: ByteCount?, bindings: [Binding],
+        recorded: String? = nil, output: String, classes: ClassMatch, notes: [String] = []
     ) {
-        (self.path, self.parameters, self.bytes) = (path, parameters, bytes)
-        (self.bindings, self.output, self.classes, self.notes) = (bindings, output, classes, notes)
+        (self.path, self.givenName, self.parameters, self.bytes) = (path, givenName, parameters, bytes)
+        (self.bindings, self.recorded) = (bindings, recorded)
+        (self.output, self.classes, self.notes) = (output, classes, notes)
     }
 
-    public var name: String { modelName(ofFile: path) }
+    /// What tables call it.
+    public var title: String { givenName ?? path }
 
     /// What the run directory keeps of it.
     public var jsonMembers: [JSON.Object.Member] {
@@ -46,7 +52,7 @@ public struct TeacherPlan: Hashable, Sendable {
                 "steps": .array(binding.steps.map { .string($0.description) }), "taken": numbers(binding.taken.axes),
             ]
         }
-        return [
+        return (givenName.map { [.init("name", .string($0))] } ?? []) + [
             .init("inputs", .array(bindings)), .init("output", .string(output)),
             .init("classes", .string(classes.description)),
         ] + (classes.order.map { [.init("order", numbers($0))] } ?? [])
@@ -58,7 +64,7 @@ private func numbers(_ values: [Int]) -> JSON { .array(values.map { .integer($0)
 extension ModelTeacher {
     public var plan: TeacherPlan {
         TeacherPlan(
-            path: path, parameters: modelSize.parameters, bytes: modelSize.bytes,
+            path: path, name: givenName, parameters: modelSize.parameters, bytes: modelSize.bytes,
             bindings: inputs.bindings.map { binding in
                 TeacherPlan.Binding(
                     input: binding.input.name, source: binding.source, read: binding.shapes[0], steps: binding.steps,

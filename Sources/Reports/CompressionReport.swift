@@ -16,7 +16,7 @@ extension CompressionReport {
 
     /// What the last columns of the table are.
     private var caption: String {
-        let columns = Reports.columns(ensembleTest).map(\.title)
+        let columns = Reports.columns(student.test).map(\.title)
         guard let first = columns.first else { return "" }
         return columns.count == 1
             ? "\(first) on validation and test examples:\n"
@@ -25,7 +25,7 @@ extension CompressionReport {
 
     /// The columns of figures on test examples.
     private var testColumns: [TextTable.Column] {
-        let columns = Reports.columns(ensembleTest)
+        let columns = Reports.columns(student.test)
         return columns.count == 1 ? [.init("test")] : columns.map { .init("test \($0.title)") }
     }
 
@@ -35,12 +35,15 @@ extension CompressionReport {
                 + [.init("validation")] + testColumns + [.init("errors")])
         for teacher in teachers {
             table.add(
-                row("teacher", teacher.path, teacher.size, teacher.validation, teacher.test, teacher.testSpread))
+                row(
+                    "teacher", teacher.name ?? teacher.path, teacher.size, teacher.validation, teacher.test,
+                    teacher.testSpread))
         }
         table.addRule()
-        let count = teachers.reduce(0) { $0 + ($1.size?.parameters ?? 0) }
+        let counts = teachers.compactMap { $0.size?.parameters }
+        let count = counts.count == teachers.count ? grouped(counts.reduce(0, +)) : Self.unknown
         table.add(
-            ["ensemble", "", grouped(count), grouped(ensembleBytes.bytes), ""]
+            ["ensemble", "", count, ensembleBytes.map { grouped($0.bytes) } ?? Self.unknown, ""]
                 + cells(ensembleValidation, ensembleTest, ensembleTestSpread))
         for other in comparisons { table.add(["", other.name, "", "", ""] + cells(other.validation, other.test)) }
         table.add(row("student", student.path, student.size, student.validation, student.test, student.testSpread))
@@ -61,31 +64,30 @@ extension CompressionReport {
     /// The deciding figure on held-out examples, and everything on the test split; errors where examples have one class.
     private func cells(_ validation: NamedMetrics, _ test: NamedMetrics, _ spread: Spread? = nil) -> [String] {
         let errors = test.count == 1 ? spread.map { grouped($0.errors) } ?? "" : ""
-        return [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + Reports.cells(test) + [errors]
+        let figures = test.isEmpty ? student.test.map { _ in Self.unknown } : Reports.cells(test)
+        return [validation.first.map { fixed($0.value, digits: 4) } ?? ""] + figures + [errors]
     }
+
+    /// What stands in a cell for what is not known of predictions in the place of a model.
+    private static let unknown = "—"
 
     private func row(
         _ role: String, _ path: String, _ size: TeacherSize?, _ validation: NamedMetrics, _ test: NamedMetrics,
         _ spread: Spread
     ) -> [String] {
         let sizes = size.map { size in
-            let part = Double(size.weightBytes.bytes) / Double(max(ensembleWeightBytes.bytes, 1))
-            return [grouped(size.parameters), grouped(size.bytes.bytes), percent(part)]
+            let part = ensembleWeightBytes.map { percent(Double(size.weightBytes.bytes) / Double(max($0.bytes, 1))) }
+            return [grouped(size.parameters), grouped(size.bytes.bytes), part ?? ""]
         }
-        return [role, path] + (sizes ?? ["", "", ""]) + cells(validation, test, spread)
+        return [role, path] + (sizes ?? [Self.unknown, Self.unknown, ""]) + cells(validation, test, spread)
     }
 
     private var remarks: [String] {
-        let ratio = Double(ensembleWeightBytes.bytes) / Double(max(student.weightBytes.bytes, 1))
-        let size = "\(fixed(ratio < 1 ? 1 / ratio : ratio, digits: 1)) times \(ratio < 1 ? "larger" : "smaller")"
-        var remarks = [
-            "the student's weights are \(size) than the ensemble's, and it agrees with the ensemble on "
-                + "\(percent(student.agreement)) of test examples"
-        ]
+        var remarks = besideEnsemble.map { [$0] } ?? []
         remarks.append(comparison)
         if let gainKept, gainKept >= 0 {
             remarks.append("of the ensemble's gain over \(labelsAlone), the student keeps \(percent(gainKept))")
-        } else if gainKept == nil, baseline != nil {
+        } else if gainKept == nil, baseline != nil, !ensembleTest.isEmpty {
             remarks.append("the ensemble is no better than \(labelsAlone)")
         }
         if let loss = lossToLabelsAlone {
@@ -102,6 +104,18 @@ extension CompressionReport {
         remarks += warnings.map { "warning: \($0)" } + advice.map { "to do better: \($0)" }
         remarks.append("\(verdict)")
         return remarks
+    }
+
+    /// How much smaller the student is than the ensemble, and how often it agrees with it, as far as that is known.
+    private var besideEnsemble: String? {
+        let size = ensembleWeightBytes.map { bytes in
+            let ratio = Double(bytes.bytes) / Double(max(student.weightBytes.bytes, 1))
+            return "the student's weights are \(fixed(ratio < 1 ? 1 / ratio : ratio, digits: 1)) times "
+                + "\(ratio < 1 ? "larger" : "smaller") than the ensemble's"
+        }
+        let agreement = student.agreement.map { "agrees with the ensemble on \(percent($0)) of test examples" }
+        guard let size else { return agreement.map { "the student \($0)" } }
+        return size + (agreement.map { ", and it \($0)" } ?? "")
     }
 
     /// The better of labels alone, in words.
@@ -124,7 +138,8 @@ extension CompressionReport {
             guard !difference.isNoise else { return "within noise of \(name) (\(points(difference, signed: true)))" }
             return "\(difference.value > 0 ? "better" : "worse") than \(name) by \(points(difference))"
         }
-        return "on the test split the student \(figure): \(others.joined(separator: ", "))"
+        return "on the test split the student \(figure)"
+            + (others.isEmpty ? "" : ": \(others.joined(separator: ", "))")
     }
 
     private func points(_ difference: MetricDifference, signed: Bool = false) -> String {
@@ -137,7 +152,8 @@ extension CompressionReport {
 
 extension CompressionReport.Teacher {
     fileprivate var jsonMembers: [JSON.Object.Member] {
-        [.init("path", .string(path))] + sizeMembers(size?.parameters, size?.bytes) + members(test)
+        [.init("path", .string(path))] + (name.map { [.init("name", .string($0))] } ?? [])
+            + sizeMembers(size?.parameters, size?.bytes) + members(test)
     }
 }
 
@@ -168,8 +184,8 @@ extension CompressionReport {
     public var json: JSON {
         let together: [JSON.Object.Member] =
             [
-                .init("bytes", .integer(ensembleBytes.bytes)),
-                .init("weights_bytes", .integer(ensembleWeightBytes.bytes)),
+                .init("bytes", ensembleBytes.map { .integer($0.bytes) } ?? .null),
+                .init("weights_bytes", ensembleWeightBytes.map { .integer($0.bytes) } ?? .null),
             ] + members(ensembleTest)
         var object: JSON.Object = [
             "teachers": .array(
@@ -217,6 +233,7 @@ extension CompressionReport {
         let intervals = zip(test, spread.margins).map { metric, margin in
             JSON.Object.Member(metric.name, interval(metric.value, margin))
         }
+        guard !test.isEmpty else { return [] }
         return [.init("errors", .integer(spread.errors)), .init("interval", .object(JSON.Object(intervals)))]
     }
 
@@ -287,7 +304,7 @@ extension CompressionReport {
             .init("loaded_bytes", .integer(student.loadedBytes.bytes)),
         ]
         if !student.stages.isEmpty { all.append(.init("stages", .array(student.stages.map(json)))) }
-        all.append(.init("agreement", .number(student.agreement)))
+        all.append(.init("agreement", student.agreement.map { .number($0) } ?? .null))
         all += validation(student.validation) + spread(student.test, student.testSpread)
         all.append(.init("differences", differencesJSON))
         return .object(JSON.Object(all))

@@ -69,7 +69,7 @@ extension DryRunReport {
     private var heldOut: String? {
         guard let first = measurements.first, let name = first.metrics.first?.name else { return nil }
         let figures = measurements.map {
-            "\(modelName(ofFile: $0.path)) \(fixed($0.metrics.first?.value ?? 0, digits: 4))"
+            "\($0.name) \(fixed($0.metrics.first?.value ?? 0, digits: 4))"
         }
         return "held-out \(name.replacing("_", with: " ")) (\(grouped(first.count)) examples): "
             + figures.joined(separator: ", ")

@@ -29,11 +29,12 @@ private struct PlanTable {
 
     init(_ plans: [TeacherPlan], inputWidth: Int?) {
         rows = plans.flatMap { plan in
-            let bindings = plan.bindings.flatMap { Self.lines($0, isNamed: plan.bindings.count > 1, inputWidth) }
+            let inputs = plan.bindings.flatMap { Self.lines($0, isNamed: plan.bindings.count > 1, inputWidth) }
+            let bindings = plan.recorded.map { [$0] } ?? inputs
             return bindings.enumerated().map { index, binding in
                 index == 0
                     ? [
-                        plan.path, plan.parameters.map(grouped) ?? "", plan.bytes?.short ?? "", binding, plan.output,
+                        plan.title, plan.parameters.map(grouped) ?? "—", plan.bytes?.short ?? "—", binding, plan.output,
                         plan.classes.description,
                     ] : ["", "", "", binding]
             }

@@ -39,7 +39,10 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("Keras models (\(ModelFormats.readableSuffixes)), of any mix of architectures.", valueName: "path"))
+        help: .init(
+            "Keras models (\(ModelFormats.readableSuffixes)), of any mix of architectures, and predictions in the place of "
+                + "models of any kind: .npz, .npy, .csv or HDF5 with rows for train, test and so on. NAME=FILE names one, "
+                + "FILE:ARRAY says which array or group is meant.", valueName: "[name=]path[:array]"))
     var teachers: [String] = []
 
     @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions

@@ -44,16 +44,34 @@ extension Progress {
 
 /// Trains one model on the true labels.
 func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSummary {
-    do {
-        let model = try trainModel(request, isInterrupted: { Interruption.requested }) { event in
-            // The first event comes when all is read.
-            Interruption.keepState()
-            progress.tell(event)
-        }
+    try training(request, progress) { isInterrupted, tell in
+        let model = try trainModel(request, isInterrupted: isInterrupted, tell: tell)
         return TrainingSummary(
             model: EvaluationReport.Model(
                 path: request.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
             seconds: model.seconds)
+    }
+}
+
+/// Trains a model for each fold.
+func trainFolds(_ request: TrainingRequest, progress: Progress) throws -> FoldSummary {
+    try training(request, progress) { isInterrupted, tell in
+        FoldSummary(
+            try Distillation.trainFolds(request, isInterrupted: isInterrupted, tell: tell), path: request.output)
+    }
+}
+
+/// Trains on labels; a run that is stopped says how it goes on.
+private func training<Summary>(
+    _ request: TrainingRequest, _ progress: Progress,
+    _ train: (_ isInterrupted: @escaping () -> Bool, _ tell: @escaping (CompressionEvent) -> Void) throws -> Summary
+) throws -> Summary {
+    do {
+        return try train({ Interruption.requested }) { event in
+            // The first event comes when all is read.
+            Interruption.keepState()
+            progress.tell(event)
+        }
     } catch is CancellationError {
         let way = request.runDirectory.map { "; go on with the same command, and --resume \(shellWord($0))" }
         throw Interruption.failure("stopped\(way ?? "; no model was written")")

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import ModelFiles
 import Storage
@@ -16,6 +17,16 @@ enum OutputFile {
     static func checkModel(_ path: String, inputs: [String]) throws -> any ModelFormat {
         try check(path, inputs: inputs)
         return try ModelFormats.named(by: path)
+    }
+
+    /// Throws if predictions cannot be written to a path: no file can be created there, or its suffix is of no such format.
+    static func checkPredictions(_ path: String, inputs: [String]) throws(Failure) {
+        try check(path, inputs: inputs)
+        let suffixes = PredictionFile.writtenSuffixes
+        guard suffixes.contains(where: path.lowercased().hasSuffix) else {
+            throw Failure(
+                .usage, "'\(path)': predictions are written to files that end in \(suffixes.joined(separator: ", "))")
+        }
     }
 
     /// Throws if no file can be created at a path, or if it is one of the inputs.

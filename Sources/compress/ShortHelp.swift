@@ -27,7 +27,8 @@ enum ShortHelp {
         Distil several Keras models into one small student that fits a byte budget.
 
         required:
-          --teachers PATH ...      trained Keras models: .h5, .hdf5, .keras
+          --teachers PATH ...      trained Keras models (.h5, .hdf5, .keras), or what
+                                   any model predicted: name=p.npz, p.h5, p.csv
           --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
           --budget SIZE            most bytes of the student's file: 250kB, 1GB, 1GiB
           --output PATH            the student: .h5, or .keras for Keras 3 alone
@@ -63,6 +64,7 @@ enum ShortHelp {
           --augment STEPS          change examples at random: crop:4,flip
           --keep-best              keep the epoch with the best validation score
           --early-stopping N       stop after N epochs without a better score
+          --folds K                K models, and their out-of-fold predictions
           --run-directory DIR      keep checkpoints and metrics there
           --resume DIR             go on with a stopped run
 
@@ -89,14 +91,17 @@ enum ShortHelp {
         """,
         "predict": """
         usage: compress predict MODEL --inputs FILE:DATASET ... --output PATH
+               compress predict MODEL ... --data PATH --output PATH
 
-        Write what a model's last layer gives for each example.
+        Write what a model's last layer gives for each example, or predictions for a
+        whole data file, which --teachers takes in the place of the models.
 
         required:
           MODEL                    a Keras model: .h5, .hdf5, .keras
           --inputs FILE:DATASET ...
                                    one dataset for each input, such as d.h5:test/x
-          --output PATH            the predictions, an HDF5 file
+          --data PATH              or all rows of a data file: train, test and so on
+          --output PATH            the predictions: .h5, with --data also .npz
         most used:
           --teacher-input RULES    feed the model otherwise: '*=scale:0.00392157'
 

@@ -33,8 +33,8 @@ struct TeacherOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "What a model outputs that ends in neither softmax nor sigmoid: softmax, sigmoid or logits. May be repeated. "
-                + "(default: detected from its outputs for the first training examples)",
+            "What a model outputs that ends in neither softmax nor sigmoid, or what predictions are: softmax, sigmoid or logits. "
+                + "May be repeated. (default: detected from the outputs for the first training examples)",
             valueName: "name=what"), transform: outputReading)
     var teacherOutput: [Named<OutputReading>] = []
 
@@ -99,11 +99,11 @@ struct TeacherOptions: ParsableArguments {
     ) throws -> [String: Value] {
         var values: [String: (rank: Int, value: Value)] = [:]
         for named in options {
-            let byName = paths.filter { modelName(ofFile: $0) == named.name }
+            let byName = paths.filter { TeacherSource($0).name == named.name }
             let (rank, meant) =
                 paths.contains(named.name) ? (2, [named.name]) : named.name == "*" ? (0, paths) : (1, byName)
             guard !meant.isEmpty else {
-                let known = paths.map(modelName)
+                let known = paths.map { TeacherSource($0).name }
                 throw ValidationError(
                     "\(option) names '\(named.name)', but the models are \(known.joined(separator: ", "))"
                         + didYouMean(named.name, known))
@@ -144,8 +144,9 @@ struct TeacherOptions: ParsableArguments {
         ) -> [JSON.Object.Member] {
             var object: JSON.Object = [:]
             for named in values.filter({ !paths.contains($0.name) }) + values.filter({ paths.contains($0.name) }) {
-                let path = paths.contains(named.name) ? named.name : paths.first { modelName(ofFile: $0) == named.name }
-                object[path.map(absolute) ?? named.name] = .string(text(named.value))
+                let path =
+                    paths.contains(named.name) ? named.name : paths.first { TeacherSource($0).name == named.name }
+                object[path.map { TeacherSource($0).text(absolute) } ?? named.name] = .string(text(named.value))
             }
             return values.isEmpty ? [] : [.init(key, .object(object))]
         }
@@ -161,7 +162,7 @@ extension TeacherOptions.Named<String> {
     /// The same, split behind the name of a model, where there is one: both its path and the file may hold the sign.
     func split(among paths: [String]) -> Self {
         let text = "\(name)=\(value)"
-        let known = (paths + paths.map(modelName)).filter { text.hasPrefix("\($0)=") }
+        let known = (paths + paths.map { TeacherSource($0).name }).filter { text.hasPrefix("\($0)=") }
         guard let name = known.max(by: { $0.count < $1.count }) else { return self }
         return Self(name: name, value: String(text.dropFirst(name.count + 1)))
     }

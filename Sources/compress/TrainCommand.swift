@@ -20,6 +20,15 @@ struct TrainCommand: ParsableCommand {
                 --augment crop:4,flip --keep-best --run-directory conv.run
               compress train --architecture conv.yaml --data digits.h5 --output conv.h5 \\
                 --augment crop:4,flip --keep-best --resume conv.run
+
+            With --folds K it trains K models, each without one of K parts of the training rows, and writes predictions \
+            instead of a model: for each training row that of the model that was not trained on it (out of fold), for \
+            validation, test and unlabeled examples the mean of the models' probabilities. --teachers takes the file in the \
+            place of a model. The parts have an equal share of each class (multi-label data: of all rows), by --seed. The \
+            models are fold-1.h5 and so on in the run directory, from which a stopped run goes on with --resume.
+
+              compress train --architecture conv.yaml --data digits.h5 --folds 5 --output oof.h5
+              compress --teachers oof.h5 --data digits.h5 --budget 100kB --output student.h5
             """)
 
     @Option(
@@ -34,7 +43,10 @@ struct TrainCommand: ParsableCommand {
                 + "y_train, x_test and y_test.", valueName: "path"))
     var data: String
 
-    @Option(help: .init("The model to write: \(ModelFormats.summary).", valueName: "path"))
+    @Option(
+        help: .init(
+            "The model to write: \(ModelFormats.summary). With --folds the predictions: .h5 or .npz.", valueName: "path"
+        ))
     var output: String
 
     @Option(
@@ -52,7 +64,18 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup(title: "Training options") var training: TrainingOptions
 
     @Option(
-        help: .init("Where the checkpoint and the metrics of every epoch go. (default: nowhere)", valueName: "dir"))
+        help: .init(
+            "Train that many models, each without one part of the training rows, and write their predictions for it. "
+                + "(default: one model of all rows)", valueName: "k"), transform: foldCount)
+    var folds: Int?
+
+    @Option(help: .init("Unlabeled examples that the models of --folds predict, too.", valueName: "path"))
+    var unlabeled: String?
+
+    @Option(
+        help: .init(
+            "Where the checkpoint and the metrics of every epoch go, and with --folds the models. (default: nowhere; with "
+                + "--folds beside --output, NAME.run)", valueName: "dir"))
     var runDirectory: String?
 
     @Option(
@@ -74,13 +97,16 @@ struct TrainCommand: ParsableCommand {
         guard resume == nil || !force else {
             throw ValidationError("--resume goes on with the run, and --force replaces it; leave one of them out")
         }
-        guard runDirectory != nil || !force else {
+        guard folds != nil || unlabeled == nil else {
+            throw ValidationError(
+                "--unlabeled is for the models of --folds; a model by itself learns from labels alone")
+        }
+        guard runDirectory != nil || folds != nil || !force else {
             throw ValidationError("--force replaces the run in --run-directory; name that, too")
         }
     }
 
     func run() throws {
-        _ = try OutputFile.checkModel(output, inputs: [architecture, data])
         let values = training.values
         var request = TrainingRequest(
             architecture: architecture, data: data, output: output, hyperparameters: values.hyperparameters)
@@ -92,7 +118,28 @@ struct TrainCommand: ParsableCommand {
         request.isResuming = resume != nil
         request.replacesRun = force
         request.threads = threading.threads
+        if let folds { return try trainFolds(folds, request) }
+        _ = try OutputFile.checkModel(output, inputs: request.inputs)
         let summary = try train(request, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
+
+    private func trainFolds(_ folds: Int, _ request: TrainingRequest) throws {
+        var request = request
+        request.folds = folds
+        request.unlabeled = unlabeled
+        request.runDirectory = request.runDirectory ?? DistillOptions.runDirectory(for: output)
+        try OutputFile.checkPredictions(output, inputs: request.inputs)
+        let summary = try compress.trainFolds(request, progress: common.progress)
+        try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
+    }
+}
+
+/// Reads a number of folds.
+@Sendable private func foldCount(_ text: String) throws -> Int {
+    let count = try wholeNumber(text)
+    guard (2...1000).contains(count) else {
+        throw ValidationError("expected a number of folds from 2 to 1000, found '\(text)'")
+    }
+    return count
 }

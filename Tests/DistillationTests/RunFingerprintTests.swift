@@ -176,9 +176,11 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         }
         let changes: Changes<TrainingRequest> = [
             ("width", { $0.width = 2 }), ("hyperparameters", { $0.hyperparameters.seed = 1 }),
-            ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }),
+            ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }), ("folds", { $0.folds = 5 }),
         ]
+        // Unlabeled examples are predicted when training is over.
         let others: Changes<TrainingRequest> = [
+            ("unlabeled", { $0.unlabeled = "u.h5" }),
             ("architecture", { $0.architecture = "moved/a.yaml" }), ("data", { $0.data = "moved/d.h5" }),
             ("output", { $0.output = "other.h5" }), ("automatic", { $0.automatic = .all }),
             ("precision", { $0.precision = .float16 }), ("runDirectory", { $0.runDirectory = "m.run" }),

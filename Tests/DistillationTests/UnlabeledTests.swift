@@ -29,7 +29,7 @@ import Training
                 var request = scene.request(teachers, run: name, output: "\(name).h5")
                 request.hyperparameters.epochs = epochs
                 request.unlabeled = unlabeled ? scene.path("more.h5") : nil
-                return try compress(request).student.agreement
+                return try #require(try compress(request).student.agreement)
             }
             // As many steps: 2 an epoch without, 52 with.
             let few = try agreement("few", unlabeled: false, epochs: 260)

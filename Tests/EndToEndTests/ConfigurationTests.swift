@@ -385,7 +385,7 @@ import Testing
         (
             "teachers: [a/x.h5, b/x.h5]\ndata: d\nbudget: 1MB\noutput: s.h5\n"
                 + "losses: [hint: {pairs: [{student: a, teacher: b}], teacher: x}]",
-            "loss 'hint' names the teacher 'x', which is a/x.h5 and b/x.h5; rename one of them"
+            "loss 'hint' names the teacher 'x', which is a/x.h5 and b/x.h5; give one of them another name: --teachers NAME=b/x.h5"
         ),
         // A value is never another option.
         (

@@ -38,13 +38,17 @@ import Testing
         #expect(lines[6...] == ["a note", "another one"])
     }
 
-    @Test func leavesOutASizeThatNobodyKnows() {
-        let recorded = TeacherPlan(
-            path: "predictions.h5", parameters: nil, bytes: nil,
-            bindings: [.init(input: "x", source: "x", read: [28], steps: [], taken: [28])], output: "logits of 10",
-            classes: .named)
-        let line = planText([recorded]).split(separator: "\n").last { $0.contains("predictions.h5") }
-        #expect(line?.split(separator: " ").joined(separator: " ") == "predictions.h5 x (28) logits of 10 by name")
+    @Test func showsPredictionsInThePlaceOfAModel() {
+        for (name, title) in [(nil, "p.h5"), ("forest", "forest")] {
+            let recorded = TeacherPlan(
+                path: "p.h5", name: name, parameters: nil, bytes: nil, bindings: [],
+                recorded: "predictions of train, test",
+                output: "logits of 10", classes: .named)
+            let line = planText([recorded]).split(separator: "\n").last { $0.contains(title) }
+            #expect(
+                line?.split(separator: " ").joined(separator: " ")
+                    == "\(title) — — predictions of train, test logits of 10 by name")
+        }
     }
 
     @Test func breaksRulesWhereRoomIsShort() {

@@ -59,15 +59,30 @@ class DataFiles:
 
 
 class Imports:
-    """Other people's data files: numpy's archives, IDX, CIFAR's binaries, TFRecords plain and in gzip files."""
+    """Other people's files: numpy's archives, IDX, CIFAR's binaries, TFRecords plain and in gzip files, predictions."""
 
     def __init__(self, program, folder):
         self.archives = sorted(path for path in DATA.glob("*.npz") if path.stat().st_size < 10_000)
         self.records = sorted(DATA.glob("*.tfrecord*"))
+        self.predictions = sorted(path for path in (DATA / "predictions").iterdir() if path.name != "data.h5")
+        self.predicted = (DATA / "predictions" / "data.h5").read_bytes()
         self.model = (MODELS / "digits.h5").read_bytes()
 
     def mutant(self, chance):
-        return chance.choice([self.archive, self.archive, self.idx, self.cifar, self.record, self.record])(chance)
+        kinds = [self.archive, self.archive, self.idx, self.cifar, self.record, self.record, self.prediction,
+                 self.prediction, self.prediction]  # fmt: skip
+        return chance.choice(kinds)(chance)
+
+    def prediction(self, chance):
+        """Predictions in the place of a teacher."""
+        source = chance.choice(self.predictions)
+        data = chance.choice([*PLAIN, change_structure] if source.suffix == ".h5" else PLAIN)
+        name = "mutant" + source.suffix
+        files = {name: bytes(data(chance, bytearray(source.read_bytes()))), "d.h5": self.predicted}
+        command = ["--teachers", chance.choice(["", "", "t="]) + name + chance.choice(["", "", ":train", ":probs"]), "--data",
+                   "d.h5", "--student", "mlp", "--budget", "60kB", "--epochs", "1", "--threads", "1", "--output",
+                   "out.h5"]  # fmt: skip
+        return Mutant(source.name, files, command, "out.h5")
 
     def archive(self, chance):
         source = chance.choice(self.archives)
