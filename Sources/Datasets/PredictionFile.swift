@@ -117,7 +117,7 @@ public struct PredictionFile: Sendable {
                     path, expected: "predictions: an HDF5 file, .npy, .npz or .csv", found: kind.name,
                     "Save them in Python: np.savez('p.npz', train=…, test=…).")
             }
-            let table = try PredictionTable(path)
+            var table = try PredictionTable(path)
             notes.classNames = table.names
             return try HDF5View.unpacked(path, { try body($0, notes) }) { try table.write(to: $0) }
         }
