@@ -13,6 +13,8 @@ public enum HDF5View {
     enum Part {
         /// Examples and labels of all splits.
         case splits
+        /// The same of data without test examples.
+        case splitsButTest
         /// Examples alone, as `train/x` or `x`.
         case unlabeled
         case dataset(String)
@@ -45,6 +47,7 @@ public enum HDF5View {
         return try unpacked(path, body) { root in
             switch part {
             case .splits: try archive.writeExamples(to: root) { _ in }
+            case .splitsButTest: try archive.writeExamples(to: root, needsTest: false) { _ in }
             case .unlabeled: try archive.writeUnlabeled(to: root)
             case .dataset(let name): try archive.write(array: name, to: root)
             }

@@ -11,10 +11,11 @@ struct NPYArray: ~Copyable {
     let type: HDF5Type
     /// (examples, …), with at least one element.
     let shape: [Int]
+    /// How elements that are text are stored, whose bytes are the last axis; nil for numbers.
+    let text: NPYText?
     private let isBigEndian: Bool
     /// Whether the first axis runs fastest, as in arrays that pandas makes of tables.
     private let isFortran: Bool
-    private let isText: Bool
     private let bytes: any ByteSource
 
     /// numpy itself reads no longer header.
@@ -23,7 +24,7 @@ struct NPYArray: ~Copyable {
     /// The most bytes of an array in Fortran order: its rows are scattered, so all of it is in memory at once.
     private static let fortranLimit = 1 << 30
 
-    /// - Parameter allowsText: Whether its elements may be texts, for `texts`.
+    /// - Parameter allowsText: Whether elements may be text: labels and names may.
     init(_ member: ZipReader.Member, in archive: borrowing ZipReader, allowsText: Bool = false) throws {
         try self.init(
             MemberBytes(try archive.reader(of: member)), byteCount: member.byteCount,
@@ -39,7 +40,10 @@ struct NPYArray: ~Copyable {
     }
 
     private init(_ bytes: any ByteSource, byteCount total: Int, _ place: NPYPlace, allowsText: Bool) throws {
-        let (header, headerByteCount) = try Self.header(from: bytes, place, allowsText: allowsText)
+        let (header, headerByteCount) = try Self.header(from: bytes, place)
+        guard header.text == nil || allowsText else {
+            throw place.error(expected: "numbers", found: "text", "Save an array of plain numbers with np.savez.")
+        }
         let byteCount = header.shape.reduce(header.type.byteCount) { product, extent in
             guard let (value, overflow) = product?.multipliedReportingOverflow(by: extent) else { return nil }
             return overflow ? nil : value
@@ -64,12 +68,12 @@ struct NPYArray: ~Copyable {
         self.shape = header.shape
         self.isBigEndian = header.isBigEndian
         self.isFortran = header.isFortran
-        self.isText = header.isText
+        text = header.text
         self.bytes = bytes
     }
 
     private static func header(
-        from bytes: any ByteSource, _ place: NPYPlace, allowsText: Bool
+        from bytes: any ByteSource, _ place: NPYPlace
     ) throws -> (NPYHeader, byteCount: Int) {
         let magic = try read(8, from: bytes)
         guard magic.count == 8, magic.starts(with: [0x93] + Array("NUMPY".utf8)), (1...3).contains(magic[6]) else {
@@ -87,7 +91,7 @@ struct NPYArray: ~Copyable {
         let text = try read(length, from: bytes)
         do {
             guard text.count == length else { throw NPYHeader.Problem(expected: "\(length) bytes", found: "fewer") }
-            return (try NPYHeader(parsing: text, allowsText: allowsText), magic.count + lengthBytes.count + length)
+            return (try NPYHeader(parsing: text), magic.count + lengthBytes.count + length)
         } catch let problem as NPYHeader.Problem {
             throw place.error(
                 expected: "in its header \(problem.expected)", found: problem.found,
@@ -160,26 +164,6 @@ struct NPYArray: ~Copyable {
         var span = bytes.mutableSpan
         let found = try source.read(into: &span)
         return Array(bytes.prefix(found))
-    }
-
-    /// All elements of an array of texts; nil for one of numbers.
-    func texts() throws -> [String]? {
-        guard isText, let length = shape.last else { return nil }
-        var texts: [String] = []
-        func take<Unit: NumPyElement & FixedWidthInteger>(_ type: Unit.Type, _ text: ([Unit]) -> String) throws {
-            var characters: [Unit] = []
-            try readAll(as: type) { _, some in for index in some.indices { characters.append(some[index]) } }
-            texts = stride(from: 0, to: characters.count, by: length).map { start in
-                // A text is filled up with zeros.
-                text(Array(characters[start..<(start + length)].prefix { $0 != 0 }))
-            }
-        }
-        if type == .uint8 {
-            try take(UInt8.self) { String(decoding: $0, as: UTF8.self) }
-        } else {
-            try take(UInt32.self) { String(decoding: $0, as: UTF32.self) }
-        }
-        return texts
     }
 }
 

@@ -6,13 +6,13 @@ import HDF5
 ///
 /// (`numpy/lib/format.py`.) It is parsed, not evaluated: nothing else of Python is understood.
 struct NPYHeader: Equatable {
-    /// The type of the elements; of texts, that of their characters.
     let type: HDF5Type
-    /// Whether the elements are texts, each of which is a row of characters: the last axis of `shape`.
-    let isText: Bool
     let isBigEndian: Bool
     let isFortran: Bool
+    /// Of text, the last axis is that of its bytes.
     let shape: [Int]
+    /// How elements that are text are stored; nil for numbers.
+    let text: NPYText?
 
     /// Why a header is refused: what was expected, and what was found.
     struct Problem: Error, Equatable {
@@ -20,8 +20,7 @@ struct NPYHeader: Equatable {
         let found: String
     }
 
-    /// - Parameter allowsText: Whether elements may be texts.
-    init(parsing text: [UInt8], allowsText: Bool = false) throws(Problem) {
+    init(parsing text: [UInt8]) throws(Problem) {
         var reader = LiteralReader(text)
         var description: String?, isFortran: Bool?, shape: [Int]?
         try reader.expect("{")
@@ -43,31 +42,16 @@ struct NPYHeader: Equatable {
         guard let description, let isFortran, let shape else {
             throw reader.problem("'descr', 'fortran_order' and 'shape'", found: "not all of them")
         }
-        let text = allowsText ? Self.text(description) : nil
-        guard let (type, isBigEndian) = text.map({ ($0.type, $0.isBigEndian) }) ?? Self.element(description) else {
+        let form = NPYText(description)
+        guard let (type, isBigEndian) = form == nil ? Self.element(description) : (.uint8, isBigEndian: false) else {
             throw reader.problem("numbers, such as '<f4' or '|u1'", found: "elements '\(description)'")
         }
+        self.text = form
         self.type = type
         self.isBigEndian = isBigEndian
-        isText = text != nil
         // Of one axis, both orders are the same.
-        self.isFortran = isFortran && shape.count > 1
-        self.shape = shape + (text.map { [$0.length] } ?? [])
-    }
-
-    /// The longest text that is read, in characters.
-    private static let longestText = 4096
-
-    /// What numpy's words for texts mean: `<U12` for 12 characters of four bytes, `|S12` for 12 bytes.
-    private static func text(_ description: String) -> (type: HDF5Type, isBigEndian: Bool, length: Int)? {
-        guard let order = description.first, let kind = description.dropFirst().first,
-            let length = Int(description.dropFirst(2)), (1...longestText).contains(length)
-        else { return nil }
-        switch kind {
-        case "U" where "<>=".contains(order): return (.uint32, order == ">", length)
-        case "S" where order == "|": return (.uint8, false, length)
-        default: return nil
-        }
+        self.isFortran = isFortran && shape.dropFirst().contains { $0 > 1 }
+        self.shape = shape + (form.map { [$0.byteCount] } ?? [])
     }
 
     /// The type of numpy's words for it: byte order, kind, and bytes.

@@ -43,19 +43,27 @@ public struct NPZImport: ExampleImport, Hashable {
     }
 
     public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
-        let archive = try open(), layout = try NPZLayout(of: archive)
-        if validationCount > 0, layout.splits.count == 3 {
+        try writeExamples(to: root, needsTest: true, progress: progress)
+    }
+
+    /// - Parameter needsTest: Whether there must be test examples, or a fixed part of what is undivided becomes such.
+    func writeExamples(to root: borrowing HDF5Group, needsTest: Bool, progress: (Int) throws -> Void) throws {
+        let archive = try open(), layout = try NPZLayout(of: archive, needsTest: needsTest)
+        if validationCount > 0, let own = layout.splits.first(where: { $0.name == "validation" }) {
             throw ExampleFileError(
                 path, expected: "no validation examples where some of train are to become such",
-                found: "'\(layout.splits[1].x.name)'", "Leave --validation out.")
+                found: "'\(own.x.name)'", "Leave --validation out.")
         }
         try check(layout, in: archive)
-        try checkLabels(of: layout.splits, in: archive)
+        let texts = try textClasses(of: layout.splits, in: archive)
+        if let texts, classNames == nil { try root.attributes.write(texts, to: "classes") }
+        let classes = Dictionary((texts ?? []).enumerated().map { ($1, $0) }) { first, _ in first }
+        try checkLabels(of: layout.splits, classes, in: archive)
         try task?.declare(in: root)
         var done = 0
         for split in layout.splits {
             guard let labels = split.y else { continue }
-            var x = try NPYArray(split.x, in: archive), y = try NPYArray(labels, in: archive)
+            let x = try NPYArray(split.x, in: archive), y = try NPYArray(labels, in: archive, allowsText: true)
             let count = x.shape[0], columns = y.columns
             func column(_ name: String, _ type: HDF5Type, _ shape: [Int]) throws -> NPZColumn {
                 try NPZColumn(
@@ -65,7 +73,7 @@ public struct NPZImport: ExampleImport, Hashable {
             try copy(&x, to: try column("x", x.type, exampleShape(x))) { try progress(done + $0) }
             let labelColumn =
                 try columns > 1 ? column("y", .uint8, [count, columns]) : column("y", .int32, [count])
-            try y.readLabels { block in
+            try y.readLabels(classes) { block in
                 if columns > 1 {
                     try labelColumn.append(block.values.map { UInt8($0) }.span)
                 } else {
@@ -123,7 +131,8 @@ extension NPZImport {
     private func check(_ layout: NPZLayout, in archive: borrowing ZipReader) throws {
         let splits = layout.splits
         guard let labels = splits[0].y else { return }
-        let first = try NPYArray(splits[0].x, in: archive), firstLabels = try NPYArray(labels, in: archive)
+        let first = try NPYArray(splits[0].x, in: archive),
+            firstLabels = try NPYArray(labels, in: archive, allowsText: true)
         let count = first.shape[0]
         try leaveSomeToTrain(of: layout.isUndivided ? count - HeldOut.testCount(of: count) : count, in: path)
         if layout.isUndivided, count < 2 {
@@ -133,7 +142,7 @@ extension NPZImport {
         }
         for split in splits {
             guard let own = split.y else { continue }
-            let x = try NPYArray(split.x, in: archive), y = try NPYArray(own, in: archive)
+            let x = try NPYArray(split.x, in: archive), y = try NPYArray(own, in: archive, allowsText: true)
             guard x.shape.count >= 2 else {
                 throw x.place.error(
                     expected: "shape (examples, …)", found: "\(x.shape)",
@@ -146,10 +155,15 @@ extension NPZImport {
                     found: "\(x.type) of shape \(Array(x.shape.dropFirst()))",
                     "All splits must hold the same kind of examples.")
             }
-            guard LabelMeaning.columns(y.shape) != nil, y.shape[0] == x.shape[0] else {
+            guard LabelMeaning.columns(y.labelShape) != nil, y.shape[0] == x.shape[0] else {
                 throw y.place.error(
                     expected: "\(x.shape[0]) labels, or rows of them, one for each example in '\(split.x.name)'",
-                    found: "shape \(y.shape)", "Give the examples and labels of the same split.")
+                    found: "shape \(y.labelShape)", "Give the examples and labels of the same split.")
+            }
+            guard y.text == nil || y.columns == 1 else {
+                throw y.place.error(
+                    expected: "one text an example, the name of its class", found: "shape \(y.labelShape)",
+                    "Give multi-label data as rows of zeros and ones.")
             }
             guard y.columns == firstLabels.columns else {
                 throw y.place.error(
@@ -160,12 +174,14 @@ extension NPZImport {
     }
 
     /// Reads all labels once, and refuses those that cannot be any.
-    private func checkLabels(of splits: [NPZLayout.Split], in archive: borrowing ZipReader) throws {
+    private func checkLabels(
+        of splits: [NPZLayout.Split], _ classes: [String: Int], in archive: borrowing ZipReader
+    ) throws {
         for member in splits.compactMap(\.y) {
-            var y = try NPYArray(member, in: archive)
+            let y = try NPYArray(member, in: archive, allowsText: true)
             do {
                 var scan = try LabelScan(columns: y.columns, task)
-                try y.readLabels { try scan.look(at: $0) }
+                try y.readLabels(classes) { try scan.look(at: $0) }
             } catch let problem as LabelScan.Problem {
                 throw problem.error(path, member.name)
             }
@@ -215,10 +231,20 @@ extension NPYArray {
 
 extension NPYArray {
     /// The columns of labels, once their shape was checked.
-    fileprivate var columns: Int { LabelMeaning.columns(shape) ?? 1 }
+    fileprivate var columns: Int { LabelMeaning.columns(labelShape) ?? 1 }
+
+    /// Their shape, without the bytes of text.
+    fileprivate var labelShape: [Int] { text == nil ? shape : shape.dropLast() }
 
     /// Hands over all labels, some rows at a time.
-    fileprivate mutating func readLabels(_ take: (LabelBlock) throws -> Void) throws {
+    ///
+    /// - Parameter classes: The number of each class that is text.
+    fileprivate mutating func readLabels(_ classes: [String: Int], _ take: (LabelBlock) throws -> Void) throws {
+        if let text {
+            return try readTexts(text) { rows, texts in
+                try take(LabelBlock(rows, columns: 1, texts.map { classes[$0] ?? LabelBlock.noNumber }))
+            }
+        }
         switch type {
         case .uint8: try readLabels(as: UInt8.self, take)
         case .uint16: try readLabels(as: UInt16.self, take)

@@ -25,20 +25,21 @@ struct NPZLayout {
     private static let words = [("train", ["train"]), ("validation", ["validation", "val"]), ("test", ["test"])]
     private static let inputNames = ["x", "X", "images"], labelNames = ["y", "Y", "labels"]
 
+    /// - Parameter needsTest: Whether there must be test examples, or a part of what is undivided becomes such.
     /// - Throws: `ExampleFileError` with what is there, where arrays are missing.
-    init(of archive: borrowing ZipReader) throws(ExampleFileError) {
+    init(of archive: borrowing ZipReader, needsTest: Bool = true) throws(ExampleFileError) {
         if Self.isUndivided(archive), let x = Self.member(Self.inputNames, in: archive),
             let y = Self.member(Self.labelNames, in: archive)
         {
             splits = [Split(name: "train", x: x, y: y, others: Self.others([], besides: [x, y], in: archive))]
-            isUndivided = true
+            isUndivided = needsTest
             return
         }
         var splits: [Split] = []
         for (name, words) in Self.words {
             let x = Self.member(Self.inputNames, of: words, in: archive)
             let y = Self.member(Self.labelNames, of: words, in: archive)
-            if name == "validation", x == nil, y == nil { continue }
+            if name == "validation" || name == "test" && !needsTest, x == nil, y == nil { continue }
             guard let x, let y else {
                 throw Self.missing(
                     "arrays 'x_\(name)' and 'y_\(name)', or 'train_x', 'train/x', 'train_images' and the like", archive)
@@ -65,7 +66,8 @@ struct NPZLayout {
         let more = archive.members.count > 8 ? " and \(archive.members.count - 8) more" : ""
         return ExampleFileError(
             archive.path, expected: expected, found: names.isEmpty ? "an empty archive" : names + more,
-            "Save them with np.savez(…, x_train=…, y_train=…, x_test=…, y_test=…).")
+            "Save them with np.savez(…, x_train=…, y_train=…, x_test=…, y_test=…)."
+                + (expected.contains("x_test") ? " Without test examples, --test 0.1 takes a share of train." : ""))
     }
 
     /// Whether no array is of a split.

@@ -18,7 +18,10 @@ struct StoredLabels: ~Copyable {
             throw LabelScan.Problem(
                 expected: "whole numbers of shape (\(count)), or zeros and ones of shape (\(count), classes)",
                 found: "\(dataset.type) of shape \(dataset.shape)",
-                advice: "Store the number of the class, or a row of zeros and ones for multi-label data.")
+                advice: dataset.type == .string
+                    ? "Store numbers and the names as the file's attribute 'classes': "
+                        + "classes, y = np.unique(y, return_inverse=True)."
+                    : "Store the number of the class, or a row of zeros and ones for multi-label data.")
         }
         self.columns = columns
         self.dataset = dataset
