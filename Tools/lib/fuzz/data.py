@@ -58,23 +58,14 @@ class DataFiles:
         return Mutant(source.name, files, command, "out.h5", codes=codes)
 
 
-class Imports:
-    """Other people's files: numpy's archives, IDX, CIFAR's binaries, TFRecords plain and in gzip files, predictions."""
+class Predictions:
+    """Predictions in the place of a teacher."""
 
     def __init__(self, program, folder):
-        self.archives = sorted(path for path in DATA.glob("*.npz") if path.stat().st_size < 10_000)
-        self.records = sorted(DATA.glob("*.tfrecord*"))
         self.predictions = sorted(path for path in (DATA / "predictions").iterdir() if path.name != "data.h5")
         self.predicted = (DATA / "predictions" / "data.h5").read_bytes()
-        self.model = (MODELS / "digits.h5").read_bytes()
 
     def mutant(self, chance):
-        kinds = [self.archive, self.archive, self.idx, self.cifar, self.record, self.record, self.prediction,
-                 self.prediction, self.prediction]  # fmt: skip
-        return chance.choice(kinds)(chance)
-
-    def prediction(self, chance):
-        """Predictions in the place of a teacher."""
         source = chance.choice(self.predictions)
         data = chance.choice([*PLAIN, change_structure] if source.suffix == ".h5" else PLAIN)
         name = "mutant" + source.suffix
@@ -84,7 +75,15 @@ class Imports:
                    "out.h5"]  # fmt: skip
         return Mutant(source.name, files, command, "out.h5")
 
-    def archive(self, chance):
+
+class Archives:
+    """Archives of numpy's."""
+
+    def __init__(self, program, folder):
+        self.archives = sorted(path for path in DATA.glob("*.npz") if path.stat().st_size < 10_000)
+        self.model = (MODELS / "digits.h5").read_bytes()
+
+    def mutant(self, chance):
         source = chance.choice(self.archives)
         data = chance.choice(PLAIN)(chance, bytearray(source.read_bytes()))
         files = {"x.npz": bytes(data), "digits.h5": self.model}
@@ -92,6 +91,16 @@ class Imports:
             [["import", "npz", "x.npz", "--output", "out.h5"], ["evaluate", "digits.h5", "--data", "x.npz"],
              ["predict", "digits.h5", "--inputs", "x.npz:x_test", "--output", "out.h5"]])  # fmt: skip
         return Mutant(source.name, files, command, "out.h5")
+
+
+class Imports:
+    """Other people's data files: IDX, CIFAR's binaries, TFRecords plain and in gzip files."""
+
+    def __init__(self, program, folder):
+        self.records = sorted(DATA.glob("*.tfrecord*"))
+
+    def mutant(self, chance):
+        return chance.choice([self.idx, self.cifar, self.record, self.record])(chance)
 
     def idx(self, chance):
         images = b"\0\0\x08\x03\0\0\0\x06\0\0\0\x03\0\0\0\x03" + bytes(range(54))
