@@ -197,6 +197,9 @@ private func fixture(_ name: String) -> String {
                 try FileManager.default.removeItem(at: file)
             }
             try refuse("a/notes.txt': expected a PNG or JPEG image, found text.", "a/notes.txt", Data("a cat\n".utf8))
+            images.folder = folder.path + "/a/0.png"
+            #expect(throws: ExampleFileError.self) { try images.write(to: output) }
+            images.folder = folder.path
             try refuse("found a file 'labels.csv'", "labels.csv", Data("a\n".utf8))
             try refuse("b/empty.jpg': expected a PNG or JPEG image, found an empty file.", "b/empty.jpg", Data())
             let whole = try Data(contentsOf: URL(filePath: fixture("rgb.png")))

@@ -54,6 +54,7 @@ import Testing
         ("a,b,y\n1,2\"3,u\n", ", line 2, column '2': expected no quote inside of a field, found '2\"'"),
         ("a,b,y\n1,\"2\"3,u\n", ", line 2, column '2': expected a delimiter or the end of the line"),
         ("a,a,y\n1,2,u\n", ", line 1: expected each column once, found 'a' twice"),
+        ("a;y\n3,5;u\n", ", line 2, column 'a': expected a number with a decimal point, as in 3.14, found '3,5'"),
         (",a,y\n0,2,u\n", ", line 1: expected a name for each column, found none for column 1"),
         ("1,2,3\n4,5,6\n", ", line 1: expected a label column 'y', found columns '1', '2', '3'"),
         ("y\nu\n", ", line 1: expected several columns, found one, 'y'"),

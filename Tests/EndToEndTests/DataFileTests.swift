@@ -189,6 +189,7 @@ import Testing
             try refuse(64, "leave nothing to train with", "--label", "kind", "--test", "0.5", "--validation", "0.5")
             try refuse(64, "--missing is one of 'error', 'mean', '0'", "--label", "kind", "--missing", "median")
             try refuse(64, "label", "--test", "0.1")
+            try refuse(64, "--label names one", "--label", "kind", "--task", "multiclass")
         }
     }
 

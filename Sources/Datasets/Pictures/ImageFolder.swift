@@ -21,6 +21,7 @@ struct ImageFolder {
     /// - Throws: `ExampleFileError` if it is not a folder for each class.
     init(_ path: String) throws {
         self.path = path
+        try Self.check(path)
         for name in try names(of: path) {
             let child = path + "/" + name
             guard Self.isFolder(child) else {
@@ -69,6 +70,12 @@ struct ImageFolder {
         return names.filter { !isHidden($0) }
     }
 
+    private static func check(_ path: String) throws(ExampleFileError) {
+        guard !isFolder(path) else { return }
+        throw ExampleFileError(
+            path, expected: "a folder of images for each class", found: "a file", "Name the folder with the classes.")
+    }
+
     private static func isFolder(_ path: String) -> Bool {
         let target = URL(filePath: path).resolvingSymlinksInPath()
         return (try? target.resourceValues(forKeys: [.isDirectoryKey]))?.isDirectory == true
@@ -76,6 +83,7 @@ struct ImageFolder {
 
     /// The folders of splits in a folder: `train`, and perhaps `validation` and `test`; nil if its folders are classes.
     static func splits(of path: String) throws -> [StratifiedSplit.Part: String]? {
+        try check(path)
         let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()
         let words: [String: StratifiedSplit.Part] = [
             "train": .train, "training": .train, "validation": .validation, "valid": .validation, "val": .validation,

@@ -90,10 +90,23 @@ struct ColumnSurvey {
             try check(value, reader, field)
             return try numbers.note(reader, field)
         }
+        try refuseGroupedDigits(reader, field)
         try texts.note(reader, field)
         if categories.count <= Self.mostCategories {
             if range.count <= Self.longText { categories.insert(try reader.string(field)) } else { hasLongTexts = true }
         }
+    }
+
+    /// A number with a decimal comma, or with separators of thousands, is no category.
+    private func refuseGroupedDigits(_ reader: borrowing CSVReader, _ field: Int) throws(TableError) {
+        let text = reader.text[reader.fields[field]], digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard !isCategorical, text.contains(UInt8(ascii: ",")), text.contains(where: digits.contains),
+            text.allSatisfy({ digits.contains($0) || ",.-+ ".utf8.contains($0) })
+        else { return }
+        throw reader.error(
+            column: name, expected: "a number with a decimal point, as in 3.14",
+            found: quoted(try reader.string(field)),
+            "Write numbers without decimal commas and separators of thousands, or pass --categorical \(quoted(name)).")
     }
 
     private func check(_ value: Double, _ reader: borrowing CSVReader, _ field: Int) throws(TableError) {

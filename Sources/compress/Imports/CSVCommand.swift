@@ -79,6 +79,9 @@ struct CSVCommand: ImportFormat {
 
     func validate() throws {
         guard !label.isEmpty else { throw ValidationError("--label names no column") }
+        guard task == nil || label.count > 1 else {
+            throw ValidationError("--task says what several label columns are, but --label names one")
+        }
     }
 
     func job(_ progress: Progress) throws -> ImportJob {
