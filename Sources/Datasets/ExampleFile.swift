@@ -40,26 +40,37 @@ public struct ExampleFile: Sendable {
     /// Labels beyond this are taken for damage, unless the file names its classes.
     private static let mostClasses = 1 << 20
 
-    /// - Parameter isOurs: Whether this program has just written it.
-    public init(opening path: String, isOurs: Bool = false) throws {
-        self = try HDF5View.open(path, .splits, isOurs: isOurs) { try ExampleFile($0, path) }
-        if !isOurs, let archive = HDF5View.archive(path), try archive.isUndivided() {
+    /// - Parameters:
+    ///   - isOurs: Whether this program has just written it.
+    ///   - testShare: Which share of its training examples is for testing, of each class the same, as nearly as whole examples
+    ///     allow; the same examples in every run. Nil where the file has test examples.
+    public init(opening path: String, isOurs: Bool = false, testShare: Double? = nil) throws {
+        self = try HDF5View.open(path, testShare == nil ? .splits : .splitsButTest, isOurs: isOurs) {
+            try ExampleFile($0, path, testShare)
+        }
+        if !isOurs, testShare == nil, let archive = HDF5View.archive(path), try archive.isUndivided() {
             warnings.append(
                 "the archive has x and y of all examples: a fixed fifth of them, \(test.count) of "
-                    + "\(train.count + test.count), is for testing; give x_test and y_test to choose which")
+                    + "\(train.count + test.count), is for testing; give x_test and y_test to choose which, or --test to choose how many"
+            )
         }
     }
 
-    private init(_ file: borrowing HDF5File, _ path: String) throws {
+    private init(_ file: borrowing HDF5File, _ path: String, _ testShare: Double?) throws {
         let names = try Self.classNames(file, path)
         let hasValidation = try file.root.contains("validation")
         let task = try LabelKind(declaredIn: file.root, path)
+        if testShare != nil, try file.root.contains("test") {
+            throw ExampleFileError(
+                path, expected: "no test examples, as --test is to take some of train", found: "'test'",
+                "Leave --test out.")
+        }
         let meaning = try StoredLabels.meaning(
             file.root, ["train", "test"] + (hasValidation ? ["validation"] : []), task, path)
         let train = try SplitSource(file.root, "train", path, meaning)
-        let test = try SplitSource(file.root, "test", path, meaning)
+        let test = testShare == nil ? try SplitSource(file.root, "test", path, meaning) : nil
         let validation = hasValidation ? try SplitSource(file.root, "validation", path, meaning) : nil
-        let sources = [train, test] + (validation.map { [$0] } ?? [])
+        let sources = [train] + [test, validation].compactMap(\.self)
         for source in sources.dropFirst() {
             try source.refuseDifference(from: train)
         }
@@ -80,9 +91,25 @@ public struct ExampleFile: Sendable {
                 source.inputs.contains { $0.name == input.name && $0.exampleShape == input.exampleShape }
             }
         }.map { ExampleInput($0.name, $0.exampleShape) }
-        self.train = ExampleSplit(train, classCount)
-        self.test = ExampleSplit(test, classCount)
+        (self.train, self.test) = try Self.trainAndTest(train, test, testShare ?? 0, classCount)
         self.validation = validation.map { ExampleSplit($0, classCount) }
+    }
+
+    private static func trainAndTest(
+        _ train: SplitSource, _ test: SplitSource?, _ share: Double, _ classCount: Int
+    ) throws(ExampleFileError) -> (ExampleSplit, ExampleSplit) {
+        let all = ExampleSplit(train, classCount)
+        if let test { return (all, ExampleSplit(test, classCount)) }
+        let split = StratifiedSplit(
+            train.labelKind == .multiclass ? train.labels : [Int32](repeating: 0, count: train.count), validation: 0,
+            test: share, seed: HeldOut.testSeed)
+        let rows = split.rows(of: .test)
+        guard !rows.isEmpty else {
+            throw ExampleFileError(
+                train.path, "train/x", expected: "examples of which some can be for testing",
+                found: "\(train.count), of which each is the only one of its class", "Give more.")
+        }
+        return (all.selecting(split.rows(of: .train), name: "train"), all.selecting(rows, name: "test"))
     }
 
     /// What to train with and what to validate with: the file's own parts, or a fixed part of train held out.

@@ -26,7 +26,7 @@ public enum HeldOut {
         choice(of: testCount(of: total), among: total, testSeed)
     }
 
-    private static let testSeed: UInt64 = 20_260_101
+    static let testSeed: UInt64 = 20_260_101
 
     /// Chooses rows; every set of this size is equally likely (Knuth, algorithm S).
     private static func choice(of count: Int, among total: Int, _ seed: UInt64) -> [Bool] {

@@ -43,7 +43,7 @@ public struct PredictionFile: Sendable {
             let byName = Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0) })
             var parts = layout.arrays.compactMapValues { byName[$0] }
             if let single = layout.single.flatMap({ byName[$0] }) {
-                guard single.count == data.train.count else { throw single.unclear(data) }
+                guard single.count == data.train.partCount else { throw single.unclear(data) }
                 parts[.train] = single
             }
             return Self(path, parts, notes)
@@ -207,11 +207,14 @@ public struct PredictionFile: Sendable {
     private func refuseOthers(than data: ExampleFile) throws(ExampleFileError) {
         guard parts[.train] != nil else {
             throw ExampleFileError(
-                path, expected: "predictions 'train' for the \(data.train.count) rows of 'train/x' in '\(data.path)'",
+                path,
+                expected: "predictions 'train' for the \(data.train.partCount) rows of 'train/x' in '\(data.path)'",
                 found: all.map { "'\($0.rawValue)'" }.joined(separator: ", "),
                 "A student learns from the predictions for the training rows: add them.")
         }
-        for (part, split) in [(PredictedPart.train, data.train), (.validation, data.validation), (.test, data.test)] {
+        // A share of train that is for testing is predicted with it.
+        let test = data.test.part == .test ? data.test : nil
+        for (part, split) in [(PredictedPart.train, data.train), (.validation, data.validation), (.test, test)] {
             guard let rows = parts[part] else {
                 guard part != .validation || split == nil else {
                     throw ExampleFileError(
@@ -223,9 +226,10 @@ public struct PredictionFile: Sendable {
             }
             guard let split else {
                 throw rows.error(
-                    expected: "nothing for 'validation', which '\(data.path)' does not have",
+                    expected: "nothing for '\(part.rawValue)', which '\(data.path)' does not have",
                     found: "\(rows.count) rows",
-                    "Held-out rows are rows of train: put their predictions there, in the order of 'train/x'.")
+                    "\(part == .test ? "Its test rows are" : "Held-out rows are") rows of train: put their predictions there, in the order of 'train/x'."
+                )
             }
             try rows.refuseOthers(than: split)
         }

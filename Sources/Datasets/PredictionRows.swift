@@ -54,9 +54,9 @@ public final class PredictionRows: Sendable {
 
     /// The error of an array that is for nobody knows which rows.
     func unclear(_ data: ExampleFile) -> ExampleFileError {
-        let isTest = count == data.test.count
+        let isTest = data.test.part == .test && count == data.test.count
         return error(
-            expected: "\(data.train.count) rows, one for each of 'train' in '\(data.path)', held-out rows included",
+            expected: "\(data.train.partCount) rows, one for each of 'train' in '\(data.path)', held-out rows included",
             found: "\(count)" + (isTest ? ", as many as 'test' has" : ""),
             "An array by itself is for train. Name arrays: np.savez('p.npz', train=…, test=…), or a column 'split' in a "
                 + "table.")

@@ -50,7 +50,8 @@ struct SplitPlace {
             (other.map { "Rename '\($0)': in h5py, file.move('\($0)', '\(wanted)'). " }
                 ?? MeantDataset.undivided(part, among: names).map {
                     "Store some rows of '\($0)' as train/\(part), others as test/\(part). "
-                } ?? "") + layout)
+                } ?? "") + layout
+                + (split == "test" && !isGroup ? " Without test examples, --test 0.1 takes a share of train." : ""))
     }
 
     /// Some names, with a limit.

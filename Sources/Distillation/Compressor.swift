@@ -65,7 +65,7 @@ public final class Compressor {
         inputs = WatchedFiles(request.inputs)
         try request.refuseUnclearTeachers()
         let format = try ModelFormats.named(by: request.output)
-        let data = try ExampleFile(opening: request.data)
+        let data = try ExampleFile(opening: request.data, testShare: request.testShare)
         self.data = data
         (train, validation) = data.trainAndValidation()
         let labelKind = data.labelKind

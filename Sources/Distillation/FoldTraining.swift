@@ -74,7 +74,7 @@ public func trainFolds(
         try export.write(try export.rounded(network.weights, for: path), to: path)
         return try ModelTeacher(path, data: data)
     }
-    let prediction = DataPrediction([FoldedTeacher(models, folds)], data: data, unlabeled: unlabeled)
+    let prediction = DataPrediction([FoldedTeacher(models, folds, of: data.train)], data: data, unlabeled: unlabeled)
     let bytes = try prediction.write(
         to: request.output, facts: [.folds: "\(count)"], workers: workers, check: job.inputs.check,
         tell: { tell(CompressionEvent($0)) })
@@ -117,15 +117,18 @@ extension CompressionEvent {
 /// Models that were each trained without one part of the training rows, as one teacher.
 private struct FoldedTeacher: Teacher, OpenTeacher {
     private let models: [ModelTeacher]
-    /// The model of each training row.
-    private let modelOfRow: [Int]
+    /// The model of each row of train; nil where all were trained without it, as for testing.
+    private let modelOfRow: [Int?]
     /// The most bytes for the predictions of all models for a block of examples.
     private static let blockBytes = 128 << 20
 
-    init(_ models: [ModelTeacher], _ folds: [[Int]]) {
+    /// - Parameter folds: Positions in the training examples.
+    init(_ models: [ModelTeacher], _ folds: [[Int]], of train: ExampleSplit) {
         self.models = models
-        var modelOfRow = [Int](repeating: 0, count: folds.reduce(0) { $0 + $1.count })
-        for (model, rows) in folds.enumerated() { for row in rows { modelOfRow[row] = model } }
+        var modelOfRow = [Int?](repeating: nil, count: train.partCount)
+        for (model, positions) in folds.enumerated() {
+            for position in positions { modelOfRow[train.rows[position]] = model }
+        }
         self.modelOfRow = modelOfRow
     }
 
@@ -168,20 +171,24 @@ private struct FoldedTeacher: Teacher, OpenTeacher {
                 return try model.open().logits(of: split.selecting(some, name: split.name), workers: workers)
                     .tensor(count: some.count, shape: [classes])
             }
-            if split.part == .train {
-                for (index, model) in models.enumerated() {
-                    let own = positions.filter { modelOfRow[split.rows[$0]] == index }
-                    guard !own.isEmpty else { continue }
-                    let found = try logits(model, own)
-                    for (place, position) in own.enumerated() {
-                        result.slice(at: (position - first) * classes, count: classes).copy(
-                            from: found.slice(at: place * classes, count: classes))
-                    }
+            func put(_ found: Tensor, _ some: [Int]) {
+                for (place, position) in some.enumerated() {
+                    result.slice(at: (position - first) * classes, count: classes).copy(
+                        from: found.slice(at: place * classes, count: classes))
                 }
-            } else {
-                let all = try models.map { try logits($0, Array(positions)) }
+            }
+            let owners = positions.map { split.part == .train ? modelOfRow[split.rows[$0]] : nil }
+            for (index, model) in models.enumerated() {
+                let own = positions.filter { owners[$0 - first] == index }
+                if !own.isEmpty { put(try logits(model, own), own) }
+            }
+            let shared = positions.filter { owners[$0 - first] == nil }
+            if !shared.isEmpty {
+                let mean = Buffer(zeros: shared.count * classes).tensor(count: shared.count, shape: [classes])
                 mixture.mix(
-                    all, labels: nil, known: 0, temperature: 1, into: result, kernels: KernelContext())
+                    try models.map { try logits($0, shared) }, labels: nil, known: 0, temperature: 1, into: mean,
+                    kernels: KernelContext())
+                put(mean, shared)
             }
             try take(batch, result)
             first = positions.upperBound

@@ -32,6 +32,8 @@ public struct CompressionRequest: Sendable {
     /// Settings of some of them, by these texts.
     public var teacherRules: [String: TeacherRules] = [:]
     public var data: String
+    /// Which share of the training examples is for testing, in data without test examples; nil where it has some.
+    public var testShare: Double?
     public var budget: ByteCount
     public var output: String
     public var student = Student.automatic

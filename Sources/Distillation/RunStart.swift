@@ -64,7 +64,9 @@ extension Compressor {
         func store(_ name: String, _ digest: String) throws -> TeacherStore {
             try TeacherStore("\(request.runDirectory)/\(name)", dataDigest: digest, form: request.softTargets)
         }
-        let labeled = try store("soft-targets", digests.data)
+        // Which rows are in which split depends on the share, too.
+        let labeled = try store(
+            "soft-targets", request.testShare.map { sha256(of: "\(digests.data)\ntest \($0)") } ?? digests.data)
         let others = try unlabeled.map { split in
             // How a teacher's outputs are read depends on the labeled examples, too.
             (split, try store("soft-targets-unlabeled", sha256(of: "\(digests.data)\n\(digests.unlabeled ?? "")")))

@@ -80,6 +80,7 @@ extension CompressionRequest {
             Setting("teachers", .array(teacherSources.map { .string($0.text(absolutePath)) }), in: .configuration),
             Setting("data", .string(absolutePath(data)), in: .configuration),
             Setting("data", .string(fileName(data)), in: .provenance),
+            Setting("test", testShare.map { .number($0) }, in: [.resume, .provenance]),
             Setting("unlabeled", unlabeled.map { .string(absolutePath($0)) }, in: .configuration),
             Setting("unlabeled", unlabeled.map { .string(fileName($0)) }, in: .provenance),
         ]
@@ -152,6 +153,7 @@ extension TrainingRequest {
         [
             Setting("width", width.map { .number($0) }, unset: "1", in: .fingerprint),
             Setting("folds", folds.map { .integer($0) }, in: .fingerprint),
+            Setting("test", testShare.map { .number($0) }, in: .fingerprint),
         ] + hyperparameters.settings(automatic, augmentation)
     }
 }

@@ -12,6 +12,8 @@ public struct TrainingRequest: Sendable {
     /// An architecture (`.yaml`), or a Keras model whose architecture is taken (`.h5`).
     public var architecture: String
     public var data: String
+    /// Which share of the training examples is for testing, in data without test examples; nil where it has some.
+    public var testShare: Double?
     public var output: String
     /// The multiplier of the architecture's widths; nil for 1.
     public var width: Double?
@@ -98,7 +100,7 @@ struct LabelTraining {
     init(_ request: TrainingRequest, format: any ModelFormat) throws {
         self.request = request
         inputs = WatchedFiles(request.inputs)
-        data = try ExampleFile(opening: request.data)
+        data = try ExampleFile(opening: request.data, testShare: request.testShare)
         plan = try StudentPlan(
             CompressionRequest.Student(named: request.architecture), width: request.width, budget: nil, data: data,
             labelKind: data.labelKind, format: format, precision: request.precision)

@@ -19,7 +19,8 @@ public struct DataPrediction {
     public init(_ models: [any Teacher], data: ExampleFile, unlabeled: ExampleSplit? = nil) {
         (self.models, self.data, self.unlabeled) = (models, data, unlabeled)
         let counts: [(PredictedPart, Int?)] = [
-            (.train, data.train.count), (.validation, data.validation?.count), (.test, data.test.count),
+            (.train, data.train.partCount), (.validation, data.validation?.count),
+            (.test, data.test.part == .test ? data.test.count : nil),
             (.unlabeled, unlabeled?.count),
         ]
         arrays = models.enumerated().flatMap { index, model in

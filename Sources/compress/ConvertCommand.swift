@@ -58,6 +58,12 @@ struct ConvertCommand: ParsableCommand {
             valueName: "path"))
     var data: String?
 
+    @Option(
+        help: .init(
+            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
+                + "(default: none)", valueName: "share"), transform: share)
+    var test: Double?
+
     @OptionGroup(title: "Models that do not match the data") var teacherOptions: TeacherOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
@@ -70,6 +76,7 @@ struct ConvertCommand: ParsableCommand {
             throw ValidationError(
                 "--data shows what bits are worth, which only --budget and bits a weight need to know")
         }
+        if data == nil, test != nil { throw ValidationError("--test is for --data, which is not given") }
         if data == nil, !teacherOptions.isEmpty {
             throw ValidationError(
                 "--teacher-input, --teacher-output and --teacher-classes are for --data, which is not given")
@@ -84,7 +91,9 @@ struct ConvertCommand: ParsableCommand {
         let file = try teacherOptions.models.open(model, among: [model])
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
-        let measured = try data.map { try MeasuredConversion($0, model, teacherOptions, threading, common.progress) }
+        let measured = try data.map {
+            try MeasuredConversion($0, test, model, teacherOptions, threading, common.progress)
+        }
         var plan = try ExportPlan(built, precision: precision ?? .float32, format: format, notes: notes)
         if budget != nil || precision?.isSolved == true {
             plan = try plan.fitting(

@@ -55,6 +55,12 @@ struct DistillCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
+                + "(default: none)", valueName: "share|none"), transform: { try switchable($0, share) })
+    var test: Switchable<Double>?
+
+    @Option(
+        help: .init(
             "Unlabeled examples, to train on the teachers' predictions for them: an HDF5 file with train/x, a NumPy archive with "
                 + "x_train or x, or none. (default: none)",
             valueName: "path|none"), transform: { switchable($0) { $0 } })
@@ -281,6 +287,7 @@ struct DistillCommand: ParsableCommand {
         request.automatic = training.values.automatic
         request.augmentation = training.values.augmentation
         request.views = views?.value
+        request.testShare = test?.value
         request.unlabeled = unlabeled?.value
         request.softTargets = softTargets ?? request.softTargets
         request.generations = generations ?? request.generations
@@ -307,6 +314,7 @@ struct DistillCommand: ParsableCommand {
         if teachers.isEmpty { teachers = other.teachers }
         teacherOptions.fill(from: other.teacherOptions)
         data = data ?? other.data
+        test = test ?? other.test
         unlabeled = unlabeled ?? other.unlabeled
         budget = budget ?? other.budget
         output = output ?? other.output

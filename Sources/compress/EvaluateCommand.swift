@@ -36,6 +36,12 @@ struct EvaluateCommand: ParsableCommand {
                 + "y_train, x_test and y_test.", valueName: "path"))
     var data: String
 
+    @Option(
+        help: .init(
+            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
+                + "(default: none)", valueName: "share"), transform: share)
+    var test: Double?
+
     @Option(help: "Which examples. Without a group 'validation' in the file, a fixed part of train is held out for it.")
     var split = Split.test
 
@@ -48,7 +54,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let files = WatchedFiles(models + teacherOptions.files(of: models) + [data])
-        let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data)
+        let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data, testShare: test)
         let split = examples(of: data)
         // Whatever does not fit is reported before the first model is run.
         let teachers = try ModelTeacher.all(models, data: data, rules: rules)

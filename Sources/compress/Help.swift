@@ -104,7 +104,7 @@ struct Help {
         Topic(title: "Ensemble", options: ["teacher-weights", "combine", "soft-targets"]),
         Topic(title: "Loss", options: ["temperature", "lambda", "soft-weight", "preset"]),
         Topic(title: "Training options", options: ["epochs", "batch-size", "learning-rate", "optimizer"]),
-        Topic(title: "Examples", options: ["augment", "views", "unlabeled"]),
+        Topic(title: "Examples", options: ["test", "augment", "views", "unlabeled"]),
         Topic(title: "Comparison and repetition", options: ["baseline", "seeds", "generations"]),
         Topic(title: "Run", options: ["dry-run", "run-directory", "resume", "force", "configuration"]),
     ]

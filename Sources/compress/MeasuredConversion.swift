@@ -20,10 +20,11 @@ struct MeasuredConversion {
 
     /// - Throws: What `evaluate` throws of a model and data that do not fit.
     init(
-        _ data: String, _ path: String, _ options: TeacherOptions, _ threading: ThreadOptions, _ progress: Progress
+        _ data: String, _ testShare: Double?, _ path: String, _ options: TeacherOptions, _ threading: ThreadOptions,
+        _ progress: Progress
     ) throws {
         files = WatchedFiles([path] + options.files(of: [path]) + [data])
-        let rules = try options.rules(of: [path]), data = try ExampleFile(opening: data)
+        let rules = try options.rules(of: [path]), data = try ExampleFile(opening: data, testShare: testShare)
         let model = try ModelTeacher(path, data: data, rules: rules[path] ?? TeacherRules())
         let (train, validation) = data.trainAndValidation()
         for warning in data.warnings { progress.warn(warning) }

@@ -50,6 +50,12 @@ struct PredictCommand: ParsableCommand {
             "The data file whose rows are predicted, all of them: HDF5 or a NumPy archive (.npz).", valueName: "path"))
     var data: String?
 
+    @Option(
+        help: .init(
+            "Which share of each class's training examples is for testing, in data without test examples, as in "
+                + "'compress distill'. (default: none)", valueName: "share"), transform: share)
+    var test: Double?
+
     @Option(help: .init("Unlabeled examples to predict beside the data, as in 'compress distill'.", valueName: "path"))
     var unlabeled: String?
 
@@ -71,9 +77,10 @@ struct PredictCommand: ParsableCommand {
         guard models.count == 1 else {
             throw ValidationError("--inputs is for one model, found \(models.count); predict with one after another")
         }
-        guard teacherOptions.teacherOutput.isEmpty, teacherOptions.teacherClasses.isEmpty, unlabeled == nil else {
+        guard teacherOptions.teacherOutput.isEmpty, teacherOptions.teacherClasses.isEmpty, unlabeled == nil, test == nil
+        else {
             throw ValidationError(
-                "--teacher-output, --teacher-classes and --unlabeled go with --data, not with --inputs")
+                "--teacher-output, --teacher-classes, --unlabeled and --test go with --data, not with --inputs")
         }
     }
 
@@ -109,7 +116,7 @@ struct PredictCommand: ParsableCommand {
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw ValidationError("several models are called '\(twice)'; predict with one after another")
         }
-        let data = try ExampleFile(opening: path), unlabeled = try unlabeled.map(data.unlabeled)
+        let data = try ExampleFile(opening: path, testShare: test), unlabeled = try unlabeled.map(data.unlabeled)
         let teachers = try ModelTeacher.all(models, data: data, rules: teacherOptions.rules(of: models))
         for teacher in teachers {
             if let refusal = unlabeled.flatMap(teacher.refusal) {

@@ -45,6 +45,12 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
+            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
+                + "(default: none)", valueName: "share"), transform: share)
+    var test: Double?
+
+    @Option(
+        help: .init(
             "The model to write: \(ModelFormats.summary). With --folds the predictions: .h5 or .npz.", valueName: "path"
         ))
     var output: String
@@ -111,6 +117,7 @@ struct TrainCommand: ParsableCommand {
         var request = TrainingRequest(
             architecture: architecture, data: data, output: output, hyperparameters: values.hyperparameters)
         request.width = width
+        request.testShare = test
         request.precision = precision
         request.automatic = values.automatic
         request.augmentation = values.augmentation

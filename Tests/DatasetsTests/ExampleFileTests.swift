@@ -52,7 +52,8 @@ import Testing
         try expectError(
             """
             'd.h5': expected a dataset 'test/x', found 'train' at the top. \
-            A data file holds train/x, train/y, test/x and test/y.
+            A data file holds train/x, train/y, test/x and test/y. \
+            Without test examples, --test 0.1 takes a share of train.
             """, Hyperparameters(test: 0))
     }
 

@@ -270,7 +270,7 @@ import Zip
             #expect(
                 data.warnings == [
                     "the archive has x and y of all examples: a fixed fifth of them, 8 of 40, is for testing; give x_test "
-                        + "and y_test to choose which"
+                        + "and y_test to choose which, or --test to choose how many"
                 ])
             #expect(try inputs(ExampleFile(opening: path).test).map { $0[0] } == test)
         }
@@ -337,22 +337,6 @@ import Zip
             #expect(error?.description == text(path))
             let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             #expect(left.isEmpty)
-        }
-    }
-
-    private func array(_ type: String, _ shape: String, _ elements: [UInt8], isFortran: Bool = false) -> [UInt8] {
-        let order = isFortran ? "True" : "False"
-        let header = Array("{'descr': '\(type)', 'fortran_order': \(order), 'shape': \(shape), }\n".utf8)
-        return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + elements
-    }
-
-    private func withArchive(_ arrays: [String: [UInt8]], _ body: (String) throws -> Void) throws {
-        try withTemporaryFolder { folder in
-            let path = folder.appending(path: "x.npz").path
-            var writer = try ZipWriter(creating: path)
-            for (name, bytes) in arrays.sorted(by: { $0.key < $1.key }) { try writer.add("\(name).npy", bytes) }
-            try writer.finish()
-            try body(path)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import Zip
 
 @testable import Datasets
 
@@ -88,4 +89,22 @@ func inputs(_ split: ExampleSplit) throws -> [[Float]] {
     var span = values.mutableSpan
     batch.readInputs(0..<split.count, into: &span)
     return (0..<split.count).map { Array(values[($0 * width)..<(($0 + 1) * width)]) }
+}
+
+/// An array as numpy writes it.
+func array(_ type: String, _ shape: String, _ elements: [UInt8], isFortran: Bool = false) -> [UInt8] {
+    let order = isFortran ? "True" : "False"
+    let header = Array("{'descr': '\(type)', 'fortran_order': \(order), 'shape': \(shape), }\n".utf8)
+    return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + elements
+}
+
+/// Lends an archive of arrays that is removed afterwards.
+func withArchive(_ arrays: [String: [UInt8]], _ body: (String) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+        let path = folder.appending(path: "x.npz").path
+        var writer = try ZipWriter(creating: path)
+        for (name, bytes) in arrays.sorted(by: { $0.key < $1.key }) { try writer.add("\(name).npy", bytes) }
+        try writer.finish()
+        try body(path)
+    }
 }

@@ -37,6 +37,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         ("precision", { $0.precision = .float16 }),
         ("byteStages", { $0.byteStages = [] }), ("byteStages", { $0.byteStages = [.quantizedDistillation] }),
         ("allowedLoss", { $0.allowedLoss = 0.01 }), ("budgetCounts", { $0.budgetCounts = .parameters }),
+        ("testShare", { $0.testShare = 0.1 }), ("testShare", { $0.testShare = 0.2 }),
         ("mostMultiplyAdds", { $0.mostMultiplyAdds = 1000 }),
         ("hyperparameters", { $0.hyperparameters.seed = 1 }), ("preset", { $0.preset = .youTube8MWinners }),
         ("loss", { $0.loss.terms = [LossTerm(.mse)] }),
@@ -177,6 +178,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         let changes: Changes<TrainingRequest> = [
             ("width", { $0.width = 2 }), ("hyperparameters", { $0.hyperparameters.seed = 1 }),
             ("augmentation", { $0.augmentation = try Augmentation("noise:0.1") }), ("folds", { $0.folds = 5 }),
+            ("testShare", { $0.testShare = 0.1 }),
         ]
         // Unlabeled examples are predicted when training is over.
         let others: Changes<TrainingRequest> = [
@@ -217,7 +219,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
             "soft-targets": "float32", "generations": "1", "seeds": "1", "preset": "none", "temperature": "2",
             "lambda": "1", "soft-weight": "1", "losses": "[{\"kl\":{\"weight\":1}}]", "first-stage": "none",
             "combine": "mean", "teacher-weights": "uniform", "data": "data", "teachers": "teacher",
-            "student": "student",
+            "student": "student", "test": "none",
         ]
         for (key, word) in words { #expect(json[key]?.string == word, "\(key)") }
         #expect(Set(json.object?.keys ?? []) == Set(words.keys).union(["program", "instruction set", "optimizer"]))

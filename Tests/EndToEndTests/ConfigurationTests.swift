@@ -130,6 +130,7 @@ import Testing
         architecture:
           "*": /m/digits.json
         data: /m/d.h5
+        test: 0.1
         unlabeled: /m/more.h5
         budget: 60000
         budget-counts: parameters
@@ -214,7 +215,7 @@ import Testing
             #expect(request.hyperparameters.emaMomentum == 0.999)
             #expect(request.hyperparameters.patience == 5)
             #expect(request.hyperparameters.keepsBest)
-            #expect(request.unlabeled == folder.path + "/more.h5")
+            #expect(request.unlabeled == folder.path + "/more.h5" && request.testShare == 0.1)
             #expect(request.loss.temperature(1) == 1)
             #expect(request.teacherWeights == .byExample)
 
@@ -235,7 +236,7 @@ import Testing
         try withFolder { folder in
             let file = folder.appending(path: "run.yaml").path
             let text = """
-                {teachers: [a.h5], data: d.h5, budget: 1MB, output: s.h5, augment: flip, views: 2, unlabeled: u.h5,
+                {teachers: [a.h5], data: d.h5, budget: 1MB, output: s.h5, augment: flip, views: 2, unlabeled: u.h5, test: 0.2,
                   global-clipnorm: 1, ema-momentum: 0.9, baseline: true}
                 """
             try text.write(toFile: file, atomically: true, encoding: .utf8)
@@ -243,12 +244,15 @@ import Testing
                 try DistillCommand.parse(["--configuration", file] + words).options()
             }
             let all = try options().request
-            #expect(all.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5")
+            #expect(
+                all.augmentation?.description == "flip" && all.views == 2 && all.unlabeled == "u.h5"
+                    && all.testShare == 0.2)
             #expect(all.hyperparameters.globalClipnorm == 1 && all.hyperparameters.emaMomentum == 0.9)
             let off = try options(
                 "--augment", "none", "--unlabeled", "none", "--no-baseline", "--global-clipnorm", "none",
-                "--ema-momentum", "none")
+                "--ema-momentum", "none", "--test", "none")
             let none = off.request
+            #expect(none.testShare == nil)
             #expect(none.hyperparameters.globalClipnorm == nil && none.hyperparameters.emaMomentum == nil)
             #expect(none.augmentation == nil && none.views == nil && none.unlabeled == nil && none.baseline == false)
             #expect(!off.configuration.yaml.contains("augment") && !off.configuration.yaml.contains("views"))

@@ -41,6 +41,31 @@ import Testing
         }
     }
 
+    /// Without test examples a share of train is for testing, the same in every command.
+    @Test func testsWithAShareOfTrain() throws {
+        try withTeachers { folder, arguments in
+            try FileManager.default.removeItem(at: folder.appending(path: "d.h5"))
+            try writeDigits(to: folder.appending(path: "d.h5"), train: 100, test: 0)
+            let arguments = arguments + ["--budget", "60kB", "--quiet"]
+            let none = try Program.run(arguments, in: folder)
+            #expect(none.code == 65)
+            #expect(none.errors.contains("Without test examples, --test 0.1 takes a share of train."), "\(none.errors)")
+            let run = try Program.run(arguments + ["--test", "0.2", "--json"], in: folder), report = try run.json()
+            #expect(run.code == 0, "\(run.errors)")
+            let evaluation = try Program.run(
+                "evaluate", "s.h5", "digits.h5", "--data", "d.h5", "--test", "0.2", "--json", in: folder)
+            let models = try evaluation.json()["models"]
+            #expect(models?[0]?["accuracy"]?.number == report["student"]?["accuracy"]?.number)
+            #expect(models?[1]?["accuracy"]?.number == report["teachers"]?[0]?["accuracy"]?.number)
+            #expect(models?[0]?["accuracy"]?.number != nil)
+            // Twenty examples, two of each class.
+            #expect(report["student"]?["errors"]?.number.map { $0 <= 20 } == true)
+            #expect(try Program.run("--resume", "s.run", "--quiet", in: folder).code == 0)
+            let other = try Program.run("--resume", "s.run", "--test", "0.3", "--quiet", in: folder)
+            #expect(other.code == 64 && other.errors.contains("test is 0.3, was 0.2"), "\(other.errors)")
+        }
+    }
+
     @Test func fitsTheBudget() throws {
         try withTeachers { folder, arguments in
             let run = try Program.run(arguments + ["--budget", "60kB", "--json", "--quiet"], in: folder)

@@ -167,10 +167,10 @@ import Testing
             "the value 'x' is invalid for '--validation <n>': expected a whole number of at least 1, found 'x'"
         ),
         (["npz", "a", "b"], "npz takes one file, found 2 sources"),
-        ([], "missing the format: one of idx, cifar10, cifar100, npz, youtube8m"),
+        ([], "missing the format: one of csv, images, npz, idx, cifar10, cifar100, youtube8m"),
         (
             ["cifar", "."],
-            "expected a format, one of idx, cifar10, cifar100, npz, youtube8m, found 'cifar'; did you mean 'cifar10'?"
+            "expected a format, one of csv, images, npz, idx, cifar10, cifar100, youtube8m, found 'cifar'; did you mean 'cifar10'?"
         ),
         (
             ["youtube8m", "train.tfrecord"],

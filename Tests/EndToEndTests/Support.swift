@@ -111,7 +111,7 @@ func copyFixture(_ name: String, to folder: URL) throws {
 /// Writes examples that suit the fixture `digits.h5`: images of 12 × 12, ten classes.
 func writeDigits(to url: URL, train: Int = 60, test: Int = 20, labels: Int = 1) throws {
     let file = try HDF5File(creating: url.path)
-    for (name, count) in [("train", train), ("test", test)] {
+    for (name, count) in [("train", train), ("test", test)] where count > 0 {
         let pixels: [UInt8] = (0..<(count * 144)).map { place -> UInt8 in
             UInt8(truncatingIfNeeded: place * 37 + place / 144 * 11)
         }
