@@ -82,7 +82,7 @@ let package = Package(
         library(
             "ModelFiles",
             [
-                "Storage", "HDF5", "Deflate", "Zip", "Isolation", "Tensors", "Kernels", "Networks",
+                "Storage", "HDF5", "Deflate", "Zip", "Protobuf", "Isolation", "Tensors", "Kernels", "Networks",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(
@@ -128,7 +128,7 @@ let package = Package(
         tests("Protobuf"),
         tests("Isolation", ["IsolationProbe"]),
         tests("Datasets", ["CZlib", "HDF5", "Images", "Zip", "Records"], hasFixtures: true),
-        tests("ModelFiles", ["Storage", "HDF5", "Tensors", "Kernels", "Networks"], hasFixtures: true),
+        tests("ModelFiles", ["Storage", "HDF5", "Protobuf", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
             "Training",
             ["Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],

@@ -7,7 +7,7 @@ import Training
 extension StudentPlan {
     /// The student of a request, for which it settles what is left to the program: the precision, and hyperparameters.
     ///
-    /// Fewer bits a weight make a wider student in the same bytes. `auto` starts with 4, and takes 8, 16 and 32 in turn as
+    /// Fewer bits a weight make a wider student in the same bytes. `auto` starts with 4, or what the format has, and takes 8, 16 and 32 in turn as
     /// long as the training of the student is not very short (`TrainingCost.isVeryShort`): where time binds before bytes do, more
     /// weights would only make it longer. A student whose width is given is stored in as many bits as fit, also in fewer
     /// than 4.
@@ -48,13 +48,13 @@ extension StudentPlan {
         if settled.precision == .automatic, countsBytes, request.width == nil, chosen.width != nil,
             request.byteStages == nil, request.allowedLoss == nil
         {
-            let first = cost(chosen, settled)
+            let first = cost(chosen, settled), planned = Precision.bits(format.plannedBits).rawValue
             for precision in [Precision.bits(8), .float16, .float32] where !cost(chosen, settled).isVeryShort {
                 guard let (next, request) = try? plan(precision), next.width != nil else { break }
                 (chosen, settled) = (next, request)
                 note =
-                    "precision: \(precision.rawValue) (auto: at 4 bits the training takes \(first), not fewer than 10^13; "
-                    + "--precision 4 has a student of more weights)"
+                    "precision: \(precision.rawValue) (auto: at \(planned) bits the training takes \(first), not fewer than 10^13; "
+                    + "--precision \(planned) has a student of more weights)"
             }
         }
         request = settled

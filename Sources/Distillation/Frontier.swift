@@ -25,7 +25,7 @@ extension Compressor {
         guard request.width == nil, plan.width != nil else { return [] }
         let format = plan.export.format, planned = plan.built.graph.multiplyAddsPerExample
         let precisions: [Precision] = [
-            .float32, .float16, .small(bits: 8), .bits(6), .bits(5), .bits(4), .bits(3), .bits(2),
+            .float32, .float16, .int8, .small(bits: 8), .bits(6), .bits(5), .bits(4), .bits(3), .bits(2),
         ]
         return precisions.compactMap { precision -> FrontierPoint? in
             var other = request

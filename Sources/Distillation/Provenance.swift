@@ -11,7 +11,7 @@ import Training
 /// too long for it are cut.
 public struct Provenance {
     /// The program's version.
-    public static let version = "0.1.0"
+    public static let version = Producer.version
 
     /// What is known at the end.
     struct Results {

@@ -21,7 +21,7 @@ struct StudentPlan {
 
     /// Finds a student that suits the data and fits the budget; without a budget, its width is 1 unless given.
     ///
-    /// - Throws: `BudgetError` when none fits; `ModelFileError` for an architecture that does not suit the data.
+    /// - Throws: `PrecisionError` for weights that the format cannot store so; `BudgetError` when none fits; `ModelFileError` for an architecture that does not suit the data.
     ///
     /// - Parameters:
     ///   - format: The kind of file it will be.
@@ -33,10 +33,11 @@ struct StudentPlan {
         data: ExampleFile, labelKind: LabelKind, format: any ModelFormat, precision: Precision,
         stages: [any Stage] = [], provenance: String? = nil
     ) throws {
+        try format.check(precision)
         let notes = ExportPlan.Notes(provenance.map { ["provenance": $0] } ?? [:], classNames: data.classNames)
         let shape = Shape(data.exampleShape), hasLengths = data.train.hasFrameCounts
         func encodings(_ layout: ParameterLayout) -> WeightEncodings {
-            stages.reduce(precision.encodings(of: layout)) { $1.encodings(after: $0, of: layout) }
+            stages.reduce(precision.encodings(of: layout, in: format)) { $1.encodings(after: $0, of: layout) }
         }
         func exported(_ built: BuiltArchitecture) throws -> ExportPlan {
             let plan = try ExportPlan(built, encodings(built.graph.layout), format: format, notes: notes)
@@ -186,7 +187,7 @@ struct StudentPlan {
             switch precision {
             case _ where export.encodings.areExact: ""
             case .float32: ""
-            case .float16, .small: " as \(precision.rawValue)"
+            case .float16, .int8, .small: " as \(precision.rawValue)"
             case .bits, .automatic: " with \(fixed(size.bitsPerWeight, digits: 2)) bits each"
             }
         return "\(role): \(built.architecture.name)\(wide), \(grouped(size.parameters)) parameters\(stored), "

@@ -99,6 +99,7 @@ struct BitAllocation {
         var forms: [Form] = [.plain(.float32), .plain(.float16)]
         // Levels take less than floats of 4 and 5 bits, and lose less.
         let fewest = kinds.contains(.shared) ? 6 : 4
+        if kinds.contains(.integers) { forms.append(.plain(.int8)) }
         if kinds.contains(.floats) { forms += (fewest...15).map { .plain(.small(bits: $0)) } }
         if kinds.contains(.shared) {
             let scale = numbers.withSpan(scale), largest = numbers.withSpan(largestMagnitude)

@@ -12,6 +12,12 @@ public struct ExportPlan: Sendable {
         /// The names of the classes in the order of the outputs: the attribute `classes`.
         public var classNames: [String]?
 
+        /// Names and texts for a format that has nothing but texts; the names of the classes are a list in JSON.
+        var entries: [(name: String, text: String)] {
+            let classes = classNames.map { [("classes", JSON.array($0.map { .string($0) }).description)] } ?? []
+            return texts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + classes
+        }
+
         public init(_ texts: [String: String] = [:], classNames: [String]? = nil) {
             self.texts = texts
             self.classNames = classNames
@@ -23,6 +29,7 @@ public struct ExportPlan: Sendable {
     public let format: any ModelFormat
     /// What Keras needs beside itself to load the file; nil if nothing.
     public var needs: String? {
+        guard format.isForKeras else { return nil }
         let classes = Set(content.built.architecture.layers.map(\.className).filter(LayerCatalog.isOfPackage))
         guard !classes.isEmpty else { return nil }
         return "Keras loads it with the package of Tools/keras, for \(classes.sorted().joined(separator: ", "))"
@@ -31,12 +38,14 @@ public struct ExportPlan: Sendable {
 
     /// Plans the file of a network.
     ///
-    /// - Throws: `ModelFileError` for a network that the format cannot express.
+    /// - Throws: `ModelFileError` for a network that the format cannot express, `PrecisionError` for weights that it cannot
+    ///   store so.
     public init(
         _ built: BuiltArchitecture, precision: Precision = .float32, format: any ModelFormat = KerasHDF5(),
         notes: Notes = Notes()
     ) throws {
-        try self.init(built, precision.encodings(of: built.graph.layout), format: format, notes: notes)
+        try format.check(precision)
+        try self.init(built, precision.encodings(of: built.graph.layout, in: format), format: format, notes: notes)
     }
 
     /// The same with an encoding for each parameter.
@@ -44,6 +53,7 @@ public struct ExportPlan: Sendable {
         _ built: BuiltArchitecture, _ encodings: WeightEncodings, format: any ModelFormat = KerasHDF5(),
         notes: Notes = Notes()
     ) throws {
+        try format.check(encodings)
         let content = ModelContent(try format.expressing(built), encodings, notes)
         self.content = content
         self.format = format

@@ -27,7 +27,7 @@ extension ExportPlan {
     public func filling(_ limit: ByteCount) throws -> ExportPlan {
         let layout = built.graph.layout
         guard size.file <= limit else { return self }
-        let exact = try storing(Precision.float32.encodings(of: layout))
+        let exact = try storing(Precision.float32.encodings(of: layout, in: format))
         guard exact.size.file > limit else { return exact }
         let entries = layout.entries.filter { encodings[$0].plannedBits != nil }
         let count = entries.reduce(0) { $0 + $1.spec.shape.elementCount }
@@ -35,24 +35,26 @@ extension ExportPlan {
         let room = limit.bytes - size.file.bytes - entries.count
         let more = (8000 * Double(room) / Double(max(count, 1))).rounded(.down) / 1000
         let plan = try storing(
-            Precision.bits(min(Precision.plannedBits + more, Precision.range.upperBound)).encodings(of: layout))
+            Precision.bits(min(format.plannedBits + more, Precision.range.upperBound)).encodings(of: layout, in: format)
+        )
         return more > 0 && plan.size.file <= limit ? plan : self
     }
 
     /// The most bits a weight, in hundredths, with which the file fits a limit; nil where it does not with the fewest.
     public func bits(fitting limit: ByteCount) throws -> Double? {
         let layout = built.graph.layout, range = Precision.range
+        let fewest = format.holds(.planned(bits: range.lowerBound)) ? range.lowerBound : format.plannedBits
         func size(_ bits: Double) throws -> ByteCount {
-            try storing(Precision.bits(bits).encodings(of: layout)).size.file
+            try storing(Precision.bits(bits).encodings(of: layout, in: format)).size.file
         }
         let entries = layout.entries.filter { encodings[$0].plannedBits != nil }
         let count = entries.reduce(0) { $0 + $1.spec.shape.elementCount }
-        let least = try size(range.lowerBound)
+        let least = try size(fewest)
         guard least <= limit, count > 0 else { return nil }
         let more = 8 * Double(limit.bytes - least.bytes) / Double(count)
-        var hundredths = Int(min(100 * (range.lowerBound + more), 100 * range.upperBound))
+        var hundredths = Int(min(100 * (fewest + more), 100 * range.upperBound))
         // Each parameter ends with a whole byte.
-        while Double(hundredths) > 100 * range.lowerBound, try size(Double(hundredths) / 100) > limit {
+        while Double(hundredths) > 100 * fewest, try size(Double(hundredths) / 100) > limit {
             hundredths -= 1
         }
         return Double(hundredths) / 100
@@ -78,7 +80,7 @@ extension ExportPlan {
     ) throws -> ExportPlan {
         let exact = try ExportPlan(built, format: format, notes: notes)
         guard exact.size.file > limit else { return exact }
-        let allocation = try BitAllocation(built.graph.layout, weights, divergence, kinds: kinds)
+        let allocation = try BitAllocation(built.graph.layout, weights, divergence, kinds: format.kinds(kinds))
         func plan(within room: Int) throws -> (ExportPlan, error: Int) {
             let (encodings, expected) = allocation.encodings(within: room)
             let plan = try ExportPlan(built, encodings, format: format, notes: notes)

@@ -5,6 +5,8 @@ import Tensors
 /// How the weights of a model are stored: what `--precision` says.
 public enum Precision: Hashable, Sendable {
     case float32, float16
+    /// Whole numbers from −127 to 127 times a scale for each parameter.
+    case int8
     /// Floats of 4 to 8 bits.
     case small(bits: Int)
     /// So many bits a weight on average, which the solver shares out among the parameters (`ExportPlan.fitting`).
@@ -18,12 +20,12 @@ public enum Precision: Hashable, Sendable {
     static let range = 0.5...16.0
 
     /// The precisions that need no solver.
-    public static let fixed: [Precision] = [.float32, .float16] + (4...8).reversed().map { .small(bits: $0) }
+    public static let fixed: [Precision] = [.float32, .float16, .int8] + (4...8).reversed().map { .small(bits: $0) }
 
     /// Whether the encoding of each parameter is found once there are weights.
     public var isSolved: Bool {
         switch self {
-        case .float32, .float16, .small: false
+        case .float32, .float16, .int8, .small: false
         case .bits, .automatic: true
         }
     }
@@ -34,22 +36,34 @@ public enum Precision: Hashable, Sendable {
     /// 8 bits and fewer, so do parameters of fewer numbers than `WeightEncoding.fewest` as float16, such as biases: they take
     /// little room, and errors in them cost most.
     public func encodings(of layout: ParameterLayout) -> WeightEncodings {
-        WeightEncodings(layout) { entry in
+        encodings(of: layout, in: KerasHDF5())
+    }
+
+    /// The same for a file of a format, which says with how many bits `automatic` plans.
+    public func encodings(of layout: ParameterLayout, in format: any ModelFormat) -> WeightEncodings {
+        let encoding = encoding(in: format)
+        return WeightEncodings(layout) { entry in
             guard entry.spec.role == .trainable else { return .float32 }
             let isFew = entry.spec.shape.elementCount < WeightEncoding.fewest
-            return switch self {
-            case .float32: .float32
-            case .float16: .float16
-            case .small(let bits): isFew ? .float16 : .small(bits: bits)
-            case .bits(let bits): isFew ? .float16 : .planned(bits: bits)
-            case .automatic: isFew ? .float16 : .planned(bits: Self.plannedBits)
-            }
+            return isFew && encoding != .float32 ? .float16 : encoding
+        }
+    }
+
+    /// The encoding of a parameter of many numbers, or what it is planned with.
+    func encoding(in format: any ModelFormat) -> WeightEncoding {
+        switch self {
+        case .float32: .float32
+        case .float16: .float16
+        case .int8: .int8
+        case .small(let bits): .small(bits: bits)
+        case .bits(let bits): .planned(bits: bits)
+        case .automatic: .planned(bits: format.plannedBits)
         }
     }
 }
 
 extension Precision: RawRepresentable {
-    /// `float32`, `float16`, `float8` to `float4`, bits such as `3.5`, or `auto`.
+    /// `float32`, `float16`, `int8`, `float8` to `float4`, bits such as `3.5`, or `auto`.
     public init?(rawValue text: String) {
         if text == "auto" {
             self = .automatic
@@ -66,6 +80,7 @@ extension Precision: RawRepresentable {
         switch self {
         case .float32: "float32"
         case .float16: "float16"
+        case .int8: "int8"
         case .small(let bits): "float\(bits)"
         case .bits(let bits): shortest(bits)
         case .automatic: "auto"

@@ -8,6 +8,8 @@ public import Tensors
 /// are never more than float8 takes. Networks compute with float32 whatever the file has.
 public enum WeightEncoding: Hashable, Sendable {
     case float32, float16
+    /// Equally spaced numbers in one byte each, with their scale as a float32 (`IntegerLevels`).
+    case int8
     /// Floats of 4 to 8 bits, whose exponent and scale (`SmallFloat`) suit the numbers of the parameter.
     case small(bits: Int)
     /// Few levels, in one Huffman-coded byte each. Made for the numbers of one parameter: they decide the bytes.
@@ -23,6 +25,7 @@ public enum WeightEncoding: Hashable, Sendable {
         switch self {
         case .float32: shape.elementCount * 4
         case .float16: shape.elementCount * 2
+        case .int8: shape.elementCount + 4
         case .small(let bits):
             SmallFloat(exponentBits: 2, mantissaBits: bits - 3, bias: 1).storedByteCount(of: shape.elementCount)
         case .coded(let levels): levels.byteCount
@@ -45,6 +48,7 @@ public enum WeightEncoding: Hashable, Sendable {
             { numbers in
                 for index in numbers.indices { numbers[index] = Float(Float16(numbers[index])) }
             }
+        case .int8: { [levels = IntegerLevels(fitting: numbers)] in levels.round(&$0) }
         case .small(let bits): SmallFloat(bitCount: bits, fitting: numbers).rounding()
         case .coded(let levels): { levels.round(&$0) }
         }
@@ -68,6 +72,8 @@ extension WeightEncoding {
         public static let floats = Kinds(rawValue: 1)
         /// Few levels that weights share, Huffman-coded (Han et al., 2016, "Deep Compression").
         public static let shared = Kinds(rawValue: 2)
+        /// Int8, for files that hold nothing else of so few bits.
+        public static let integers = Kinds(rawValue: 4)
         public static let all: Kinds = [.floats, .shared]
     }
 
@@ -80,6 +86,7 @@ extension WeightEncoding: CustomStringConvertible {
         switch self {
         case .float32: "float32"
         case .float16: "float16"
+        case .int8: "int8"
         case .small(let bits): "float\(bits)"
         case .coded(let levels): "coded (\(levels.count))"
         case .planned(let bits): "\(shortest(bits)) bits"
@@ -115,11 +122,16 @@ public struct WeightEncodings: Sendable {
         }
     }
 
+    /// An encoding that some parameter has, of those for which a condition holds.
+    func first(where condition: (WeightEncoding) -> Bool) -> WeightEncoding? {
+        encodings.values.first(where: condition)
+    }
+
     /// Whether some parameters are packed or coded, each into one chunk of a dataset.
     var arePacked: Bool {
         encodings.values.contains { encoding in
             switch encoding {
-            case .float32, .float16: false
+            case .float32, .float16, .int8: false
             case .small(let bits): bits != 8
             case .coded, .planned: true
             }

@@ -25,9 +25,14 @@ public struct ProtobufWriter {
 
     /// Adds bytes: wire type 2.
     public mutating func add(_ field: UInt64, _ content: [UInt8]) {
-        addVarint(field << 3 | 2)
-        addVarint(UInt64(content.count))
+        addHead(field, byteCount: content.count)
         bytes += content
+    }
+
+    /// Adds what stands before so many bytes that are written elsewhere: wire type 2.
+    public mutating func addHead(_ field: UInt64, byteCount: Int) {
+        addVarint(field << 3 | 2)
+        addVarint(UInt64(byteCount))
     }
 
     private mutating func addVarint(_ value: UInt64) {

@@ -7,11 +7,11 @@ import Tensors
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Write a model in another format of Keras.",
+        abstract: "Write a model in another format.",
         discussion: """
-            Reads any model that 'compress' reads, and writes it as one HDF5 file (.h5), which Keras 2 and Keras 3 load, or \
-            as an archive (.keras) for Keras 3. Nested models become flat; weights keep every bit unless --precision or \
-            --budget says otherwise.
+            Reads any model that 'compress' reads, and writes it as one HDF5 file (.h5), which Keras 2 and Keras 3 load, as an \
+            archive (.keras) for Keras 3, or as a graph of operations (.onnx) for ONNX Runtime and others. \
+            Nested models become flat; weights keep every bit unless --precision or --budget says otherwise.
 
             --budget makes any model fit without training: each tensor gets as many bits as its error is worth, from \
             float32 down to a few shared levels that are Huffman-coded. Keras loads the file as any other. With --data it \
@@ -20,6 +20,7 @@ struct ConvertCommand: ParsableCommand {
 
             Examples:
               compress convert old.h5 --output new.keras
+              compress convert model.h5 --output model.onnx --precision int8
               compress convert model.weights.h5 --architecture model.json --output model.h5
               compress convert large.h5 --budget 100KB --output small.h5
               compress convert large.h5 --budget 40KB --data train.h5 --output small.h5
@@ -35,7 +36,7 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How numbers are stored: float32, float16, float8 to float4, or so many bits a weight, such as 3.5, that are shared "
+            "How numbers are stored: float32, float16, float8 to float4, int8 for .onnx, or so many bits a weight, such as 3.5, that are shared "
                 + "out as with --budget. (default: float32)", valueName: "type|bits"),
         transform: {
             let precision = try compress.precision($0, solved: true)

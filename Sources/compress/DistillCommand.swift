@@ -98,9 +98,9 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init(
             "How weights are stored: float32, or in fewer bits, which leaves room for a wider student in the same budget: "
-                + "float16, float8 to float4 for all alike; bits a weight, such as 3.5, that each tensor gets its share of, "
-                + "measured after training; auto plans 4 and uses all of the budget, or takes more bits where training would "
-                + "be long. (default: auto)",
+                + "float16, float8 to float4 (int8 in .onnx) for all alike; bits a weight, such as 3.5, that each tensor gets its "
+                + "share of, measured after training; auto plans 4 (8 in .onnx) and uses all of the budget, or takes more bits "
+                + "where training would be long. (default: auto)",
             valueName: "type|bits|auto"), transform: { try compress.precision($0, solved: true) })
     var precision: Precision?
 

@@ -57,6 +57,7 @@ extension Failure {
         case let error as HDF5Error: self.init(Self.status(error), error.description)
         case let error as ModelFileError: self.init(Self.status(error.kind), error.description)
         case let error as UnknownFormatError: self.init(.usage, error.description)
+        case let error as PrecisionError: self.init(.usage, error.description)
         case let error as TeachersError: self.init(Self.status(error), error.description)
         case let error as InputDatasetError: self.init(.badInput, error.description)
         case let error as ExampleFileError: self.init(.badInput, error.description)

@@ -62,7 +62,8 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "How weights are stored: as they are (float32), or rounded at the end of training: float16, float8 to float4. "
+            "How weights are stored: as they are (float32), or rounded at the end of training: float16, float8 to float4, or "
+                + "int8 for .onnx. "
                 + "(default: float32)",
             valueName: "type"), transform: { try compress.precision($0, solved: false) })
     var precision: Precision = .float32

@@ -34,7 +34,7 @@ import Testing
     func refusesUnknownFormatsBeforeAnyWork(command: [String]) throws {
         try withFolder { folder in
             for (name, found) in [
-                ("s.onnx", "has the unknown suffix '.onnx'"), ("s.pt", "has the unknown suffix '.pt'"),
+                ("s.pb", "has the unknown suffix '.pb'"), ("s.pt", "has the unknown suffix '.pt'"),
                 ("s", "has no suffix"),
             ] {
                 let run = try Program.run(command + ["--output", name], in: folder)

@@ -77,9 +77,25 @@ import Testing
         }
     }
 
+    /// What a kind of file cannot hold is refused before any work.
+    @Test(arguments: [("int8", "s.h5"), ("int8", "s.keras"), ("float8", "s.onnx"), ("3.5", "s.onnx")])
+    func refusesPrecisionsOfOtherFormats(precision: String, output: String) throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run(
+                "convert", "digits.h5", "--precision", precision, "--output", output, in: folder)
+            let found = precision == "3.5" ? "3.5 bits" : precision, suffix = output.dropFirst(2)
+            #expect(run.code == 64)
+            #expect(
+                run.errors.hasPrefix(
+                    "error: precision \(found) cannot be written to a .\(suffix) file; use --precision "))
+            #expect(try names(in: folder) == ["digits.h5"])
+        }
+    }
+
     @Test func refusesOtherPrecisions() throws {
         try withFolder { folder in
-            let known = "float32, float16, float8, float7, float6, float5, float4"
+            let known = "float32, float16, int8, float8, float7, float6, float5, float4"
             for (command, word, others) in [
                 ("convert", "int4", " or bits a weight such as 3.5"),
                 ("convert", "0.25", " or bits a weight such as 3.5"),

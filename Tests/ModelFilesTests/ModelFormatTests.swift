@@ -14,8 +14,13 @@ import Testing
         #expect(try ModelFormats.named(by: path) is KerasArchive)
     }
 
+    @Test(arguments: ["s.onnx", "S.ONNX", "s.keras.onnx"])
+    func namesONNX(path: String) throws {
+        #expect(try ModelFormats.named(by: path) is ONNX)
+    }
+
     @Test(arguments: [
-        ("s.onnx", "has the unknown suffix '.onnx'"), ("s.pt", "has the unknown suffix '.pt'"),
+        ("s.pb", "has the unknown suffix '.pb'"), ("s.pt", "has the unknown suffix '.pt'"),
         ("s.h5.tmp", "has the unknown suffix '.tmp'"), ("student", "has no suffix"), ("s.", "has no suffix"),
         ("runs.h5/student", "has no suffix"),
     ])
@@ -35,6 +40,10 @@ import Testing
         #expect(Set(suffixes).count == suffixes.count)
         #expect(suffixes.allSatisfy { $0 == $0.lowercased() })
         #expect(ModelFormats.readableSuffixes == ".h5, .hdf5, .keras")
-        #expect(ModelFormats.summary == ".h5 or .hdf5 (HDF5, for Keras 2 and 3), or .keras (an archive, for Keras 3)")
+        #expect(
+            ModelFormats.summary == """
+                .h5 or .hdf5 (HDF5, for Keras 2 and 3), or .keras (an archive, for Keras 3), or .onnx (ONNX, for ONNX \
+                Runtime and others)
+                """)
     }
 }

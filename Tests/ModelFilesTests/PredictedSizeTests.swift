@@ -63,9 +63,10 @@ import Testing
                 for entry in built.graph.layout.entries {
                     fill(weights[entry], isVariance: entry.spec.role != .trainable, &random)
                 }
-                let name = Bool.random(using: &random) ? "s.h5" : "s.keras"
+                let name = ["s.h5", "s.keras", "s.onnx"].randomElement(using: &random) ?? "s.h5"
                 let format = try ModelFormats.named(by: name), path = folder.appending(path: name).path
-                let precision = Precision.fixed.randomElement(using: &random) ?? .float32
+                let possible = Precision.fixed.filter { format.holds($0.encodings(of: built.graph.layout)) }
+                let precision = possible.randomElement(using: &random) ?? .float32
                 let fixed = try ExportPlan(built, precision: precision, format: format)
                 #expect(try fixed.write(weights.tensor, to: path) == fixed.size.file, "\(seed), \(precision)")
                 #expect(try byteCount(path) == fixed.size.file.bytes, "\(seed), \(precision)")

@@ -34,7 +34,7 @@ extension Precision {
     /// Fixed precisions only round. Pruning is worth its training where few bits are left.
     public var defaultStages: Set<ByteStage> {
         switch self {
-        case .float32, .float16, .small: []
+        case .float32, .float16, .int8, .small: []
         case .bits(let bits) where bits < Pruning.mostBits:
             [.pruning, .weightSharing, .quantization, .quantizedDistillation]
         case .automatic, .bits: [.weightSharing, .quantization, .quantizedDistillation]
@@ -49,7 +49,7 @@ extension Precision {
             return stages.isEmpty
                 ? nil
                 : "--precision float32 keeps every bit: give --precision auto, or bits such as 3.5, or leave --stages out"
-        case .float16, .small:
+        case .float16, .int8, .small:
             return stages.isSubset(of: [.quantizedDistillation])
                 ? nil
                 : "with --precision \(rawValue), which all weights have alike, only 'quantized-distillation' is possible: give "

@@ -59,7 +59,10 @@ struct Quantization: Stage {
     /// levels change with the weights.
     func encodings(whileTraining weights: Tensor, _ context: StageContext) throws -> WeightEncodings {
         let examples = context.train.sample(measuring: context.plan.built.graph)
-        return try fitted(weights, examples, context, slack: 0.005, isShown: false).encodings
+        return try fitted(
+            weights, examples, context, slack: context.plan.export.format.kinds(kinds).contains(.shared) ? 0.005 : 0,
+            isShown: false
+        ).encodings
     }
 
     /// The plan of the file whose encodings cost least.

@@ -13,6 +13,21 @@ public protocol ModelFormat: Sendable {
     /// Whether this program reads such files, too.
     var isReadable: Bool { get }
 
+    /// Whether it is Keras that loads such files.
+    var isForKeras: Bool { get }
+
+    /// What `--precision` can say of such files, in words.
+    var precisions: String { get }
+
+    /// The bits a weight that `--precision auto` plans with.
+    var plannedBits: Double { get }
+
+    /// Whether numbers can be stored in an encoding.
+    func holds(_ encoding: WeightEncoding) -> Bool
+
+    /// What a solver may choose among here, where it may choose among `wanted` in general.
+    func kinds(_ wanted: WeightEncoding.Kinds) -> WeightEncoding.Kinds
+
     /// The network in the words of this format.
     ///
     /// - Throws: `ModelFileError` with everything that the format cannot express.
@@ -32,7 +47,7 @@ public protocol ModelFormat: Sendable {
 
 /// The kinds of files that hold models. This is the only list of them.
 public enum ModelFormats {
-    public static let all: [any ModelFormat] = [KerasHDF5(), KerasArchive()]
+    public static let all: [any ModelFormat] = [KerasHDF5(), KerasArchive(), ONNX()]
 
     /// The format of a file by its suffix, in upper or lower case.
     ///
@@ -61,6 +76,42 @@ public enum ModelFormats {
     fileprivate static func suffix(of path: String) -> String? {
         let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
         return name.lastIndex(of: ".").map { String(name[name.index(after: $0)...]) }
+    }
+}
+
+/// The formats of Keras have all encodings but those of another kind of file.
+extension ModelFormat {
+    public var isForKeras: Bool { true }
+    public var precisions: String { "float32, float16, float8 to float4, auto, or bits a weight such as 3.5" }
+    public var plannedBits: Double { Precision.plannedBits }
+    public func holds(_ encoding: WeightEncoding) -> Bool { encoding != .int8 }
+    public func kinds(_ wanted: WeightEncoding.Kinds) -> WeightEncoding.Kinds { wanted }
+
+    /// Whether the format has all of the encodings.
+    public func holds(_ encodings: WeightEncodings) -> Bool { encodings.first { !holds($0) } == nil }
+
+    /// Refuses a precision that the format does not have, however few numbers are to be stored so.
+    public func check(_ precision: Precision) throws(PrecisionError) { try check(precision.encoding(in: self)) }
+
+    /// Refuses encodings that the format does not have.
+    func check(_ encodings: WeightEncodings) throws(PrecisionError) {
+        if let encoding = encodings.first(where: { !holds($0) }) { try check(encoding) }
+    }
+
+    private func check(_ encoding: WeightEncoding) throws(PrecisionError) {
+        guard !holds(encoding) else { return }
+        throw PrecisionError(encoding: "\(encoding)", suffix: suffixes[0], possible: precisions)
+    }
+}
+
+/// Weights that are to be stored as a kind of file cannot have them.
+public struct PrecisionError: Error, CustomStringConvertible {
+    let encoding: String
+    let suffix: String
+    let possible: String
+
+    public var description: String {
+        "precision \(encoding) cannot be written to a .\(suffix) file; use --precision \(possible)"
     }
 }
 

@@ -13,10 +13,10 @@ public struct AttentionPattern: Hashable, Sendable {
         self.window = window
     }
 
-    var isEverything: Bool { !isCausal && window == nil }
+    package var isEverything: Bool { !isCausal && window == nil }
 
     /// The keys, of `count`, that query `t` sees.
-    func keys(of query: Int, count: Int) -> Range<Int> {
+    package func keys(of query: Int, count: Int) -> Range<Int> {
         let first = window.map { max(0, query - $0 + 1) } ?? 0
         let end = min(isCausal ? query + 1 : count, window.map { query + $0 } ?? count, count)
         return min(first, end)..<end

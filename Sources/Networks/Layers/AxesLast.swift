@@ -34,7 +34,7 @@ public struct AxesLast: Layer {
     public func forward(_ pass: ForwardPass) { permutation(rank: pass.input().shape.rank).forward(pass) }
     public func backward(_ pass: BackwardPass) { permutation(rank: pass.input().shape.rank).backward(pass) }
 
-    private func permutation(rank: Int) -> Permute {
+    package func permutation(rank: Int) -> Permute {
         let last = Self.resolve(axes, rank: rank).sorted()
         let order = (1..<(rank + 1)).filter { !last.contains($0) } + last
         guard isInverse else { return Permute(order) }

@@ -43,7 +43,7 @@ public struct AxisSelection: Layer {
     }
 
     /// The places of each axis in the order of the result; −1 for the fill.
-    private func places(_ shape: Shape) throws(ShapeError) -> [[Int]] {
+    package func places(_ shape: Shape) throws(ShapeError) -> [[Int]] {
         var places = shape.axes.map { Array(0..<$0) }
         for (axis, rule) in rules {
             let place = axis < 0 ? shape.rank + axis : axis - 1
@@ -182,7 +182,7 @@ public struct AxisMove: Layer {
     private func permutation(_ rank: Int) -> Permute? { (try? order(rank)).map { Permute($0) } }
 
     /// Keras's numbers of the input's axes in the order of the result.
-    private func order(_ rank: Int) throws(ShapeError) -> [Int] {
+    package func order(_ rank: Int) throws(ShapeError) -> [Int] {
         func places(_ axes: [Int]) throws(ShapeError) -> [Int] {
             let places = axes.map { $0 < 0 ? rank + 1 + $0 : $0 }
             guard places.allSatisfy({ (1..<(rank + 1)).contains($0) }), Set(places).count == places.count else {

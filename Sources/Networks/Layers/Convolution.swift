@@ -72,7 +72,7 @@ public struct Convolution2D: Layer {
 
 /// A convolution over T of (T, C): a two-dimensional one of height 1.
 public struct Convolution1D: Layer {
-    private let flat: Convolution2D
+    package let flat: Convolution2D
 
     public init(
         filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid, dilation: Int = 1, groups: Int = 1,

@@ -41,6 +41,12 @@ public struct EinsumDense: Layer {
             multiplyAdds: axes.product(axes.shared + axes.rows) * axes.product(axes.summed + axes.units))
     }
 
+    /// The letters of input, kernel and output, those of the ellipsis among them; for an input that `plan` has seen.
+    package func letters(for input: Shape) -> [[Character]] {
+        guard let axes = try? Axes(equation, input, outputShape) else { return [] }
+        return [axes.input, axes.kernel, axes.output]
+    }
+
     /// The axes for the given input, which `plan` has seen.
     private func axes(_ x: Tensor) -> Axes {
         guard var axes = try? Axes(equation, x.shape, outputShape) else {

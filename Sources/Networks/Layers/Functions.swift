@@ -236,7 +236,7 @@ public struct UnitAxes: Layer {
 
 /// Another layer, whose result has no mask: what sets Keras's operations apart from its layers.
 public struct Unmasked: Layer {
-    private let layer: any Layer
+    package let layer: any Layer
 
     public init(_ layer: any Layer) { self.layer = layer }
 

@@ -116,7 +116,7 @@ private func scale(_ x: Tensor, each width: Int, by factors: Tensor, into result
 public struct LogOdds: Layer {
     public init() {}
 
-    private static let range: ClosedRange<Float> = 1e-7...(1 - 1e-7)
+    package static let range: ClosedRange<Float> = 1e-7...(1 - 1e-7)
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         try elementwisePlan(inputs, reads: .inputs)

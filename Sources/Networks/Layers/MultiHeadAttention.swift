@@ -83,7 +83,7 @@ public struct MultiHeadAttention: Layer {
     }
 
     /// The shapes of the results: what was found, and the weights.
-    func results(for inputs: [Shape]) throws(ShapeError) -> [Shape] {
+    package func results(for inputs: [Shape]) throws(ShapeError) -> [Shape] {
         let sizes = try Sizes(self, inputs), query = inputs[self.inputs.query]
         let value = inputs[self.inputs.value], axes = sizes.range
         let batch = Array(query.axes[..<axes.lowerBound]) + Array(query.axes[axes.upperBound...].dropLast())
@@ -126,14 +126,14 @@ public struct MultiHeadAttention: Layer {
     }
 
     /// What the axes of the inputs are.
-    private struct Sizes {
+    package struct Sizes {
         /// The axes along which queries look at keys.
-        let range: Range<Int>
+        package let range: Range<Int>
         /// The products of the axes before and behind them, and of themselves.
-        let outer, inner, queries, keys: Int
-        let keyFeatures, valueFeatures: Int
+        package let outer, inner, queries, keys: Int
+        package let keyFeatures, valueFeatures: Int
 
-        init(_ layer: MultiHeadAttention, _ inputs: [Shape]) throws(ShapeError) {
+        package init(_ layer: MultiHeadAttention, _ inputs: [Shape]) throws(ShapeError) {
             let roles = layer.inputs, named = [roles.query, roles.value, roles.key ?? roles.value, roles.mask ?? 0]
             guard let last = named.max(), inputs.count == last + 1 else {
                 throw ShapeError("takes a query, a value and perhaps a key, found \(list(inputs))")

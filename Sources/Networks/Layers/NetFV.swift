@@ -42,7 +42,7 @@ public struct NetFV: CompositeLayer {
 public struct FisherVectors: Layer {
     public init() {}
 
-    private static let floor: Float = 1e-6
+    package static let floor: Float = 1e-6
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
         var plan = try clusterPlan(inputs) { [$0, 2 * $1] }

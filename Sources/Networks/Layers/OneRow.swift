@@ -2,7 +2,7 @@ public import Tensors
 
 /// A layer over (H, W, C) used on (T, C), as an image of one row.
 public struct OneRow: Layer {
-    private let layer: any Layer
+    package let layer: any Layer
 
     /// - Parameter layer: A layer whose window, strides and factors are 1 along H.
     public init(_ layer: any Layer) { self.layer = layer }

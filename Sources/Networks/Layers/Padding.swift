@@ -9,13 +9,13 @@ public enum Padding: String, Hashable, Sendable {
 }
 
 /// One axis of a convolution or a pooling window.
-struct WindowAxis {
+package struct WindowAxis {
     /// Cells of padding before and after the input.
-    let before, after: Int
-    let output: Int
+    package let before, after: Int
+    package let output: Int
 
     /// - Parameter size: Cells of the input; `window` is the window's, `dilation` the distance between its cells.
-    init(size: Int, window: Int, stride: Int, dilation: Int = 1, padding: Padding) {
+    package init(size: Int, window: Int, stride: Int, dilation: Int = 1, padding: Padding) {
         let span = (window - 1) * dilation + 1
         switch padding {
         case .same:

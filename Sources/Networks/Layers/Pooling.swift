@@ -58,7 +58,7 @@ public struct Pooling2D: Layer {
 
 /// Pooling over T of (T, C).
 public struct Pooling1D: Layer {
-    private let flat: Pooling2D
+    package let flat: Pooling2D
 
     public init(_ kind: PoolingKind, poolSize: Int, strides: Int? = nil, padding: Padding = .valid) {
         flat = Pooling2D(kind, poolSize: (1, poolSize), strides: (1, strides ?? poolSize), padding: padding)

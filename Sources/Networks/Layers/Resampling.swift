@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 public import Tensors
 
 /// New values for H and W of (H, W, C), each the sum of some rows and columns: Keras's Resizing, CenterCrop,
@@ -30,9 +30,9 @@ public struct Resampling2D: Layer {
     public init(_ rule: Rule) { self.rule = rule }
 
     /// The samples of both axes, and the value of what lies outside the image.
-    private struct Samples {
-        var rows, columns: AxisSampling
-        var outside: Float = 0
+    package struct Samples {
+        package var rows, columns: AxisSampling
+        package var outside: Float = 0
     }
 
     public func plan(for inputs: [Shape]) throws(ShapeError) -> LayerPlan {
@@ -73,7 +73,7 @@ public struct Resampling2D: Layer {
         }
     }
 
-    private func samples(for input: Shape) -> Samples {
+    package func samples(for input: Shape) -> Samples {
         let (height, width) = (input[0], input[1])
         switch rule {
         case .resize(let rows, let columns, let interpolation, let antialias, let fit):
@@ -142,7 +142,7 @@ extension AxisSampling {
 }
 
 /// `count` windows that cover `cells`: from ⌊i · cells / count⌋ up to ⌈(i + 1) · cells / count⌉.
-func adaptiveWindows(_ count: Int, of cells: Int) -> [Range<Int>] {
+package func adaptiveWindows(_ count: Int, of cells: Int) -> [Range<Int>] {
     (0..<count).map { ($0 * cells / count)..<((($0 + 1) * cells + count - 1) / count) }
 }
 

@@ -170,7 +170,7 @@ public func Cropping2D(_ margins: Margins) -> Resize2D {
 
 /// Frames added before and after, or cut off where negative, T of (T, C).
 public struct Resize1D: Layer {
-    private let flat: Resize2D
+    package let flat: Resize2D
 
     public init(before: Int, after: Int) { flat = Resize2D(Margins(left: before, right: after)) }
 

@@ -3,7 +3,7 @@ public import Tensors
 /// Keras's SpectralNormalization around a layer. Its training divides the kernel by the largest singular value and keeps
 /// the quotient; so at inference it is the layer, with a vector beside it that only training reads.
 public struct SpectralNormalization: Layer {
-    private let layer: any Layer
+    package let layer: any Layer
 
     /// - Parameter layer: A layer whose first parameter is its kernel or its embeddings.
     public init(_ layer: any Layer) { self.layer = layer }

@@ -67,7 +67,7 @@ public struct TransposedConvolution2D: Layer {
     }
 
     /// The convolution from the output to the input.
-    private func geometry(for input: Shape) -> ConvolutionGeometry {
+    package func geometry(for input: Shape) -> ConvolutionGeometry {
         let height = size(input[0], kernelSize.0, strides.0, dilation.0, outputPadding?.0)
         let width = size(input[1], kernelSize.1, strides.1, dilation.1, outputPadding?.1)
         let rows = WindowAxis(

@@ -21,6 +21,7 @@ extension ModelContent {
         switch encodings[slot.entry] {
         case .float32: type = .float32
         case .float16: type = .float16
+        case .int8: preconditionFailure("files of Keras have no int8, and were refused")
         case .small(let bits): return try write(slot, as: name, numbers, bits: bits, to: group)
         case .planned:
             precondition(weights == nil, "there is no encoding yet")
