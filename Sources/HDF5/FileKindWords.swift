@@ -76,11 +76,12 @@ extension FileKind {
 
     private var modelCure: String? {
         switch self {
+        case .safetensors: "Give it the suffix .safetensors, and its architecture with --architecture"
         case .json:
             "The architecture alone has no weights. Give it with --architecture, beside a file of weights (.weights.h5)"
         case .npy, .npz:
             "It holds arrays and no architecture. In Keras, set them as the model's weights and save with model.save('model.h5')"
-        case .pyTorch, .onnx, .tensorFlowLite, .safetensors, .gguf, .pickle:
+        case .pyTorch, .onnx, .tensorFlowLite, .gguf, .pickle:
             "Only models of Keras are read (.h5, .keras). Save the model from Keras with model.save('model.h5')"
         case .records, .idx, .text, .wideText, .parquet, .arrow, .matlab, .netCDF, .sqlite, .image:
             "It is no model. Name a file that Keras has saved (.h5, .keras)"

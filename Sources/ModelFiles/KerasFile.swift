@@ -4,7 +4,7 @@ import Kernels
 public import Networks
 public import Tensors
 
-/// A Keras model in a file: HDF5 or a `.keras` archive, or weights whose architecture is in another file.
+/// A Keras model in a file: HDF5, a `.keras` archive or safetensors, or weights whose architecture is in another file.
 ///
 /// Opening it reads the architecture and the sizes of the weights, not the weights.
 public struct KerasFile: Sendable {
@@ -71,9 +71,8 @@ public struct KerasFile: Sendable {
         guard ArchitectureFile.isNamed(path) else {
             return try Architecture.read(ArchitectureFile.text(of: path), origin: path)
         }
-        // The last numbers of a file of weights are mostly a bias or a kernel of the last layer.
-        let classes = outline.groups.last?.weights.last?.shape.last ?? 1
-        return (try ArchitectureFile(reading: path).architecture(classes: classes), nil)
+        let file = try ArchitectureFile(reading: path)
+        return (try file.architecture(classes: outline.classCount(of: file)), nil)
     }
 }
 

@@ -8,6 +8,8 @@ struct ModelOutline: Hashable, Codable {
         case layers
         /// One group for each object, found by the class of its layer: what is in `.keras` and `.weights.h5`.
         case store
+        /// One group of tensors that are found by their names: what is in `.safetensors`.
+        case named
     }
 
     /// The weights of one group.
@@ -19,7 +21,7 @@ struct ModelOutline: Hashable, Codable {
 
     struct Weight: Hashable, Codable {
         let name: String
-        /// The place of the dataset in its HDF5 file.
+        /// The place of the dataset in its HDF5 file, or the name of the tensor.
         let path: String
         let shape: [Int]
         let type: HDF5Type

@@ -11,6 +11,7 @@ enum ModelReader {
     ///
     /// - Throws: `HDF5Error`, or `ModelFileError` for what is no model.
     static func outline(of path: String) throws -> ModelOutline {
+        if SafetensorsFile.isNamed(path) { return try SafetensorsFile(opening: path).outline }
         if ModelArchive.isArchive(path) { return try ModelArchive(opening: path).outline() }
         let file = try HDF5File(opening: path, use: .model)
         Isolation.closeDoors()
@@ -19,6 +20,7 @@ enum ModelReader {
 
     /// Reads the numbers of datasets, each to its place in `target`, in whatever form the file has them.
     static func read(_ datasets: [Request], of path: String, into target: Tensor) throws {
+        if SafetensorsFile.isNamed(path) { return try SafetensorsFile(opening: path).read(datasets, into: target) }
         let file = try ModelArchive.isArchive(path) ? ModelArchive(opening: path).weights() : HDF5File(opening: path)
         Isolation.closeDoors()
         for request in datasets {

@@ -19,6 +19,7 @@ struct WeightMatch {
         switch outline.form {
         case .layers: matchLayers(built.weightOrder, outline.groups)
         case .store: matchStore(built, outline.groups)
+        case .named: matchNamed(built, outline.groups)
         }
         if problems.isEmpty { problems = WeightNames(built, outline).problems(pairs.map { ($0.slot, $0.stored) }) }
     }
@@ -70,6 +71,24 @@ struct WeightMatch {
         }
         for group in groups where !found.contains(group.name) && group.weights.contains(where: \.type.isFloat) {
             problems.append("the file has weights in '\(group.name)', and the architecture has no such layer")
+        }
+    }
+
+    /// By the names of the tensors.
+    private mutating func matchNamed(_ built: BuiltArchitecture, _ groups: [ModelOutline.Group]) {
+        let named = NamedWeights(groups),
+            slots = Dictionary(grouping: built.weightOrder.flatMap(\.slots), by: \.layerIndex)
+        var used: Set<String> = []
+        for (index, layer) in built.architecture.layers.enumerated() {
+            guard let slots = slots[index] else { continue }
+            let (weights, found) = named.dealt(slots)
+            problems += found
+            used.formUnion(weights.compactMap(\.?.name))
+            if found.isEmpty { match(layer.name, slots, weights.compactMap(\.self)) }
+        }
+        guard problems.isEmpty else { return }
+        for weight in groups.flatMap(\.weights) where weight.type.isFloat && !used.contains(weight.name) {
+            problems.append("the file has the tensor '\(weight.name)', and the architecture has no such parameter")
         }
     }
 

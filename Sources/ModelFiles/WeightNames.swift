@@ -26,6 +26,8 @@ struct WeightNames {
     ///
     /// - Parameter pairs: The parameters, and which of the file's weights each gets.
     func problems(_ pairs: [Pair]) -> [String] {
+        // What was found by its name has it.
+        guard outline.form != .named else { return [] }
         let groups = outline.form == .layers ? layerProblems(pairs) : storeProblems(pairs)
         return groups.isEmpty ? roleProblems(pairs) : groups
     }

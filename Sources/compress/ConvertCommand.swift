@@ -10,8 +10,8 @@ struct ConvertCommand: ParsableCommand {
         abstract: "Write a model in another format.",
         discussion: """
             Reads any model that 'compress' reads, and writes it as one HDF5 file (.h5), which Keras 2 and Keras 3 load, as an \
-            archive (.keras) for Keras 3, or as a graph of operations (.onnx) for ONNX Runtime and others. \
-            Nested models become flat; weights keep every bit unless --precision or --budget says otherwise.
+            archive (.keras) for Keras 3, as a graph of operations (.onnx) for ONNX Runtime and others, or as named tensors \
+            (.safetensors). Nested models become flat; weights keep every bit unless --precision or --budget says otherwise.
 
             --budget makes any model fit without training: each tensor gets as many bits as its error is worth, from \
             float32 down to a few shared levels that are Huffman-coded. Keras loads the file as any other. With --data it \

@@ -31,7 +31,7 @@ enum ShortHelp {
                                    any model predicted: name=p.npz, p.h5, p.csv
           --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
           --budget SIZE            most bytes of the student's file: 250kB, 1GB, 1GiB
-          --output PATH            the student: .h5, .keras or .onnx
+          --output PATH            the student: .h5, .keras, .onnx or .safetensors
         most used:
           --student NAME|PATH      a student by name, or an architecture (.yaml, .h5)
           --epochs N               passes over the training examples
@@ -55,7 +55,7 @@ enum ShortHelp {
         required:
           --architecture PATH      layers in words (.yaml), or a Keras model (.h5)
           --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
-          --output PATH            the model: .h5, .keras or .onnx
+          --output PATH            the model: .h5, .keras, .onnx or .safetensors
         most used:
           --width X                the multiplier of the architecture's widths
           --epochs N               passes over the training examples
@@ -126,7 +126,7 @@ enum ShortHelp {
         Write a model in another format of Keras.
 
           MODEL                    a Keras model: .h5, .hdf5, .keras
-          --output PATH            the same model: .h5, .keras or .onnx
+          --output PATH            the same model: .h5, .keras, .onnx or .safetensors
 
         all options: compress convert --help
 

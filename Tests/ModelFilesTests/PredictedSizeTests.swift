@@ -63,7 +63,7 @@ import Testing
                 for entry in built.graph.layout.entries {
                     fill(weights[entry], isVariance: entry.spec.role != .trainable, &random)
                 }
-                let name = ["s.h5", "s.keras", "s.onnx"].randomElement(using: &random) ?? "s.h5"
+                let name = ["s.h5", "s.keras", "s.onnx", "s.safetensors"].randomElement(using: &random) ?? "s.h5"
                 let format = try ModelFormats.named(by: name), path = folder.appending(path: name).path
                 let possible = Precision.fixed.filter { format.holds($0.encodings(of: built.graph.layout)) }
                 let precision = possible.randomElement(using: &random) ?? .float32

@@ -47,7 +47,7 @@ public protocol ModelFormat: Sendable {
 
 /// The kinds of files that hold models. This is the only list of them.
 public enum ModelFormats {
-    public static let all: [any ModelFormat] = [KerasHDF5(), KerasArchive(), ONNX()]
+    public static let all: [any ModelFormat] = [KerasHDF5(), KerasArchive(), ONNX(), Safetensors()]
 
     /// The format of a file by its suffix, in upper or lower case.
     ///

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import zipfile
 
 from fuzz.mutations import BYTES, change_json
@@ -31,6 +32,13 @@ def change_archive(random, data):
     return bytearray(stream.getvalue())
 
 
+def change_header(random, data):
+    """Changes what the header of a safetensors file says, with its length to match."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(change_json(random, json.loads(data[8 : 8 + length]))).encode("utf-8", "surrogatepass")
+    return bytearray(len(header).to_bytes(8, "little") + header + data[8 + length :])
+
+
 class Models:
     """Models small enough to change often, and the architectures beside files of weights."""
 
@@ -39,6 +47,10 @@ class Models:
         self.models = [path for path in self.models if not path.name.endswith(".io.h5") and path.stat().st_size < 200_000]
         self.formats = [path for path in sorted((MODELS / "formats").iterdir()) if not path.name.endswith((".io.h5", ".json"))]
         self.formats.append(MODELS / "storage" / "small-floats.keras")
+        for name in ["digits", "bidirectional"]:
+            tensors = folder / f"{name}.safetensors"
+            subprocess.run([program, "convert", MODELS / f"{name}.h5", "--output", tensors, "--quiet"], check=True, capture_output=True)
+            self.formats += [tensors] * 4
 
     def mutant(self, chance):
         source = chance.choice(self.formats if chance.random() < 0.35 else self.models)
@@ -51,15 +63,17 @@ class Models:
             architecture = json.dumps(change_json(chance, json.loads(architecture)))
         elif source.suffix == ".keras" and chance.random() < 0.7:
             data = change_archive(chance, data)
+        elif source.suffix == ".safetensors" and chance.random() < 0.5:
+            data = change_header(chance, data)
         else:
             data = chance.choice(BYTES)(chance, data)
-        target = chance.choice(["out.h5", "out.h5", "out.keras"])
+        target = chance.choice(["out.h5", "out.h5", "out.keras", "out.onnx", "out.safetensors"])
         model = "mutant" + source.suffix
         files, command = {model: bytes(data)}, ["convert", model, "--output", target]
         if architecture is not None:
             files["architecture.json"] = architecture.encode("utf-8", "surrogatepass")
             command += ["--architecture", "architecture.json"]
-        return Mutant(source.name, files, command, target, check=["inspect", target])
+        return Mutant(source.name, files, command, target, check=None if target == "out.onnx" else ["inspect", target])
 
 
 class Mutant:
