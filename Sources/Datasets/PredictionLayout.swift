@@ -121,6 +121,8 @@ struct PredictionLayout: Equatable {
     /// Some names, with a limit.
     private static func list(_ names: [String]) -> String {
         let shown = names.prefix(8).map { "'\($0.prefix(40))'" }.joined(separator: ", ")
-        return names.isEmpty ? "no arrays of numbers" : names.count > 8 ? "\(shown) and \(names.count - 8) more" : shown
+        return names.isEmpty
+            ? "no array of numbers in rows and columns"
+            : names.count > 8 ? "\(shown) and \(names.count - 8) more" : shown
     }
 }

@@ -31,6 +31,12 @@ public struct ModelFileError: Error, Hashable, Codable, CustomStringConvertible 
         self.advice = advice
     }
 
+    /// What a sound HDF5 file of something else is refused with.
+    static let otherContent = "is an HDF5 file, but no Keras model (no attribute 'model_config')"
+
+    /// Whether the file is sound, and holds something else than a model.
+    public var isOfOtherContent: Bool { problems == [Self.otherContent] }
+
     /// The most characters of one problem, and of the file's name.
     private static let problemLimit = 300, nameLimit = 120
 

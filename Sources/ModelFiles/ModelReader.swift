@@ -84,8 +84,7 @@ extension ModelReader {
             outline.groups = try layers(of: file.root, file.path, base)
         } else {
             throw ModelFileError(
-                .refused, file.path, ["is an HDF5 file, but no Keras model (no attribute 'model_config')"],
-                advice: savingAdvice)
+                .refused, file.path, [ModelFileError.otherContent], advice: savingAdvice)
         }
         return outline
     }

@@ -1,5 +1,4 @@
 public import Datasets
-import ModelFiles
 public import Networks
 import Tensors
 

@@ -95,9 +95,12 @@ public struct PredictionTeacher: Teacher, OpenTeacher {
             let values = try rows.read((0..<batch.count).map(batch.row))
             let logits = Buffer(zeros: batch.count * split.classCount)
                 .tensor(count: batch.count, shape: [split.classCount])
-            // One number for two classes is the second one's.
-            let stride = split.classCount / rows.columns
-            for (place, value) in values.enumerated() { logits[place * stride + stride - 1] = value }
+            if rows.columns == split.classCount {
+                logits.copy(from: values)
+            } else {
+                // One number for two classes is the second one's.
+                for (row, value) in values.enumerated() { logits[2 * row + 1] = value }
+            }
             output.convertToLogits(logits, as: reading)
             try take(batch, logits)
         }

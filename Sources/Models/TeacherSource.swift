@@ -1,6 +1,5 @@
 public import Datasets
 import Foundation
-import HDF5
 import ModelFiles
 
 /// What `--teachers` names: `[NAME=]FILE`, and of predictions perhaps what is meant in the file, `[NAME=]FILE:OBJECT`.
@@ -76,7 +75,7 @@ private func openTeacher(_ source: TeacherSource, data: ExampleFile, rules: Teac
     }
     do {
         return try ModelTeacher(source.file, data: data, rules: rules, name: source.givenName)
-    } catch let error as ModelFileError where error.kind == .refused {
+    } catch let error as ModelFileError where error.isOfOtherContent {
         guard PredictionFile.isFound(in: source.file) else { throw error }
         return try PredictionTeacher(source, data: data, rules: rules)
     }

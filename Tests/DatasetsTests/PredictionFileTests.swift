@@ -178,7 +178,7 @@ import Testing
     }
 
     private static let refused: [([String], String?, String)] = [
-        ([], nil, "no arrays of numbers"), (["a", "b"], nil, "'a', 'b'"),
+        ([], nil, "no array of numbers in rows and columns"), (["a", "b"], nil, "'a', 'b'"),
         (["train/x", "train/y"], nil, "'train/x', 'train/y'"),
         (["a/train", "b/train"], nil, "'a', 'b'"), (["train", "oof"], nil, "'train' and 'oof'"),
         (["train"], "c", "'train'"),
