@@ -95,7 +95,9 @@ struct NPYArray: ~Copyable {
         } catch let problem as NPYHeader.Problem {
             throw place.error(
                 expected: "in its header \(problem.expected)", found: problem.found,
-                "Save an array of plain numbers with np.savez.")
+                problem.found == "elements '|O'"
+                    ? "Python objects are not read. Save numbers, or, as labels, text: y.astype(str)."
+                    : "Save an array of plain numbers with np.savez.")
         }
     }
 

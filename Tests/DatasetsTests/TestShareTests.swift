@@ -148,6 +148,11 @@ import Zip
                 #expect(throws: ExampleFileError.self) { try ExampleFile(opening: path) }
             }
         }
+        let objects = array("|O", "(4,)", [1, 2, 3, 4])
+        try withArchive(["x_train": x, "y_train": objects, "x_test": x, "y_test": objects]) { path in
+            let error = #expect(throws: ExampleFileError.self) { try ExampleFile(opening: path) }
+            #expect(error?.advice.hasSuffix("text: y.astype(str).") == true)
+        }
         try withArchive(["x_train": text, "y_train": numbers, "x_test": text, "y_test": numbers]) { path in
             let error = #expect(throws: ExampleFileError.self) { try ExampleFile(opening: path) }
             #expect(error?.found == "text")
