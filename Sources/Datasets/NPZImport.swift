@@ -70,7 +70,7 @@ public struct NPZImport: ExampleImport, Hashable {
                     name, of: split.name, in: root, type, shape: shape,
                     validation: split.name == "train" ? validationCount : 0, isUndivided: layout.isUndivided)
             }
-            try copy(&x, to: try column("x", x.type, exampleShape(x))) { try progress(done + $0) }
+            try copy(x, to: try column("x", x.type, exampleShape(x))) { try progress(done + $0) }
             let labelColumn =
                 try columns > 1 ? column("y", .uint8, [count, columns]) : column("y", .int32, [count])
             try y.readLabels(classes) { block in
@@ -82,8 +82,8 @@ public struct NPZImport: ExampleImport, Hashable {
             }
             for (name, member) in split.others {
                 // What cannot be read is not for us, and no reason to refuse the rest.
-                guard var other = try? NPYArray(member, in: archive), other.shape[0] == count else { continue }
-                try copy(&other, to: try column(name, other.type, other.shape)) { _ in }
+                guard let other = try? NPYArray(member, in: archive), other.shape[0] == count else { continue }
+                try copy(other, to: try column(name, other.type, other.shape)) { _ in }
             }
             done += count
         }
@@ -118,9 +118,9 @@ extension NPZImport {
     private func write(
         _ member: ZipReader.Member, in archive: borrowing ZipReader, as name: String, to root: borrowing HDF5Group
     ) throws {
-        var array = try NPYArray(member, in: archive)
+        let array = try NPYArray(member, in: archive)
         let shape = name == "x" ? exampleShape(array) : array.shape
-        try copy(&array, to: try NPZColumn(name, of: nil, in: root, array.type, shape: shape)) { _ in }
+        try copy(array, to: try NPZColumn(name, of: nil, in: root, array.type, shape: shape)) { _ in }
     }
 }
 
@@ -197,7 +197,7 @@ extension NPZImport {
         x.shape + (x.type == .uint8 && x.shape.count == 3 ? [1] : [])
     }
 
-    private func copy(_ x: inout NPYArray, to column: NPZColumn, _ progress: (Int) throws -> Void) throws {
+    private func copy(_ x: borrowing NPYArray, to column: NPZColumn, _ progress: (Int) throws -> Void) throws {
         try x.copy(to: column, progress)
     }
 }
@@ -239,7 +239,7 @@ extension NPYArray {
     /// Hands over all labels, some rows at a time.
     ///
     /// - Parameter classes: The number of each class that is text.
-    fileprivate mutating func readLabels(_ classes: [String: Int], _ take: (LabelBlock) throws -> Void) throws {
+    fileprivate func readLabels(_ classes: [String: Int], _ take: (LabelBlock) throws -> Void) throws {
         if let text {
             return try readTexts(text) { rows, texts in
                 try take(LabelBlock(rows, columns: 1, texts.map { classes[$0] ?? LabelBlock.noNumber }))
@@ -260,7 +260,7 @@ extension NPYArray {
         }
     }
 
-    private mutating func readLabels<Element: NumPyElement & LabelElement>(
+    private func readLabels<Element: NumPyElement & LabelElement>(
         as element: Element.Type, _ take: (LabelBlock) throws -> Void
     ) throws {
         let columns = columns

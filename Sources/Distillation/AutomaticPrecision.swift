@@ -49,7 +49,8 @@ extension StudentPlan {
             request.byteStages == nil, request.allowedLoss == nil
         {
             let first = cost(chosen, settled), planned = Precision.bits(format.plannedBits).rawValue
-            for precision in [Precision.bits(8), .float16, .float32] where !cost(chosen, settled).isVeryShort {
+            let others = [Precision.bits(8), .float16, .float32].filter { (try? format.check($0)) != nil }
+            for precision in others where !cost(chosen, settled).isVeryShort {
                 guard let (next, request) = try? plan(precision), next.width != nil else { break }
                 (chosen, settled) = (next, request)
                 note =
