@@ -34,20 +34,27 @@ struct NPYText: Hashable {
 }
 
 extension NPYArray {
-    /// The texts of all rows, some at a time.
+    /// The texts of all rows, some rows at a time, in C order. An array without axes is one row.
     func readTexts(_ text: NPYText, _ take: (Range<Int>, [String]) throws -> Void) throws {
-        let place = place
-        try readAll(as: UInt8.self) { rows, bytes in
-            var texts: [String] = []
-            for row in 0..<rows.count {
-                let element = (row * text.byteCount..<(row + 1) * text.byteCount).map { bytes[$0] }
-                guard let string = text.string(element) else {
+        var rest: [UInt8] = []
+        let place = place, rowByteCount = shape.count > 1 ? shape.dropFirst().reduce(1, *) : text.byteCount
+        var first = 0
+        // Without axes, a row of the bytes is one of them.
+        try readAll(as: UInt8.self) { _, bytes in
+            for index in bytes.indices { rest.append(bytes[index]) }
+            let count = rest.count / rowByteCount
+            guard count > 0 else { return }
+            let texts = try stride(from: 0, to: count * rowByteCount, by: text.byteCount).map { start in
+                guard let string = text.string(Array(rest[start..<(start + text.byteCount)])) else {
                     throw place.error(
-                        expected: "text", found: "other bytes in row \(rows.lowerBound + row)", "Save it as text.")
+                        expected: "text", found: "other bytes in row \(first + start / rowByteCount)",
+                        "Save it as text.")
                 }
-                texts.append(string)
+                return string
             }
-            try take(rows, texts)
+            try take(first..<(first + count), texts)
+            first += count
+            rest.removeFirst(count * rowByteCount)
         }
     }
 
