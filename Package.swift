@@ -9,8 +9,11 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A library target in `Sources/NAME`.
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
-    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil,
+    settings: [SwiftSetting] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict + settings)
 }
 
 /// A C library of the system, seen through `Sources/NAME/module.modulemap`.
@@ -18,7 +21,7 @@ func system(_ name: String, pkgConfig: String? = nil, package: String) -> Target
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-/// What tests and the command line call is optimized; they themselves are not, and compile in half of the time.
+/// What tests, reports and the command line call is optimized; they themselves are not, and compile in half of the time.
 let unoptimized: [SwiftSetting] = [.unsafeFlags(["-Onone"])]
 let forTests: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny")] + unoptimized
 
@@ -99,7 +102,7 @@ let package = Package(
                 "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Models", "Datasets", "HDF5",
                 "Records", "Students",
             ]),
-        library("Reports", ["Tensors", "ModelFiles", "Models", "Training", "Distillation"]),
+        library("Reports", ["Tensors", "ModelFiles", "Models", "Training", "Distillation"], settings: unoptimized),
         .executableTarget(
             name: "compress",
             dependencies: [
