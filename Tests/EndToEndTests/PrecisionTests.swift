@@ -131,8 +131,10 @@ import Testing
             "expected some of pruning, weight-sharing, quantization, quantized-distillation"
         ),
         (["--stages", "pruning,pruning"], "each once"),
+        (["--stages", "prune,pruning"], "each once"),
         (["--stages", "pruning"], "--precision auto needs 'quantization' or 'weight-sharing'"),
         (["--precision", "float32", "--stages", "pruning"], "--precision float32 keeps every bit"),
+        (["--precision", "float32", "--stages", "prune"], "--precision float32 keeps every bit"),
         (["--precision", "float8", "--stages", "pruning"], "only 'quantized-distillation' is possible"),
         (["--precision", "auto", "--stages", "quantized-distillation"], "needs 'quantization' or 'weight-sharing'"),
         (["--precision", "3", "--stages", "quantization"], "a weight takes 4 bits or more"),

@@ -17,11 +17,17 @@ public enum ByteStage: String, CaseIterable, Sendable {
         stages.isEmpty ? "none" : allCases.filter(stages.contains).map(\.rawValue).joined(separator: ",")
     }
 
+    /// What else `--stages` takes for them: the verbs.
+    private static let verbs: [String: ByteStage] = [
+        "prune": .pruning, "share": .weightSharing, "quantize": .quantization, "finetune": .quantizedDistillation,
+    ]
+
     /// The stages that a text names; nil for one that names something else, or something twice.
     public static func stages(_ text: String) -> Set<ByteStage>? {
         guard text != "none" else { return [] }
         let names = text.split(separator: ",", omittingEmptySubsequences: false).map {
-            ByteStage(rawValue: $0.trimmingCharacters(in: .whitespaces))
+            let name = $0.trimmingCharacters(in: .whitespaces)
+            return ByteStage(rawValue: name) ?? verbs[name]
         }
         let found = Set(names.compactMap(\.self))
         return found.count == names.count ? found : nil
