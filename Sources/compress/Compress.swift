@@ -98,6 +98,10 @@ enum Program {
             try Output.write(help)
             return .success
         }
+        if let text = try CompletionScript.asked(by: arguments) ?? ManualPage.asked(by: arguments) {
+            try Output.write(data: text)
+            return .success
+        }
         try ImportCommand.checkFormat(arguments)
         do {
             var command = try Compress.parseAsRoot(arguments)

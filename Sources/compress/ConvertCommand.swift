@@ -28,10 +28,10 @@ struct ConvertCommand: ParsableCommand {
             \(TeacherOptions.help)
             """)
 
-    @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)).")
+    @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)).", completion: .models)
     var model: String
 
-    @Option(help: .init("The file to write: \(ModelFormats.summary).", valueName: "path"))
+    @Option(help: .init("The file to write: \(ModelFormats.summary).", valueName: "path"), completion: .written)
     var output: String
 
     @Option(
@@ -56,14 +56,10 @@ struct ConvertCommand: ParsableCommand {
     @Option(
         help: .init(
             "With --budget: examples that show what each tensor's bits are worth, as for 'evaluate'. (default: none)",
-            valueName: "path"))
+            valueName: "path"), completion: .data)
     var data: String?
 
-    @Option(
-        help: .init(
-            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
-                + "(default: none)", valueName: "share"), transform: share)
-    var test: Double?
+    @OptionGroup var testing: TestShareOptions
 
     @OptionGroup(title: "Models that do not match the data") var teacherOptions: TeacherOptions
     @OptionGroup var threading: ThreadOptions
@@ -77,7 +73,7 @@ struct ConvertCommand: ParsableCommand {
             throw ValidationError(
                 "--data shows what bits are worth, which only --budget and bits a weight need to know")
         }
-        if data == nil, test != nil { throw ValidationError("--test is for --data, which is not given") }
+        if data == nil, testing.test != nil { throw ValidationError("--test is for --data, which is not given") }
         if data == nil, !teacherOptions.isEmpty {
             throw ValidationError(
                 "--teacher-input, --teacher-output and --teacher-classes are for --data, which is not given")
@@ -93,7 +89,7 @@ struct ConvertCommand: ParsableCommand {
         let (built, network) = try file.network(inputs: file.sampleInputs)
         let notes = ExportPlan.Notes(file.provenance.map { ["provenance": $0] } ?? [:], classNames: file.classNames)
         let measured = try data.map {
-            try MeasuredConversion($0, test, model, teacherOptions, threading, common.progress)
+            try MeasuredConversion($0, testing.test, model, teacherOptions, threading, common.progress)
         }
         var plan = try ExportPlan(built, precision: precision ?? .float32, format: format, notes: notes)
         if budget != nil || precision?.isSolved == true {

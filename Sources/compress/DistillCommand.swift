@@ -42,7 +42,8 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "Keras models (\(ModelFormats.readableSuffixes)), of any mix of architectures, and predictions in the place of "
                 + "models of any kind: .npz, .npy, .csv or HDF5 with rows for train, test and so on. NAME=FILE names one, "
-                + "FILE:ARRAY says which array or group is meant.", valueName: "[name=]path[:array]"))
+                + "FILE:ARRAY says which array or group is meant.", valueName: "[name=]path[:array]"),
+        completion: .teachers)
     var teachers: [String] = []
 
     @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions
@@ -50,7 +51,7 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init(
             "The examples: an HDF5 file with train/x, train/y, test/x and test/y, or a NumPy archive (.npz) with x_train, "
-                + "y_train, x_test and y_test.", valueName: "path"))
+                + "y_train, x_test and y_test.", valueName: "path"), completion: .data)
     var data: String?
 
     @Option(
@@ -63,7 +64,7 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "Unlabeled examples, to train on the teachers' predictions for them: an HDF5 file with train/x, a NumPy archive with "
                 + "x_train or x, or none. (default: none)",
-            valueName: "path|none"), transform: { switchable($0) { $0 } })
+            valueName: "path|none"), completion: .data, transform: { switchable($0) { $0 } })
     var unlabeled: Switchable<String>?
 
     @Option(
@@ -72,14 +73,15 @@ struct DistillCommand: ParsableCommand {
             valueName: "size"), transform: byteCount)
     var budget: ByteCount?
 
-    @Option(help: .init("The student to write: \(ModelFormats.summary).", valueName: "path"))
+    @Option(help: .init("The student to write: \(ModelFormats.summary).", valueName: "path"), completion: .written)
     var output: String?
 
     @Option(
         help: .init(
             "A student of the program (\(CompressionRequest.Student.names.joined(separator: ", "))), an architecture "
                 + "(.yaml), a Keras model (.h5, .keras) whose architecture is taken, or auto: one that suits the data, as "
-                + "wide as the budget allows. (default: auto)", valueName: "name|path|auto"))
+                + "wide as the budget allows. (default: auto)", valueName: "name|path|auto"), completion: .architectures
+    )
     var student: String?
 
     @Option(
@@ -101,7 +103,8 @@ struct DistillCommand: ParsableCommand {
                 + "float16, float8 to float4 (int8 in .onnx) for all alike; bits a weight, such as 3.5, that each tensor gets its "
                 + "share of, measured after training; auto plans 4 (8 in .onnx) and uses all of the budget, or takes more bits "
                 + "where training would be long. (default: auto)",
-            valueName: "type|bits|auto"), transform: { try compress.precision($0, solved: true) })
+            valueName: "type|bits|auto"), completion: .words("auto", "3", "4", "8", "float32", "float16", "float8"),
+        transform: { try compress.precision($0, solved: true) })
     var precision: Precision?
 
     @Option(
@@ -123,7 +126,8 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init(
             "What --budget limits: the bytes of the file, or the number of parameters, of which each counts as 4 bytes. "
-                + "(default: file)", valueName: "file|parameters"), transform: countedByBudget)
+                + "(default: file)", valueName: "file|parameters"), completion: .words("file", "parameters"),
+        transform: countedByBudget)
     var budgetCounts: Budget.Counted?
 
     @OptionGroup(title: "Training options") var training: TrainingOptions
@@ -139,6 +143,7 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "How the teachers' predictions are stored: all logits, or the K largest as float16 and one number for all "
                 + "others. (default: float32)", valueName: "float32|float16|top:K"),
+        completion: .words("float32", "float16", "top:20"),
         transform: softTargetForm)
     var softTargets: SoftTargetForm?
 
@@ -159,7 +164,8 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "A loss under a name; options override it. youtube8m-winners, for multi-label data: "
                 + "½ · BCE(teachers) + ½ · BCE(labels), T = 1. (default: none)",
-            valueName: "youtube8m-winners|none"), transform: { try switchable($0, presetName) })
+            valueName: "youtube8m-winners|none"), completion: .list(Preset.allCases.map(\.rawValue) + ["none"]),
+        transform: { try switchable($0, presetName) })
     var preset: Switchable<Preset>?
 
     @Option(
@@ -183,14 +189,15 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init(
             "How predictions are combined: by the mean of probabilities, or of logits. (default: mean)",
-            valueName: "mean|geometric"), transform: combinationName)
+            valueName: "mean|geometric"), completion: .words("mean", "geometric"), transform: combinationName)
     var combine: Combination?
 
     @Option(
         help: .init(
             "The teachers' shares: equal, learned on held-out examples, another for each example, or given. auto: learned "
                 + "if these are better than equal ones on held-out examples beyond the noise, else equal. (default: auto)",
-            valueName: "auto|uniform|learned|by-example|0.5,0.3,0.2"), transform: teacherShares)
+            valueName: "auto|uniform|learned|by-example|0.5,0.3,0.2"),
+        completion: .words("auto", "uniform", "learned", "by-example"), transform: teacherShares)
     var teacherWeights: TeacherWeights?
 
     @Flag(
@@ -203,10 +210,10 @@ struct DistillCommand: ParsableCommand {
     @Option(
         help: .init(
             "Where configuration, soft targets, checkpoints and metrics go. (default: beside --output, NAME.run)",
-            valueName: "dir"))
+            valueName: "dir"), completion: .directory)
     var runDirectory: String?
 
-    @Option(help: .init("Go on with the stopped run of this directory.", valueName: "dir"))
+    @Option(help: .init("Go on with the stopped run of this directory.", valueName: "dir"), completion: .directory)
     var resume: String?
 
     @Flag(
@@ -215,7 +222,9 @@ struct DistillCommand: ParsableCommand {
     )
     var force = false
 
-    @Option(help: .init("A file of options. The command line overrides it.", valueName: "path"))
+    @Option(
+        help: .init("A file of options. The command line overrides it.", valueName: "path"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var configuration: String?
 
     @Flag(

@@ -27,20 +27,16 @@ struct EvaluateCommand: ParsableCommand {
 
     enum Split: String, ExpressibleByArgument, CaseIterable { case test, validation, train }
 
-    @Argument(help: "Keras models (\(ModelFormats.readableSuffixes)).")
+    @Argument(help: "Keras models (\(ModelFormats.readableSuffixes)).", completion: .models)
     var models: [String]
 
     @Option(
         help: .init(
             "The examples: an HDF5 file with train/x, train/y, test/x and test/y, or a NumPy archive (.npz) with x_train, "
-                + "y_train, x_test and y_test.", valueName: "path"))
+                + "y_train, x_test and y_test.", valueName: "path"), completion: .data)
     var data: String
 
-    @Option(
-        help: .init(
-            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
-                + "(default: none)", valueName: "share"), transform: share)
-    var test: Double?
+    @OptionGroup var testing: TestShareOptions
 
     @Option(help: "Which examples. Without a group 'validation' in the file, a fixed part of train is held out for it.")
     var split = Split.test
@@ -54,7 +50,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let files = WatchedFiles(models + teacherOptions.files(of: models) + [data])
-        let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data, testShare: test)
+        let rules = try teacherOptions.rules(of: models), data = try ExampleFile(opening: data, testShare: testing.test)
         let split = examples(of: data)
         // Whatever does not fit is reported before the first model is run.
         let teachers = try ModelTeacher.all(models, data: data, rules: rules)

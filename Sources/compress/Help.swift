@@ -36,8 +36,8 @@ struct Help {
     }
 
     /// How it is called: `import idx`.
-    private let name: String
-    private let configuration: CommandConfiguration
+    let name: String
+    let configuration: CommandConfiguration
     private let options: [Option]
 
     /// - Parameter path: A command behind those that it is a part of.
@@ -74,18 +74,14 @@ struct Help {
     }
 
     /// The arguments without which there is nothing to do.
-    private var usage: String {
+    var usage: String {
         let required = options.filter { titles[$0.name] == Self.required }
         return (required.map(\.synopsis) + ["[options]"]).joined(separator: " ")
     }
 
     private func topics(width: Int) -> String {
-        let titles = titles
-        return orderedTitles.map { title in
-            let entries = options.filter { titles[$0.name] == title }.sorted { order($0, title) < order($1, title) }
-            return entries.isEmpty
-                ? ""
-                : title.uppercased() + ":\n" + entries.map { Self.entry($0.heading, $0.text, width) }.joined() + "\n"
+        sections.map { title, options in
+            title.uppercased() + ":\n" + options.map { Self.entry($0.heading, $0.text, width) }.joined() + "\n"
         }.joined()
     }
 
@@ -110,6 +106,15 @@ struct Help {
     ]
 
     private var isMainJob: Bool { configuration.commandName == "distill" }
+
+    /// The options of each topic that has some.
+    var sections: [(title: String, options: [Option])] {
+        let titles = titles
+        return orderedTitles.compactMap { title in
+            let options = options.filter { titles[$0.name] == title }.sorted { order($0, title) < order($1, title) }
+            return options.isEmpty ? nil : (title, options)
+        }
+    }
 
     /// The topic of each option.
     private var titles: [String: String] {
@@ -152,7 +157,7 @@ struct Help {
 
 extension Help {
     /// An option or argument, as the parser knows it.
-    private struct Option {
+    struct Option {
         /// The long name, or what stands for a value without one.
         let name: String
         let heading: String
@@ -161,6 +166,10 @@ extension Help {
         let text: String
         let section: String?
         let isRequired: Bool
+        /// Whether several values follow one name.
+        let takesSeveral: Bool
+        /// Whether shells complete its values to files.
+        let takesFiles: Bool
         let place: Int
 
         /// - Parameter arguments: What `_dumpHelp` prints for a command.
@@ -176,19 +185,21 @@ extension Help {
 
         private init(_ argument: JSON, _ name: String?, _ place: Int, isSwitch: Bool) {
             let value = argument["valueName"]?.string ?? ""
-            let dots = argument["isRepeating"] == true && argument["parsingStrategy"] == "upToNextOption" ? " …" : ""
+            let takesSeveral = argument["isRepeating"] == true && argument["parsingStrategy"] == "upToNextOption"
             let letters = (argument["names"]?.array ?? []).filter { $0["kind"] == "short" }
                 .compactMap { $0["name"]?.string.map { "-\($0), " } }.joined()
             let long = name.map { isSwitch ? "--[no-]\($0)" : "--\($0)" }
             let isFlag = argument["kind"] == "flag"
             self.name = name ?? value
             synopsis =
-                long.map { isFlag ? $0 : "\($0) <\(value)>\(dots)" }
+                long.map { isFlag ? $0 : "\($0) <\(value)>\(takesSeveral ? " …" : "")" }
                 ?? "<\(value)>" + (argument["isRepeating"] == true ? " …" : "")
             heading = letters + synopsis
             text = Self.text(argument, isFlag: isFlag, name)
             section = argument["sectionTitle"]?.string
             isRequired = argument["isOptional"] == false
+            self.takesSeveral = takesSeveral
+            takesFiles = argument["completionKind"]?["file"] != nil
             self.place = place
         }
 

@@ -20,7 +20,8 @@ struct InspectCommand: ParsableCommand {
               compress inspect conv.yaml --input 28,28,1 --classes 10 --width 0.5
             """)
 
-    @Argument(help: "Keras models (\(ModelFormats.readableSuffixes)) or architectures (.yaml).")
+    @Argument(
+        help: "Keras models (\(ModelFormats.readableSuffixes)) or architectures (.yaml).", completion: .architectures)
     var paths: [String]
 
     @Option(

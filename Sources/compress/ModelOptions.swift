@@ -9,7 +9,8 @@ struct ModelOptions: ParsableArguments {
         help: .init(
             "The architecture of files that hold weights alone: the JSON of model.to_json(), or .yaml. With a name, of the "
                 + "model of that name. May be repeated.",
-            valueName: "[name=]file"), transform: architectureFile)
+            valueName: "[name=]file"), completion: .file(extensions: ["json", "yaml", "yml"]),
+        transform: architectureFile)
     var architectures: [TeacherOptions.Named<String>] = []
 
     /// Opens a model, with the architecture that was named for it.

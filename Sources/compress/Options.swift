@@ -45,6 +45,15 @@ struct ThreadOptions: ParsableArguments {
     var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 }
 
+/// Testing with a share of the training examples.
+struct TestShareOptions: ParsableArguments {
+    @Option(
+        help: .init(
+            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
+                + "(default: none)", valueName: "share"), transform: share)
+    var test: Double?
+}
+
 /// Reads a number of threads: more than some for each processor take memory and no time off.
 @Sendable func threadCount(_ text: String) throws -> Int {
     let number = try wholeNumber(text), processors = ProcessInfo.processInfo.activeProcessorCount

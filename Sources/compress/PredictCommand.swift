@@ -36,30 +36,33 @@ struct PredictCommand: ParsableCommand {
                 --output student.h5
             """)
 
-    @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)); with --data, any number of them.")
+    @Argument(
+        help: "A Keras model (\(ModelFormats.readableSuffixes)); with --data, any number of them.", completion: .models)
     var models: [String]
 
     @Option(
         parsing: .upToNextOption,
         help: .init(
-            "The examples, one dataset for each input of the model, in the model's order.", valueName: "file:dataset"))
+            "The examples, one dataset for each input of the model, in the model's order.", valueName: "file:dataset"),
+        completion: .file(extensions: ["h5", "hdf5"]))
     var inputs: [DatasetName] = []
 
     @Option(
         help: .init(
-            "The data file whose rows are predicted, all of them: HDF5 or a NumPy archive (.npz).", valueName: "path"))
+            "The data file whose rows are predicted, all of them: HDF5 or a NumPy archive (.npz).", valueName: "path"),
+        completion: .data)
     var data: String?
 
-    @Option(
-        help: .init(
-            "Which share of each class's training examples is for testing, in data without test examples, as in "
-                + "'compress distill'. (default: none)", valueName: "share"), transform: share)
-    var test: Double?
+    @OptionGroup var testing: TestShareOptions
 
-    @Option(help: .init("Unlabeled examples to predict beside the data, as in 'compress distill'.", valueName: "path"))
+    @Option(
+        help: .init("Unlabeled examples to predict beside the data, as in 'compress distill'.", valueName: "path"),
+        completion: .data)
     var unlabeled: String?
 
-    @Option(help: .init("The HDF5 file to write; with --data perhaps a NumPy archive (.npz).", valueName: "path"))
+    @Option(
+        help: .init("The HDF5 file to write; with --data perhaps a NumPy archive (.npz).", valueName: "path"),
+        completion: .file(extensions: ["h5", "hdf5", "npz"]))
     var output: String
 
     @OptionGroup(title: "Models that do not match the data") var teacherOptions: TeacherOptions
@@ -77,7 +80,8 @@ struct PredictCommand: ParsableCommand {
         guard models.count == 1 else {
             throw ValidationError("--inputs is for one model, found \(models.count); predict with one after another")
         }
-        guard teacherOptions.teacherOutput.isEmpty, teacherOptions.teacherClasses.isEmpty, unlabeled == nil, test == nil
+        guard teacherOptions.teacherOutput.isEmpty, teacherOptions.teacherClasses.isEmpty, unlabeled == nil,
+            testing.test == nil
         else {
             throw ValidationError(
                 "--teacher-output, --teacher-classes, --unlabeled and --test go with --data, not with --inputs")
@@ -116,7 +120,8 @@ struct PredictCommand: ParsableCommand {
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw ValidationError("several models are called '\(twice)'; predict with one after another")
         }
-        let data = try ExampleFile(opening: path, testShare: test), unlabeled = try unlabeled.map(data.unlabeled)
+        let data = try ExampleFile(opening: path, testShare: testing.test),
+            unlabeled = try unlabeled.map(data.unlabeled)
         let teachers = try ModelTeacher.all(models, data: data, rules: teacherOptions.rules(of: models))
         for teacher in teachers {
             if let refusal = unlabeled.flatMap(teacher.refusal) {

@@ -34,25 +34,22 @@ struct TrainCommand: ParsableCommand {
     @Option(
         help: .init(
             "An architecture (.yaml), a student of the program (\(CompressionRequest.Student.names.joined(separator: ", "))), or a "
-                + "Keras model (.h5, .keras) whose architecture is taken.", valueName: "path|name"))
+                + "Keras model (.h5, .keras) whose architecture is taken.", valueName: "path|name"),
+        completion: .architectures)
     var architecture: String
 
     @Option(
         help: .init(
             "The examples: an HDF5 file with train/x, train/y, test/x and test/y, or a NumPy archive (.npz) with x_train, "
-                + "y_train, x_test and y_test.", valueName: "path"))
+                + "y_train, x_test and y_test.", valueName: "path"), completion: .data)
     var data: String
 
-    @Option(
-        help: .init(
-            "Which share of each class's training examples is for testing, in data without test examples, such as 0.1. "
-                + "(default: none)", valueName: "share"), transform: share)
-    var test: Double?
+    @OptionGroup var testing: TestShareOptions
 
     @Option(
         help: .init(
             "The model to write: \(ModelFormats.summary). With --folds the predictions: .h5 or .npz.", valueName: "path"
-        ))
+        ), completion: .written)
     var output: String
 
     @Option(
@@ -65,7 +62,7 @@ struct TrainCommand: ParsableCommand {
             "How weights are stored: as they are (float32), or rounded at the end of training: float16, float8 to float4, or "
                 + "int8 for .onnx. "
                 + "(default: float32)",
-            valueName: "type"), transform: { try compress.precision($0, solved: false) })
+            valueName: "type"), completion: .precisions, transform: { try compress.precision($0, solved: false) })
     var precision: Precision = .float32
 
     @OptionGroup(title: "Training options") var training: TrainingOptions
@@ -76,19 +73,21 @@ struct TrainCommand: ParsableCommand {
                 + "(default: one model of all rows)", valueName: "k"), transform: foldCount)
     var folds: Int?
 
-    @Option(help: .init("Unlabeled examples that the models of --folds predict, too.", valueName: "path"))
+    @Option(
+        help: .init("Unlabeled examples that the models of --folds predict, too.", valueName: "path"), completion: .data
+    )
     var unlabeled: String?
 
     @Option(
         help: .init(
             "Where the checkpoint and the metrics of every epoch go, and with --folds the models. (default: nowhere; with "
-                + "--folds beside --output, NAME.run)", valueName: "dir"))
+                + "--folds beside --output, NAME.run)", valueName: "dir"), completion: .directory)
     var runDirectory: String?
 
     @Option(
         help: .init(
             "Go on with the stopped run of this directory; all other options are those that it was started with.",
-            valueName: "dir"))
+            valueName: "dir"), completion: .directory)
     var resume: String?
 
     @Flag(help: "Replace the earlier run in the run directory.")
@@ -118,7 +117,7 @@ struct TrainCommand: ParsableCommand {
         var request = TrainingRequest(
             architecture: architecture, data: data, output: output, hyperparameters: values.hyperparameters)
         request.width = width
-        request.testShare = test
+        request.testShare = testing.test
         request.precision = precision
         request.automatic = values.automatic
         request.augmentation = values.augmentation

@@ -19,7 +19,8 @@ struct TrainingOptions: ParsableArguments {
     var batchSize: Switchable<Int>?
 
     @Option(
-        help: .init("(default: \(Defaults.optimizer.rawValue))", valueName: "adam|adamw|sgd"), transform: optimizerKind)
+        help: .init("(default: \(Defaults.optimizer.rawValue))", valueName: "adam|adamw|sgd"),
+        completion: .words("adam", "adamw", "sgd"), transform: optimizerKind)
     var optimizer: Optimizer.Kind?
 
     @Option(
@@ -32,6 +33,7 @@ struct TrainingOptions: ParsableArguments {
         help: .init(
             "How it changes over training: constant, linear or cosine, and the share of training that is warm-up, such as "
                 + "cosine:0.05. (default: \(Defaults.learningRateSchedule))", valueName: "schedule"),
+        completion: .words("constant", "linear", "cosine", "cosine:0.05"),
         transform: learningRateCurve)
     var learningRateSchedule: LearningRateSchedule?
 

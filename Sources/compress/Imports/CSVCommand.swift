@@ -22,7 +22,9 @@ struct CSVCommand: ImportFormat {
                 --label digit --output digits.h5
             """)
 
-    @Argument(help: "The table; several files with the same columns are read one after another.")
+    @Argument(
+        help: "The table; several files with the same columns are read one after another.",
+        completion: .file(extensions: ["csv", "tsv", "txt", "gz"]))
     var source: [String]
 
     @Option(

@@ -20,7 +20,7 @@ struct ImagesCommand: ImportFormat {
                 --output digits.h5
             """)
 
-    @Argument(help: "The folder.")
+    @Argument(help: "The folder.", completion: .directory)
     var source: [String]
 
     @Option(

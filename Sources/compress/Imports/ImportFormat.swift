@@ -15,7 +15,7 @@ protocol ImportFormat: ParsableCommand {
 
 /// What every format takes.
 struct ImportOptions: ParsableArguments {
-    @Option(help: .init("The data file to write.", valueName: "path"))
+    @Option(help: .init("The data file to write.", valueName: "path"), completion: .file(extensions: ["h5", "hdf5"]))
     var output: String
 
     @Option(
@@ -41,7 +41,8 @@ extension ImportFormat {
 
 /// Formats whose files have usual names in a folder, or an order.
 struct SourceOptions: ParsableArguments {
-    @Argument(help: "A folder with files under their usual names, or the files in the order below.")
+    @Argument(
+        help: "A folder with files under their usual names, or the files in the order below.", completion: .file())
     var source: [String]
 
     @Option(

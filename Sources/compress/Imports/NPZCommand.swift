@@ -14,7 +14,7 @@ struct NPZCommand: ImportFormat {
               compress import npz mnist.npz --output mnist.h5
             """)
 
-    @Argument(help: "The archive.")
+    @Argument(help: "The archive.", completion: .file(extensions: ["npz"]))
     var source: [String]
 
     @Option(

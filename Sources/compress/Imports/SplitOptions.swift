@@ -6,14 +6,14 @@ struct SplitOptions: ParsableArguments {
     @Option(
         help: .init(
             "The test examples: a share of each class, such as 0.1, or a file or folder of their own. (default: 0.2)",
-            valueName: "share|path"),
+            valueName: "share|path"), completion: .file(),
         transform: splitOrigin)
     var test: SplitOrigin?
 
     @Option(
         help: .init(
             "The validation examples: a share of each class, or a file or folder of their own. (default: none)",
-            valueName: "share|path"),
+            valueName: "share|path"), completion: .file(),
         transform: splitOrigin)
     var validation: SplitOrigin?
 

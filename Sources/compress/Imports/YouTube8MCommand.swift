@@ -22,22 +22,26 @@ struct YouTube8MCommand: ImportFormat {
                 --test eval.tfrecord --frames 10 --classes 527 --output audioset.h5
             """)
 
-    @Argument(help: "Files whose names begin with train, validate or test.")
+    @Argument(
+        help: "Files whose names begin with train, validate or test.", completion: .file(extensions: ["tfrecord"]))
     var source: [String] = []
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("The files of the training examples, whatever their names.", valueName: "path"))
+        help: .init("The files of the training examples, whatever their names.", valueName: "path"),
+        completion: .file(extensions: ["tfrecord"]))
     var train: [String] = []
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("The files of the validation examples, whatever their names.", valueName: "path"))
+        help: .init("The files of the validation examples, whatever their names.", valueName: "path"),
+        completion: .file(extensions: ["tfrecord"]))
     var validation: [String] = []
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("The files of the test examples, whatever their names.", valueName: "path"))
+        help: .init("The files of the test examples, whatever their names.", valueName: "path"),
+        completion: .file(extensions: ["tfrecord"]))
     var test: [String] = []
 
     @Option(
