@@ -1,6 +1,6 @@
 import HDF5
 
-/// A dataset that an array becomes, row after row; where the rows are undivided, a dataset of train and one of test.
+/// A dataset that an array becomes, row after row; where some of the rows are for testing, a dataset of train and one of test.
 final class NPZColumn {
     private let main: ImportedColumn
     private let test: ImportedColumn?
@@ -11,18 +11,19 @@ final class NPZColumn {
     /// - Parameters:
     ///   - split: Nil for a dataset at the top.
     ///   - validation: How many of the last rows go to the split `validation`.
+    ///   - isForTesting: Whether each row goes to the split `test`; empty where none does.
     init(
         _ name: String, of split: String?, in root: borrowing HDF5Group, _ type: HDF5Type, shape: [Int],
-        validation: Int = 0, isUndivided: Bool = false
+        validation: Int = 0, isForTesting: [Bool] = []
     ) throws {
         let example = Array(shape.dropFirst())
-        isForTesting = isUndivided ? HeldOut.isForTesting(shape[0]) : []
+        self.isForTesting = isForTesting
         let testCount = isForTesting.count { $0 }
         width = example.reduce(1, *)
         main = try ImportedColumn(
             name, of: split, in: root, type, shape: [shape[0] - testCount] + example, validation: validation)
         test =
-            try isUndivided
+            try testCount > 0
             ? ImportedColumn(name, of: "test", in: root, type, shape: [testCount] + example, validation: 0) : nil
     }
 

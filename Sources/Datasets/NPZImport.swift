@@ -9,6 +9,8 @@ public struct NPZImport: ExampleImport, Hashable {
     public var path: String
     public var classNames: [String]?
     public var validationCount = 0
+    /// Which share of each class's training examples is for testing, in an archive without test examples; nil for none.
+    public var testShare: Double?
     /// What rows of zeros and ones are; nil where they say that themselves.
     public var task: LabelKind?
 
@@ -43,18 +45,24 @@ public struct NPZImport: ExampleImport, Hashable {
     }
 
     public func writeExamples(to root: borrowing HDF5Group, progress: (Int) throws -> Void) throws {
-        try writeExamples(to: root, needsTest: true, progress: progress)
+        // The rows that --test takes of the archive itself.
+        let rows = try testShare.map { try ExampleFile(opening: path, testShare: $0).test.rows }
+        try writeExamples(to: root, needsTest: rows == nil, testRows: rows, progress: progress)
     }
 
-    /// - Parameter needsTest: Whether there must be test examples, or a fixed part of what is undivided becomes such.
-    func writeExamples(to root: borrowing HDF5Group, needsTest: Bool, progress: (Int) throws -> Void) throws {
+    /// - Parameters:
+    ///   - needsTest: Whether there must be test examples, or a fixed part of what is undivided becomes such.
+    ///   - testRows: The rows of train that become test examples; nil for none.
+    func writeExamples(
+        to root: borrowing HDF5Group, needsTest: Bool, testRows: [Int]? = nil, progress: (Int) throws -> Void
+    ) throws {
         let archive = try open(), layout = try NPZLayout(of: archive, needsTest: needsTest)
         if validationCount > 0, let own = layout.splits.first(where: { $0.name == "validation" }) {
             throw ExampleFileError(
                 path, expected: "no validation examples where some of train are to become such",
                 found: "'\(own.x.name)'", "Leave --validation out.")
         }
-        try check(layout, in: archive)
+        try check(layout, testRows, in: archive)
         let texts = try textClasses(of: layout.splits, in: archive)
         if let texts, classNames == nil { try root.attributes.write(texts, to: "classes") }
         let classes = Dictionary((texts ?? []).enumerated().map { ($1, $0) }) { first, _ in first }
@@ -65,10 +73,17 @@ public struct NPZImport: ExampleImport, Hashable {
             guard let labels = split.y else { continue }
             let x = try NPYArray(split.x, in: archive), y = try NPYArray(labels, in: archive, allowsText: true)
             let count = x.shape[0], columns = y.columns
+            var isForTesting: [Bool] = []
+            if split.name == "train", let testRows {
+                isForTesting = [Bool](repeating: false, count: count)
+                for row in testRows { isForTesting[row] = true }
+            } else if layout.isUndivided {
+                isForTesting = HeldOut.isForTesting(count)
+            }
             func column(_ name: String, _ type: HDF5Type, _ shape: [Int]) throws -> NPZColumn {
                 try NPZColumn(
                     name, of: split.name, in: root, type, shape: shape,
-                    validation: split.name == "train" ? validationCount : 0, isUndivided: layout.isUndivided)
+                    validation: split.name == "train" ? validationCount : 0, isForTesting: isForTesting)
             }
             try copy(x, to: try column("x", x.type, exampleShape(x))) { try progress(done + $0) }
             let labelColumn =
@@ -128,13 +143,14 @@ extension NPZImport {
 
 extension NPZImport {
     /// What can be known from the headers.
-    private func check(_ layout: NPZLayout, in archive: borrowing ZipReader) throws {
+    private func check(_ layout: NPZLayout, _ testRows: [Int]?, in archive: borrowing ZipReader) throws {
         let splits = layout.splits
         guard let labels = splits[0].y else { return }
         let first = try NPYArray(splits[0].x, in: archive),
             firstLabels = try NPYArray(labels, in: archive, allowsText: true)
         let count = first.shape[0]
-        try leaveSomeToTrain(of: layout.isUndivided ? count - HeldOut.testCount(of: count) : count, in: path)
+        let testCount = testRows?.count ?? (layout.isUndivided ? HeldOut.testCount(of: count) : 0)
+        try leaveSomeToTrain(of: count - testCount, in: path)
         if layout.isUndivided, count < 2 {
             throw first.place.error(
                 expected: "at least 2 examples, one of them to test with", found: "\(count)",

@@ -151,7 +151,7 @@ enum ShortHelp {
           --output PATH            the data file to write
           --label COLUMN           csv: the column of the class
           --resize HxW             images: the size of all images
-          --test X                 csv, images: a share of each class, or a path
+          --test X                 a share of each class; csv, images: or a path
           --validation X           the same; other formats: the last N training examples
           --class-names NAME ...   the names of the classes, from class 0 on
 

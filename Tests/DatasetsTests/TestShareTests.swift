@@ -70,6 +70,27 @@ import Zip
             #expect(!data.warnings.contains { $0.contains("a fixed fifth") })
         }
     }
+
+    /// An import takes the same rows as a command that reads the archive itself.
+    @Test(arguments: [("x", "y"), ("x_train", "y_train")])
+    func importsAnArchiveWithAShareForTesting(x: String, y: String) throws {
+        let rows = array("<i2", "(30, 1)", (0..<30).flatMap { [UInt8($0), 0] })
+        let labels = array("|u1", "(30,)", (0..<30).map { UInt8($0 % 3) })
+        try withArchive([x: rows, y: labels]) { path in
+            try withTemporaryFolder { folder in
+                let output = folder.appending(path: "d.h5").path
+                var archive = NPZImport(path: path)
+                archive.testShare = 0.2
+                archive.validationCount = 5
+                _ = try archive.write(to: output)
+                let data = try ExampleFile(opening: path, testShare: 0.2), written = try ExampleFile(opening: output)
+                #expect(try inputs(written.test) == inputs(data.test) && written.test.count == 6)
+                #expect(written.validation?.count == 5 && written.train.count == 19)
+                let left = try inputs(written.train) + inputs(#require(written.validation))
+                #expect(try left == inputs(data.train))
+            }
+        }
+    }
 }
 
 /// Labels that are no numbers from 0 on: each is understood, or refused with what to do.

@@ -12,6 +12,7 @@ struct NPZCommand: ImportFormat {
 
             Examples:
               compress import npz mnist.npz --output mnist.h5
+              compress import npz train.npz --test 0.1 --output train.h5
             """)
 
     @Argument(help: "The archive.", completion: .file(extensions: ["npz"]))
@@ -21,6 +22,8 @@ struct NPZCommand: ImportFormat {
         help: .init("Make the last N training examples the validation examples.", valueName: "n"),
         transform: wholeNumber)
     var validation: Int?
+
+    @OptionGroup var testing: TestShareOptions
 
     @Option(
         help: .init(
@@ -41,6 +44,7 @@ struct NPZCommand: ImportFormat {
         var file = NPZImport(path: source[0], classNames: options.names)
         file.validationCount = validation ?? 0
         file.task = task
+        file.testShare = testing.test
         return ImportJob(files: file)
     }
 }
