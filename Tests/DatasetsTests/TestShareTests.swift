@@ -82,6 +82,7 @@ import Zip
                 var archive = NPZImport(path: path)
                 archive.testShare = 0.2
                 archive.validationCount = 5
+                #expect(try archive.amount() == 30)
                 _ = try archive.write(to: output)
                 let data = try ExampleFile(opening: path, testShare: 0.2), written = try ExampleFile(opening: output)
                 #expect(try inputs(written.test) == inputs(data.test) && written.test.count == 6)
