@@ -13,6 +13,7 @@ enum ModelReader {
     static func outline(of path: String) throws -> ModelOutline {
         if SafetensorsFile.isNamed(path) { return try SafetensorsFile(opening: path).outline }
         if ModelArchive.isArchive(path) { return try ModelArchive(opening: path).outline() }
+        if ONNXReader.isNamed(path) { return try ONNXReader.outline(of: path) }
         let file = try HDF5File(opening: path, use: .model)
         Isolation.closeDoors()
         return try outline(file, byteCount: size(path))
@@ -21,6 +22,7 @@ enum ModelReader {
     /// Reads the numbers of datasets, each to its place in `target`, in whatever form the file has them.
     static func read(_ datasets: [Request], of path: String, into target: Tensor) throws {
         if SafetensorsFile.isNamed(path) { return try SafetensorsFile(opening: path).read(datasets, into: target) }
+        if ONNXReader.isNamed(path) { return try ONNXReader.read(datasets, of: path, into: target) }
         let file = try ModelArchive.isArchive(path) ? ModelArchive(opening: path).weights() : HDF5File(opening: path)
         Isolation.closeDoors()
         for request in datasets {

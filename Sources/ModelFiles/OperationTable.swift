@@ -57,6 +57,7 @@ extension KerasOperation {
         unary("reciprocal", "numpy", "Reciprocal", "math.reciprocal"), unary("rsqrt", "math", "Rsqrt", "math.rsqrt"),
         unary("sign", "numpy", "Sign", "math.sign"), unary("floor", "numpy", "Floor", "math.floor"),
         unary("sin", "numpy", "Sin", "math.sin"), unary("cos", "numpy", "Cos", "math.cos"),
+        unary("erf", "math", "Erf", "math.erf"),
         KerasOperation(
             "clip", "numpy", ["Clip"], ["clip_by_value"],
             options: [("x_min", "clip_value_min"), ("x_max", "clip_value_max")]),

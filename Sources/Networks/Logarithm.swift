@@ -11,3 +11,4 @@ func raised(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) 
 func exponential(_ x: Double) -> Double { exp(x) }
 func sine(_ x: Double) -> Double { sin(x) }
 func cosine(_ x: Double) -> Double { cos(x) }
+func errorFunction(_ x: Double) -> Double { erf(x) }

@@ -39,7 +39,7 @@ import Testing
         let suffixes = ModelFormats.all.flatMap(\.suffixes)
         #expect(Set(suffixes).count == suffixes.count)
         #expect(suffixes.allSatisfy { $0 == $0.lowercased() })
-        #expect(ModelFormats.readableSuffixes == ".h5, .hdf5, .keras, .safetensors")
+        #expect(ModelFormats.readableSuffixes == ".h5, .hdf5, .keras, .onnx, .safetensors")
         #expect(
             ModelFormats.summary == """
                 .h5 or .hdf5 (HDF5, for Keras 2 and 3), or .keras (an archive, for Keras 3), or .onnx (ONNX, for ONNX \

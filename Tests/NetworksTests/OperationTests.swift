@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func otherFunctionsKeepTheContract() throws {
-        for function in [ElementwiseFunction.Function.sine, .cosine] {
+        for function in [ElementwiseFunction.Function.sine, .cosine, .errorFunction] {
             try expectLayerContract(ElementwiseFunction(function), inputs: [[7]])
         }
         for function in [ElementwiseFunction.Function.sign, .floor, .truncated, .isZero] {

@@ -132,7 +132,7 @@ def operations_functions(keras):
     outputs = [
         ops.normalize(x), ops.normalize(x, axis=1), ops.logsumexp(3 * x, axis=-1),
         ops.logsumexp(x, axis=(1, 2), keepdims=True), ops.var(x, axis=1), ops.std(x, axis=-1, keepdims=True),
-        ops.norm(x, axis=-1), ops.sign(x - 1), ops.floor(3 * x), ops.sin(3 * x), ops.cos(x), ops.log1p(x),
+        ops.norm(x, axis=-1), ops.sign(x - 1), ops.floor(3 * x), ops.sin(3 * x), ops.cos(x), ops.log1p(x), ops.erf(x),
         ops.hard_sigmoid(x - 1), ops.hard_silu(x - 1), x + ops.zeros_like(x), x * ops.ones_like(y), ops.amax(x, axis=1),
     ]  # fmt: skip
     return keras.Model([x, y], outputs + [x + y], name="model")
@@ -146,7 +146,7 @@ def operations_functions_tensorflow(keras):
     outputs = [
         tf.math.l2_normalize(x, axis=-1), keras.backend.l2_normalize(x, axis=1), tf.reduce_logsumexp(3 * x, axis=-1),
         tf.math.reduce_variance(x, axis=1), tf.math.reduce_std(x, axis=-1, keepdims=True), tf.norm(x, axis=-1),
-        tf.sign(x - 1), tf.floor(3 * x), tf.sin(3 * x), tf.cos(x), tf.math.log1p(x), x + tf.zeros_like(x),
+        tf.sign(x - 1), tf.floor(3 * x), tf.sin(3 * x), tf.cos(x), tf.math.log1p(x), tf.math.erf(x), x + tf.zeros_like(x),
         x * tf.ones_like(y),
     ]  # fmt: skip
     return keras.Model([x, y], outputs + [x + y], name="model")

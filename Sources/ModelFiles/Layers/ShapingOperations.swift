@@ -138,6 +138,7 @@ extension LayerCatalog {
         LayerEntry(name: "ops.floor", training: .stops) { _ in function(.floor) },
         LayerEntry(name: "ops.sin") { _ in function(.sine) },
         LayerEntry(name: "ops.cos") { _ in function(.cosine) },
+        LayerEntry(name: "ops.erf") { _ in function(.errorFunction) },
         LayerEntry(name: "ops.normalize") { settings in
             let axis = settings.integer("axis", default: -1, in: -16...16)
             settings.require("order", 2)

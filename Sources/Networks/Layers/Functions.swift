@@ -5,6 +5,8 @@ public import Tensors
 public struct ElementwiseFunction: Layer {
     public enum Function: Hashable, Sendable {
         case absolute, square, squareRoot, logarithm, sine, cosine
+        /// 2/√π ∫ exp(−t²) dt from 0 to x.
+        case errorFunction
         /// −1, 0 or 1; the whole number below, or towards 0; 1 where x is 0, else 0. Steps are flat: their gradient is 0.
         case sign, floor, truncated, isZero
         /// x to a power.
@@ -36,6 +38,7 @@ public struct ElementwiseFunction: Layer {
         case .clip(let lowest, let highest): map(x, into: y) { min(max($0, lowest), highest) }
         case .sine: map(x, into: y) { Float(Networks.sine(Double($0))) }
         case .cosine: map(x, into: y) { Float(Networks.cosine(Double($0))) }
+        case .errorFunction: map(x, into: y) { Float(Networks.errorFunction(Double($0))) }
         case .sign: map(x, into: y) { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
         case .floor: map(x, into: y) { $0.rounded(.down) }
         case .truncated: map(x, into: y) { $0.rounded(.towardZero) }
@@ -58,6 +61,9 @@ public struct ElementwiseFunction: Layer {
         case .clip(let lowest, let highest): map(x, into: dx) { $0 >= lowest && $0 <= highest ? 1 : 0 }
         case .sine: map(x, into: dx) { Float(Networks.cosine(Double($0))) }
         case .cosine: map(x, into: dx) { -Float(Networks.sine(Double($0))) }
+        case .errorFunction:
+            let slope = 2 / Double.pi.squareRoot()
+            map(x, into: dx) { Float(slope * Networks.exponential(-Double($0) * Double($0))) }
         case .sign, .floor, .truncated, .isZero: return dx.fill(with: 0)
         }
         multiplyElements(dx, pass.outputGradient, into: dx)

@@ -8,7 +8,7 @@ public import Tensors
 public struct ONNX: ModelFormat {
     public let suffixes = ["onnx"]
     public let summary = "ONNX, for ONNX Runtime and others"
-    public let isReadable = false
+    public let isReadable = true
     public let isForKeras = false
     public let precisions = "float32, float16, int8, or 8 bits a weight and more"
     public let plannedBits = 8.0

@@ -12,6 +12,7 @@ extension ElementwiseFunction: ONNXLayer {
             case .logarithm: g("Log", x)
             case .sine: g("Sin", x)
             case .cosine: g("Cos", x)
+            case .errorFunction: g("Erf", x)
             case .sign: g("Sign", x)
             case .floor: g("Floor", x)
             case .truncated: g("Mul", g("Sign", x), g("Floor", g("Abs", x)))
