@@ -102,7 +102,9 @@ let package = Package(
                 "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Models", "Datasets", "HDF5",
                 "Records", "Students",
             ]),
-        library("Reports", ["Tensors", "ModelFiles", "Models", "Training", "Distillation"], settings: unoptimized),
+        library(
+            "Reports", ["Deflate", "Tensors", "ModelFiles", "Models", "Training", "Distillation"],
+            settings: unoptimized),
         .executableTarget(
             name: "compress",
             dependencies: [

@@ -131,6 +131,8 @@ public struct CompressionReport: Sendable {
     public let budget: Budget
     public let seconds: Seconds
     public let peakMemory: ByteCount
+    /// What the pages of a run show beside all that; nil where none are wanted.
+    public var details: RunDetails?
 
     /// The first metric decides: accuracy, or GAP.
     private func first(_ metrics: NamedMetrics) -> Double { metrics.first?.value ?? 0 }

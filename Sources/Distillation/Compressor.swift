@@ -104,11 +104,13 @@ public final class Compressor {
 
     /// Does the work: the teachers predict, students flow through the stages, and the best is measured and written.
     ///
-    /// - Parameter configuration: Everything that is in force as a configuration file, to be kept for `--resume`.
+    /// - Parameters:
+    ///   - configuration: Everything that is in force as a configuration file, to be kept for `--resume`.
+    ///   - pages: Present the result in the run directory, once the student is written.
     /// - Throws: `OtherRunError` where the run that is to go on is another one, and `EarlierRunError` where one would be
     ///   replaced without `--force`, before any teacher runs and anything is written; `LockError` where another process
     ///   does the same; `InputChangedError` where an input changes meanwhile.
-    public func run(configuration: String? = nil) throws -> CompressionReport {
+    public func run(configuration: String? = nil, pages: RunPages? = nil) throws -> CompressionReport {
         try refuseMemory(threads: request.threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let directory = try RunDirectory(
             request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
@@ -129,7 +131,11 @@ public final class Compressor {
         let runs = try clock.measuring(\.train) { try (0..<max(request.seeds, 1)).map { try train($0, context) } }
         let results = try clock.measuring(\.evaluate) { try measure(runs, ensemble, predictions) }
         let bytes = try clock.measuring(\.export) { try export(results, ensemble, dataDigest: dataDigests.data) }
-        return report(results, ensemble, bytes: bytes)
+        var report = report(results, ensemble, bytes: bytes)
+        guard let pages else { return report }
+        report.details = try details(results, directory)
+        try pages.write(report, to: directory)
+        return report
     }
 
     /// A student flows through its stages, and beside it one learns from labels alone where that is wanted.

@@ -110,12 +110,16 @@ final class MetricsLog {
 
     /// The deciding figure on validation examples after each epoch of a training, as far as there are lines of it.
     static func scores(of training: String, metric: String, in directory: String) -> [Double] {
-        let lines = ((try? InputFile.bytes(of: "\(directory)/metrics.jsonl")) ?? Data()).split(
-            separator: UInt8(ascii: "\n"))
-        return lines.compactMap { line in
-            guard let json = read(line), json["training"]?.string == training, json["epoch"] != nil else { return nil }
+        lines(in: directory).compactMap { json in
+            guard json["training"]?.string == training, json["epoch"] != nil else { return nil }
             return json["validation_\(metric)"]?.number
         }
+    }
+
+    /// The lines of a run that are as they were written, in their order.
+    static func lines(in directory: String) -> [JSON] {
+        ((try? InputFile.bytes(of: "\(directory)/metrics.jsonl")) ?? Data()).split(separator: UInt8(ascii: "\n"))
+            .compactMap(read)
     }
 
     /// What was taken out of the log, as a warning; nil where it has all that a checkpoint knows of.

@@ -103,6 +103,9 @@ final class RunDirectory: Sendable {
         }
     }
 
+    /// Keeps runs out of a folder, until the lock is given up.
+    static func lock(_ path: String) throws -> FileLock { try FileLock(lockFile(path), for: lockObject(path)) }
+
     private static func lockFile(_ path: String) -> String { "\(path)/\(lockName)" }
 
     private static func lockObject(_ path: String) -> String { "the run directory '\(path)'" }
@@ -160,7 +163,8 @@ extension RunDirectory {
     /// Whether a file is one that training leaves, which a run that begins anew removes.
     private static func isResult(_ name: String) -> Bool {
         name.hasSuffix(checkpointEnding) || name.hasSuffix(Checkpoint.previous(checkpointEnding))
-            || name == "metrics.jsonl" || name.wholeMatch(of: /(generation|fold)-[0-9]+\.h5/) != nil
+            || name == "metrics.jsonl" || RunPages.names.contains(name)
+            || name.wholeMatch(of: /(generation|fold)-[0-9]+\.h5/) != nil
     }
 
     private static func isOwnName(_ name: String) -> Bool {

@@ -75,7 +75,7 @@ extension Compressor {
         let all = together + able.map(RunResults.Entrant.teacher) + ours
         let validated = try standing(ours, run, ensemble, validation, teachers: [:], workers)
         let targets = Dictionary(uniqueKeysWithValues: zip(able, try predictions.targets(test)))
-        let tested = try standing(all, run, ensemble, test, teachers: targets, workers)
+        let tested = try standing(all, run, ensemble, test, teachers: targets, hasDetails: true, workers)
         try inputs.check()
         let seeds = try report(runs, written: number, validation, test, workers)
         if !hasBeenTested {
@@ -93,10 +93,12 @@ extension Compressor {
             training: try evaluate(run.student.graph, weights: run.student.weights, on: some, workers: workers))
     }
 
-    /// - Parameter targets: What teachers predict for the split, by their numbers; empty where none of them is measured.
+    /// - Parameters:
+    ///   - targets: What teachers predict for the split, by their numbers; empty where none of them is measured.
+    ///   - hasDetails: Whether it is wanted where ensemble and student are right.
     private func standing(
         _ entrants: [RunResults.Entrant], _ run: SeedRun, _ ensemble: Ensemble, _ split: ExampleSplit,
-        teachers targets: [Int: SoftTargets], _ workers: Workers
+        teachers targets: [Int: SoftTargets], hasDetails: Bool = false, _ workers: Workers
     ) throws -> RunResults.Standing {
         let networks = run.networks, able = targets.keys.sorted(), first = able.count, all = first + networks.count
         func shares(_ entrant: RunResults.Entrant) -> [Double] {
@@ -112,9 +114,15 @@ extension Compressor {
         let predictors = networks.map {
             LogitsPredictor($0.network.graph, weights: $0.network.weights, for: split, workers: workers)
         }
+        let student = entrants.firstIndex(of: .generation(run.predecessors.count))
+        var options = Evaluation.Options(hasSamples: true, compared: student)
+        if hasDetails {
+            let ensemble = entrants.firstIndex(of: .ensemble)
+            options.detailed = Set([ensemble, student].compactMap(\.self))
+            options.disagreementCount = ensemble == nil ? 0 : RunDetails.disagreementCount
+        }
         var evaluation = Evaluation(
-            split, shares: entrants.map(shares), combination: request.combination,
-            options: .init(hasSamples: true, compared: entrants.firstIndex(of: .generation(run.predecessors.count))))
+            split, shares: entrants.map(shares), combination: request.combination, options: options)
         try evaluation.add(split, from: able.compactMap { targets[$0] } as [any LogitsSource] + predictors)
         return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
     }

@@ -20,6 +20,10 @@ public struct Evaluation {
         public var loss = 0.0
         /// How often the first class is that of the first mixture, if requested.
         public var agreement = 0.0
+        /// Where the predictions are right, if requested.
+        public var details: PredictionDetails?
+        /// The examples on which they are farthest from the first mixture's, the farthest first, if requested.
+        public var disagreements: [Disagreement] = []
 
         public init() {}
 
@@ -40,9 +44,17 @@ public struct Evaluation {
         public var hasLoss = false
         /// The mixture whose agreement with the first one is wanted.
         public var compared: Int?
+        /// The mixtures of which it is wanted where they are right.
+        public var detailed: Set<Int> = []
+        /// On how many examples the compared mixture's disagreement is wanted.
+        public var disagreementCount = 0
 
-        public init(hasSamples: Bool = false, hasLoss: Bool = false, compared: Int? = nil) {
+        public init(
+            hasSamples: Bool = false, hasLoss: Bool = false, compared: Int? = nil, detailed: Set<Int> = [],
+            disagreementCount: Int = 0
+        ) {
             (self.hasSamples, self.hasLoss, self.compared) = (hasSamples, hasLoss, compared)
+            (self.detailed, self.disagreementCount) = (detailed, disagreementCount)
         }
     }
 
@@ -52,6 +64,8 @@ public struct Evaluation {
     private var running: [RunningMetrics]
     private var losses: [Double]
     private var agreed = 0
+    private var details: [Int: PredictionDetails]
+    private var disagreements: Disagreements
     private var count = 0
 
     /// - Parameters:
@@ -66,6 +80,11 @@ public struct Evaluation {
             RunningMetrics(split.labelKind, classCount: split.classCount, isSampled: options.hasSamples)
         }
         losses = shares.map { _ in 0 }
+        details = Dictionary(
+            uniqueKeysWithValues: options.detailed.map {
+                ($0, PredictionDetails(split.labelKind, classCount: split.classCount))
+            })
+        disagreements = Disagreements(split.labelKind, limit: options.disagreementCount)
     }
 
     /// Adds examples.
@@ -74,7 +93,9 @@ public struct Evaluation {
     ///   - logits: Each model's, B × C.
     ///   - labels: B × C: 1 for each label of each example.
     public mutating func add(_ logits: [Tensor], labels: Tensor) {
-        var sums = (running: running, losses: losses, agreed: agreed)
+        var sums = (
+            running: running, losses: losses, agreed: agreed, details: details, disagreements: disagreements
+        )
         kernels.withScratch(2 * labels.elementCount) { memory in
             func part(_ number: Int) -> Tensor {
                 memory.slice(at: number * labels.elementCount, count: labels.elementCount)
@@ -91,10 +112,14 @@ public struct Evaluation {
                     let loss = crossEntropy(scores, labels: labels, labelKind: mixture.labelKind)
                     sums.losses[index] += loss * Double(labels.rowCount)
                 }
-                if index == options.compared { sums.agreed += agreements(scores, first) }
+                sums.details[index]?.add(scores, labels: labels)
+                if index == options.compared {
+                    sums.agreed += agreements(scores, first)
+                    sums.disagreements.add(first, scores, labels: labels)
+                }
             }
         }
-        (running, losses, agreed) = sums
+        (running, losses, agreed, details, disagreements) = sums
         count += labels.rowCount
     }
 
@@ -111,7 +136,11 @@ public struct Evaluation {
             if options.hasSamples { scores.samples = running[index].samples() }
             scores.errors = running[index].errors
             scores.loss = losses[index] / total
-            if index == options.compared { scores.agreement = Double(agreed) / total }
+            scores.details = details[index]
+            if index == options.compared {
+                scores.agreement = Double(agreed) / total
+                scores.disagreements = disagreements.all
+            }
             return scores
         }
     }

@@ -9,7 +9,8 @@ import Training
 extension CompressionReport {
     /// The teachers, how good the student is, whether it fits, and what to think of it.
     public func text(width: Int? = nil) -> String {
-        caption + table(width: width) + "\n" + remarks.map { wrapped($0, width: width) + "\n" }.joined()
+        caption + table(width: width) + "\n"
+            + (findings + ["\(verdict)"]).map { wrapped($0, width: width) + "\n" }.joined()
     }
 
     public var verdict: BudgetVerdict { BudgetVerdict(budget, file: student.bytes, parameters: student.parameters) }
@@ -82,7 +83,8 @@ extension CompressionReport {
         return [role, path] + (sizes ?? [Self.unknown, Self.unknown, ""]) + cells(validation, test, spread)
     }
 
-    private var remarks: [String] {
+    /// What to think of it, in sentences.
+    var findings: [String] {
         var remarks = besideEnsemble.map { [$0] } ?? []
         remarks.append(comparison)
         if let gainKept, gainKept >= 0 {
@@ -102,7 +104,6 @@ extension CompressionReport {
         let times = seconds.parts.map { "\($0.name) \(duration($0.value))" }.joined(separator: ", ")
         remarks.append("time: \(duration(seconds.total)) (\(times)); peak memory: \(peakMemory.short)")
         remarks += warnings.map { "warning: \($0)" } + advice.map { "to do better: \($0)" }
-        remarks.append("\(verdict)")
         return remarks
     }
 

@@ -17,7 +17,7 @@ func columns(_ metrics: NamedMetrics) -> [TextTable.Column] { metrics.map { .ini
 func cells(_ metrics: NamedMetrics) -> [String] { metrics.map { fixed($0.value, digits: 4) } }
 
 /// A metric in people's words, where they differ from JSON's.
-private func title(_ name: String) -> String {
+func title(_ name: String) -> String {
     switch name {
     case "gap_at_20": "GAP@20"
     case "map": "mAP"

@@ -69,7 +69,7 @@ public struct ByteCountError: Error, CustomStringConvertible {
 
 /// An integer with a comma between groups of three digits.
 public func grouped(_ number: Int) -> String {
-    var digits = String(abs(number))[...]
+    var digits = String(number.magnitude)[...]
     var groups: [Substring] = []
     while digits.count > 3 {
         groups.insert(digits.suffix(3), at: 0)
@@ -81,8 +81,8 @@ public func grouped(_ number: Int) -> String {
 
 /// A number with exactly `digits` digits behind the point, rounded half away from zero.
 public func fixed(_ value: Double, digits: Int) -> String {
-    guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
     let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
+    guard value.isFinite, abs(value) < 1e15, abs(value) * scale < 9e18 else { return "\(value)" }
     let scaled = Int((abs(value) * scale).rounded())
     let whole = scaled / Int(scale), rest = scaled % Int(scale)
     let sign = value < 0 && scaled != 0 ? "-" : ""

@@ -35,7 +35,7 @@ struct Compress: ParsableCommand {
         version: Provenance.version,
         subcommands: [
             DistillCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, InspectCommand.self,
-            ConvertCommand.self, LayersCommand.self, ImportCommand.self,
+            ReportCommand.self, ConvertCommand.self, LayersCommand.self, ImportCommand.self,
         ],
         defaultSubcommand: DistillCommand.self)
 }

@@ -78,6 +78,8 @@ extension Failure {
         case let error as InputChangedError: self.init(.inputOutput, error.description)
         case let error as EarlierRunError: self.init(.usage, error.description)
         case let error as OtherRunError: self.init(.usage, error.description)
+        case let error as NoReportError: self.init(.noInput, error.description)
+        case let error as DamagedReportError: self.init(.badInput, error.description)
         case let error as DamagedRunError: self.init(.badInput, error.description)
         case let error as DamagedCheckpointError: self.init(.badInput, error.description)
         case let error as CheckpointError: self.init(.usage, error.description)

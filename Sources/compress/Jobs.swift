@@ -4,13 +4,18 @@ import Models
 import Reports
 import Training
 
+/// The pages that a run leaves in its directory.
+private var pages: RunPages {
+    RunPages(facts: { $0.facts(program: "compress \(Provenance.version)") }, page: { RunPage($0).html })
+}
+
 /// The main job.
 func distill(_ options: DistillOptions, progress: Progress) throws -> CompressionReport {
     do {
         // What cannot work is refused here, before anything is written.
         let compressor = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: progress.tell)
         Interruption.keepState()
-        return try compressor.run(configuration: options.configuration.yaml)
+        return try compressor.run(configuration: options.configuration.yaml, pages: pages)
     } catch is CancellationError {
         throw Interruption.failure("stopped; go on with: compress --resume \(shellWord(options.request.runDirectory))")
     } catch {

@@ -43,7 +43,7 @@ enum ShortHelp {
           --resume DIR             go on with a stopped run
           --force                  replace the earlier run in the run directory
 
-        other commands: train, evaluate, predict, inspect, convert, layers, import
+        others: train, evaluate, predict, inspect, report, convert, layers, import
         all options: compress --help    a command: compress COMMAND -h
 
         """,
@@ -118,6 +118,19 @@ enum ShortHelp {
           --json                   the result as JSON
 
         all options: compress inspect --help
+
+        """,
+        "report": """
+        usage: compress report RUN [RUN ...]
+
+        Make the page of a run anew, or one that compares several.
+
+          RUN ...                  run directories, such as student.run
+          --output PATH            the page: report.html in the run directory, or of
+                                   several runs comparison.html
+          --json                   the result as JSON
+
+        all options: compress report --help
 
         """,
         "convert": """

@@ -4,7 +4,7 @@ import ModelFiles
 import Testing
 
 @Suite struct DistillTests {
-    private static let student = """
+    static let student = """
         name: tiny
         input: [12, 12]
         layers:

@@ -43,4 +43,10 @@ import Testing
         #expect(fixed(12, digits: 0) == "12")
         #expect(fixed(3.05, digits: 3) == "3.050")
     }
+
+    @Test func printsNumbersOfAnySize() {
+        #expect(grouped(.min) == "-9,223,372,036,854,775,808")
+        #expect(fixed(9.9e14, digits: 4) == "990000000000000.0")
+        #expect(fixed(-.infinity, digits: 1) == "-inf")
+    }
 }
