@@ -93,6 +93,7 @@ public struct Checkpoint {
 struct EpochSums {
     /// The sum of each of the objective's terms.
     var terms: [Double]
+    /// 0 where no step was made since the last epoch was measured.
     var examples = 0
 
     init(terms: [Double], examples: Int = 0) { (self.terms, self.examples) = (terms, examples) }
@@ -105,6 +106,9 @@ struct EpochSums {
     }
 
     var means: [Double] { terms.map { $0 / Double(max(examples, 1)) } }
+
+    /// Whether all steps of the epoch are made, and it has still to be measured.
+    func isMade(at step: Int, _ stepsPerEpoch: Int) -> Bool { examples > 0 && step.isMultiple(of: stepsPerEpoch) }
 }
 
 /// Checkpoints whose bytes are not those that were written.

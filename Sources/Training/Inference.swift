@@ -106,7 +106,7 @@ public func predictLogits(
 
 /// How good a network is on a split: `metrics` of its predictions, of which only those of a batch are there at a time.
 ///
-/// - Throws: What `predictLogits` throws.
+/// - Throws: What `predictLogits` throws; `CancellationError` when the workers are to stop.
 public func evaluate(
     _ graph: LayerGraph, weights: Tensor, on split: ExampleSplit, workers: Workers
 ) throws -> [(name: String, value: Double)] {
@@ -117,11 +117,13 @@ public func evaluate(
 /// The metrics of a network's predictions for a split.
 ///
 /// - Parameter isSampled: Whether it is known what each metric is made of.
+/// - Throws: What `predictLogits` throws; `CancellationError` when the workers are to stop.
 func runningMetrics(
     _ graph: LayerGraph, weights: Tensor, on split: ExampleSplit, workers: Workers, isSampled: Bool = false
 ) throws -> RunningMetrics {
     var metrics = RunningMetrics(split.labelKind, classCount: split.classCount, isSampled: isSampled)
     try predictLogits(graph, weights: weights, of: split, workers: workers) { batch, scores in
+        try workers.checkInterruption()
         // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
         if split.labelKind == .multilabel { activate(Activation(.sigmoid), scores, into: scores) }
         metrics.add(scores, of: batch)

@@ -81,6 +81,11 @@ public final class Trainer {
     /// The share of training that is over: 0 at the first step, 1 at the last.
     public func progress(of totalSteps: Int) -> Double { Double(step) / Double(max(totalSteps - 1, 1)) }
 
+    /// The learning rate of a step, counted from 0.
+    func learningRate(ofStep step: Int, of totalSteps: Int) -> Double {
+        hyperparameters.learningRate * hyperparameters.learningRateSchedule(step: step, of: totalSteps)
+    }
+
     /// Says that the steps of an epoch follow, counted from 0: how weights are rounded is found for the present ones.
     ///
     /// - Throws: What finding it throws.
@@ -101,7 +106,7 @@ public final class Trainer {
             batch: batch, objective: objective, progress: progress(of: totalSteps),
             key: RandomKey(seed: hyperparameters.seed)[step])
         let sums = try gradient.add(shards.cut(batch.count)) { shard.compute($0, $1, in: $2, into: $3) }
-        let rate = hyperparameters.learningRate * hyperparameters.learningRateSchedule(step: step, of: totalSteps)
+        let rate = learningRate(ofStep: step, of: totalSteps)
         let norm = update.apply(gradient.total, to: weights.tensor, learningRate: rate, step: step)
         step += 1
         let terms = objective.terms.indices.map { term in

@@ -10,6 +10,8 @@ public struct TrainingRun {
     public let validation: ExampleSplit?
     /// Where checkpoints are kept, and what this run depends on; nil keeps none.
     public var checkpoint: (path: String, fingerprint: String)?
+    /// A checkpoint is written where the last one is older, and at the end of each epoch.
+    public var checkpointInterval = defaultCheckpointInterval
     /// Throws when what was learned since the last checkpoint may not be kept.
     public var check: () throws -> Void = {}
     /// Learns what the user should know, such as that a checkpoint is damaged.
@@ -22,6 +24,8 @@ public struct TrainingRun {
     public var stepEnded: (StepReport) throws -> Void = { _ in }
     /// Called after every epoch.
     public var epochEnded: (EpochReport) throws -> Void = { _ in }
+
+    public static let defaultCheckpointInterval = Duration.seconds(600)
 
     /// What a step came to.
     public struct StepReport: Sendable {
@@ -85,22 +89,21 @@ public struct TrainingRun {
         _ trainer: Trainer, _ objective: some Objective<Element>, _ source: some BatchSource<Element>
     ) throws {
         let stepsPerEpoch = source.stepsPerEpoch, total = stepsPerEpoch * trainer.hyperparameters.epochs
-        let file = checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }
+        var keeper = CheckpointKeeper(
+            checkpoint.map { Checkpoint(path: $0.path, fingerprint: $0.fingerprint) }, checkpointInterval, check)
         let none = EpochSums(termCount: objective.terms.count)
-        var sums = try resume(trainer, source, from: file, termCount: objective.terms.count) ?? none
-        while trainer.step < total, !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch) {
-            let epoch = trainer.step / stepsPerEpoch, start = Date(), before = sums.examples
-            if trainer.step % stepsPerEpoch == 0 { try trainer.beginEpoch(epoch) }
-            var rate = 0.0
-            for step in (trainer.step % stepsPerEpoch)..<stepsPerEpoch {
-                if trainer.workers.isInterrupted {
-                    try file?.save(trainer, epoch: sums, check: check)
-                    throw CancellationError()
-                }
-                let batch = try source.batch(epoch: epoch, step: step)
+        var sums = try resume(trainer, source, from: keeper.file, termCount: objective.terms.count) ?? none
+        while sums.isMade(at: trainer.step, stepsPerEpoch)
+            || trainer.step < total && !trainer.hasStalled(epoch: trainer.step / stepsPerEpoch)
+        {
+            let start = Date(), before = sums.examples, isMade = sums.isMade(at: trainer.step, stepsPerEpoch)
+            let epoch = isMade ? trainer.step / stepsPerEpoch - 1 : trainer.step / stepsPerEpoch
+            if trainer.step == epoch * stepsPerEpoch { try trainer.beginEpoch(epoch) }
+            while trainer.step < (epoch + 1) * stepsPerEpoch {
+                try keeper.keepIfNeeded(trainer, sums)
+                let batch = try source.batch(epoch: epoch, step: trainer.step - epoch * stepsPerEpoch)
                 let report = try train(trainer, on: batch, objective, of: total)
                 sums.add(report.terms, of: batch.count)
-                rate = report.learningRate
                 try stepEnded(report)
                 advance(batch.count, report.terms.reduce(0, +))
             }
@@ -108,17 +111,19 @@ public struct TrainingRun {
             guard isFinite(trainer.latest), isFinite(trainer.weights.tensor) else {
                 throw notFinite(trainer, [("weights", .nan)])
             }
-            let seconds = Date().timeIntervalSince(start), scores = try measure(trainer, afterEpoch: epoch + 1)
+            try keeper.keepIfNeeded(trainer, sums)
+            let seconds = Date().timeIntervalSince(start)
+            let scores = try keeper.keepingIfStopped(trainer, sums) { try measure(trainer, afterEpoch: epoch + 1) }
             try check()
             // Before the checkpoint: who goes on from that would not report this epoch again.
             try epochEnded(
                 EpochReport(
                     epoch: epoch + 1, step: trainer.step, terms: sums.means,
-                    learningRate: rate, validation: scores, seconds: seconds,
-                    examplesPerSecond: Double(sums.examples - before) / max(seconds, 1e-9),
+                    learningRate: trainer.learningRate(ofStep: trainer.step - 1, of: total), validation: scores,
+                    seconds: seconds, examplesPerSecond: Double(sums.examples - before) / max(seconds, 1e-9),
                     isLast: trainer.step == total || trainer.hasStalled(epoch: epoch + 1)))
-            try file?.save(trainer, epoch: none, check: check)
             sums = none
+            try keeper.keep(trainer, sums)
         }
         try compareBest(trainer, isLast: { $0 * stepsPerEpoch == trainer.step })
     }
@@ -146,11 +151,12 @@ public struct TrainingRun {
             trainer.step > 0
         else { return nil }
         let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
-        resumed(epochs)
+        let isMade = sums.isMade(at: trainer.step, source.stepsPerEpoch)
+        resumed(isMade ? epochs - 1 : epochs)
         advance(epochs * source.count + min(steps * trainer.hyperparameters.batchSize, source.count), 0)
         if steps > 0 {
             try trainer.continueEpoch(epochs)
-        } else if trainer.step == total || trainer.hasStalled(epoch: epochs) {
+        } else if isMade || trainer.step == total || trainer.hasStalled(epoch: epochs) {
             try trainer.continueEpoch(epochs - 1)
         }
         return sums
@@ -201,7 +207,7 @@ public struct NotFiniteError: Error, CustomStringConvertible {
     public let largestGradient: (parameter: String, value: Float)?
     /// What the objective knows of the batch, such as a teacher whose predictions are not finite.
     public let remark: String?
-    /// Where the state of the last epoch is kept.
+    /// Where the last state that was good is kept.
     public let checkpoint: String?
 
     public var description: String {
@@ -211,6 +217,6 @@ public struct NotFiniteError: Error, CustomStringConvertible {
         }
         return "the loss is not finite after step \(step) (\(values)\(slope ?? "")). \(remark.map { "\($0). " } ?? "")"
             + "Begin anew, with --force, with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data"
-            + (checkpoint.map { "; '\($0)' has the state of the last good epoch" } ?? "")
+            + (checkpoint.map { "; '\($0)' has the last good state" } ?? "")
     }
 }

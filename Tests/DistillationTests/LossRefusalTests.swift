@@ -205,8 +205,8 @@ import Training
                 found.description
                     == "the loss is not finite after step \(found.step) (\(terms.joined(separator: ", ")); the largest "
                     + "gradient is \(gradient.value.isNaN ? "nan" : "\(gradient.value)") at \(gradient.parameter)). "
-                    + "Begin anew, with --force, with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data; '\(path)' has the state of the "
-                    + "last good epoch")
+                    + "Begin anew, with --force, with a lower --learning-rate or with --global-clipnorm, or look for extreme values in the data; '\(path)' has the last good state"
+            )
             let file = try HDF5File(opening: path)
             let step = try file.root.attributes.integer("step")
             #expect(step.isMultiple(of: 5) && step < found.step && step >= found.step - 5)

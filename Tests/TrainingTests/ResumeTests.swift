@@ -14,15 +14,17 @@ import Training
     @discardableResult
     private func train(
         _ file: ExampleFile, _ hyperparameters: Hyperparameters, checkpoint: String?, fingerprint: String = "this run",
-        stop: Int? = nil,
+        stop: Int? = nil, interval: Duration = TrainingRun.defaultCheckpointInterval,
         threads: Int = 2, epochEnded: @escaping (TrainingRun.EpochReport) -> Void = { _ in },
-        check: @escaping () throws -> Void = {}, warn: @escaping (String) -> Void = { _ in }
+        check: @escaping () throws -> Void = {}, warn: @escaping (String) -> Void = { _ in },
+        stepEnded: @escaping (TrainingRun.StepReport) throws -> Void = { _ in }
     ) throws -> Trainer {
         let (workers, trainer) = try makeTrainer(hyperparameters, threads: threads, stop: stop)
         defer { workers.close() }
         var run = TrainingRun(train: file.train, validation: file.validation)
         run.checkpoint = checkpoint.map { ($0, fingerprint) }
-        (run.check, run.epochEnded, run.warn) = (check, epochEnded, warn)
+        (run.check, run.stepEnded, run.epochEnded, run.warn) = (check, stepEnded, epochEnded, warn)
+        run.checkpointInterval = interval
         try run.run(trainer, minimizing: LabelLoss(.multiclass))
         return trainer
     }
@@ -52,6 +54,70 @@ import Training
             #expect(resumed.step == 9)
             #expect(resumed.stateBits == whole.stateBits)
             #expect(bits(resumed.result) == bits(whole.result))
+        }
+    }
+
+    /// A run that is killed loses what it has learned since the last checkpoint, which need not be at the end of an epoch.
+    @Test(arguments: recipes.map(\.name), [1, 2, 4, 5, 6])
+    func endsWithTheSameBitsWhereItWasKilled(name: String, steps: Int) throws {
+        struct Killed: Error {}
+        let hyperparameters = try #require(Self.recipes.first { $0.name == name }).hyperparameters
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path
+            let whole = try train(file, hyperparameters, checkpoint: nil)
+            #expect(throws: Killed.self) {
+                try train(
+                    file, hyperparameters, checkpoint: path, interval: .zero,
+                    stepEnded: { if $0.step > steps { throw Killed() } })
+            }
+            var first: Int?
+            let resumed = try train(
+                file, hyperparameters, checkpoint: path, threads: 3, stepEnded: { first = first ?? $0.step })
+            #expect(first == steps + 1)
+            #expect(resumed.stateBits == whole.stateBits && bits(resumed.result) == bits(whole.result))
+        }
+    }
+
+    @Test func writesNoCheckpointBeforeItsTime() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path
+            var known: [Bool] = []
+            try train(
+                file, smallHyperparameters(epochs: 1), checkpoint: path,
+                stepEnded: { _ in known.append(FileManager.default.fileExists(atPath: path)) })
+            #expect(known == [false, false, false])
+        }
+    }
+
+    /// An epoch whose steps are all made, and that is stopped while it is measured, is measured by whoever goes on.
+    @Test func goesOnWithMeasuring() throws {
+        try withData { file, folder in
+            let path = folder.appending(path: "checkpoint.h5").path, hyperparameters = smallHyperparameters(epochs: 2)
+            var whole: [TrainingRun.EpochReport] = [], parts: [TrainingRun.EpochReport] = []
+            let last = try train(file, hyperparameters, checkpoint: nil) { whole.append($0) }
+            // Asked before each of 3 steps, before measuring, and with each batch of that.
+            var questions = 0
+            let workers = Workers(2) {
+                questions += 1
+                return questions == 5
+            }
+            defer { workers.close() }
+            let stopped = makeTrainer(try build(everything).graph, hyperparameters, workers)
+            var run = TrainingRun(train: file.train, validation: file.validation)
+            run.checkpoint = (path, "this run")
+            run.epochEnded = { parts.append($0) }
+            #expect(throws: CancellationError.self) { try run.run(stopped, minimizing: LabelLoss(.multiclass)) }
+            #expect(parts.isEmpty && stopped.step == 3 && questions == 5)
+            var steps: [Int] = []
+            let resumed = try train(
+                file, hyperparameters, checkpoint: path, epochEnded: { parts.append($0) },
+                stepEnded: { steps.append($0.step) })
+            #expect(steps == [4, 5, 6])
+            #expect(resumed.stateBits == last.stateBits)
+            #expect(parts.map(\.epoch) == [1, 2] && parts.map(\.terms) == whole.map(\.terms))
+            #expect(parts.map(\.learningRate) == whole.map(\.learningRate))
+            #expect(parts.map(\.step) == whole.map(\.step))
+            #expect(parts.map { $0.validation.map(\.value) } == whole.map { $0.validation.map(\.value) })
         }
     }
 
