@@ -65,8 +65,8 @@ public struct DataPrediction {
     ) throws -> Int {
         var facts = facts
         facts[.output] = OutputReading.logits.rawValue
-        facts[.dataDigest] = try sha256(ofFile: data.path)
-        facts[.unlabeledDigest] = try unlabeled.map { try sha256(ofFile: $0.path) }
+        facts[.dataDigest] = try FileDigests.digest(ofFile: data.path)
+        facts[.unlabeledDigest] = try unlabeled.map { try FileDigests.digest(ofFile: $0.path) }
         // One model is in memory at a time.
         var last: (index: Int, model: any OpenTeacher)?
         return try PredictionFile.write(

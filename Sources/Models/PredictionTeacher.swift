@@ -57,7 +57,8 @@ public struct PredictionTeacher: Teacher, OpenTeacher {
         guard part == .unlabeled else { return nil }
         do throws(ExampleFileError) {
             try rows.refuseOthers(than: split)
-            if let digest = file.facts[.unlabeledDigest], digest != (try? sha256(ofFile: split.path)) {
+            if let digest = file.facts[.unlabeledDigest], (try? FileDigests.hasFile(split.path, digest: digest)) != true
+            {
                 return "was made for another file of unlabeled examples"
             }
             return nil
@@ -119,7 +120,7 @@ public struct PredictionTeacher: Teacher, OpenTeacher {
 
 extension PredictionTeacher {
     private static func refuseOtherRows(_ digest: String, thanOf data: String, _ path: String) throws {
-        guard try digest != sha256(ofFile: data) else { return }
+        guard try !FileDigests.hasFile(data, digest: digest) else { return }
         throw ModelFileError(
             .refused, path, ["was made for the rows of another data file than '\(data)' (the SHA-256 differs)"],
             advice: "Predict this data: compress predict MODEL --data \(data) --output \(path)")

@@ -4,7 +4,7 @@ import Foundation
 public struct FileIdentity: Hashable, Sendable {
     private let device: UInt64
     private let inode: UInt64
-    private let byteCount: Int
+    public let byteCount: Int
     /// When it was last written, in seconds and nanoseconds since 1970.
     private let seconds: Int
     private let nanoseconds: Int
@@ -23,6 +23,9 @@ public struct FileIdentity: Hashable, Sendable {
         #endif
         (seconds, nanoseconds) = (time.tv_sec, time.tv_nsec)
     }
+
+    /// When it was last written, as text: seconds since 1970, and nanoseconds.
+    public var modified: String { "\(seconds) s \(nanoseconds) ns" }
 
     /// Whether two names, such as links, lead to one file.
     public func isSameFile(as other: FileIdentity) -> Bool { device == other.device && inode == other.inode }
