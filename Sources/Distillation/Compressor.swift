@@ -63,6 +63,8 @@ public final class Compressor {
         let names = request.stages.map(\.name)
         precondition(Set(names).count == names.count, "stages of one name would share their files: \(names)")
         inputs = WatchedFiles(request.inputs)
+        // Before teachers are opened: predictions know the digest of their data.
+        if !request.verifiesData { KeptDigests.recall(in: request.runDirectory) }
         try request.refuseUnclearTeachers()
         let format = try ModelFormats.named(by: request.output)
         let data = try ExampleFile(opening: request.data, testShare: request.testShare)

@@ -58,7 +58,7 @@ public func trainFolds(
     for split in predicted {
         try checkWords(of: job.plan.built.graph, in: split)
     }
-    let fingerprint = try job.fingerprint()
+    let fingerprint = try job.fingerprint(workers)
     try job.inputs.check()
     guard let directory = try job.request.openRunDirectory(fingerprint) else {
         preconditionFailure("a run directory was requested and not opened")

@@ -67,7 +67,7 @@ public struct Provenance {
         return """
             {\(string("tool", "compress \(Self.version)")),"teachers":[\(teachers.joined(separator: ","))],\
             \(string("loss", request.loss.formula(labelKind))),\(settings.joined(separator: ",")),\
-            \(Self.string("data_sha256", results.dataDigest, limit: 64)),\
+            \(Self.string("data_sha256", results.dataDigest, limit: 80)),\
             "scores":{\(scores.joined(separator: ",")),"agreement":\(fixed(results.agreement ?? .nan))}}
             """
     }

@@ -80,7 +80,11 @@ public struct CompressionRequest: Sendable {
     public var runDirectory: String
     /// What was read for this request beside it, such as a configuration file: a run never replaces it.
     public var otherInputs: [String] = []
-    /// Whether to go on from the run directory's checkpoint.
+    /// A checkpoint is written where the last one is older; nil for the usual time.
+    public var checkpointInterval: Duration?
+    /// Whether the data is read for its digest, even where the run directory has that of a file of its size and time of change.
+    public var verifiesData = false
+    /// Whether to go on from the run directory's checkpoint; where no run has begun there, one does.
     public var isResuming = false
     /// Whether an earlier run in the run directory may be replaced.
     public var replacesRun = false

@@ -25,10 +25,10 @@ final class RunDirectory: Sendable {
         try checkContent(path, inputs: inputs, output: output)
     }
 
-    private static func checkContent(_ path: String, inputs: [String], output: String) throws {
+    private static func checkContent(_ path: String, inputs: [String], output: String?) throws {
         let entries = names(path).filter { !isIgnored($0) }.sorted()
         try refuseInputs(path, inputs)
-        if let name = ownName(of: output, in: path) {
+        if let output, let name = ownName(of: output, in: path) {
             throw RunDirectoryError(
                 "'\(output)' would be '\(name)' of the run directory '\(path)'; choose another name for --output")
         }
@@ -66,10 +66,40 @@ final class RunDirectory: Sendable {
         }
     }
 
-    /// Begins a run: removes what an earlier one has left here but for teachers' predictions.
+    /// Makes the folder if need be, and gives it its mark, for processes that share a run's predictions: each may write whole files
+    /// of those, and nothing else, whether or not a run holds the folder.
     ///
-    /// - Throws: `EarlierRunError` where there is one with a checkpoint, unless it is to be replaced.
-    func begin(_ fingerprint: RunFingerprint, configuration: String?, replacing: Bool) throws {
+    /// - Returns: The mark.
+    static func join(_ path: String, inputs: [String]) throws -> String {
+        // Another process may be about to write the mark; that takes no time.
+        for attempt in 0... {
+            try checkContent(path, inputs: inputs, output: nil)
+            if let facts = try Facts(in: path) { return facts.mark }
+            try WholeFile.createFolder(path)
+            do {
+                let lock = try FileLock(lockFile(path), for: lockObject(path))
+                defer { withExtendedLifetime(lock) {} }
+                if let facts = try Facts(in: path) { return facts.mark }
+                let mark = Facts.newMark()
+                try Facts(mark: mark).write(to: path)
+                return mark
+            } catch let error as LockError {
+                guard case .taken = error.reason, attempt < 100 else { throw error }
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+        }
+        preconditionFailure("the last attempt throws")
+    }
+
+    /// Goes on with the run here, if it is to and there is one; else begins one: removes what an earlier one has left but for
+    /// teachers' predictions.
+    ///
+    /// - Throws: `OtherRunError` with what is different in the run that is to go on; `EarlierRunError` where there is one with a
+    ///   checkpoint, unless it is to be replaced.
+    func begin(_ fingerprint: RunFingerprint, configuration: String?, isResuming: Bool, replacing: Bool) throws {
+        if isResuming, let saved = try Facts(in: path)?.fingerprint {
+            return try Self.refuseOtherRun(in: path, fingerprint, saved)
+        }
         if !replacing { try Self.refuseEarlierRun(in: path, fingerprint) }
         try Facts(mark: mark).write(to: path)
         for name in Self.names(path) where Self.isResult(name) { WholeFile.remove("\(path)/\(name)") }
@@ -83,11 +113,6 @@ final class RunDirectory: Sendable {
         try Facts(mark: mark, fingerprint: fingerprint.json).write(to: path)
     }
 
-    /// Makes sure that the run here, which is to go on, is the same one.
-    ///
-    /// - Throws: `OtherRunError` with what is different.
-    func resume(_ fingerprint: RunFingerprint) throws { try Self.refuseOtherRun(in: path, fingerprint) }
-
     /// What stands in the way of a run that begins or goes on in a folder; nothing is written.
     ///
     /// - Throws: What taking the folder, and beginning or going on there, would throw.
@@ -96,8 +121,8 @@ final class RunDirectory: Sendable {
     ) throws {
         try FileLock.check(lockFile(path), for: lockObject(path))
         try FileLock.check(output: output)
-        if isResuming {
-            try refuseOtherRun(in: path, fingerprint())
+        if isResuming, let saved = try Facts(in: path)?.fingerprint {
+            try refuseOtherRun(in: path, fingerprint(), saved)
         } else if !replacing, hasCheckpoint(path) {
             try refuseEarlierRun(in: path, fingerprint())
         }
@@ -117,8 +142,7 @@ final class RunDirectory: Sendable {
             differences: try Facts(in: path)?.fingerprint.map(fingerprint.differences) ?? ["its settings are lost"])
     }
 
-    private static func refuseOtherRun(in path: String, _ fingerprint: RunFingerprint) throws {
-        guard let saved = try Facts(in: path)?.fingerprint else { throw NoCheckpointError(directory: path) }
+    private static func refuseOtherRun(in path: String, _ fingerprint: RunFingerprint, _ saved: JSON) throws {
         let differences = fingerprint.differences(from: saved)
         guard differences.isEmpty else { throw OtherRunError(directory: path, differences: differences) }
     }
@@ -168,7 +192,7 @@ extension RunDirectory {
     }
 
     private static func isOwnName(_ name: String) -> Bool {
-        isResult(name) || ["configuration.yaml", "manifest.json"].contains(name)
+        isResult(name) || ["configuration.yaml", "manifest.json", KeptDigests.name].contains(name)
     }
 
     /// What a disk has by itself, what systems hide, and what a run writes before its mark.
@@ -266,13 +290,10 @@ public struct EarlierRunError: Error, CustomStringConvertible {
 /// Whether a run directory has a training to go on with.
 public func hasCheckpoint(_ directory: String) -> Bool { RunDirectory.hasCheckpoint(directory) }
 
-/// A run directory without a training to go on with.
-public struct NoCheckpointError: Error, CustomStringConvertible {
-    public let directory: String
-    public var description: String {
-        "'\(directory)': expected the directory of a stopped run, found no checkpoint in it"
-    }
-}
+/// Whether a run has begun in a run directory, so that it can go on.
+///
+/// - Throws: `DamagedRunError`; `RunDirectoryError` where no file can be read.
+public func hasRun(_ directory: String) throws -> Bool { try RunDirectory.Facts(in: directory)?.fingerprint != nil }
 
 /// A stopped run that is not the one that is to go on.
 public struct OtherRunError: Error, CustomStringConvertible {

@@ -9,15 +9,9 @@ import Training
 // How a run begins: with its directory, what is known beforehand, and the teachers' predictions.
 
 extension Compressor {
-    /// The SHA-256 of the data, and of the unlabeled examples.
-    struct DataDigests {
-        let data: String
-        let unlabeled: String?
-    }
-
+    /// - Throws: `CancellationError`; what reading the data throws.
     func dataDigests() throws -> DataDigests {
-        DataDigests(
-            data: try sha256(ofFile: request.data), unlabeled: try unlabeled.map { try sha256(ofFile: $0.path) })
+        try DataDigests(request.data, unlabeled: unlabeled?.path, isInterrupted, tell)
     }
 
     /// What the run has in common with one that goes on where it stopped.
@@ -37,11 +31,9 @@ extension Compressor {
     /// Begins in a directory, or goes on there.
     func begin(_ directory: RunDirectory, _ fingerprint: RunFingerprint, configuration: String?) throws {
         try inputs.check()
-        if request.isResuming {
-            try directory.resume(fingerprint)
-        } else {
-            try directory.begin(fingerprint, configuration: configuration, replacing: request.replacesRun)
-        }
+        try directory.begin(
+            fingerprint, configuration: configuration, isResuming: request.isResuming, replacing: request.replacesRun)
+        try KeptDigests.keep(of: [request.data] + (unlabeled.map { [$0.path] } ?? []), in: directory)
     }
 
     /// Tells what is known before any work.
@@ -61,22 +53,12 @@ extension Compressor {
 
     /// Where the teachers' predictions come from; none is made yet, but all examples have been looked through.
     func predictions(_ digests: DataDigests, _ workers: Workers) throws -> TeacherPredictions {
-        func store(_ name: String, _ digest: String) throws -> TeacherStore {
-            try TeacherStore("\(request.runDirectory)/\(name)", dataDigest: digest, form: request.softTargets)
-        }
-        // Which rows are in which split depends on the share, too.
-        let labeled = try store(
-            "soft-targets", request.testShare.map { sha256(of: "\(digests.data)\ntest \($0)") } ?? digests.data)
-        let others = try unlabeled.map { split in
-            // How a teacher's outputs are read depends on the labeled examples, too.
-            (split, try store("soft-targets-unlabeled", sha256(of: "\(digests.data)\n\(digests.unlabeled ?? "")")))
-        }
         let splits = [train, validation, data.test] + (unlabeled.map { [$0] } ?? [])
         for split in splits { try checkWords(of: plan.built.graph, in: split) }
         for teacher in teachers { try teacher.model?.checkWords(in: splits) }
-        return TeacherPredictions(
-            teachers: teachers, digests: self.digests, store: labeled, unlabeled: others, views: views,
-            inputs: inputs, workers: workers, tell: tell)
+        return try TeacherPredictions(
+            teachers, digests: self.digests, of: digests, unlabeled: unlabeled, testShare: request.testShare,
+            as: request.softTargets, in: request.runDirectory, views: views, inputs: inputs, workers, tell)
     }
 
     /// Lets the teachers predict what the students need of them, and combines them.

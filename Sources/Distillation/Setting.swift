@@ -68,7 +68,15 @@ extension CompressionRequest {
             + [
                 Setting("baseline", baseline.map { .bool($0) }, in: .configuration),
                 Setting("threads", threads.map { .integer($0) }, in: .configuration),
+                Setting(
+                    "checkpoint-every", checkpointInterval.map { .string(Self.text($0)) }, in: .configuration),
             ] + stages.flatMap(\.settings)
+    }
+
+    /// `90s`, as `--checkpoint-every` reads it.
+    private static func text(_ time: Duration) -> String {
+        let seconds = time / .seconds(1)
+        return seconds == seconds.rounded() ? "\(Int(seconds))s" : "\(seconds)s"
     }
 
     /// The keys of a configuration file with absolute paths: everything that is in force. `teachers` is the first.

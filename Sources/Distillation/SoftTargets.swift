@@ -147,10 +147,44 @@ final class SoftTargetWriter {
     }
 }
 
-/// Soft targets in their file, of which only what is needed is in memory.
+/// The soft targets of a split, in one or several files of as many rows each.
 final class SoftTargets: Sendable {
     let count: Int
     let classCount: Int
+    private let chunks: [SoftTargetChunk]
+    private let rowsOfChunk: Int
+
+    /// - Parameter chunks: Each has `rowsOfChunk` rows, the last one those that are left.
+    init(_ chunks: [SoftTargetChunk], rowsOfChunk: Int, classCount: Int) {
+        (self.chunks, self.rowsOfChunk, self.classCount) = (chunks, rowsOfChunk, classCount)
+        count = chunks.reduce(0) { $0 + $1.count }
+    }
+
+    /// Writes the logits of some rows, rows × classes.
+    func read(_ rows: Range<Int>, into result: Tensor) {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows \(rows) of \(count)")
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let chunk = row / rowsOfChunk, first = chunk * rowsOfChunk
+            let end = min(rows.upperBound, first + rowsOfChunk)
+            let place = result.slice(at: (row - rows.lowerBound) * classCount, count: (end - row) * classCount)
+            chunks[chunk].read((row - first)..<(end - first), into: place)
+            row = end
+        }
+    }
+
+    /// All rows, rows × classes.
+    func all() -> Tensor {
+        let result = Buffer(zeros: count * classCount).tensor.viewed(count: count, shape: [classCount])
+        read(0..<count, into: result)
+        return result
+    }
+}
+
+/// Soft targets in their file, of which only what is needed is in memory.
+final class SoftTargetChunk: Sendable {
+    let count: Int
+    private let classCount: Int
     private let numbers: Numbers
 
     private enum Numbers: Sendable {
@@ -214,13 +248,6 @@ final class SoftTargets: Sendable {
                 }
             }
         }
-    }
-
-    /// All rows, rows × classes.
-    func all() -> Tensor {
-        let result = Buffer(zeros: count * classCount).tensor.viewed(count: count, shape: [classCount])
-        read(0..<count, into: result)
-        return result
     }
 }
 

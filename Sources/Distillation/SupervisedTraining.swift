@@ -30,7 +30,11 @@ public struct TrainingRequest: Sendable {
     public var folds: Int?
     /// Examples without labels that these models predict.
     public var unlabeled: String?
-    /// Whether to go on from the checkpoint in the run directory.
+    /// A checkpoint is written where the last one is older.
+    public var checkpointInterval = TrainingRun.defaultCheckpointInterval
+    /// Whether the data is read for its digest, even where the run directory has that of a file of its size and time of change.
+    public var verifiesData = false
+    /// Whether to go on from the checkpoint in the run directory; where no run has begun there, one does.
     public var isResuming = false
     /// Whether an earlier run in the run directory may be replaced.
     public var replacesRun = false
@@ -69,7 +73,7 @@ public func trainModel(
     let data = job.data, plan = job.plan, (train, validation) = data.trainAndValidation()
     try job.introduce(examples: train.count, tell)
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
-    let fingerprint = try job.fingerprint()
+    let fingerprint = try job.fingerprint(workers)
     try job.inputs.check()
     let directory = try job.request.openRunDirectory(fingerprint)
     let lock = directory == nil ? try FileLock(output: request.output) : nil
@@ -126,9 +130,12 @@ struct LabelTraining {
         if let line = request.hyperparameters.sentence(request.automatic, examples: examples) { tell(.message(line)) }
     }
 
-    func fingerprint() throws -> RunFingerprint {
-        RunFingerprint(
-            request, data: request.runDirectory == nil ? "" : try sha256(ofFile: request.data), model: plan.digest)
+    /// - Throws: `CancellationError`; what reading the data throws.
+    func fingerprint(_ workers: Workers) throws -> RunFingerprint {
+        guard let directory = request.runDirectory else { return RunFingerprint(request, data: "", model: plan.digest) }
+        if !request.verifiesData { KeptDigests.recall(in: directory) }
+        let digest = try FileDigests.digest(ofFile: request.data) { workers.isInterrupted }
+        return RunFingerprint(request, data: digest, model: plan.digest)
     }
 
     /// Trains the model, or goes on with its training.
@@ -147,7 +154,8 @@ struct LabelTraining {
         return try plan.train(hyperparameters) { part in
             let session = TrainingSession(
                 name: part.title(name), key: part.key(key), directory: directory, fingerprint: fingerprint.digest,
-                inputs: inputs, isResuming: request.isResuming, workers: workers, tell: tell)
+                inputs: inputs, isResuming: request.isResuming, checkpointInterval: request.checkpointInterval,
+                workers: workers, tell: tell)
             let views = request.augmentation.map { Views($0, seed: part.hyperparameters.seed) }
             let trainer = try session.train(
                 part.graph, part.hyperparameters, minimizing: LabelLoss(data.labelKind),
@@ -162,13 +170,9 @@ extension TrainingRequest {
     /// The run directory, locked, begun or found to be that of the same run; nil where none is wanted.
     func openRunDirectory(_ fingerprint: RunFingerprint) throws -> RunDirectory? {
         guard let runDirectory else { return nil }
-        if isResuming, !RunDirectory.hasCheckpoint(runDirectory) { throw NoCheckpointError(directory: runDirectory) }
         let directory = try RunDirectory(runDirectory, inputs: inputs, output: output)
-        if isResuming {
-            try directory.resume(fingerprint)
-        } else {
-            try directory.begin(fingerprint, configuration: nil, replacing: replacesRun)
-        }
+        try directory.begin(fingerprint, configuration: nil, isResuming: isResuming, replacing: replacesRun)
+        try KeptDigests.keep(of: [data], in: directory)
         return directory
     }
 }

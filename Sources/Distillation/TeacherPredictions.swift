@@ -23,6 +23,39 @@ struct TeacherPredictions {
     let workers: Workers
     let tell: (CompressionEvent) -> Void
 
+    /// Predictions that are stored in a run directory, as the main job has them there.
+    ///
+    /// - Parameter testShare: Which share of the training examples is for testing; nil where the data has some.
+    init(
+        _ teachers: [any Teacher], digests: [String], of data: DataDigests, unlabeled: ExampleSplit?,
+        testShare: Double?,
+        as form: SoftTargetForm, in directory: String, views: Views?, inputs: WatchedFiles, _ workers: Workers,
+        _ tell: @escaping (CompressionEvent) -> Void
+    ) throws {
+        func store(_ name: String, _ digest: String) throws -> TeacherStore {
+            try TeacherStore("\(directory)/\(name)", dataDigest: digest, form: form)
+        }
+        // Which rows are in which split depends on the share, too.
+        let labeled = try store(
+            "soft-targets", testShare.map { sha256(of: "\(data.data)\ntest \($0)") } ?? data.data)
+        let others = try unlabeled.map { split in
+            // How a teacher's outputs are read depends on the labeled examples, too.
+            (split, try store("soft-targets-unlabeled", sha256(of: "\(data.data)\n\(data.unlabeled ?? "")")))
+        }
+        self.init(
+            teachers: teachers, digests: digests, store: labeled, unlabeled: others, views: views, inputs: inputs,
+            workers: workers, tell: tell)
+    }
+
+    private init(
+        teachers: [any Teacher], digests: [String], store: TeacherStore,
+        unlabeled: (split: ExampleSplit, store: TeacherStore)?, views: Views?, inputs: WatchedFiles, workers: Workers,
+        tell: @escaping (CompressionEvent) -> Void
+    ) {
+        (self.teachers, self.digests, self.store, self.unlabeled) = (teachers, digests, store, unlabeled)
+        (self.views, self.inputs, self.workers, self.tell) = (views, inputs, workers, tell)
+    }
+
     var names: [String] { teachers.map(\.name) }
 
     /// The same of other teachers.
@@ -51,24 +84,42 @@ struct TeacherPredictions {
     ///
     /// - Throws: `TeachersError` with all teachers whose weights are damaged, before any of them runs.
     func prepare(_ train: ExampleSplit, _ validation: ExampleSplit, live: Set<Int>) throws {
-        func wanted(_ index: Int) -> [Wanted] {
-            guard !live.contains(index) else { return [(validation, store, nil)] }
-            return [(validation, store, nil)]
-                + keptViews.flatMap { view in
-                    [(train, store, view)] + (unlabeled.map { [($0.split, $0.store, view)] } ?? [])
-                }
-        }
-        let unasked = teachers.indices.filter { live.contains($0) || !missing($0, wanted($0)).isEmpty }
+        let wanted = teachers.indices.map { chunks($0, ofLearning: train, validation, isLive: live.contains($0)) }
+        let unasked = teachers.indices.filter { live.contains($0) || !wanted[$0].allSatisfy(isKept) }
         if unasked.count > 1 { try checkAll(unasked.map { teachers[$0] }) }
-        for index in teachers.indices { try keep(index, wanted(index), phase: RunSteps.Phase.predicting) }
+        for index in teachers.indices { try keep(index, wanted[index], phase: RunSteps.Phase.predicting) }
     }
 
-    /// Examples for a teacher to predict, where the predictions are stored, and the view of them.
-    private typealias Wanted = (split: ExampleSplit, store: TeacherStore, view: Int?)
+    /// Some examples for a teacher to predict, whose predictions are one file.
+    struct Chunk {
+        let teacher: Int
+        let split: ExampleSplit
+        /// Positions in the split.
+        let rows: Range<Int>
+        let store: TeacherStore
+        let view: Int?
+    }
 
-    /// Those for which a teacher's predictions are not stored yet.
-    private func missing(_ index: Int, _ wanted: [Wanted]) -> [Wanted] {
-        wanted.filter { $0.split.count > 0 && !$0.store.has(key(index, view: $0.view), $0.split) }
+    /// What a teacher is to predict before the student learns, in the order in which it does.
+    ///
+    /// - Parameter isLive: Whether it runs beside the student, too.
+    func chunks(_ teacher: Int, ofLearning train: ExampleSplit, _ validation: ExampleSplit, isLive: Bool) -> [Chunk] {
+        let heldOut = chunks(teacher, validation, store)
+        guard !isLive else { return heldOut }
+        return heldOut
+            + keptViews.flatMap { view in
+                chunks(teacher, train, store, view)
+                    + (unlabeled.map { chunks(teacher, $0.split, $0.store, view) } ?? [])
+            }
+    }
+
+    func chunks(_ teacher: Int, _ split: ExampleSplit, _ store: TeacherStore, _ view: Int? = nil) -> [Chunk] {
+        store.chunks(of: split).map { Chunk(teacher: teacher, split: split, rows: $0, store: store, view: view) }
+    }
+
+    /// Whether predictions are stored.
+    func isKept(_ chunk: Chunk) -> Bool {
+        chunk.store.has(key(chunk.teacher, view: chunk.view), chunk.split, chunk.rows)
     }
 
     /// The teachers that can predict a split's examples.
@@ -81,25 +132,38 @@ struct TeacherPredictions {
 
     /// Makes sure that the logits are kept for the test split, of all teachers that can predict it.
     func prepare(test split: ExampleSplit) throws {
-        for index in able(split) { try keep(index, [(split, store, nil)], phase: RunSteps.Phase.testing) }
+        for index in able(split) { try keep(index, chunks(index, split, store), phase: RunSteps.Phase.testing) }
     }
 
-    private func keep(_ index: Int, _ wanted: [Wanted], phase: (String) -> String) throws {
-        let teacher = teachers[index], missing = missing(index, wanted)
+    private func keep(_ index: Int, _ chunks: [Chunk], phase: (String) -> String) throws {
+        let teacher = teachers[index], missing = chunks.filter { !isKept($0) }
         guard !missing.isEmpty else {
             return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
         }
-        for (split, store, view) in missing {
-            guard let path = store.damaged(key(index, view: view), split) else { continue }
+        try make(missing, with: index, phase: phase(teacher.name))
+    }
+
+    /// Has a teacher predict chunks that are missing, and stores the predictions.
+    func make(_ missing: [Chunk], with index: Int, phase: String) throws {
+        let teacher = teachers[index]
+        for chunk in missing {
+            let key = key(index, view: chunk.view)
+            guard let path = chunk.store.damaged(key, chunk.split, chunk.rows) else { continue }
             tell(.warning("'\(path)' is damaged: '\(teacher.path)' makes its predictions anew"))
         }
         let opened = try teacher.open()
-        tell(.began(phase(teacher.name), total: missing.reduce(0) { $0 + $1.split.count }))
-        for (split, store, view) in missing {
-            let change = view.flatMap { view in views.map { $0.change(view) } }
-            try store.keep(key(index, view: view), split, check: inputs.check) { take in
+        tell(.began(phase, total: missing.reduce(0) { $0 + $1.rows.count }))
+        for chunk in missing {
+            // Another process may share the work.
+            if isKept(chunk) {
+                tell(.advanced(chunk.rows.count, note: nil))
+                continue
+            }
+            let change = chunk.view.flatMap { view in views.map { $0.change(view) } }
+            try chunk.store.keep(key(index, view: chunk.view), chunk.split, chunk.rows, check: inputs.check) {
+                examples, take in
                 var first = 0
-                try opened.predict(split, changing: change, workers: workers) { batch, logits in
+                try opened.predict(examples, changing: change, workers: workers) { batch, logits in
                     try workers.checkInterruption()
                     try take(first..<(first + batch.count), logits)
                     first += batch.count

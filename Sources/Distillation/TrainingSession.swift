@@ -18,6 +18,7 @@ struct TrainingSession {
     /// What is read: nothing is kept that was learned from a file that changed.
     let inputs: WatchedFiles
     let isResuming: Bool
+    let checkpointInterval: Duration
     let workers: Workers
     let tell: (CompressionEvent) -> Void
 
@@ -47,6 +48,7 @@ struct TrainingSession {
         run.resumed = { [tell] epochs in
             if let warning = log?.missing(epochs: epochs) { tell(.warning(warning)) }
         }
+        run.checkpointInterval = checkpointInterval
         run.check = inputs.check
         run.warn = { [tell] in tell(.warning($0)) }
         let total = source.stepsPerEpoch * hyperparameters.epochs

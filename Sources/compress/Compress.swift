@@ -34,8 +34,8 @@ struct Compress: ParsableCommand {
             """,
         version: Provenance.version,
         subcommands: [
-            DistillCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, InspectCommand.self,
-            ReportCommand.self, ConvertCommand.self, LayersCommand.self, ImportCommand.self,
+            DistillCommand.self, TeachCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+            InspectCommand.self, ReportCommand.self, ConvertCommand.self, LayersCommand.self, ImportCommand.self,
         ],
         defaultSubcommand: DistillCommand.self)
 }
@@ -49,6 +49,7 @@ enum Program {
         }
         startWithOneBLASThread()
         ScratchFile.own()
+        allowManyFiles()
         // First of all, while there is one thread and nothing is open.
         Isolation.start(
             [ReadingService.services, SandboxedProbe.services, ImageDecoder.services].reduce(into: [:]) {
@@ -71,6 +72,16 @@ enum Program {
             status = report(Failure(error), wantsJSON: arguments.contains("--json"))
         }
         if status != .success { Foundation.exit(status.rawValue) }
+    }
+
+    /// Teachers' predictions for millions of rows are in hundreds of files, all open at a time: as many as the system allows.
+    private static func allowManyFiles() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = limit.rlim_max
+        // Where this fails, all goes on as it would have.
+        unsafe setrlimit(resource, &limit)
     }
 
     /// Where the shell limits the address space, starts the program again without the threads of OpenBLAS.

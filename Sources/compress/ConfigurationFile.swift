@@ -104,7 +104,7 @@ extension ConfigurationFile {
 
 extension ConfigurationFile {
     /// What belongs to one call of the program, not to a job.
-    private static let calls = ["resume", "force", "configuration", "dry-run", "json", "quiet", "help"]
+    private static let calls = ["resume", "force", "configuration", "dry-run", "verify-data", "json", "quiet", "help"]
 
     /// Options whose values are parts with commas between them, which may be a list in a file.
     private static let composed = [

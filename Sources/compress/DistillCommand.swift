@@ -213,7 +213,10 @@ struct DistillCommand: ParsableCommand {
             valueName: "dir"), completion: .directory)
     var runDirectory: String?
 
-    @Option(help: .init("Go on with the stopped run of this directory.", valueName: "dir"), completion: .directory)
+    @Option(
+        help: .init(
+            "Go on with the stopped run of this directory; where none has begun, begin one there by the other options.",
+            valueName: "dir"), completion: .directory)
     var resume: String?
 
     @Flag(
@@ -232,15 +235,13 @@ struct DistillCommand: ParsableCommand {
     )
     var dryRun = false
 
+    @OptionGroup var running: RunOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         guard resume == nil || runDirectory == nil else {
             throw ValidationError("--resume names the run directory; leave --run-directory out")
-        }
-        guard resume == nil || configuration == nil else {
-            throw ValidationError("--resume goes on with the run's own configuration; leave --configuration out")
         }
         guard resume == nil || !force else {
             throw ValidationError("--resume goes on with the run, and --force replaces it; leave one of them out")
@@ -255,6 +256,9 @@ struct DistillCommand: ParsableCommand {
             let report = try dryRunReport(options)
             return try common.print(report.text(width: Terminal.output.limit), json: report.json)
         }
+        if let resume, !options.request.isResuming {
+            common.progress.message("'\(resume)' has no run to go on with: one begins")
+        }
         let report = try distill(options, progress: common.progress)
         try common.print(report.text(width: Terminal.output.limit), json: report.json)
     }
@@ -262,18 +266,23 @@ struct DistillCommand: ParsableCommand {
     /// What will be done: by the words of the command line, then by the configuration file or the stopped run.
     func options() throws -> DistillOptions {
         var all = self
-        let file = try resume.map(DistillOptions.saved) ?? configuration.map(ConfigurationFile.init(reading:))
-        if let file { all.fill(from: file.command) }
+        var files = try configuration.map { [try ConfigurationFile(reading: $0)] } ?? []
+        for file in files { all.fill(from: file.command) }
+        let goesOn = try resume.map(hasRun) ?? false
+        // Where no run has begun, and the job is not said here, there is nothing to go by.
+        if let resume, goesOn || !all.missing.isEmpty { files.append(try DistillOptions.saved(in: resume)) }
+        if let saved = files.last { all.fill(from: saved.command) }
         // Without augmentation there are no views of it.
         if case .off = training.augment, views == nil { all.views = nil }
-        return try all.options(with: file)
+        return try all.options(with: files, goesOn: goesOn)
     }
 
-    private func options(with file: ConfigurationFile?) throws -> DistillOptions {
+    /// - Parameter files: What the command line does not say is in the first that says it.
+    private func options(with files: [ConfigurationFile], goesOn: Bool) throws -> DistillOptions {
         guard !teachers.isEmpty, let data, let budget, let output else { throw ValidationError("missing \(missing)") }
         let preset = preset?.value
         var loss = preset?.loss ?? Defaults.loss
-        loss.terms = file?.losses ?? loss.terms
+        loss.terms = files.lazy.compactMap(\.losses).first ?? loss.terms
         loss.temperature = temperature ?? loss.temperature
         loss.lambda = lambda ?? loss.lambda
         loss.softWeight = softWeight ?? loss.softWeight
@@ -290,7 +299,7 @@ struct DistillCommand: ParsableCommand {
         request.allowedLoss = allowLoss?.value
         request.budgetCounts = budgetCounts ?? request.budgetCounts
         request.preset = preset
-        request.firstStage = file?.firstStage
+        request.firstStage = files.lazy.compactMap(\.firstStage).first
         request.combination = combine ?? request.combination
         request.teacherWeights = teacherWeights ?? .automatic
         request.automatic = training.values.automatic
@@ -302,7 +311,9 @@ struct DistillCommand: ParsableCommand {
         request.generations = generations ?? request.generations
         request.seeds = seeds ?? request.seeds
         request.baseline = baseline
-        request.isResuming = resume != nil
+        request.isResuming = goesOn
+        request.checkpointInterval = running.checkpointEvery
+        request.verifiesData = running.verifyData
         request.replacesRun = force
         request.threads = threading.threads
         request.otherInputs = configuration.map { [$0] } ?? []
@@ -347,6 +358,7 @@ struct DistillCommand: ParsableCommand {
         teacherWeights = teacherWeights ?? other.teacherWeights
         baseline = baseline ?? other.baseline
         runDirectory = runDirectory ?? other.runDirectory
+        running.fill(from: other.running)
         threading.threads = threading.threads ?? other.threading.threads
     }
 }

@@ -72,7 +72,6 @@ extension Failure {
         case let error as NotFiniteError: self.init(.badInput, error.description)
         case let error as MemoryError: self.init(.unavailable, error.description)
         case let error as ExampleValueError: self.init(.badInput, error.description)
-        case let error as NoCheckpointError: self.init(.noInput, error.description)
         case let error as RunDirectoryError: self.init(.usage, error.description)
         case let error as LockError: self.init(.cannotCreate, error.description)
         case let error as InputChangedError: self.init(.inputOutput, error.description)

@@ -102,7 +102,11 @@ struct Help {
         Topic(title: "Training options", options: ["epochs", "batch-size", "learning-rate", "optimizer"]),
         Topic(title: "Examples", options: ["test", "augment", "views", "unlabeled"]),
         Topic(title: "Comparison and repetition", options: ["baseline", "seeds", "generations"]),
-        Topic(title: "Run", options: ["dry-run", "run-directory", "resume", "force", "configuration"]),
+        Topic(
+            title: "Run",
+            options: [
+                "dry-run", "run-directory", "resume", "force", "configuration", "checkpoint-every", "verify-data",
+            ]),
     ]
 
     private var isMainJob: Bool { configuration.commandName == "distill" }

@@ -32,6 +32,20 @@ func dryRunReport(_ options: DistillOptions) throws -> DryRunReport {
     try Compressor(options.request, tell: { _ in }).dryRun()
 }
 
+/// Some of the teachers' predictions for a main job.
+func teach(_ request: TeachingRequest, progress: Progress) throws -> TeachingSummary {
+    do {
+        let part = try Distillation.teach(request, isInterrupted: { Interruption.requested }) { event in
+            // The first event comes when all is read.
+            Interruption.keepState()
+            progress.tell(event)
+        }
+        return TeachingSummary(part, in: request.runDirectory)
+    } catch is CancellationError {
+        throw Interruption.failure("stopped; the same command goes on, and finds what is whole")
+    }
+}
+
 extension Progress {
     /// Shows an event of a compression.
     func tell(_ event: CompressionEvent) {

@@ -43,8 +43,25 @@ enum ShortHelp {
           --resume DIR             go on with a stopped run
           --force                  replace the earlier run in the run directory
 
-        others: train, evaluate, predict, inspect, report, convert, layers, import
+        others: teach, train, evaluate, predict, inspect, report, convert, layers, import
         all options: compress --help    a command: compress COMMAND -h
+
+        """,
+        "teach": """
+        usage: compress teach --teachers PATH ... --data PATH --run-directory DIR
+
+        Compute some of the teachers' predictions for the main job.
+
+        required:
+          --teachers PATH ...      the teachers of the main job
+          --data PATH              its examples
+          --run-directory DIR      its run directory, which need not have begun
+        most used:
+          --part I/N               which of how many parts: 3/16
+          --configuration PATH     the main job's options in a file
+          --soft-targets FORM      how predictions are stored: top:20
+
+        all options: compress teach --help
 
         """,
         "train": """

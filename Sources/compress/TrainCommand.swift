@@ -10,7 +10,7 @@ struct TrainCommand: ParsableCommand {
         abstract: "Train one model on the true labels: a teacher, or a student to compare with.",
         discussion: """
             With --run-directory a stopped run (Ctrl-C) goes on where it was, if the same command is said again with --resume \
-            in place of --run-directory.
+            in place of --run-directory. Where no run has begun, --resume begins one.
 
             Examples:
               compress train --architecture conv.yaml --data digits.h5 --output conv.h5
@@ -86,13 +86,15 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: .init(
-            "Go on with the stopped run of this directory; all other options are those that it was started with.",
+            "Go on with the stopped run of this directory, or begin one there; all other options are those that it was started "
+                + "with.",
             valueName: "dir"), completion: .directory)
     var resume: String?
 
     @Flag(help: "Replace the earlier run in the run directory.")
     var force = false
 
+    @OptionGroup var running: RunOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
@@ -123,8 +125,13 @@ struct TrainCommand: ParsableCommand {
         request.augmentation = values.augmentation
         request.runDirectory = resume ?? runDirectory
         request.isResuming = resume != nil
+        request.checkpointInterval = running.checkpointEvery ?? request.checkpointInterval
+        request.verifiesData = running.verifyData
         request.replacesRun = force
         request.threads = threading.threads
+        if let resume, try !hasRun(resume) {
+            common.progress.message("'\(resume)' has no run to go on with: one begins")
+        }
         if let folds { return try trainFolds(folds, request) }
         _ = try OutputFile.checkModel(output, inputs: request.inputs)
         let summary = try train(request, progress: common.progress)

@@ -64,11 +64,12 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         ("automatic", { $0.automatic = .all }), ("isResuming", { $0.isResuming = true }),
         ("replacesRun", { $0.replacesRun = true }),
         ("threads", { $0.threads = 7 }), ("baseline", { $0.baseline = true }), ("baseline", { $0.baseline = nil }),
+        ("checkpointInterval", { $0.checkpointInterval = .seconds(60) }), ("verifiesData", { $0.verifiesData = true }),
     ]
 
     /// What a resumed run need not read again: the directory is its own, and the rules of teachers come from the command.
     private static let unconfigured: Set = [
-        "teacherRules", "runDirectory", "otherInputs", "isResuming", "replacesRun",
+        "teacherRules", "runDirectory", "otherInputs", "isResuming", "replacesRun", "verifiesData",
     ]
 
     /// Expects each change to make a fingerprint of its own, and a configuration of its own but for the names given.
@@ -188,6 +189,8 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
             ("precision", { $0.precision = .float16 }), ("runDirectory", { $0.runDirectory = "m.run" }),
             ("isResuming", { $0.isResuming = true }),
             ("replacesRun", { $0.replacesRun = true }), ("threads", { $0.threads = 7 }),
+            ("checkpointInterval", { $0.checkpointInterval = .seconds(60) }),
+            ("verifiesData", { $0.verifiesData = true }),
         ]
         #expect(properties(request) == Set(changes.map(\.name) + others.map(\.name)))
         var digests = [fingerprint(request), fingerprint(request, data: "other"), fingerprint(request, model: "other")]

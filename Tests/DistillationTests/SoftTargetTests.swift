@@ -30,7 +30,7 @@ import Training
             let store = try TeacherStore(folder.appending(path: "store").path, dataDigest: "data", form: form)
             let block = Buffer(zeros: logits.count * classes).tensor(count: logits.count, shape: [classes])
             block.copy(from: logits.flatMap(\.self))
-            try store.keep("teacher", split) { take in try take(0..<logits.count, block) }
+            try store.keep("teacher", split, 0..<split.count) { _, take in try take(0..<logits.count, block) }
             let targets = try #require(store.targets(of: "teacher", split)).all().values.map { Double($0) }
             let file = try #require(try FileManager.default.contentsOfDirectory(atPath: store.directory).first)
             let size = try FileManager.default.attributesOfItem(atPath: "\(store.directory)/\(file)")[.size] as? Int
@@ -154,7 +154,7 @@ import Training
                 try TeacherStore(folder.appending(path: "store").path, dataDigest: "data", form: $0)
             }
             for (index, store) in stores.enumerated() {
-                try store.keep("teacher", split) { take in
+                try store.keep("teacher", split, 0..<split.count) { _, take in
                     try take(0..<12, Buffer(zeros: 48).tensor(count: 12, shape: [4]))
                 }
                 #expect(stores.map { $0.has("teacher", split) } == stores.indices.map { $0 <= index })

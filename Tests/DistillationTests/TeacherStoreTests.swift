@@ -123,10 +123,10 @@ import Training
                 try bad.write(to: url)
                 let other = try TeacherStore(store.directory, dataDigest: "data", form: form)
                 #expect(!other.has("teacher", data.train), "byte \(place)")
-                #expect(other.damaged("teacher", data.train) == url.path)
+                #expect(other.damaged("teacher", data.train, 0..<data.train.count) == url.path)
             }
             try store.keep(numbers(data.train), of: "teacher", data.train)
-            #expect(store.damaged("teacher", data.train) == nil)
+            #expect(store.damaged("teacher", data.train, 0..<data.train.count) == nil)
             let after = try store.values(of: "teacher", data.train)
             #expect(after == before)
         }
@@ -143,6 +143,7 @@ import Training
             try HDF5File.writeSealed(to: path, isMappable: true) { file in
                 for (key, value) in [
                     ("teacher", "teacher"), ("data", "data"), ("format", store.format),
+                    ("rows", TeacherStore.text(0..<count, of: data.train)),
                 ] {
                     try file.root.attributes.write(value, to: key)
                 }
@@ -152,7 +153,8 @@ import Training
                 try file.root.createDataset("logits", [Float16](repeating: 1, count: count * 2), shape: [count, 2])
                 try file.root.createDataset("rest", [Float16](repeating: 0, count: count), shape: [count])
             }
-            #expect(store.damaged("teacher", data.train) == nil && !store.has("teacher", data.train))
+            #expect(
+                store.damaged("teacher", data.train, 0..<data.train.count) == nil && !store.has("teacher", data.train))
         }
     }
 
@@ -167,11 +169,52 @@ import Training
         }
     }
 
+    /// Chunk by chunk, in any order; what is kept and read is the same whatever the chunks.
+    @Test(arguments: [1, 7, 16, 60, 1000])
+    func keepsChunks(rowsOfChunk: Int) throws {
+        try withStore { whole, data, folder in
+            let store = try TeacherStore(
+                folder.appending(path: "chunks").path, dataDigest: "data 1", form: .float32, rowsOfChunk: rowsOfChunk)
+            let split = data.train, all = numbers(split), chunks = store.chunks(of: split)
+            #expect(
+                chunks.flatMap(Array.init) == Array(0..<split.count)
+                    && chunks.dropLast().allSatisfy { $0.count == rowsOfChunk })
+            for (index, rows) in chunks.enumerated().reversed() {
+                #expect(store.targets(of: "teacher", split) == nil && !store.has("teacher", split, rows))
+                try store.keep("teacher", split, rows) { examples, take in
+                    #expect(examples.rows == rows.map { split.rows[$0] } && examples.name == split.name)
+                    let classes = split.classCount
+                    try take(0..<rows.count, all.slice(at: rows.lowerBound * classes, count: rows.count * classes))
+                }
+                #expect(store.has("teacher", split, rows) && store.has("teacher", split) == (index == 0))
+            }
+            let found = try #require(store.targets(of: "teacher", split))
+            #expect(bits(found.all()) == bits(all))
+            // Some rows, across chunks.
+            let some = 3..<(split.count - 2), part = Buffer(zeros: some.count * split.classCount).tensor
+            found.read(some, into: part)
+            #expect(bits(part) == bits(all.slice(at: 3 * split.classCount, count: some.count * split.classCount)))
+        }
+    }
+
+    /// A file under the name of another chunk is not used.
+    @Test func tellsChunksApart() throws {
+        try withStore { _, data, folder in
+            let path = folder.appending(path: "chunks").path
+            let store = try TeacherStore(path, dataDigest: "data", form: .float32, rowsOfChunk: 10), split = data.train
+            try store.keep("teacher", split, 0..<10) { examples, take in try take(0..<10, numbers(examples)) }
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: path).first)
+            #expect(name.hasSuffix("-train-0.h5"))
+            try FileManager.default.moveItem(atPath: "\(path)/\(name)", toPath: "\(path)/\(name.dropLast(4))1.h5")
+            #expect(!store.has("teacher", split, 0..<10) && !store.has("teacher", split, 10..<20))
+        }
+    }
+
     @Test func keepsNothingThatMayNotBeKept() throws {
         struct Changed: Error {}
         try withStore { store, data, _ in
             #expect(throws: Changed.self) {
-                try store.keep("teacher", data.train, check: { throw Changed() }) { take in
+                try store.keep("teacher", data.train, 0..<data.train.count, check: { throw Changed() }) { _, take in
                     try take(0..<data.train.count, numbers(data.train))
                 }
             }
@@ -207,7 +250,7 @@ import Training
 
 extension TeacherStore {
     fileprivate func keep(_ logits: Tensor, of teacher: String, _ split: ExampleSplit) throws {
-        try keep(teacher, split) { take in
+        try keep(teacher, split, 0..<split.count) { _, take in
             // In two blocks, as teachers answer.
             let half = split.count / 2, classes = split.classCount
             try take(0..<half, logits.slice(at: 0, count: half * classes))

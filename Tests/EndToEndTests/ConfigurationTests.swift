@@ -188,6 +188,7 @@ import Testing
         teacher-weights: by-example
         baseline: true
         threads: 2
+        checkpoint-every: "90s"
 
         """
 
@@ -225,7 +226,8 @@ import Testing
             let keys = Set(text.matches(of: /(?m)^([a-z-]+):/).map { String($0.1) })
             #expect(
                 names.subtracting(keys) == [
-                    "run-directory", "configuration", "resume", "force", "dry-run", "json", "quiet", "version", "help",
+                    "run-directory", "configuration", "resume", "force", "dry-run", "verify-data", "json", "quiet",
+                    "version", "help",
                 ])
             #expect(keys.subtracting(names) == ["losses", "first-stage"])
         }
@@ -412,11 +414,6 @@ import Testing
     @Test(
         arguments: [
             (["--configuration", "none.yaml"], 66, "'none.yaml': there is no such file\n"),
-            (
-                ["--configuration", "run.yaml", "--resume", "s.run"], 64,
-                "--resume goes on with the run's own configuration; leave --configuration out\n       See 'compress help "
-                    + "distill'.\n"
-            ),
             (
                 ["--configuration", "run.yaml", "--views", "2"], 64,
                 "--views is the number of augmented views of each example; add --augment\n       See 'compress help "

@@ -4,7 +4,7 @@ import Testing
 /// What the program says of itself.
 @Suite struct HelpScreenTests {
     private static let commands = [
-        "distill", "train", "evaluate", "predict", "inspect", "report", "convert", "layers", "import",
+        "distill", "teach", "train", "evaluate", "predict", "inspect", "report", "convert", "layers", "import",
     ]
     private static let formats = ["csv", "images", "npz", "idx", "cifar10", "cifar100", "youtube8m"]
 

@@ -12,7 +12,7 @@ extension ReliabilityTests {
     func waitsForNoPipeInARunDirectory(name: String) throws {
         try withJob { folder, arguments in
             #expect(try Program.run(arguments, in: folder).code == 0)
-            let replaced = name == "soft-targets" ? "s.run/soft-targets/*-train.h5" : "s.run/\(name)"
+            let replaced = name == "soft-targets" ? "s.run/soft-targets/*-train-0.h5" : "s.run/\(name)"
             let script = "for f in \(replaced); do rm $f; mkfifo $f; done; timeout 20 $compress "
             let again = try Program.shell(
                 script + (arguments + ["--force", "--quiet"]).joined(separator: " "), in: folder)

@@ -144,7 +144,7 @@ import Testing
             let started = try start(
                 arguments + ["--epochs", "100000"], in: folder, until: "s.run/student-checkpoint.h5")
             let store = folder.appending(path: "s.run/soft-targets")
-            let name = try #require(try names(in: store).first { $0.hasSuffix("-train.h5") })
+            let name = try #require(try names(in: store).first { $0.hasSuffix("-train-0.h5") })
             try FileHandle(forWritingTo: store.appending(path: name)).truncate(atOffset: 0)
             let run = try Program.finish(started)
             #expect(run.code == 74, "\(run.errors.suffix(500))")
