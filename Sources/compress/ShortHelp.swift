@@ -43,7 +43,7 @@ enum ShortHelp {
           --resume DIR             go on with a stopped run
           --force                  replace the earlier run in the run directory
 
-        others: teach, train, evaluate, predict, inspect, report, convert, layers, import
+        others: teach, train, evaluate, predict, inspect, report, convert, layers, …
         all options: compress --help    a command: compress COMMAND -h
 
         """,
