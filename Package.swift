@@ -103,7 +103,7 @@ let package = Package(
                 "Records", "Students",
             ]),
         library(
-            "Reports", ["Deflate", "Tensors", "ModelFiles", "Models", "Training", "Distillation"],
+            "Reports", ["Deflate", "Tensors", "Datasets", "ModelFiles", "Models", "Training", "Distillation"],
             settings: unoptimized),
         .executableTarget(
             name: "compress",

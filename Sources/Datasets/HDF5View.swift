@@ -26,6 +26,17 @@ public enum HDF5View {
         return kind == .npz || path.hasSuffix(".npz") ? NPZImport(path: path) : nil
     }
 
+    /// Whether a file holds examples rather than a model: a NumPy archive, or HDF5 with a group `train` or `test`.
+    ///
+    /// - Returns: false, too, where it cannot be read.
+    public static func holdsExamples(_ path: String) -> Bool {
+        guard archive(path) == nil else { return true }
+        guard FileKind(of: path) == .hdf5, (try? SandboxedProbe.run(path)) != nil,
+            let file = try? HDF5File(opening: path)
+        else { return false }
+        return ["train", "test"].contains { (try? file.root.kind(of: $0)) == .group }
+    }
+
     /// Opens one dataset of a file, or one array of a NumPy archive.
     ///
     /// - Throws: `HDF5Error`, `ZipError`, `ExampleFileError` where it cannot be read; `StorageError` where there is no room

@@ -126,6 +126,9 @@ public struct Evaluation {
     /// The metrics of each mixture; 0 of no examples.
     public mutating func metrics() -> [NamedMetrics] { running.indices.map { running[$0].values() } }
 
+    /// Where a mixture is right on the examples until now, if requested.
+    public func details(of mixture: Int) -> PredictionDetails? { details[mixture] }
+
     /// How good each mixture is on the examples until now.
     public mutating func scores() -> [Scores] {
         guard count > 0 else { return mixtures.map { _ in Scores() } }

@@ -14,11 +14,14 @@ public struct ModelEvaluation {
         public let models: [NamedMetrics]
         /// Nil unless the models were evaluated together.
         public let ensemble: NamedMetrics?
+        /// Where each model is right, and the ensemble behind them; empty unless requested.
+        public let details: [PredictionDetails]
     }
 
     private let split: ExampleSplit
     private let models: [any Teacher]
     private let isTogether: Bool
+    private let hasDetails: Bool
     private let blockBytes: Int
 
     /// Of so many examples the labels are in memory at a time.
@@ -26,10 +29,14 @@ public struct ModelEvaluation {
 
     /// - Parameters:
     ///   - isTogether: Whether the models are evaluated together, too.
+    ///   - hasDetails: Whether it is wanted where the models are right.
     ///   - blockBytes: The most memory for the logits of a block, unless one batch needs more.
-    public init(_ split: ExampleSplit, _ models: [any Teacher], together isTogether: Bool, blockBytes: Int = 128 << 20)
-    {
+    public init(
+        _ split: ExampleSplit, _ models: [any Teacher], together isTogether: Bool, hasDetails: Bool = false,
+        blockBytes: Int = 128 << 20
+    ) {
         (self.split, self.models, self.isTogether, self.blockBytes) = (split, models, isTogether, blockBytes)
+        self.hasDetails = hasDetails
     }
 
     /// The examples after which the next model has its turn: whole batches, so that each is what it is without blocks.
@@ -43,7 +50,9 @@ public struct ModelEvaluation {
     /// About the most memory that it takes; none of it is taken.
     public func memory(threads: Int) -> Int {
         let largest = models.map { $0.memory(of: split, threads: threads) }.max() ?? 0
-        let metrics = RunningMetrics.memory(split.labelKind, exampleCount: split.count)
+        let details =
+            hasDetails ? PredictionDetails.memory(classCount: split.classCount, exampleCount: split.count) : 0
+        let metrics = RunningMetrics.memory(split.labelKind, exampleCount: split.count) + details
         guard isTogether else { return largest + metrics }
         let block = (blocks.first?.count ?? 0) * split.classCount * MemoryLayout<Float>.stride * models.count
         return max(largest, Evaluation.batchBytes) + (models.count + 1) * metrics + block
@@ -53,16 +62,17 @@ public struct ModelEvaluation {
     ///
     /// - Throws: What reading models and examples throws.
     public func run(workers: Workers, tell: (ProgressEvent) -> Void) throws -> Scores {
-        isTogether
-            ? try together(workers, tell)
-            : Scores(models: try models.map { try alone($0, workers, tell) }, ensemble: nil)
+        if isTogether { return try together(workers, tell) }
+        let scores = try models.map { try alone($0, workers, tell) }
+        return Scores(models: scores.map(\.metrics), ensemble: nil, details: scores.compactMap(\.details))
     }
 
     /// Measures a model batch by batch.
-    private func alone(_ model: any Teacher, _ workers: Workers, _ tell: (ProgressEvent) -> Void) throws -> NamedMetrics
-    {
+    private func alone(
+        _ model: any Teacher, _ workers: Workers, _ tell: (ProgressEvent) -> Void
+    ) throws -> (metrics: NamedMetrics, details: PredictionDetails?) {
         let classes = split.classCount
-        var evaluation = Evaluation(split, shares: [[1]])
+        var evaluation = Evaluation(split, shares: [[1]], options: .init(detailed: hasDetails ? [0] : []))
         try predict(model, split, "", workers, tell) { batch, logits in
             for first in stride(from: 0, to: batch.count, by: Self.labelsTogether) {
                 let examples = first..<min(first + Self.labelsTogether, batch.count)
@@ -73,13 +83,14 @@ public struct ModelEvaluation {
                 evaluation.add([some], labels: labels)
             }
         }
-        return evaluation.metrics()[0]
+        return (evaluation.metrics()[0], evaluation.details(of: 0))
     }
 
     private func together(_ workers: Workers, _ tell: (ProgressEvent) -> Void) throws -> Scores {
         let count = models.count, blocks = blocks
         let shares = models.indices.map { Evaluation.only($0, of: count) } + [Evaluation.equal(0..<count, of: count)]
-        var evaluation = Evaluation(split, shares: shares)
+        var evaluation = Evaluation(
+            split, shares: shares, options: .init(detailed: hasDetails ? Set(shares.indices) : []))
         for block in blocks {
             let examples = split.selecting(Array(block), name: split.name)
             let place = blocks.count == 1 ? "" : " on examples \(block.lowerBound + 1) to \(block.upperBound)"
@@ -96,7 +107,9 @@ public struct ModelEvaluation {
             try evaluation.add(examples.reading([]), from: predicted)
         }
         let metrics = evaluation.metrics()
-        return Scores(models: Array(metrics[..<count]), ensemble: metrics[count])
+        return Scores(
+            models: Array(metrics[..<count]), ensemble: metrics[count],
+            details: shares.indices.compactMap(evaluation.details))
     }
 
     private func predict(

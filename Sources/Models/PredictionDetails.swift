@@ -54,6 +54,13 @@ public struct PredictionDetails: Sendable {
     /// How often each class was taken for another; empty for multi-label data.
     public private(set) var confusions: [Confusion: Int] = [:]
 
+    /// Classes and what they were taken for with the number of examples, the most frequent first, then by class.
+    public var mostFrequentConfusions: [(label: Int, predicted: Int, count: Int)] {
+        confusions.map { (label: $0.key.label, predicted: $0.key.predicted, count: $0.value) }.sorted {
+            ($1.count, $0.label, $0.predicted) < ($0.count, $1.label, $1.predicted)
+        }
+    }
+
     /// The bytes that it takes at most.
     public static func memory(classCount: Int, exampleCount: Int) -> Int {
         classCount * MemoryLayout<ClassCounts>.stride + min(exampleCount, mostConfusions) * 64

@@ -8,9 +8,12 @@ import Training
 
 extension CompressionReport {
     /// The teachers, how good the student is, whether it fits, and what to think of it.
-    public func text(width: Int? = nil) -> String {
+    ///
+    /// - Parameter paint: Gives the verdict a color.
+    public func text(width: Int? = nil, paint: (String) -> String = { $0 }) -> String {
         caption + table(width: width) + "\n"
-            + (findings + ["\(verdict)"]).map { wrapped($0, width: width) + "\n" }.joined()
+            + findings.map { wrapped($0, width: width) + "\n" }.joined()
+            + paint(wrapped("\(verdict)", width: width)) + "\n"
     }
 
     public var verdict: BudgetVerdict { BudgetVerdict(budget, file: student.bytes, parameters: student.parameters) }

@@ -9,21 +9,39 @@ public struct EvaluationReport: Sendable {
         public let parameters: Int
         public let bytes: ByteCount
         public let metrics: NamedMetrics
+        /// Where it is right, and how long it takes, if that is wanted.
+        public let details: DetailsReport?
+        public let latency: Latency?
 
-        public init(path: String, parameters: Int, bytes: ByteCount, metrics: NamedMetrics) {
+        public init(
+            path: String, parameters: Int, bytes: ByteCount, metrics: NamedMetrics, details: DetailsReport? = nil,
+            latency: Latency? = nil
+        ) {
             self.path = path
             self.parameters = parameters
             self.bytes = bytes
             self.metrics = metrics
+            (self.details, self.latency) = (details, latency)
         }
     }
 
     public let models: [Model]
     public let ensemble: NamedMetrics?
+    public let ensembleDetails: DetailsReport?
 
-    public init(models: [Model], ensemble: NamedMetrics?) {
+    public init(models: [Model], ensemble: NamedMetrics?, ensembleDetails: DetailsReport? = nil) {
         self.models = models
-        self.ensemble = ensemble
+        (self.ensemble, self.ensembleDetails) = (ensemble, ensembleDetails)
+    }
+
+    /// The table, and what else is wanted of each model and of the ensemble.
+    public func text(width: Int? = nil) -> String {
+        let parts = models.map { ($0.path, $0.latency, $0.details) } + [("ensemble", nil, ensembleDetails)]
+        return table(width: width)
+            + parts.filter { $1 != nil || $2 != nil }.map { name, latency, details in
+                "\n\(name)\n" + (latency.map { $0.text(width: width) } ?? "")
+                    + (details.map { $0.text(width: width) } ?? "")
+            }.joined()
     }
 
     public func table(width: Int? = nil) -> String {
@@ -42,9 +60,16 @@ public struct EvaluationReport: Sendable {
 
     /// What `evaluate --json` prints.
     public var json: JSON {
-        let models = models.map { JSON.object(JSON.Object([.init("path", .string($0.path))] + members($0.metrics))) }
+        let models = models.map { model in
+            JSON.object(
+                JSON.Object(
+                    [.init("path", .string(model.path))] + members(model.metrics) + (model.details?.jsonMembers ?? [])
+                        + (model.latency.map { [.init("latency", $0.json)] } ?? [])))
+        }
         var object: JSON.Object = ["models": .array(models)]
-        object["ensemble"] = ensemble.map { .object(JSON.Object(members($0))) }
+        object["ensemble"] = ensemble.map {
+            .object(JSON.Object(members($0) + (ensembleDetails?.jsonMembers ?? [])))
+        }
         return .object(object)
     }
 }

@@ -40,12 +40,16 @@ public struct ProgressLine: Sendable {
     /// A line for a terminal, of at most `width` columns: name, bar, percent, rate, time left, note.
     ///
     /// Where room is short the bar goes first, then what stands last.
-    public func text(width: Int, hasBlocks: Bool = true) -> String {
+    ///
+    /// - Parameter paint: Gives the bar a color.
+    public func text(width: Int, hasBlocks: Bool = true, paint: (String) -> String = { $0 }) -> String {
         var parts = [percent] + numbers
         func length(_ parts: [String]) -> Int { phase.count + parts.reduce(0) { $0 + 2 + $1.count } }
         while length(parts) > width, parts.count > 1 { parts.removeLast() }
         let room = width - length(parts) - 4
-        if room >= 8 { parts.insert(bar(min(room, 40), hasBlocks), at: 0) }
+        if room >= 8 {
+            return ([phase, paint(bar(min(room, 40), hasBlocks))] + parts).joined(separator: "  ")
+        }
         return String(([phase] + parts).joined(separator: "  ").prefix(width))
     }
 

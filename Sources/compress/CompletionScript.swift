@@ -11,6 +11,10 @@ extension CompletionKind {
     static var teachers: CompletionKind { .file(extensions: modelSuffixes + ["npz", "npy", "csv"]) }
     /// Networks in words, and models whose architecture is taken.
     static var architectures: CompletionKind { .file(extensions: ["yaml", "yml"] + modelSuffixes) }
+    /// What can be looked at: networks, models and examples.
+    static var inspected: CompletionKind { .file(extensions: ["yaml", "yml", "npz"] + modelSuffixes) }
+    /// Pages for a browser.
+    static var pages: CompletionKind { .file(extensions: ["html"]) }
     /// Files that models are written to.
     static var written: CompletionKind { .file(extensions: ModelFormats.all.flatMap(\.suffixes)) }
     /// Files of examples.

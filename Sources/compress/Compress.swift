@@ -164,6 +164,7 @@ enum Program {
         // Names in messages come from files of others.
         let message = message.split(separator: "\n", omittingEmptySubsequences: false)
             .map { String($0).withoutControlCharacters }.joined(separator: "\n")
-        return "error: " + wrapped(message, width: Terminal.error.limit.map { $0 - 7 }, indentation: 7) + "\n"
+        return "error: ".styled(.red, on: .error)
+            + wrapped(message, width: Terminal.error.limit.map { $0 - 7 }, indentation: 7) + "\n"
     }
 }

@@ -260,7 +260,11 @@ struct DistillCommand: ParsableCommand {
             common.progress.message("'\(resume)' has no run to go on with: one begins")
         }
         let report = try distill(options, progress: common.progress)
-        try common.print(report.text(width: Terminal.output.limit), json: report.json)
+        let text = report.text(width: Terminal.output.limit) {
+            $0.styled(report.verdict.fits ? .green : .red, on: .output)
+        }
+        try common.print(text, json: report.json)
+        common.note("report: \(options.request.runDirectory)/report.html")
     }
 
     /// What will be done: by the words of the command line, then by the configuration file or the stopped run.

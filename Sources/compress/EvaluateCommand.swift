@@ -21,6 +21,7 @@ struct EvaluateCommand: ParsableCommand {
             Examples:
               compress evaluate student.h5 --data digits.h5
               compress evaluate a.h5 b.h5 c.h5 --data digits.h5 --ensemble --json
+              compress evaluate student.h5 --data digits.h5 --per-class --latency
               compress evaluate resnet50.h5 --data digits.h5 \\
                 --teacher-input resnet50=resize:224x224,channels:0-0-0
             """)
@@ -44,6 +45,15 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Evaluate the models together, too.")
     var ensemble = false
 
+    @Flag(
+        help:
+            "Where models are right: precision, recall and F1 of each class, the confusion matrix (all of it with --json) and the expected calibration error."
+    )
+    var perClass = false
+
+    @Flag(help: "How long predictions take: median and 99th percentile of single examples and of batches of 128.")
+    var latency = false
+
     @OptionGroup(title: "Models that do not match the data") var teacherOptions: TeacherOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
@@ -56,17 +66,21 @@ struct EvaluateCommand: ParsableCommand {
         let teachers = try ModelTeacher.all(models, data: data, rules: rules)
         if !teachers.allSatisfy(\.isPlain) { common.progress.show { planText(teachers.map(\.plan), width: $0) } }
         for warning in data.warnings { common.progress.warn(warning) }
-        let evaluation = ModelEvaluation(split, teachers, together: ensemble)
+        let evaluation = ModelEvaluation(split, teachers, together: ensemble, hasDetails: perClass)
         try MemoryError.check(evaluation.memory(threads: threading.count), threads: threading.count)
-        let scores = try evaluation.run(workers: threading.workers, tell: common.progress.tell)
+        let workers = threading.workers
+        let scores = try evaluation.run(workers: workers, tell: common.progress.tell)
+        let details = scores.details.map { DetailsReport($0, classNames: data.classNames) }
+        let models = try teachers.enumerated().map { index, teacher in
+            EvaluationReport.Model(
+                path: teacher.path, parameters: teacher.modelSize.parameters, bytes: teacher.modelSize.bytes,
+                metrics: scores.models[index], details: perClass ? details[index] : nil,
+                latency: latency ? try Latency(teacher, workers) : nil)
+        }
         try files.check()
         let report = EvaluationReport(
-            models: zip(teachers, scores.models).map { teacher, metrics in
-                EvaluationReport.Model(
-                    path: teacher.path, parameters: teacher.modelSize.parameters, bytes: teacher.modelSize.bytes,
-                    metrics: metrics)
-            }, ensemble: scores.ensemble)
-        try common.print(title(split) + report.table(width: Terminal.output.limit), json: report.json)
+            models: models, ensemble: scores.ensemble, ensembleDetails: perClass && ensemble ? details.last : nil)
+        try common.print(title(split) + report.text(width: Terminal.output.limit), json: report.json)
     }
 
     private func examples(of data: ExampleFile) -> ExampleSplit {

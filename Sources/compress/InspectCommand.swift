@@ -1,27 +1,40 @@
 import ArgumentParser
+import Datasets
+import Distillation
 import ModelFiles
+import Models
+import Networks
 import Reports
+import Storage
 import Tensors
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Show layers, shapes, parameters and bytes of a model or architecture.",
+        abstract: "Show layers, shapes, parameters and bytes of a model or architecture, or what is in a data file.",
         discussion: """
             Prints for every layer its class, output shape, parameters, bytes in the file, and multiplications with \
             additions for one example; where weights are not stored as float32, also each parameter with its type and bits per \
             number. The size of an architecture (.yaml) is that of the .h5 file that would be exported, but for the names of classes; \
-            of one with members there is also what each of them takes. Several models are added up in one more table. With --budget the exit code is 1 if all models together take more.
+            of one with members there is also what each of them takes. Several models are added up in one more table, and two are put side by side, \
+            layer by layer. With --budget the exit code is 1 if all models together take more.
+
+            Of a data file it prints the splits with their numbers as models get them (range, mean, deviation), the examples of \
+            each class, lengths, and what is odd; --html writes the same as a page, with the darkest and the brightest \
+            pictures of each class.
 
             Examples:
               compress inspect teacher.h5
               compress inspect a.h5 b.h5 c.h5 --budget 1GB
               compress inspect Architectures/youtube8m/*.yaml --classes 3862 --input 300,1152
               compress inspect conv.yaml --input 28,28,1 --classes 10 --width 0.5
+              compress inspect teacher.h5 student.h5 --latency
+              compress inspect digits.h5 --html digits.html
             """)
 
     @Argument(
-        help: "Keras models (\(ModelFormats.readableSuffixes)) or architectures (.yaml).", completion: .architectures)
+        help: "Keras models (\(ModelFormats.readableSuffixes)), architectures (.yaml) or data files (.h5, .npz).",
+        completion: .inspected)
     var paths: [String]
 
     @Option(
@@ -51,7 +64,14 @@ struct InspectCommand: ParsableCommand {
         transform: { try compress.precision($0, solved: true) })
     var precision: Precision = .float32
 
+    @Flag(help: "How long predictions take: median and 99th percentile of single examples and of batches of 128.")
+    var latency = false
+
+    @Option(help: .init("A page for a browser to write, of one data file.", valueName: "path"), completion: .pages)
+    var html: String?
+
     @OptionGroup var models: ModelOptions
+    @OptionGroup var threading: ThreadOptions
     @OptionGroup var common: CommonOptions
 
     /// The number of classes without --classes.
@@ -59,11 +79,21 @@ struct InspectCommand: ParsableCommand {
     /// The extent of an axis that an architecture leaves open, without --input.
     private static let usualLength = 64
 
+    func validate() throws {
+        guard html == nil || paths.count == 1 else {
+            throw ValidationError("--html is for one data file, found \(paths.count) paths")
+        }
+    }
+
     func run() throws {
+        let data = paths.filter(HDF5View.holdsExamples)
+        guard data.isEmpty else { return try show(data) }
+        if let html { throw ValidationError("--html \(html) is for data files, and '\(paths[0])' is a model") }
         let (reports, origins) = try read()
         let used = ByteCount(reports.reduce(0) { $0 + $1.file.bytes })
         let verdict = budget.map { BudgetVerdict(limit: $0, used: used) }
-        try common.print(text(reports, origins, verdict), json: json(reports, origins, verdict))
+        let times = latency ? try self.times() : []
+        try common.print(text(reports, origins, times, verdict), json: json(reports, origins, times, verdict))
         if verdict?.fits == false { throw ExitCode(ExitStatus.overBudget.rawValue) }
     }
 
@@ -84,6 +114,42 @@ struct InspectCommand: ParsableCommand {
         return (reports, origins)
     }
 
+    /// What is in data files.
+    private func show(_ data: [String]) throws {
+        guard data.count == paths.count else {
+            let model = paths.first { !data.contains($0) } ?? ""
+            throw ValidationError("'\(data[0])' is data, and '\(model)' is not: inspect them one by one")
+        }
+        guard budget == nil, !latency else {
+            throw ValidationError("--budget and --latency are for models, and '\(data[0])' is data")
+        }
+        if let html { try OutputFile.check(html, inputs: data) }
+        let reports = try data.map { path in
+            let file = try ExampleFile(opening: path)
+            return DataReport(file, try DataSurvey(file))
+        }
+        if let html { try WholeFile.write(try reports[0].html(program: "compress \(Provenance.version)"), to: html) }
+        try common.print(
+            reports.map { $0.title.styled(.bold, on: .output) + "\n" + $0.text(width: Terminal.output.limit) }
+                .joined(separator: "\n") + (html.map { "page: \($0)\n" } ?? ""),
+            json: ["models": [], "data": .array(reports.map(\.json))])
+    }
+
+    /// How long each model takes; of an architecture with weights of 0.
+    private func times() throws -> [Latency] {
+        let workers = threading.workers
+        defer { workers.close() }
+        return try paths.map { path in
+            let file = ArchitectureFile.isNamed(path) ? nil : try models.open(path, among: paths)
+            let built = try file.map { try $0.graph(inputs: $0.sampleInputs) } ?? built(ofArchitecture: path)
+            let memory = Latency.memory(built.graph, threads: workers.count) + 4 * built.graph.layout.extent
+            try MemoryError.check(memory, threads: workers.count)
+            let network = try file?.network(built)
+            let weights = network?.weights.tensor ?? Buffer(zeros: built.graph.layout.extent).tensor
+            return try Latency(built.graph, weights: weights, workers: workers)
+        }
+    }
+
     /// Whatever stands in a model's way is worth knowing; an architecture that somebody gave must fit.
     private func tryToBuild(_ file: KerasFile) throws {
         do {
@@ -95,6 +161,10 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func report(ofArchitecture path: String) throws -> SizeReport {
+        try ExportPlan(built(ofArchitecture: path), precision: precision).size
+    }
+
+    private func built(ofArchitecture path: String) throws -> BuiltArchitecture {
         let file = try ArchitectureFile(reading: path)
         if file.usesClasses && classes == nil {
             common.note("'\(path)': sized for \(Self.usualClasses) classes; set the number with --classes")
@@ -105,15 +175,22 @@ struct InspectCommand: ParsableCommand {
                 "'\(path)': sized for extents of \(Self.usualLength) where they are open; set the shape with --input")
         }
         let inputs = architecture.inputs.map { Shape($0.axes.map { $0 ?? Self.usualLength }) }
-        return try ExportPlan(architecture.graph(inputs: inputs), precision: precision).size
+        return try architecture.graph(inputs: inputs)
     }
 
-    private func text(_ reports: [SizeReport], _ origins: [JSON?], _ verdict: BudgetVerdict?) -> String {
-        let tables = zip(reports, origins).map { report, origin in
-            report.title.styled(.bold, on: .output) + "\n" + report.table(width: Terminal.output.limit)
+    private func text(
+        _ reports: [SizeReport], _ origins: [JSON?], _ times: [Latency], _ verdict: BudgetVerdict?
+    ) -> String {
+        let tables = reports.indices.map { index in
+            let report = reports[index], origin = origins[index]
+            return report.title.styled(.bold, on: .output) + "\n" + report.table(width: Terminal.output.limit)
+                + (times.isEmpty ? "" : "\n" + times[index].text(width: Terminal.output.limit))
                 + (origin.map { "\n" + provenanceText($0, width: Terminal.output.limit) } ?? "")
         }
         var text = tables.joined(separator: "\n")
+        if reports.count == 2 {
+            text += "\n" + reports[0].table(beside: reports[1], width: Terminal.output.limit)
+        }
         if reports.count > 1 { text += "\n" + reports.table(budget: budget, width: Terminal.output.limit) }
         if let verdict {
             text += "\n" + "\(verdict)".styled(verdict.fits ? .green : .red, on: .output) + "\n"
@@ -121,10 +198,13 @@ struct InspectCommand: ParsableCommand {
         return text
     }
 
-    private func json(_ reports: [SizeReport], _ origins: [JSON?], _ verdict: BudgetVerdict?) -> JSON {
-        let models = zip(reports, origins).map { report, origin in
-            var object = report.json.object ?? [:]
-            object["provenance"] = origin
+    private func json(
+        _ reports: [SizeReport], _ origins: [JSON?], _ times: [Latency], _ verdict: BudgetVerdict?
+    ) -> JSON {
+        let models = reports.indices.map { index in
+            var object = reports[index].json.object ?? [:]
+            object["provenance"] = origins[index]
+            if !times.isEmpty { object["latency"] = times[index].json }
             return JSON.object(object)
         }
         var object: JSON.Object = ["models": .array(models)]

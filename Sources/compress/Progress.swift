@@ -121,7 +121,9 @@ final class Progress: Sendable {
 
     private func draw(_ line: ProgressLine) {
         if terminal.isTerminal {
-            let text = line.text(width: terminal.width - 1, hasBlocks: terminal.hasBlocks)
+            let text = line.text(width: terminal.width - 1, hasBlocks: terminal.hasBlocks) {
+                $0.styled(.cyan, on: terminal)
+            }
             Self.isLineDrawn.store(true, ordering: .relaxed)
             terminal.draw(text)
         } else {

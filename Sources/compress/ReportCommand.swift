@@ -18,13 +18,13 @@ struct ReportCommand: ParsableCommand {
               compress report small.run large.run --output sizes.html
             """)
 
-    @Argument(help: .init("Run directories.", valueName: "run"))
+    @Argument(help: .init("Run directories.", valueName: "run"), completion: .directory)
     var runs: [String]
 
     @Option(
         help: .init(
             "The page to write. (default: report.html in the run directory; of several runs comparison.html)",
-            valueName: "path"))
+            valueName: "path"), completion: .pages)
     var output: String?
 
     @OptionGroup var common: CommonOptions

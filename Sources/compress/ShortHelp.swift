@@ -99,6 +99,8 @@ enum ShortHelp {
         most used:
           --split NAME             test, validation or train
           --ensemble               the mean of the models' probabilities, too
+          --per-class              each class, confusion matrix, calibration
+          --latency                how long predictions take
           --teacher-input RULES    feed a model otherwise: 'conv=scale:0.00392157'
           --teacher-classes LIST   the order of a model's classes: 'conv=labels.txt'
           --json                   the result as JSON
@@ -128,10 +130,14 @@ enum ShortHelp {
         "inspect": """
         usage: compress inspect PATH ... [--budget SIZE]
 
-        Print the layers of models and architectures, and the bytes they take.
+        Print the layers of models and architectures, and the bytes they take; or what
+        is in data files.
 
-          PATH ...                 models (.h5, .hdf5, .keras) or architectures (.yaml)
+          PATH ...                 models (.h5, .hdf5, .keras), architectures (.yaml),
+                                   or data (.h5, .npz)
           --budget SIZE            say whether all together fit: 250kB, 1GB, 1GiB
+          --latency                how long predictions take
+          --html PATH              a page of data, with pictures of each class
           --json                   the result as JSON
 
         all options: compress inspect --help

@@ -187,7 +187,9 @@ import Testing
             try whole.prefix(whole.count / 2).write(to: folder.appending(path: "cut.h5"))
             try Data("Hello, world\n".utf8).write(to: folder.appending(path: "text.h5"))
             try Data().write(to: folder.appending(path: "empty.h5"))
-            try writeDigits(to: folder.appending(path: "data.h5"), train: 2, test: 2)
+            let other = try HDF5File(creating: folder.appending(path: "other.h5").path)
+            try other.root.createDataset("numbers", [UInt8(1), 2], shape: [2])
+            try other.close()
             let advice =
                 "In Keras, load or build the model and write it with model.save('model.h5'), which keeps architecture and weights"
             let cases: [(String, Int32, String)] = [
@@ -200,8 +202,8 @@ import Testing
                 ("empty.h5", 65, "could not open 'empty.h5': it is empty, not HDF5. Copy or download it again"),
                 ("none.yaml", 66, "'none.yaml': there is no such file"),
                 (
-                    "data.h5", 65,
-                    "'data.h5': is an HDF5 file, but no Keras model (no attribute 'model_config'). \(advice)"
+                    "other.h5", 65,
+                    "'other.h5': is an HDF5 file, but no Keras model (no attribute 'model_config'). \(advice)"
                 ),
             ]
             for (path, code, message) in cases {
@@ -215,6 +217,64 @@ import Testing
             let cut = try Program.run("inspect", "cut.h5", in: folder)
             #expect(cut.code == 65)
             #expect(cut.errors.hasPrefix("error: could not open 'cut.h5': "))
+        }
+    }
+
+    @Test func putsTwoModelsSideBySide() throws {
+        try withFolder { folder in
+            for (name, units) in [("a", 4), ("b", 6)] {
+                let text = """
+                    name: \(name)
+                    input: [5]
+                    layers:
+                      - Dense: {units: \(units)}
+                      - Dense: {units: classes, activation: softmax}
+                    """
+                try text.write(to: folder.appending(path: "\(name).yaml"), atomically: true, encoding: .utf8)
+            }
+            let run = try Program.run("inspect", "a.yaml", "b.yaml", "--classes", "3", in: folder)
+            #expect(run.code == 0)
+            let lines = run.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            #expect(lines.contains("A is a.yaml, B is b.yaml; what B has alike is left out"))
+            #expect(lines.contains("dense Dense (4) (6) 24 36 96 144"))
+            #expect(lines.contains("dense_1 Dense (3) 15 21 60 84"))
+        }
+    }
+
+    @Test func measuresHowLongPredictionsTake() throws {
+        try withFolder { folder in
+            try copyFixture("digits.h5", to: folder)
+            let run = try Program.run("inspect", "digits.h5", "--latency", "--threads", "1", "--json", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let latency = try run.json()["models"]?[0]?["latency"]
+            #expect(latency?["threads"] == 1)
+            for (key, examples) in [("single", 1), ("batch", 128)] {
+                let times = latency?[key], median = times?["median_seconds"]?.number ?? 0
+                #expect(times?["examples"]?.integer == examples)
+                #expect(median > 0 && median <= times?["p99_seconds"]?.number ?? 0)
+            }
+        }
+    }
+
+    @Test func saysWhatIsInData() throws {
+        try withFolder { folder in
+            try writeDigits(to: folder.appending(path: "d.h5"), train: 25, test: 20)
+            let run = try Program.run("inspect", "d.h5", "--json", "--html", "d.html", in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let json = try run.json(), data = json["data"]?[0]
+            #expect(json["models"] == [] && data?["shape"] == [12, 12] && data?["classes"] == 10)
+            #expect(data?["splits"]?[0]?["class_counts"] == [3, 3, 3, 3, 3, 2, 2, 2, 2, 2])
+            #expect(data?["splits"]?[1]?["inputs"]?[0]?["type"] == "uint8")
+            let page = try String(contentsOf: folder.appending(path: "d.html"), encoding: .utf8)
+            // Three of the first five classes and two of the others, at either end.
+            #expect(page.components(separatedBy: "<img ").count == 1 + 2 * 25)
+            #expect(
+                try Program.run("inspect", "d.h5", in: folder).output.contains(
+                    "\ntest         20  x      (12, 12)  uint8"))
+            #expect(try Program.run("inspect", "d.h5", "--budget", "1MB", in: folder).code == 64)
+            try copyFixture("digits.h5", to: folder)
+            #expect(try Program.run("inspect", "d.h5", "digits.h5", in: folder).code == 64)
+            #expect(try Program.run("inspect", "digits.h5", "--html", "m.html", in: folder).code == 64)
         }
     }
 

@@ -23,6 +23,32 @@ import Testing
         }
     }
 
+    @Test func tellsClassesApart() throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
+            try writeDigits(to: folder.appending(path: "d.h5"))
+            let arguments = ["evaluate", "digits.h5", "digits-k2.h5", "--data", "d.h5", "--per-class"]
+            let json = try Program.run(arguments + ["--ensemble", "--json"], in: folder).json()
+            let all = (json["models"]?.array ?? []) + [json["ensemble"]].compactMap(\.self)
+            #expect(all.count == 3)
+            for model in all {
+                let classes = model["classes"]?.array ?? [], accuracy = model["accuracy"]?.number
+                #expect(classes.map { $0["examples"] } == Array(repeating: 2, count: 10))
+                #expect(classes.compactMap { $0["predicted"]?.integer }.reduce(0, +) == 20)
+                #expect(classes.compactMap { $0["right"]?.number }.reduce(0, +) / 20 == accuracy)
+                let wrong = model["confusion"]?["pairs"]?.array?.compactMap { $0["count"]?.number }.reduce(0, +)
+                #expect(wrong.map { (20 - $0) / 20 } == accuracy)
+                #expect(model["calibration"]?["calibration_error"]?.number.map { (0...1).contains($0) } == true)
+            }
+            // One by one they are the same.
+            let alone = try Program.run(arguments + ["--json"], in: folder).json()
+            #expect(alone["models"] == json["models"])
+            let text = try Program.run(arguments, in: folder).output
+            #expect(text.contains("\ndigits-k2.h5\nclass  examples  precision  recall"))
+            #expect(text.contains("\nexpected calibration error: "))
+        }
+    }
+
     @Test func ranksSeveralLabels() throws {
         try withFolder { folder in
             try copyFixture("digits.h5", to: folder)

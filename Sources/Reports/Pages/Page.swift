@@ -8,6 +8,8 @@ struct Page {
     var program = ""
     var run = ""
     var head: Markup = ""
+    /// Where its figures are.
+    var foot = ""
     private(set) var sections: [(id: String, title: String, body: Markup)] = []
 
     init(title: String) { self.title = title }
@@ -31,7 +33,7 @@ struct Page {
             <meta name="generator" content="\(program)"><meta name="run" content="\(run)">
             <title>\(title)</title><style>\(style)</style></head>
             <body><main><header>\(head)<nav>\(links)</nav></header>
-            \(bodies)<footer>Made by \(program). Every figure is in report.json.</footer></main></body></html>
+            \(bodies)<footer>Made by \(program). \(foot)</footer></main></body></html>
 
             """
         return page.html

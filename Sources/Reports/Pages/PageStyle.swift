@@ -67,6 +67,8 @@ enum PageStyle {
         .example{font-size:13px;min-width:0;overflow-wrap:anywhere}.example img{display:block;width:100%;max-width:160px;height:auto;max-height:160px;object-fit:contain;object-position:left;\
         image-rendering:pixelated;border-radius:4px;background:var(--line);margin-bottom:6px}
         .example b{font-weight:600}
+        td.sheet{text-align:left;white-space:normal}td.sheet img{width:60px;height:60px;object-fit:contain;image-rendering:pixelated;background:var(--line);\
+        border-radius:3px;margin:2px 4px 2px 0;vertical-align:top}
         pre{background:var(--page);border:1px solid var(--line);border-radius:6px;padding:12px 14px;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;margin:6px 0 16px}
         h3{font-size:15px;margin:16px 0 6px}details{margin-top:14px}summary{cursor:pointer;color:var(--soft);font-size:14px}
         footer{color:var(--soft);font-size:13px;margin-top:24px;overflow-wrap:anywhere}

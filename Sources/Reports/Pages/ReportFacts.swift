@@ -142,11 +142,11 @@ extension PredictionDetails {
     }
 
     /// What can be read of a matrix on a page, and of a list of pairs.
-    private static let most = (classes: 24, pairs: 200)
+    static let legible = (classes: 24, pairs: 200)
 
     /// How often each class is taken for each: of many classes those with the most mistakes, and all pairs of classes with the
     /// most mistakes. Nil for multi-label data, where no class is taken for another.
-    func confusion(_ name: (Int) -> String) -> JSON? {
+    func confusion(limits: (classes: Int, pairs: Int) = legible, _ name: (Int) -> String) -> JSON? {
         guard !isMultilabel else { return nil }
         var mistakes = [Int](repeating: 0, count: classes.count)
         for (pair, count) in confusions {
@@ -155,27 +155,25 @@ extension PredictionDetails {
         }
         let present = classes.indices.filter { classes[$0].support > 0 || mistakes[$0] > 0 }
         let shown =
-            present.count <= Self.most.classes
+            present.count <= limits.classes
             ? present
             : Array(
-                present.sorted { (mistakes[$1], $0) < (mistakes[$0], $1) }.prefix(Self.most.classes)
+                present.sorted { (mistakes[$1], $0) < (mistakes[$0], $1) }.prefix(limits.classes)
             ).sorted()
         func count(_ label: Int, _ predicted: Int) -> Int {
             label == predicted ? classes[label].right : confusions[Confusion(label: label, predicted: predicted)] ?? 0
         }
-        let pairs = confusions.sorted {
-            ($1.value, $0.key.label, $0.key.predicted) < ($0.value, $1.key.label, $1.key.predicted)
-        }
+        let pairs = mostFrequentConfusions
         return [
             "classes": .array(shown.map { .integer($0) }), "names": .array(shown.map { .string(name($0)) }),
             "of": .integer(present.count),
             "counts": .array(shown.map { label in .array(shown.map { .integer(count(label, $0)) }) }),
             "pairs": .array(
-                pairs.prefix(Self.most.pairs).map { pair in
+                pairs.prefix(limits.pairs).map { pair in
                     [
-                        "label": .integer(pair.key.label), "predicted": .integer(pair.key.predicted),
-                        "label_name": .string(name(pair.key.label)),
-                        "predicted_name": .string(name(pair.key.predicted)), "count": .integer(pair.value),
+                        "label": .integer(pair.label), "predicted": .integer(pair.predicted),
+                        "label_name": .string(name(pair.label)),
+                        "predicted_name": .string(name(pair.predicted)), "count": .integer(pair.count),
                     ]
                 }),
             "pair_count": .integer(pairs.count),

@@ -66,7 +66,7 @@ public struct RunComparison {
 
     private var results: Markup {
         let titles: [Markup] = metrics.enumerated().map {
-            "<th class=\"\($0 == 0 ? "" : "wideonly")\">\($1.title)</th>"
+            "<th class=\"\($0 == 0 ? "" : "wideonly")\">\($1.title.firstUppercased)</th>"
         }
         let rows: [Markup] = zip(runs, pages).enumerated().map { index, pair in
             let (run, page) = pair, student = page.student

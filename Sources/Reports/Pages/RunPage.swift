@@ -23,6 +23,7 @@ public struct RunPage {
         page.program = facts["program"]?.string ?? "compress"
         page.run = facts["run"]?.string ?? ""
         page.head = head
+        page.foot = "Every figure is in report.json."
         page.add("results", "Results", note: resultsNote, results)
         page.add("curves", "Learning curves", note: curvesNote, curves)
         page.add("size", "\(metrics.first?.title.firstUppercased ?? "Accuracy") against bytes", tradeOff)
