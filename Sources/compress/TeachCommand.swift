@@ -26,12 +26,12 @@ struct TeachCommand: ParsableCommand {
 
     @Option(
         parsing: .upToNextOption,
-        help: .init("The teachers of the main job.", valueName: "[name=]path[:array]"))
+        help: .init("The teachers of the main job.", valueName: "[name=]path[:array]"), completion: .teachers)
     var teachers: [String] = []
 
     @OptionGroup(title: "Teachers that do not match the data") var teacherOptions: TeacherOptions
 
-    @Option(help: .init("The examples of the main job.", valueName: "path"))
+    @Option(help: .init("The examples of the main job.", valueName: "path"), completion: .data)
     var data: String?
 
     @Option(
@@ -41,7 +41,7 @@ struct TeachCommand: ParsableCommand {
     var test: Switchable<Double>?
 
     @Option(
-        help: .init("Unlabeled examples, or none. (default: none)", valueName: "path|none"),
+        help: .init("Unlabeled examples, or none. (default: none)", valueName: "path|none"), completion: .data,
         transform: { switchable($0) { $0 } })
     var unlabeled: Switchable<String>?
 
@@ -62,10 +62,13 @@ struct TeachCommand: ParsableCommand {
 
     @Option(
         help: .init("How predictions are stored. (default: float32)", valueName: "float32|float16|top:K"),
+        completion: .words("float32", "float16", "top:20"),
         transform: softTargetForm)
     var softTargets: SoftTargetForm?
 
-    @Option(help: .init("The run directory of the main job, which need not have begun.", valueName: "dir"))
+    @Option(
+        help: .init("The run directory of the main job, which need not have begun.", valueName: "dir"),
+        completion: .directory)
     var runDirectory: String
 
     @Option(
@@ -76,7 +79,7 @@ struct TeachCommand: ParsableCommand {
     @Option(
         help: .init(
             "A file of the main job's options, of which the others here are taken. The command line overrides it.",
-            valueName: "path"))
+            valueName: "path"), completion: .file(extensions: ["yaml", "yml"]))
     var configuration: String?
 
     @Flag(help: "Read data of more than 64 MiB again for its digest.")

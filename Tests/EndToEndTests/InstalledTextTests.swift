@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Testing
 
 /// What is installed beside the program: completion of command lines, and the manual page.
@@ -35,6 +36,28 @@ import Testing
     ])
     func bashCompletesFilesAndWords(line: String, expected: [String]) throws {
         #expect(try offers(for: line) == Set(expected))
+    }
+
+    /// What names a file or a folder completes to some.
+    @Test func everyPathIsCompleted() throws {
+        func check(_ command: JSON, _ name: String) {
+            for argument in command["arguments"]?.array ?? [] {
+                let value = argument["valueName"]?.string ?? ""
+                let words = value.split { "|[]=:,".contains($0) }
+                guard !Set(words).isDisjoint(with: ["path", "dir", "run", "file"]), value != "file|parameters" else {
+                    continue
+                }
+                let isNamed = ["name=file|order:…"].contains(value)
+                #expect(argument["completionKind"] != nil || isNamed, "\(name) <\(value)>")
+            }
+            for part in command["subcommands"]?.array ?? [] {
+                check(part, "\(name) \(part["commandName"]?.string ?? "")")
+            }
+        }
+        try withFolder { folder in
+            let dump = try Program.run("--experimental-dump-help", in: folder).output
+            check(try #require(try JSON(parsing: dump)["command"]), "compress")
+        }
     }
 
     /// Each script has what was added to the parser's own.
