@@ -43,7 +43,8 @@ struct Page {
 /// The last part of a path, which is what people call a file.
 func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
-func share(_ number: Double, digits: Int = 1) -> String { "\(fixed(number * 100, digits: digits)) %" }
+/// A share as a percentage, with a space at which no line ends.
+func share(_ number: Double, digits: Int = 1) -> String { "\(fixed(number * 100, digits: digits))\u{A0}%" }
 
 /// A bar for a share of a whole from 0 to 1.
 func bar(_ share: Double, _ style: String) -> Markup {

@@ -66,14 +66,14 @@ enum PageStyle {
         .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:16px}
         .example{font-size:13px;min-width:0;overflow-wrap:anywhere}.example img{display:block;width:100%;max-width:160px;height:auto;max-height:160px;object-fit:contain;object-position:left;\
         image-rendering:pixelated;border-radius:4px;background:var(--line);margin-bottom:6px}
-        .example b{font-weight:600}
+        .example img.spectrogram{height:110px;object-fit:fill}.example b{font-weight:600}
         td.sheet{text-align:left;white-space:normal}td.sheet img{width:60px;height:60px;object-fit:contain;image-rendering:pixelated;background:var(--line);\
         border-radius:3px;margin:2px 4px 2px 0;vertical-align:top}
         pre{background:var(--page);border:1px solid var(--line);border-radius:6px;padding:12px 14px;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;margin:6px 0 16px}
         h3{font-size:15px;margin:16px 0 6px}details{margin-top:14px}summary{cursor:pointer;color:var(--soft);font-size:14px}
         footer{color:var(--soft);font-size:13px;margin-top:24px;overflow-wrap:anywhere}
         @media(max-width:640px){main{padding:20px 12px 40px}section{padding:16px 14px;border-radius:8px}h1{font-size:22px}\
-        th,td{padding:6px 6px}.tiles{grid-template-columns:repeat(2,1fr)}.tile b{font-size:20px}.wideonly{display:none}\
+        th,td{padding:6px 6px}td.name{min-width:0}#results td small{display:block}.matrix td{width:1.9em;font-size:11px}.matrix th.text{max-width:6em}.tiles{grid-template-columns:repeat(2,1fr)}.tile b{font-size:20px}.wideonly{display:none}\
         .examples{grid-template-columns:repeat(2,1fr)}.bars{grid-template-columns:minmax(4em,30%) 1fr max-content;gap:5px 8px;font-size:13px}}
         @media print{:root{color-scheme:light;--page:#fff}body{font-size:11pt}main{max-width:none;padding:0}section{break-inside:avoid;border:0;padding:10px 0}nav{display:none}}
         """

@@ -42,7 +42,7 @@ extension RunDetails.Data {
             "path": .string(path), "train": .integer(train), "validation": .integer(validation),
             "test": .integer(test), "classes": .integer(classCount),
             "labels": .string(isMultilabel ? "multilabel" : "multiclass"),
-            "example_shape": .array(exampleShape.map { .integer($0) }),
+            "example_shape": .array(exampleShape.map { .integer($0) }), "lengths": .bool(hasLengths),
         ]
     }
 

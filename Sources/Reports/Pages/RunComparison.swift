@@ -36,7 +36,7 @@ public struct RunComparison {
                     + metrics.prefix(1).map {
                         page.result?["ensemble"]?[$0.key]?.number.map { fixed($0, digits: 4) } ?? "—"
                     }
-                    + [student?["agreement"]?.number.map { share($0) } ?? "—"])
+                    + [student?["agreement"]?.number.map { "\(fixed($0 * 100, digits: 1)) %" } ?? "—"])
         }
         return table.text(width: width)
     }

@@ -8,7 +8,9 @@ extension RunPage {
 
     var curvesNote: String {
         let epochs = trainings.first?.epochs["epoch"].last.map { grouped(Int($0.clamped)) }
-        return epochs.map { "Student: \($0) epochs. Lines are thinned to 200 points; metrics.jsonl has all of them." }
+        return epochs.map {
+            "Student: \($0) epoch\($0 == "1" ? "" : "s"). Lines are thinned to 200 points; metrics.jsonl has all of them."
+        }
             ?? ""
     }
 

@@ -24,7 +24,10 @@ extension RunPage {
     private func shownClasses(_ most: Int) -> [JSON] {
         let rows = classRows
         guard rows.count > most else { return rows }
-        let order = rows.indices.sorted { (loss(rows[$1]), $0) < (loss(rows[$0]), $1) }
+        func examples(_ index: Int) -> Int { rows[index]["examples"]?.integer ?? 0 }
+        let order = rows.indices.sorted {
+            (loss(rows[$1]), examples($1), $0) < (loss(rows[$0]), examples($0), $1)
+        }
         return order.prefix(most).map { rows[$0] }
     }
 
@@ -190,7 +193,7 @@ extension RunPage {
             }
             let names = (example["names"]?.array ?? []).compactMap(\.string).joined(separator: ", ")
             let picture: Markup? = example["png"]?.string.map {
-                "<img alt=\"\(names)\" src=\"data:image/png;base64,\($0)\">"
+                "<img class=\"\(facts["data"]?["lengths"]?.bool == true ? "spectrogram" : "")\" alt=\"\(names)\" src=\"data:image/png;base64,\($0)\">"
             }
             return """
                 <div class="example">\(picture)<small>\(example["example"]?.integer.map { "test example \($0)" } ?? "")</small><br>\
