@@ -61,6 +61,7 @@ let package = Package(
         system("COneDNN", package: "libdnnl-dev"),
         .target(name: "CVector"),
         .target(name: "CIsolation"),
+        .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
 
         library("Isolation", ["CIsolation"]),
@@ -71,7 +72,8 @@ let package = Package(
             [
                 "Tensors", "CVector", "COpenBLAS", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])),
             ]),
-        library("Networks", ["Tensors", "Threads", "Kernels"]),
+        library("Ranks", ["CMPI"]),
+        library("Networks", ["Tensors", "Threads", "Ranks", "Kernels"]),
         library("Storage", ["COpenSSL"]),
         library("HDF5", ["CHDF5", "CZlib", "CIsolation", "Storage"]),
         library("Deflate"),
@@ -93,14 +95,15 @@ let package = Package(
             resources: ["bag-of-frames", "conv", "crnn", "mlp", "rnn", "vgg"].map { .embedInCode("\($0).yaml") },
             swiftSettings: strict),
         library(
-            "Training", ["Storage", "Tensors", "Kernels", "Networks", "Datasets", "HDF5", "Records", "Protobuf"]),
+            "Training",
+            ["Storage", "Tensors", "Ranks", "Kernels", "Networks", "Datasets", "HDF5", "Records", "Protobuf"]),
         library("Models", ["Storage", "HDF5", "Tensors", "Kernels", "Networks", "Datasets", "ModelFiles", "Training"]),
 
         library(
             "Distillation",
             [
-                "Storage", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Models", "Datasets", "HDF5",
-                "Records", "Students",
+                "Storage", "Tensors", "Ranks", "Kernels", "Networks", "Training", "ModelFiles", "Models", "Datasets",
+                "HDF5", "Records", "Students",
             ]),
         library(
             "Reports", ["Deflate", "Tensors", "Datasets", "ModelFiles", "Models", "Training", "Distillation"],
@@ -108,7 +111,8 @@ let package = Package(
         .executableTarget(
             name: "compress",
             dependencies: [
-                "Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Images", "Tensors", "Kernels", "Networks",
+                "Storage", "HDF5", "Gzip", "Zip", "Records", "Isolation", "Images", "Tensors", "Ranks", "Kernels",
+                "Networks",
                 "ModelFiles", "Models", "Datasets", "Training", "Distillation", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -116,12 +120,13 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["HDF5", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "Training"],
+            dependencies: ["HDF5", "Tensors", "Ranks", "Kernels", "Networks", "ModelFiles", "Datasets", "Training"],
             path: "Tests/TestSupport"),
 
         .executableTarget(name: "IsolationProbe", dependencies: ["Isolation"], path: "Tests/IsolationProbe"),
 
         tests("Tensors"),
+        tests("Ranks", ["TestSupport"]),
         tests("Kernels", ["Tensors"]),
         tests("Networks", ["Tensors", "Kernels", "TestSupport"]),
         tests("Storage"),
@@ -136,7 +141,10 @@ let package = Package(
         tests("ModelFiles", ["Storage", "HDF5", "Protobuf", "Tensors", "Kernels", "Networks"], hasFixtures: true),
         tests(
             "Training",
-            ["Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "ModelFiles", "Datasets", "TestSupport"],
+            [
+                "Storage", "HDF5", "Records", "Tensors", "Ranks", "Kernels", "Networks", "ModelFiles", "Datasets",
+                "TestSupport",
+            ],
             hasFixtures: true),
         tests(
             "Models",

@@ -3,6 +3,7 @@ import Foundation
 import ModelFiles
 import Models
 import Networks
+public import Ranks
 import Storage
 import Tensors
 import Training
@@ -14,6 +15,8 @@ public final class Compressor {
     let request: CompressionRequest
     let tell: (CompressionEvent) -> Void
     let isInterrupted: () -> Bool
+    /// The processes that do this job together.
+    let peers: any Peers
     let data: ExampleFile
     let plan: StudentPlan
     /// Why `--precision auto` took more than 4 bits.
@@ -45,7 +48,7 @@ public final class Compressor {
     /// - Throws: `UnknownFormatError` for an output that is no kind of model file; `BudgetError` for a student over the budget; `ModelFileError` and `ExampleFileError` for bad input;
     ///   `TeachersError` for several that do not fit; `LossError` for a loss that labels, student or teachers do not allow.
     public init(
-        _ request: CompressionRequest, isInterrupted: @escaping () -> Bool = { false },
+        _ request: CompressionRequest, peers: any Peers = Alone(), isInterrupted: @escaping () -> Bool = { false },
         tell: @escaping (CompressionEvent) -> Void
     ) throws {
         let warnings = Warnings()
@@ -59,7 +62,7 @@ public final class Compressor {
             }
             tell(event)
         }
-        self.isInterrupted = isInterrupted
+        (self.peers, self.isInterrupted) = (peers, isInterrupted)
         let names = request.stages.map(\.name)
         precondition(Set(names).count == names.count, "stages of one name would share their files: \(names)")
         inputs = WatchedFiles(request.inputs)
@@ -94,8 +97,16 @@ public final class Compressor {
         digests = try request.teacherSources.map { try sha256(ofFile: $0.file) }
         inputWarning = if case .file = request.student { try plan.inputWarning(data) } else { nil }
         try refuseOtherInputs()
-        try RunDirectory.check(
-            request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
+        if peers.isFirst {
+            try RunDirectory.check(
+                request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
+        }
+        let trained = plan.members.isEmpty ? [layers.student] : plan.members.map(\.graph)
+        for graph in trained {
+            if let reason = Trainer.refusal(graph, self.request.hyperparameters, peers) {
+                throw LossError(problems: ["the student cannot be trained by several processes yet: \(reason)"])
+            }
+        }
         try inputs.check()
     }
 
@@ -114,13 +125,18 @@ public final class Compressor {
     ///   does the same; `InputChangedError` where an input changes meanwhile.
     public func run(configuration: String? = nil, pages: RunPages? = nil) throws -> CompressionReport {
         try refuseMemory(threads: request.threads ?? ProcessInfo.processInfo.activeProcessorCount)
-        let directory = try RunDirectory(
-            request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output)
+        let own =
+            peers.isFirst
+            ? try RunDirectory(
+                request.runDirectory, inputs: request.inputs + request.otherInputs, output: request.output) : nil
         // Its locks are held to the end.
-        defer { withExtendedLifetime(directory) {} }
-        let dataDigests = try dataDigests(), fingerprint = fingerprint(dataDigests)
-        try begin(directory, fingerprint, configuration: configuration)
-        let workers = Workers(request.threads, isInterrupted: isInterrupted)
+        defer { withExtendedLifetime(own) {} }
+        let dataDigests = try DataDigests(peers) { try self.dataDigests() }, fingerprint = fingerprint(dataDigests)
+        try fingerprint.refuseOthers(peers)
+        if let own { try begin(own, fingerprint, configuration: configuration) }
+        peers.meet()
+        let directory = try own ?? RunDirectory(of: request.runDirectory)
+        let workers = Workers(request.threads, peers: peers, isInterrupted: isInterrupted)
         defer { workers.close() }
         steps.begin(phases)
         introduce()
@@ -132,9 +148,11 @@ public final class Compressor {
             mixture: ensemble.mixture, directory: directory, fingerprint: fingerprint.digest, clock: clock)
         let runs = try clock.measuring(\.train) { try (0..<max(request.seeds, 1)).map { try train($0, context) } }
         let results = try clock.measuring(\.evaluate) { try measure(runs, ensemble, predictions) }
-        let bytes = try clock.measuring(\.export) { try export(results, ensemble, dataDigest: dataDigests.data) }
+        let bytes = try clock.measuring(\.export) {
+            peers.isFirst ? try export(results, ensemble, dataDigest: dataDigests.data) : plan.export.size.file
+        }
         var report = report(results, ensemble, bytes: bytes)
-        guard let pages else { return report }
+        guard let pages, peers.isFirst else { return report }
         report.details = try details(results, directory)
         try pages.write(report, to: directory)
         return report

@@ -1,4 +1,5 @@
 import Models
+import Ranks
 import Storage
 import Tensors
 
@@ -6,6 +7,18 @@ import Tensors
 struct DataDigests {
     let data: String
     let unlabeled: String?
+
+    private init(data: String, unlabeled: String?) { (self.data, self.unlabeled) = (data, unlabeled) }
+
+    /// What the first process of a job has found, known to all.
+    init(_ peers: any Peers, _ find: () throws -> DataDigests) rethrows {
+        let text = try peers.ofFirst {
+            let found = try find()
+            return "\(found.data)\n\(found.unlabeled ?? "")"
+        }
+        let parts = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        self.init(data: parts[0], unlabeled: parts[1].isEmpty ? nil : parts[1])
+    }
 
     /// - Throws: `CancellationError`; what reading the files throws.
     init(

@@ -60,7 +60,7 @@ public func trainFolds(
     }
     let fingerprint = try job.fingerprint(workers)
     try job.inputs.check()
-    guard let directory = try job.request.openRunDirectory(fingerprint) else {
+    guard let directory = try job.request.openRunDirectory(fingerprint, workers.peers) else {
         preconditionFailure("a run directory was requested and not opened")
     }
     defer { withExtendedLifetime(directory) {} }

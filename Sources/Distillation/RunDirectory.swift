@@ -66,6 +66,17 @@ final class RunDirectory: Sendable {
         }
     }
 
+    /// The folder that the first process of a job has made and holds locked, for the others of the job, which write no files in it
+    /// but teachers' predictions.
+    init(of path: String) throws {
+        guard let facts = try Facts(in: path) else {
+            throw RunDirectoryError(
+                "'\(path)' is not seen by all processes of this job; choose a --run-directory on a file system that they share"
+            )
+        }
+        (self.path, mark, locks) = (path, facts.mark, [])
+    }
+
     /// Makes the folder if need be, and gives it its mark, for processes that share a run's predictions: each may write whole files
     /// of those, and nothing else, whether or not a run holds the folder.
     ///

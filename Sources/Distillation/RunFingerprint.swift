@@ -1,6 +1,19 @@
 import Kernels
 import ModelFiles
 import Models
+import Ranks
+
+/// Processes of a job that would not give the same bits.
+public struct DifferentProcessesError: Error, CustomStringConvertible {
+    let rank: Int
+    let differences: [String]
+
+    public var description: String {
+        "the processes of this job do not do the same: beside number 0, number \(rank) has other words for "
+            + (differences.isEmpty ? "something" : differences.prefix(3).joined(separator: "; "))
+            + ". Start all with the same program and files, on processors with the same instructions"
+    }
+}
 
 /// Everything that the bits of a run's result depend on, by name, as `run.json` has it.
 ///
@@ -34,6 +47,15 @@ struct RunFingerprint: Equatable {
 
     private static func json(_ members: [(name: String, value: String)]) -> JSON {
         .object(JSON.Object(members.map { .init($0.name, .string($0.value)) }))
+    }
+
+    /// Makes sure that all processes of a job would give the same bits.
+    func refuseOthers(_ peers: any Peers) throws {
+        let all = peers.gather(Array(Self.json(members).compact.utf8)).map { String(decoding: $0, as: UTF8.self) }
+        for (rank, text) in all.enumerated() where text != all[0] {
+            let differences = try? differences(from: JSON(parsing: text))
+            throw DifferentProcessesError(rank: rank, differences: differences ?? [])
+        }
     }
 
     /// What another run had otherwise, in words: `learning-rate is 0.5, was 0.003`.

@@ -83,7 +83,8 @@ extension Compressor {
             let isMixed = views?.augmentation.mixes ?? false
             // The teachers' predictions for a batch, mixed, beside the labels.
             let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
-            return Trainer.memory(graph, hyperparameters, threads: threads, rounds: rounds).bytes + targets
+            return Trainer.memory(graph, hyperparameters, threads: threads, peers: peers, rounds: rounds).bytes
+                + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
         }
         let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride

@@ -2,6 +2,7 @@ import Datasets
 import ModelFiles
 import Models
 import Networks
+import Ranks
 import Storage
 import Tensors
 import Training
@@ -90,6 +91,6 @@ extension Compressor {
                 }),
         ]
         for member in request.settings.members(in: .manifest) { manifest[member.key] = member.value }
-        try directory.write(JSON.object(manifest).indented, to: "manifest.json")
+        if peers.isFirst { try directory.write(JSON.object(manifest).indented, to: "manifest.json") }
     }
 }

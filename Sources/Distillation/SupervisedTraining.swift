@@ -3,6 +3,7 @@ import Foundation
 public import ModelFiles
 public import Models
 import Networks
+public import Ranks
 import Storage
 public import Tensors
 public import Training
@@ -63,20 +64,21 @@ public struct TrainedModel: Sendable {
 /// - Throws: What is wrong with output, architecture and data, before any training; `CheckpointError` where there is none to go
 ///   on from, or one of another run; `CancellationError` when interrupted.
 public func trainModel(
-    _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
+    _ request: TrainingRequest, peers: any Peers = Alone(), isInterrupted: @escaping () -> Bool = { false },
     tell: @escaping (CompressionEvent) -> Void
 ) throws -> TrainedModel {
     let start = Date(), format = try ModelFormats.named(by: request.output)
-    var job = try LabelTraining(request, format: format)
-    let workers = Workers(request.threads, isInterrupted: isInterrupted)
+    var job = try LabelTraining(request, format: format, peers)
+    let workers = Workers(request.threads, peers: peers, isInterrupted: isInterrupted)
     defer { workers.close() }
     let data = job.data, plan = job.plan, (train, validation) = data.trainAndValidation()
     try job.introduce(examples: train.count, tell)
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     let fingerprint = try job.fingerprint(workers)
     try job.inputs.check()
-    let directory = try job.request.openRunDirectory(fingerprint)
-    let lock = directory == nil ? try FileLock(output: request.output) : nil
+    try fingerprint.refuseOthers(peers)
+    let directory = try job.request.openRunDirectory(fingerprint, peers)
+    let lock = directory == nil && peers.isFirst ? try FileLock(output: request.output) : nil
     // They hold the locks to the end.
     defer { withExtendedLifetime((directory, lock)) {} }
     let network = try job.fit(
@@ -86,7 +88,7 @@ public func trainModel(
     let weights = try plan.export.rounded(network.weights, for: request.output)
     let test = try evaluate(network.graph, weights: weights, on: data.test, workers: workers)
     try job.inputs.check()
-    let bytes = try plan.export.write(weights, to: request.output)
+    let bytes = peers.isFirst ? try plan.export.write(weights, to: request.output) : plan.export.size.file
     return TrainedModel(
         size: plan.export.size, bytes: bytes, test: test, seconds: Date().timeIntervalSince(start))
 }
@@ -101,7 +103,7 @@ struct LabelTraining {
 
     /// - Parameter format: How the model is written.
     /// - Throws: What is wrong with architecture and data; `MemoryError`.
-    init(_ request: TrainingRequest, format: any ModelFormat) throws {
+    init(_ request: TrainingRequest, format: any ModelFormat, _ peers: any Peers = Alone()) throws {
         self.request = request
         inputs = WatchedFiles(request.inputs)
         data = try ExampleFile(opening: request.data, testShare: request.testShare)
@@ -110,13 +112,17 @@ struct LabelTraining {
             labelKind: data.labelKind, format: format, precision: request.precision)
         let problems = request.augmentation?.refusals(of: data) ?? []
         if !problems.isEmpty { throw LossError(problems: problems) }
+        if let reason = Trainer.refusal(plan.built.graph, request.hyperparameters, peers) {
+            throw LossError(problems: ["the model cannot be trained by several processes yet: \(reason)"])
+        }
         let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let graph = plan.built.graph, splits = [data.train, data.test]
         let measuring = splits.map {
             inferenceMemory(graph, of: $0) + Predictor.memory(graph, threads: threads).bytes
         }
         try MemoryError.check(
-            Trainer.memory(graph, request.hyperparameters, threads: threads).bytes + (measuring.max() ?? 0),
+            Trainer.memory(graph, request.hyperparameters, threads: threads, peers: peers).bytes
+                + (measuring.max() ?? 0),
             threads: threads, advice: MemoryError.trainingAdvice)
     }
 
@@ -134,7 +140,9 @@ struct LabelTraining {
     func fingerprint(_ workers: Workers) throws -> RunFingerprint {
         guard let directory = request.runDirectory else { return RunFingerprint(request, data: "", model: plan.digest) }
         if !request.verifiesData { KeptDigests.recall(in: directory) }
-        let digest = try FileDigests.digest(ofFile: request.data) { workers.isInterrupted }
+        let digest = try workers.peers.ofFirst {
+            try FileDigests.digest(ofFile: request.data) { workers.isInterrupted }
+        }
         return RunFingerprint(request, data: digest, model: plan.digest)
     }
 
@@ -168,11 +176,16 @@ struct LabelTraining {
 
 extension TrainingRequest {
     /// The run directory, locked, begun or found to be that of the same run; nil where none is wanted.
-    func openRunDirectory(_ fingerprint: RunFingerprint) throws -> RunDirectory? {
+    func openRunDirectory(_ fingerprint: RunFingerprint, _ peers: any Peers) throws -> RunDirectory? {
         guard let runDirectory else { return nil }
+        guard peers.isFirst else {
+            peers.meet()
+            return try RunDirectory(of: runDirectory)
+        }
         let directory = try RunDirectory(runDirectory, inputs: inputs, output: output)
         try directory.begin(fingerprint, configuration: nil, isResuming: isResuming, replacing: replacesRun)
         try KeptDigests.keep(of: [data], in: directory)
+        peers.meet()
         return directory
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import ModelFiles
 import Models
 import Networks
+import Ranks
 import Storage
 import Tensors
 import Training
@@ -135,12 +136,17 @@ struct TeacherPredictions {
         for index in able(split) { try keep(index, chunks(index, split, store), phase: RunSteps.Phase.testing) }
     }
 
+    /// Has the chunks made that are missing, each process of the job its share of all.
     private func keep(_ index: Int, _ chunks: [Chunk], phase: (String) -> String) throws {
-        let teacher = teachers[index], missing = chunks.filter { !isKept($0) }
-        guard !missing.isEmpty else {
-            return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
+        let teacher = teachers[index], peers = workers.peers
+        let own = chunks.indices.filter { $0 % peers.count == peers.rank }.map { chunks[$0] }
+        let missing = own.filter { !isKept($0) }
+        if missing.isEmpty {
+            tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
+        } else {
+            try make(missing, with: index, phase: phase(teacher.name))
         }
-        try make(missing, with: index, phase: phase(teacher.name))
+        peers.meet()
     }
 
     /// Has a teacher predict chunks that are missing, and stores the predictions.

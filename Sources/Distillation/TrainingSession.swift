@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import Ranks
 import Storage
 import Tensors
 import Training
@@ -38,9 +39,11 @@ struct TrainingSession {
         var run = TrainingRun(train: train, validation: validation.count > 0 ? validation : nil)
         var log: MetricsLog?
         if let directory {
-            log = try MetricsLog(
-                directory.path, training: key, mark: directory.mark, isAppending: isResuming,
-                warn: { tell(.warning($0)) })
+            if workers.peers.isFirst {
+                log = try MetricsLog(
+                    directory.path, training: key, mark: directory.mark, isAppending: isResuming,
+                    warn: { tell(.warning($0)) })
+            }
             run.checkpoint = (
                 RunDirectory.checkpoint(directory.path, training: key), "\(directory.mark); \(key); \(fingerprint)"
             )

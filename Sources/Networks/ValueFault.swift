@@ -7,6 +7,10 @@ public struct ValueFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// How many rows the layer's table has.
     public let rowCount: Int
 
+    public init(layer: String, example: Int, value: Float, rowCount: Int) {
+        (self.layer, self.example, self.value, self.rowCount) = (layer, example, value, rowCount)
+    }
+
     public var description: String {
         let number = value.isNaN ? "NaN" : Int(exactly: value).map(String.init) ?? "\(value)"
         return "\(number) is no word of layer '\(layer)', whose table has the rows 0 to \(rowCount - 1)"

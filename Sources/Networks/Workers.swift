@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+public import Ranks
 import Synchronization
 import Threads
 
@@ -12,6 +13,8 @@ import Threads
 /// on any number of threads.
 public final class Workers: @unchecked Sendable {
     public private(set) var count = 1
+    /// The processes that do the same job, of which this is one.
+    public let peers: any Peers
     /// Asked by the thread that gives out the tasks, never by others.
     private let interruption: () -> Bool
     private let condition = NSCondition()
@@ -25,9 +28,12 @@ public final class Workers: @unchecked Sendable {
 
     /// - Parameters:
     ///   - count: Threads; nil for one for each processor.
+    ///   - peers: The processes that do the same job.
     ///   - isInterrupted: Whether the user wants the job to stop. It is asked by the thread that gives out the tasks.
-    public init(_ count: Int? = nil, isInterrupted: @escaping () -> Bool = { false }) {
-        interruption = isInterrupted
+    public init(
+        _ count: Int? = nil, peers: any Peers = Alone(), isInterrupted: @escaping () -> Bool = { false }
+    ) {
+        (self.peers, interruption) = (peers, isInterrupted)
         let wanted = max(1, count ?? ProcessInfo.processInfo.activeProcessorCount)
         limitKernelThreads()
         while self.count < wanted {
@@ -43,6 +49,14 @@ public final class Workers: @unchecked Sendable {
     /// - Throws: `CancellationError` where the job is to stop.
     public func checkInterruption() throws(CancellationError) {
         if isInterrupted { throw CancellationError() }
+    }
+
+    /// Whether the job is to stop, on which all processes agree. All of them ask at the same places.
+    public var agreeToStop: Bool { peers.agree(isInterrupted) }
+
+    /// - Throws: `CancellationError` where all processes agree that the job is to stop.
+    public func checkAgreement() throws(CancellationError) {
+        if agreeToStop { throw CancellationError() }
     }
 
     /// Ends the threads; the workers cannot be used afterwards.

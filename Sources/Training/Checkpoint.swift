@@ -122,6 +122,15 @@ public struct DamagedCheckpointError: Error, CustomStringConvertible {
     }
 }
 
+/// A checkpoint of which the processes of a job have read different states.
+public struct DifferentCheckpointsError: Error, CustomStringConvertible {
+    public let path: String
+    public var description: String {
+        "'\(path)': the processes of this job see different states of the checkpoint. Put the run directory on a file system that "
+            + "all of them share, wait a minute, and start again"
+    }
+}
+
 /// A checkpoint that belongs to another run.
 public struct CheckpointError: Error, CustomStringConvertible {
     public let path: String

@@ -123,7 +123,7 @@ func runningMetrics(
 ) throws -> RunningMetrics {
     var metrics = RunningMetrics(split.labelKind, classCount: split.classCount, isSampled: isSampled)
     try predictLogits(graph, weights: weights, of: split, workers: workers) { batch, scores in
-        try workers.checkInterruption()
+        try workers.checkAgreement()
         // Logits rank as their probabilities do, but for sigmoids whose sign matters to a metric.
         if split.labelKind == .multilabel { activate(Activation(.sigmoid), scores, into: scores) }
         metrics.add(scores, of: batch)

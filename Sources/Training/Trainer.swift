@@ -1,5 +1,6 @@
 import Kernels
 public import Networks
+public import Ranks
 public import Tensors
 
 /// Minimizes an objective over a data set, a batch at a time.
@@ -42,7 +43,18 @@ public final class Trainer {
     ) {
         self.init(
             graph, weights: weights, hyperparameters: hyperparameters, workers: workers, rounding: rounding,
-            gradient: LocalGradientSum(graph, Shards(graph, hyperparameters), workers))
+            gradient: Self.gradientSum(graph, Shards(graph, hyperparameters), workers))
+    }
+
+    private static func gradientSum(_ graph: LayerGraph, _ shards: Shards, _ workers: Workers) -> any GradientSum {
+        workers.peers.count > 1 ? RankedGradientSum(graph, shards, workers) : LocalGradientSum(graph, shards, workers)
+    }
+
+    /// Why a network is not trained by several processes, if it is not.
+    public static func refusal(
+        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, _ peers: any Peers
+    ) -> String? {
+        peers.count > 1 ? RankedGradientSum.refusal(graph, Shards(graph, hyperparameters)) : nil
     }
 
     /// - Parameter gradient: How gradients of shards are computed and added.
@@ -66,14 +78,19 @@ public final class Trainer {
     ///
     /// - Parameter rounds: Whether it computes with rounded weights.
     public static func memory(
-        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, threads: Int, rounds: Bool = false
+        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, threads: Int, peers: any Peers = Alone(),
+        rounds: Bool = false
     ) -> ByteCount {
+        let shards = Shards(graph, hyperparameters)
+        let gradients =
+            peers.count > 1
+            ? RankedGradientSum.memory(graph, shards, threads: threads, peers)
+            : LocalGradientSum.memory(graph, shards, threads: threads)
         let vectors =
             1 + WeightUpdate.vectorCount(hyperparameters) + BestWeights.vectorCount(hyperparameters)
             + (rounds ? RoundedWeights.vectorCount : 0)
         return ByteCount(
-            vectors * graph.layout.extent * MemoryLayout<Float>.stride
-                + LocalGradientSum.memory(graph, Shards(graph, hyperparameters), threads: threads))
+            vectors * graph.layout.extent * MemoryLayout<Float>.stride + gradients)
     }
 
     // MARK: - Steps

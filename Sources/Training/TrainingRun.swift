@@ -2,6 +2,7 @@ public import Datasets
 import Foundation
 import Kernels
 import Networks
+import Ranks
 import Tensors
 
 /// A whole training: epochs over a split, a look at validation after each, and checkpoints to go on from.
@@ -147,9 +148,13 @@ public struct TrainingRun {
         _ trainer: Trainer, _ source: some BatchSource, from file: Checkpoint?, termCount: Int
     ) throws -> EpochSums? {
         let total = source.stepsPerEpoch * trainer.hyperparameters.epochs
-        guard let sums = try file?.restore(trainer, totalSteps: total, termCount: termCount, warn: warn),
-            trainer.step > 0
-        else { return nil }
+        let peers = trainer.workers.peers
+        let sums = try file?.restore(trainer, totalSteps: total, termCount: termCount, warn: warn)
+        // Nobody writes another one before all have read it; a file system may show them different ones.
+        if let file, Set(peers.gather(Array("\(trainer.step)".utf8))).count > 1 {
+            throw DifferentCheckpointsError(path: file.path)
+        }
+        guard let sums, trainer.step > 0 else { return nil }
         let (epochs, steps) = trainer.step.quotientAndRemainder(dividingBy: source.stepsPerEpoch)
         let isMade = sums.isMade(at: trainer.step, source.stepsPerEpoch)
         resumed(isMade ? epochs - 1 : epochs)

@@ -57,7 +57,10 @@ enum Program {
             })
         Isolation.watchMappings()
         let arguments = ImportCommand.formatFirst(joiningNegativeValues(Array(CommandLine.arguments.dropFirst())))
-        Interruption.install { _ = report($0, wantsJSON: arguments.contains("--json")) }
+        Interruption.install {
+            // A launcher ends the others when one of them has said why.
+            if Launcher.isFirst { _ = report($0, wantsJSON: arguments.contains("--json")) }
+        }
         MemoryExhaustion.handle { byteCount in
             let words =
                 "the system has no memory left for another \(ByteCount(byteCount).short); choose a smaller model, a smaller "
@@ -69,8 +72,11 @@ enum Program {
             status = try run(arguments)
             try Output.close()
         } catch {
-            status = report(Failure(error), wantsJSON: arguments.contains("--json"))
+            let failure = Failure(error), start = Launcher.waitForTheFirst(failure.status)
+            let told = Failure(failure.status, start + failure.description)
+            status = report(start.isEmpty ? failure : told, wantsJSON: arguments.contains("--json"))
         }
+        Launcher.end(status)
         if status != .success { Foundation.exit(status.rawValue) }
     }
 

@@ -250,8 +250,10 @@ struct DistillCommand: ParsableCommand {
 
     func run() throws {
         let options = try options()
-        _ = try OutputFile.checkModel(
-            options.request.output, inputs: options.request.inputs + options.request.otherInputs)
+        if Launcher.isFirst {
+            _ = try OutputFile.checkModel(
+                options.request.output, inputs: options.request.inputs + options.request.otherInputs)
+        }
         if dryRun {
             let report = try dryRunReport(options)
             return try common.print(report.text(width: Terminal.output.limit), json: report.json)

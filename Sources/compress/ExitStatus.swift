@@ -7,6 +7,7 @@ import Isolation
 import ModelFiles
 import Models
 import Records
+import Ranks
 import Storage
 import Tensors
 import Training
@@ -70,6 +71,9 @@ extension Failure {
         case let error as MultiplyAddsError: self.init(.overBudget, error.description)
         case let error as LossError: self.init(.badInput, error.description)
         case let error as NotFiniteError: self.init(.badInput, error.description)
+        case let error as MPIError: self.init(.unavailable, error.description)
+        case let error as DifferentProcessesError: self.init(.unavailable, error.description)
+        case let error as DifferentCheckpointsError: self.init(.inputOutput, error.description)
         case let error as MemoryError: self.init(.unavailable, error.description)
         case let error as ExampleValueError: self.init(.badInput, error.description)
         case let error as RunDirectoryError: self.init(.usage, error.description)

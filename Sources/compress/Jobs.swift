@@ -13,7 +13,8 @@ private var pages: RunPages {
 func distill(_ options: DistillOptions, progress: Progress) throws -> CompressionReport {
     do {
         // What cannot work is refused here, before anything is written.
-        let compressor = try Compressor(options.request, isInterrupted: { Interruption.requested }, tell: progress.tell)
+        let compressor = try Compressor(
+            options.request, peers: try Launcher.join(), isInterrupted: { Interruption.requested }, tell: progress.tell)
         Interruption.keepState()
         return try compressor.run(configuration: options.configuration.yaml, pages: pages)
     } catch is CancellationError {
@@ -64,7 +65,7 @@ extension Progress {
 /// Trains one model on the true labels.
 func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSummary {
     try training(request, progress) { isInterrupted, tell in
-        let model = try trainModel(request, isInterrupted: isInterrupted, tell: tell)
+        let model = try trainModel(request, peers: try Launcher.join(), isInterrupted: isInterrupted, tell: tell)
         return TrainingSummary(
             model: EvaluationReport.Model(
                 path: request.output, parameters: model.size.parameters, bytes: model.bytes, metrics: model.test),
@@ -74,7 +75,10 @@ func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSum
 
 /// Trains a model for each fold.
 func trainFolds(_ request: TrainingRequest, progress: Progress) throws -> FoldSummary {
-    try training(request, progress) { isInterrupted, tell in
+    if Launcher.launch != nil {
+        throw Failure(.usage, "--folds trains on one process: start it without a launcher")
+    }
+    return try training(request, progress) { isInterrupted, tell in
         FoldSummary(
             try Distillation.trainFolds(request, isInterrupted: isInterrupted, tell: tell), path: request.output)
     }

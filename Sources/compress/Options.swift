@@ -16,6 +16,7 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints a result: the JSON if it is wanted, else the text.
     func print(_ text: @autoclosure () -> String, json object: @autoclosure () -> JSON) throws(Failure) {
+        guard Launcher.isFirst else { return }
         if json {
             try Output.write(data: object().indented + "\n")
         } else {
@@ -28,7 +29,7 @@ struct CommonOptions: ParsableArguments {
         if !quiet { Terminal.error.write(text + "\n") }
     }
 
-    var progress: Progress { Progress(isQuiet: quiet) }
+    var progress: Progress { Progress(isQuiet: quiet || !Launcher.isFirst) }
 }
 
 struct ThreadOptions: ParsableArguments {

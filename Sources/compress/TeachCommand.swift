@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Distillation
 import Models
+import Ranks
 import Reports
 import Training
 
@@ -72,7 +73,9 @@ struct TeachCommand: ParsableCommand {
     var runDirectory: String
 
     @Option(
-        help: .init("Which of how many parts, such as 3/16. (default: 1/1, all)", valueName: "i/n"),
+        help: .init(
+            "Which of how many parts, such as 3/16. (default: 1/1, all; under mpirun or srun that of the process)",
+            valueName: "i/n"),
         transform: teachingPart)
     var part: TeachingRequest.Part?
 
@@ -93,6 +96,11 @@ struct TeachCommand: ParsableCommand {
         try common.print(summary.text, json: summary.json)
     }
 
+    /// Of as many processes as a launcher has started each takes its part; they need no library of MPI for that.
+    private var launched: TeachingRequest.Part? {
+        Launcher.launch.flatMap { TeachingRequest.Part($0.rank + 1, of: $0.count) }
+    }
+
     /// What is done: by the words of the command line, then by the configuration file.
     func request() throws -> TeachingRequest {
         let file = try configuration.map { try ConfigurationFile(reading: $0).command } ?? DistillCommand.parse([])
@@ -100,7 +108,8 @@ struct TeachCommand: ParsableCommand {
         guard !teachers.isEmpty else { throw ValidationError("missing --teachers") }
         guard let data = data ?? file.data else { throw ValidationError("missing --data") }
         var request = TeachingRequest(
-            teachers: teachers, data: data, runDirectory: runDirectory, part: try part ?? teachingPart("1/1"))
+            teachers: teachers, data: data, runDirectory: runDirectory,
+            part: try part ?? launched ?? teachingPart("1/1"))
         var options = teacherOptions
         options.fill(from: file.teacherOptions)
         request.teacherRules = try options.rules(of: teachers)

@@ -133,7 +133,7 @@ struct TrainCommand: ParsableCommand {
             common.progress.message("'\(resume)' has no run to go on with: one begins")
         }
         if let folds { return try trainFolds(folds, request) }
-        _ = try OutputFile.checkModel(output, inputs: request.inputs)
+        if Launcher.isFirst { _ = try OutputFile.checkModel(output, inputs: request.inputs) }
         let summary = try train(request, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }

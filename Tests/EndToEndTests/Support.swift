@@ -52,6 +52,14 @@ enum Program {
         return try start(path, arguments, in: folder, environment: environment)
     }
 
+    /// Starts it by another program, behind that one's own words.
+    static func start(
+        by launcher: String, _ own: [String], _ arguments: [String], in folder: URL, environment: [String: String] = [:]
+    ) throws -> Started {
+        let path = try #require(path, "the program is not beside the tests")
+        return try start(launcher, own + [path] + arguments, in: folder, environment: environment)
+    }
+
     private static func start(
         _ path: String, _ arguments: [String], in folder: URL, environment: [String: String]
     ) throws -> Started {

@@ -1,6 +1,7 @@
 import Datasets
 import Kernels
 import Networks
+import Ranks
 import Synchronization
 import Tensors
 import TestSupport
@@ -53,19 +54,23 @@ private struct Words: Batch {
 
 /// The sum of shards' gradients is one of a fixed order.
 @Suite struct GradientSumTests {
-    private func train(_ file: ExampleFile, threads: Int, sum: (LayerGraph, Hyperparameters) -> (any GradientSum)?)
-        throws
-        -> [[UInt32]]
-    {
-        let workers = Workers(threads), graph = try build(everything).graph
+    private func train(
+        _ file: ExampleFile, threads: Int, peers: any Peers = Alone(),
+        sum: ((LayerGraph, Hyperparameters) -> any GradientSum)? = nil
+    ) throws -> [[UInt32]] {
+        let workers = Workers(threads, peers: peers), graph = try build(everything).graph
         defer { workers.close() }
         var hyperparameters = smallHyperparameters()
         (hyperparameters.globalClipnorm, hyperparameters.emaMomentum) = (0.5, 0.9)
-        let trainer = Trainer(
-            graph, weights: ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0)),
-            hyperparameters: hyperparameters,
-            workers: workers,
-            gradient: sum(graph, hyperparameters) ?? LocalGradientSum(graph, Shards(graph, hyperparameters), workers))
+        let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0))
+        let trainer: Trainer
+        if let sum {
+            trainer = Trainer(
+                graph, weights: weights, hyperparameters: hyperparameters, workers: workers,
+                gradient: sum(graph, hyperparameters))
+        } else {
+            trainer = Trainer(graph, weights: weights, hyperparameters: hyperparameters, workers: workers)
+        }
         try TrainingRun(train: file.train, validation: nil).run(trainer, minimizing: LabelLoss(.multiclass))
         return trainer.stateBits
     }
@@ -74,9 +79,49 @@ private struct Words: Batch {
         try withData { file, _ in
             let plain = try train(file, threads: 1) { PlainSum($0, $1) }
             for threads in [1, 2, 3, 7] {
-                #expect(try train(file, threads: threads) { _, _ in nil } == plain, "\(threads) threads")
+                #expect(try train(file, threads: threads) == plain, "\(threads) threads")
             }
         }
+    }
+
+    /// On any number of processes, more than there are shards, too; the last batch has fewer.
+    @Test(arguments: [1, 2, 3, 4, 5], [1, 2]) func givesTheSameBitsOnAnyNumberOfProcesses(count: Int, threads: Int)
+        throws
+    {
+        try withData { file, _ in
+            let plain = try train(file, threads: 1) { PlainSum($0, $1) }
+            let all = try ThreadPeers.together(count) { peers in try train(file, threads: threads, peers: peers) }
+            #expect(all == Array(repeating: plain, count: count))
+        }
+    }
+
+    /// All hear of the first example that cannot be computed, whoever has found it.
+    @Test(arguments: [2, 3]) func allProcessesNameTheSameExample(count: Int) throws {
+        let text = """
+            input: [1]
+            layers:
+              - Embedding: {input_dim: 3, output_dim: 2}
+              - Flatten
+              - Dense: {units: classes, activation: softmax}
+            """
+        let graph = try build(text).graph
+        let faults = try ThreadPeers.together(count) { peers -> ValueFault? in
+            let workers = Workers(1, peers: peers), batch = Words()
+            defer { workers.close() }
+            let shards = Shards(graph, smallHyperparameters()), sum = RankedGradientSum(graph, shards, workers)
+            do throws(ValueFault) {
+                _ = try sum.add(shards.cut(batch.count)) { _, examples, workspace, gradient in
+                    batch.readInputs(examples, into: workspace.input(0, count: examples.count))
+                    workspace.forward(weights: gradient, count: examples.count)
+                    return [1]
+                }
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(faults.count == count && faults.allSatisfy { $0?.example == 5 && $0?.value == 95 })
+        #expect(Set(faults).count == 1)
     }
 
     @Test(arguments: [1, 2, 3, 7]) func callsEachShardOnceAndKeepsItsTermsInOrder(threads: Int) throws {

@@ -2,6 +2,7 @@ import Datasets
 import ModelFiles
 import Models
 import Networks
+import Ranks
 import Storage
 import Training
 
@@ -68,7 +69,10 @@ extension StageContext {
         let path = RunDirectory.student(directory.path, ofGeneration: generation)
         // Where a student comes from is known at the end; those on the way are the run's own.
         let notes = ExportPlan.Notes(["run": directory.mark], classNames: data.classNames)
-        try ExportPlan(plan.built, format: RunDirectory.format, notes: notes).write(student.weights, to: path)
+        if workers.peers.isFirst {
+            try ExportPlan(plan.built, format: RunDirectory.format, notes: notes).write(student.weights, to: path)
+        }
+        workers.peers.meet()
         let predictions = predictions.of(
             [try ModelTeacher(path, data: data)], digests: [try sha256(ofFile: path)])
         try clock.measuring(\.teach) {

@@ -1,0 +1,198 @@
+import Foundation
+import HDF5
+import ModelFiles
+import Testing
+
+/// Open MPI's launcher, where it is installed.
+private let launcher: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map {
+    "\($0)/mpirun"
+}
+.first { FileManager.default.isExecutableFile(atPath: $0) }
+
+/// The main job and trainings on several processes, started by Open MPI where it is there (`Tools/setup`).
+@Suite(.enabled(if: launcher != nil, "mpirun is not there"))
+struct RankTests {
+    private static let student = """
+        name: tiny
+        input: [12, 12]
+        layers:
+          - Reshape: {target_shape: [12, 12, 1]}
+          - Conv2D: {filters: 4, kernel_size: 3, activation: relu}
+          - BatchNormalization: {}
+          - Flatten: {}
+          - Dropout: {rate: 0.2}
+          - Dense: {units: 8*width, activation: relu, name: hidden}
+          - Dense: {units: classes, activation: softmax}
+        """
+
+    /// Two threads at most compute here, whatever the number of processes.
+    private static let training = [
+        "--epochs", "2", "--batch-size", "300", "--threads", "1", "--data", "d.h5", "--output", "s.h5",
+        "--run-directory", "s.run",
+        "--force", "--global-clipnorm", "1",
+    ]
+    private static let distillation =
+        training + [
+            "--teachers", "digits.h5", "digits-k2.h5", "--budget", "60kB", "--student", "tiny.yaml", "--no-baseline",
+            "--precision", "float32",
+        ]
+
+    private static let jobs: [String: [String]] = [
+        "labels": ["train"] + training + ["--architecture", "tiny.yaml"],
+        "plain": distillation + ["--ema-momentum", "0.9", "--seeds", "2"],
+        "generations": distillation + ["--generations", "2", "--soft-targets", "top:3", "--unlabeled", "d.h5"],
+        "live teachers": distillation + ["--augment", "noise:0.1,mixup:0.2"],
+        "first stage": distillation + ["--configuration", "stage.yaml"],
+        "fewer bits": distillation.map { $0 == "float32" ? "4" : $0 },
+    ]
+
+    private func withFiles(_ body: (URL) throws -> Void) throws {
+        try withFolder { folder in
+            for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
+            try writeDigits(to: folder.appending(path: "d.h5"), train: 1000)
+            try Self.student.write(to: folder.appending(path: "tiny.yaml"), atomically: true, encoding: .utf8)
+            try """
+            first-stage:
+              epochs: 1
+              losses: [hint: {pairs: [{student: hidden, teacher: flatten}], teacher: digits}]
+            """.write(to: folder.appending(path: "stage.yaml"), atomically: true, encoding: .utf8)
+            try body(folder)
+        }
+    }
+
+    private func start(_ count: Int, _ words: [String], in folder: URL, _ environment: [String: String] = [:]) throws
+        -> Program.Started
+    {
+        try Program.start(
+            by: try #require(launcher), ["--oversubscribe", "--allow-run-as-root", "-n", "\(count)"], words,
+            in: folder,
+            environment: environment)
+    }
+
+    private func launch(_ count: Int, _ words: [String], in folder: URL, _ environment: [String: String] = [:]) throws
+        -> Run
+    {
+        try Program.finish(try start(count, words, in: folder, environment))
+    }
+
+    private func student(_ folder: URL) throws -> Data { try Data(contentsOf: folder.appending(path: "s.h5")) }
+
+    @Test(arguments: jobs.keys.sorted())
+    func writesTheSameBits(job: String) throws {
+        try withFiles { folder in
+            let words = try #require(Self.jobs[job]), alone = try Program.run(words, in: folder)
+            #expect(alone.code == 0, "\(alone.errors)")
+            let wanted = try student(folder)
+            for count in [2, 3] {
+                try FileManager.default.removeItem(at: folder.appending(path: "s.run"))
+                let run = try launch(count, words, in: folder)
+                #expect(run.code == 0, "\(run.errors)")
+                #expect(try student(folder) == wanted, "\(count) processes give other bytes")
+                // One of them speaks and writes.
+                #expect(
+                    run.output.components(separatedBy: "s.h5'").count
+                        <= alone.output.components(separatedBy: "s.h5'").count)
+                #expect(try names(in: folder).filter { $0.contains("partial") || $0.contains("lock") }.isEmpty)
+            }
+        }
+    }
+
+    /// One checkpoint, which knows no ranks: stopped on three, gone on with on two, ended by one process.
+    @Test func goesOnWithOtherNumbersOfProcesses() throws {
+        try withFiles { folder in
+            let words =
+                Self.distillation.filter { $0 != "--force" }.map { $0 == "--run-directory" ? "--resume" : $0 } + [
+                    "--epochs", "300", "--checkpoint-every", "0.05s",
+                ]
+            let whole = try Program.run(words, in: folder)
+            #expect(whole.code == 0, "\(whole.errors)")
+            let wanted = try student(folder)
+            try FileManager.default.removeItem(at: folder.appending(path: "s.run"))
+            for count in [3, 2] {
+                let started = try start(count, words, in: folder)
+                let checkpoint = folder.appending(path: "s.run/student-checkpoint.h5"),
+                    deadline = Date(timeIntervalSinceNow: 60)
+                while !FileManager.default.fileExists(atPath: checkpoint.path), Date() < deadline {
+                    Thread.sleep(forTimeInterval: 0.01)
+                }
+                Thread.sleep(forTimeInterval: 0.3)
+                kill(started.process.processIdentifier, count == 3 ? SIGTERM : SIGKILL)
+                started.process.waitUntilExit()
+                // The launcher that is killed leaves processes that notice.
+                if count == 2 { Thread.sleep(forTimeInterval: 2) }
+            }
+            let last = try Program.run(words, in: folder)
+            #expect(last.code == 0, "\(last.errors)")
+            #expect(try student(folder) == wanted)
+        }
+    }
+
+    /// What is wrong is said once, and the job ends with its code.
+    @Test(
+        arguments: [
+            (["--data", "none.h5"], 66, "error: 'none.h5': there is no such file"),
+            (["--learning-rate", "0"], 64, "expected a number above 0"),
+            (["--learning-rate", "1e30", "--optimizer", "sgd"], 65, "error: the loss is not finite after step "),
+            (["--budget", "100B"], 1, "error: "),
+        ])
+    func endsWithOneErrorAndItsCode(words: [String], code: Int32, text: String) throws {
+        try withFiles { folder in
+            let run = try launch(3, Self.distillation + words, in: folder)
+            #expect(run.code == code, "\(run.code): \(run.errors)")
+            #expect(run.errors.components(separatedBy: text).count == 2, "\(run.errors)")
+            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "s.h5").path))
+        }
+    }
+
+    /// N programs that each believe to be alone are refused, as is a launcher whose library is not there.
+    @Test func refusesALauncherOfAnotherLibrary() throws {
+        try withFiles { folder in
+            let words = Self.distillation
+            let lonely = try Program.run(
+                words, in: folder, environment: ["OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"])
+            #expect(lonely.code == 69, "\(lonely.errors)")
+            #expect(
+                lonely.errors.contains("a launcher has started 2 processes (OMPI_COMM_WORLD_SIZE), but 'Open MPI"),
+                "\(lonely.errors)")
+            #expect(lonely.errors.contains("' knows of 1: use the launcher of that library"), "\(lonely.errors)")
+            let none = try launch(2, words, in: folder, ["COMPRESS_MPI_LIBRARY": "libnone.so.1"])
+            #expect(none.code == 69, "\(none.errors)")
+            #expect(
+                none.errors.components(separatedBy: "no library of MPI can be used (libnone.so.1)").count == 2,
+                "\(none.errors)")
+            #expect(try !names(in: folder).contains("s.run"))
+        }
+    }
+
+    /// A process that dies takes the others with it.
+    @Test func endsWithAProcessThatIsKilled() throws {
+        try withFiles { folder in
+            let started = try start(3, Self.distillation + ["--epochs", "100000"], in: folder)
+            let checkpoint = folder.appending(path: "s.run/student-checkpoint.h5"),
+                deadline = Date(timeIntervalSinceNow: 60)
+            while !FileManager.default.fileExists(atPath: checkpoint.path), Date() < deadline {
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+            let lock = try String(contentsOf: folder.appending(path: "s.run/run.lock"), encoding: .utf8)
+            let first = try #require(lock.firstMatch(of: /process ([0-9]+) on/).flatMap { Int32($0.1) })
+            kill(first, SIGKILL)
+            let run = try Program.finish(started)
+            #expect(run.code != 0)
+            #expect(kill(first, 0) != 0)
+        }
+    }
+
+    /// Each process of a launcher takes its part, without any library of MPI.
+    @Test func teachesInParts() throws {
+        try withFiles { folder in
+            let words = [
+                "teach", "--teachers", "digits.h5", "digits-k2.h5", "--data", "d.h5", "--run-directory", "s.run",
+            ]
+            let run = try launch(3, words, in: folder, ["COMPRESS_MPI_LIBRARY": "libnone.so.1"])
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.output.hasPrefix("part 1/3: 2 of 6 chunks, "), "\(run.output)")
+            let all = try Program.run(words, in: folder)
+            #expect(all.output.hasPrefix("part 1/1: 6 of 6 chunks, 6 of them found in 's.run', 0 predictions made in "))
+        }
+    }
+}
