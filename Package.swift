@@ -39,8 +39,8 @@ let package = Package(
         .library(
             name: "Compression",
             targets: [
-                "Storage", "HDF5", "Records", "Tensors", "Kernels", "Networks", "Training", "ModelFiles", "Datasets",
-                "Models", "Distillation", "Reports",
+                "Storage", "HDF5", "Records", "Tensors", "Ranks", "Kernels", "Networks", "Training", "ModelFiles",
+                "Datasets", "Models", "Distillation", "Reports",
             ]),
     ],
     traits: [

@@ -39,6 +39,7 @@ extension Compressor {
 
     /// Tells what is known before any work.
     func introduce() {
+        if let words = peers.words { tell(.message(words)) }
         tell(.message(plan.sentence("student", budget: request.limit)))
         if let precisionNote { tell(.message(precisionNote)) }
         if let line = request.hyperparameters.sentence(

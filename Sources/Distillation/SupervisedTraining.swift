@@ -72,6 +72,7 @@ public func trainModel(
     let workers = Workers(request.threads, peers: peers, isInterrupted: isInterrupted)
     defer { workers.close() }
     let data = job.data, plan = job.plan, (train, validation) = data.trainAndValidation()
+    if let words = peers.words { tell(.message(words)) }
     try job.introduce(examples: train.count, tell)
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     let fingerprint = try job.fingerprint(workers)

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The processes that work on one job together, of which this is one. Each of them runs the same program on the same inputs.
 ///
 /// Its one means is an exchange of numbers. What is computed from these does not depend on who moves them.
@@ -80,6 +82,13 @@ extension Peers {
 
     /// Waits until all are here.
     public func meet() { _ = agree(false) }
+
+    /// All of them in words, `4 processes on 2 hosts, Open MPI v4.1.4`; nil for one by itself. All ask for it together.
+    public var words: String? {
+        guard count > 1 else { return nil }
+        let hosts = Set(gather(Array(ProcessInfo.processInfo.hostName.utf8))).count
+        return "\(count) processes on \(hosts) host\(hosts == 1 ? "" : "s"), \(means)"
+    }
 
     /// What the first process makes of something, known to all.
     public func ofFirst(_ text: () throws -> String) rethrows -> String {

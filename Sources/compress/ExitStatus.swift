@@ -6,8 +6,8 @@ import HDF5
 import Isolation
 import ModelFiles
 import Models
-import Records
 import Ranks
+import Records
 import Storage
 import Tensors
 import Training

@@ -10,7 +10,8 @@ private let launcher: String? = (ProcessInfo.processInfo.environment["PATH"] ?? 
 .first { FileManager.default.isExecutableFile(atPath: $0) }
 
 /// The main job and trainings on several processes, started by Open MPI where it is there (`Tools/setup`).
-@Suite(.enabled(if: launcher != nil, "mpirun is not there"))
+/// One test at a time, since processes that wait for each other keep the processors busy.
+@Suite(.serialized, .enabled(if: launcher != nil, "mpirun is not there"))
 struct RankTests {
     private static let student = """
         name: tiny
@@ -64,7 +65,8 @@ struct RankTests {
         -> Program.Started
     {
         try Program.start(
-            by: try #require(launcher), ["--oversubscribe", "--allow-run-as-root", "-n", "\(count)"], words,
+            by: try #require(launcher),
+            ["--oversubscribe", "--allow-run-as-root", "--mca", "mpi_yield_when_idle", "1", "-n", "\(count)"], words,
             in: folder,
             environment: environment)
     }
@@ -102,7 +104,7 @@ struct RankTests {
         try withFiles { folder in
             let words =
                 Self.distillation.filter { $0 != "--force" }.map { $0 == "--run-directory" ? "--resume" : $0 } + [
-                    "--epochs", "300", "--checkpoint-every", "0.05s",
+                    "--epochs", "100", "--checkpoint-every", "0.05s",
                 ]
             let whole = try Program.run(words, in: folder)
             #expect(whole.code == 0, "\(whole.errors)")
@@ -130,7 +132,7 @@ struct RankTests {
     /// What is wrong is said once, and the job ends with its code.
     @Test(
         arguments: [
-            (["--data", "none.h5"], 66, "error: 'none.h5': there is no such file"),
+            (["--data", "none.h5"], 66, "error: could not open 'none.h5': there is no such file"),
             (["--learning-rate", "0"], 64, "expected a number above 0"),
             (["--learning-rate", "1e30", "--optimizer", "sgd"], 65, "error: the loss is not finite after step "),
             (["--budget", "100B"], 1, "error: "),

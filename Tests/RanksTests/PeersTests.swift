@@ -33,6 +33,12 @@ import Testing
         #expect((shares.map(\.count).max() ?? 0) - (shares.map(\.count).min() ?? 0) <= 1)
     }
 
+    @Test func areToldInWords() throws {
+        #expect(
+            try ThreadPeers.together(3) { $0.words } == Array(repeating: "3 processes on 1 host, threads", count: 3))
+        #expect(Alone().words == nil)
+    }
+
     @Test func oneProcessIsTheFirst() {
         let alone = Alone()
         #expect(alone.isFirst && alone.count == 1 && alone.agree(true) && !alone.agree(false))

@@ -77,7 +77,7 @@ extension StageContext {
         let name = title(name)
         return TrainingSession(
             name: part.title(name), key: part.key(name), directory: directory, fingerprint: fingerprint,
-            inputs: predictions.inputs, isResuming: request.isResuming, 
+            inputs: predictions.inputs, isResuming: request.isResuming,
             checkpointInterval: request.checkpointInterval ?? TrainingRun.defaultCheckpointInterval,
             workers: workers, tell: tell)
     }
