@@ -81,8 +81,10 @@ extension FileKind {
             "The architecture alone has no weights. Give it with --architecture, beside a file of weights (.weights.h5)"
         case .npy, .npz:
             "It holds arrays and no architecture. In Keras, set them as the model's weights and save with model.save('model.h5')"
-        case .pyTorch, .onnx, .tensorFlowLite, .gguf, .pickle:
-            "Only models of Keras are read (.h5, .keras). Save the model from Keras with model.save('model.h5')"
+        case .pyTorch:
+            "Load the model in PyTorch, and export it: torch.onnx.export(model, (example,), 'model.onnx')"
+        case .tensorFlowLite, .gguf, .pickle:
+            "Models of Keras (.h5, .keras) and ONNX are read. Save the model from Keras with model.save('model.h5')"
         case .records, .idx, .text, .wideText, .parquet, .arrow, .matlab, .netCDF, .sqlite, .image:
             "It is no model. Name a file that Keras has saved (.h5, .keras)"
         default: nil

@@ -31,6 +31,8 @@ struct ModelOutline: Hashable, Codable {
         let offset: Int?
         /// What is to be added to them.
         var lowRank: LowRankFactors?
+        /// Whether whole numbers of the file stand for multiples of a scale.
+        var isScaled = false
     }
 
     var byteCount: Int

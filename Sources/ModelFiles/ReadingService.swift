@@ -29,15 +29,18 @@ public enum ReadingService {
     /// What reading so many bytes may take: 50 MB a second of the processor's time is slow, and no file that hangs.
     ///
     /// What is compressed is decompressed chunk by chunk, and an archive's member is a file on the disk.
-    private static func limits(for byteCount: Int) -> Isolation.Limits {
-        Isolation.Limits(seconds: 5 + byteCount / 50_000_000, memory: 512 << 20)
+    ///
+    /// A graph of ONNX is in memory while it is read, with a copy of what is turned around.
+    private static func limits(for byteCount: Int, of path: String) -> Isolation.Limits {
+        let whole = ONNXReader.isNamed(path) ? min(WholeFile.byteCount(of: path) ?? 0, ONNXModel.byteLimit) : 0
+        return Isolation.Limits(seconds: 5 + byteCount / 50_000_000, memory: (512 << 20) + 2 * whole)
     }
 
     /// Everything that a model file says but its numbers.
     static func outline(of path: String) throws -> ModelOutline {
         // An archive is unpacked for it, so that a large file may take longer.
         let byteCount = WholeFile.byteCount(of: path) ?? 0
-        let response = try run(outlineName, Array(path.utf8), nil, limits(for: byteCount), path)
+        let response = try run(outlineName, Array(path.utf8), nil, limits(for: byteCount, of: path), path)
         guard case .outline(let outline) = response else {
             throw ModelFileError(.refused, path, ["could not be read"])
         }
@@ -63,7 +66,7 @@ public enum ReadingService {
         let byteCount = max(count, 1) * MemoryLayout<Float>.size
         let memory = try translating(path) { () throws(IsolationError) in try MemoryFile(byteCount: byteCount) }
         let request = try JSONEncoder().encode(Order(path: path, datasets: datasets))
-        _ = try run(weightsName, Array(request), memory, limits(for: byteCount), path)
+        _ = try run(weightsName, Array(request), memory, limits(for: byteCount, of: path), path)
         return memory
     }
 

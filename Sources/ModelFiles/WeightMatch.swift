@@ -131,7 +131,7 @@ struct WeightMatch {
                 {
                     flatBiasLayers.append(slot.layerIndex)
                 }
-            } else if !stored.type.isFloat {
+            } else if !stored.type.isFloat && !stored.isScaled {
                 problems.append("\(slot): expected floating-point numbers, found \(stored.type)")
             } else {
                 pairs.append((slot, stored, layouts[index]))

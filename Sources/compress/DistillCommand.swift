@@ -40,7 +40,7 @@ struct DistillCommand: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: .init(
-            "Keras models (\(ModelFormats.readableSuffixes)), of any mix of architectures, and predictions in the place of "
+            "Trained models (\(ModelFormats.readableSuffixes)), of any mix of architectures, and predictions in the place of "
                 + "models of any kind: .npz, .npy, .csv or HDF5 with rows for train, test and so on. NAME=FILE names one, "
                 + "FILE:ARRAY says which array or group is meant.", valueName: "[name=]path[:array]"),
         completion: .teachers)

@@ -27,7 +27,7 @@ enum ShortHelp {
         Distil several Keras models into one small student that fits a byte budget.
 
         required:
-          --teachers PATH ...      trained Keras models (.h5, .hdf5, .keras), or what
+          --teachers PATH ...      trained models (.h5, .keras, .onnx), or what
                                    any model predicted: name=p.npz, p.h5, p.csv
           --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
           --budget SIZE            most bytes of the student's file: 250kB, 1GB, 1GiB

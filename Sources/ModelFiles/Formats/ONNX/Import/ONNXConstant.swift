@@ -18,6 +18,8 @@ struct ONNXConstant {
 
     let shape: [Int]
     let content: Content
+    /// How the file has the numbers, or the first of them.
+    private(set) var stored = ONNXTensor.Kind.float32
 
     /// Numbers of one constant, at most: 2 GiB of float32.
     static let countLimit = 1 << 29
@@ -28,6 +30,13 @@ struct ONNXConstant {
     var isWhole: Bool { if case .whole = content { true } else { false } }
 
     private init(_ shape: [Int], _ content: Content) { (self.shape, self.content) = (shape, content) }
+
+    /// The same, from numbers that the file has as `other` has its own.
+    private func from(_ other: ONNXConstant) -> ONNXConstant {
+        var result = self
+        result.stored = other.stored
+        return result
+    }
 
     init(_ shape: [Int], whole numbers: [ONNXExtent]) { self.init(shape, .whole(numbers)) }
 
@@ -42,6 +51,7 @@ struct ONNXConstant {
             self.init(tensor.shape, whole: tensor.wholes.map { ONNXExtent($0) })
         default: self.init(tensor.shape) { tensor.reals }
         }
+        stored = tensor.kind
     }
 
     /// The numbers, row-major.
@@ -96,7 +106,7 @@ extension ONNXConstant {
         guard try Self.checked(shape).reduce(1, *) == count else {
             throw ONNXRefusal("gives a constant \(self.shape) the shape \(shape)")
         }
-        return ONNXConstant(shape, content)
+        return ONNXConstant(shape, content).from(self)
     }
 
     func transposed(_ order: [Int]) -> ONNXConstant {
@@ -131,7 +141,7 @@ extension ONNXConstant {
         switch content {
         case .whole(let numbers): ONNXConstant(extents, whole: Self.gathered(numbers, extents, strides, offset))
         case .real(let numbers):
-            ONNXConstant(extents) { Self.gathered(try numbers(), extents, strides, offset) }
+            ONNXConstant(extents) { Self.gathered(try numbers(), extents, strides, offset) }.from(self)
         }
     }
 
@@ -179,7 +189,7 @@ extension ONNXConstant {
         if parts.allSatisfy(\.isWhole) {
             return ONNXConstant(shape, whole: interleaved(try parts.map { try $0.extents() }))
         }
-        return ONNXConstant(shape) { interleaved(try parts.map { try $0.reals() }) }
+        return ONNXConstant(shape) { interleaved(try parts.map { try $0.reals() }) }.from(first)
     }
 }
 
@@ -188,7 +198,7 @@ extension ONNXConstant {
 extension ONNXConstant {
     /// A function of every number.
     func mapped(_ function: @escaping (Float) -> Float) -> ONNXConstant {
-        ONNXConstant(shape) { [self] in try reals().map(function) }
+        ONNXConstant(shape) { [self] in try reals().map(function) }.from(self)
     }
 
     /// A function of the numbers of two constants, axes of 1 repeated as NumPy does it.
@@ -201,7 +211,7 @@ extension ONNXConstant {
             return ONNXConstant(x.shape, whole: try zip(x.extents(), y.extents()).map(whole))
         }
         guard let real else { throw ONNXRefusal("computes with constants that are no whole numbers") }
-        return ONNXConstant(x.shape) { zip(try x.reals(), try y.reals()).map(real) }
+        return ONNXConstant(x.shape) { zip(try x.reals(), try y.reals()).map(real) }.from(first)
     }
 
     /// (…, M, K) · (K, N).

@@ -11,6 +11,12 @@ extension ONNXImport {
         "Min": { [try $0.binary("ops.minimum", $1.given)] },
         "Max": { [try $0.binary("ops.maximum", $1.given)] },
         "Sum": { [try $0.binary("ops.add", $1.given)] },
+        "Mean": { import_, call in
+            guard case .feature(let sum) = try import_.binary("ops.add", call.given) else {
+                throw ONNXRefusal("has no input")
+            }
+            return [.feature(try import_.map("ops.multiply", sum, ["x2": number(1 / Float(call.given.count))]))]
+        },
         "Pow": { [try $0.power($1)] },
         "Relu": function("ops.relu"), "Sigmoid": function("ops.sigmoid"), "Tanh": function("ops.tanh"),
         "Exp": function("ops.exp"), "Log": function("ops.log"), "Sqrt": function("ops.sqrt"),
@@ -23,7 +29,7 @@ extension ONNXImport {
         "Greater": { [try $0.binary("ops.greater", $1.given)] },
         "GreaterOrEqual": { [try $0.binary("ops.greater_equal", $1.given)] },
         "And": { [try $0.binary("ops.logical_and", $1.given)] }, "Or": { [try $0.binary("ops.logical_or", $1.given)] },
-        "Not": function("ops.logical_not"),
+        "Not": function("ops.logical_not"), "Where": { [.feature(try $0.choice($1))] },
         "Identity": { [.feature(try $1.feature())] },
         "Dropout": { [.feature(try $1.feature())] },
         "Cast": { [.feature(try $0.cast($1))] },
@@ -103,7 +109,21 @@ extension ONNXImport {
     private mutating func combine(
         _ className: String, _ x: ONNXFeature, _ constant: ONNXConstant, _ name: String
     ) throws -> ONNXFeature {
-        let (x, constant, extents) = try aligned(x, constant)
+        // A bound that is none.
+        if let bound = ["ops.minimum": Float.infinity, "ops.maximum": -Float.infinity][className], constant.count == 1,
+            try constant.reals() == [bound]
+        {
+            return x
+        }
+        var (x, constant, extents) = try aligned(x, constant)
+        if let last = extents.last, last != x.extents[extents.count] {
+            // One number for each channel, of a value with one channel.
+            let axes = x.axes
+            x = try layer(
+                "ops.repeat", ["repeats": .integer(last), "axis": .integer(extents.count)], x,
+                extents: x.extents.dropFirst().dropLast() + [last])
+            x.axes = axes
+        }
         let value = try Self.json(constant)
         var result = try layer(className, [name: value], x, extents: extents)
         result.axes = x.axes
@@ -129,6 +149,28 @@ extension ONNXImport {
             parts = stride(from: 0, to: parts.count, by: extent).map { .array(Array(parts[$0..<($0 + extent)])) }
         }
         return .array(parts)
+    }
+
+    /// One of two values, by a condition; constants among the three.
+    private mutating func choice(_ call: ONNXNodeCall) throws -> ONNXFeature {
+        guard call.given.count == 3 else { throw ONNXRefusal("has \(call.given.count) inputs") }
+        var features = try aligned(
+            call.given.compactMap { if case .feature(let feature) = $0 { feature } else { nil } })
+        var options: JSON.Object = [:]
+        for (name, term) in zip(["condition", "x1", "x2"], call.given) {
+            guard case .constant(let constant) = term else { continue }
+            let (x, beside, extents) = try aligned(features[0], constant)
+            guard x.extents == features[0].extents, extents == Array(x.extents.dropFirst()) else {
+                throw ONNXRefusal("chooses between values that are shorter than a constant")
+            }
+            options[name] = try Self.json(beside)
+        }
+        let axes = features[0].axes
+        let extents = features[0].extents.indices.dropFirst().map { axis in features.map { $0.extents[axis] }.max() ?? 1
+        }
+        features[0] = try layer("ops.where", options, features, extents: extents)
+        features[0].axes = axes
+        return features[0]
     }
 
     // MARK: - One value

@@ -84,6 +84,7 @@ extension ONNXImport {
             return [try .joined(parts, axis: axisPlace(call.whole("axis"), first.shape.count))]
         },
         "Gather": { [try gathered($0)] },
+        "Pad": { [try padded($0)] },
         "Slice": { [try sliced($0)] },
         "Split": { try parts($0) },
         "Expand": { call in
@@ -204,6 +205,27 @@ extension ONNXImport {
         else { throw ONNXRefusal("takes places that a constant of \(x.shape) does not have") }
         let parts = try ONNXConstant.joined(indices.map { x.slice(axis, $0, count: 1) }, axis: axis)
         return try parts.reshaped(x.shape[..<axis] + places.shape + x.shape[(axis + 1)...])
+    }
+
+    private static func padded(_ call: ONNXNodeCall) throws -> ONNXConstant {
+        var x = try call.requiredConstant(0)
+        let pads = try call.wholes("pads", orInput: 1) ?? [], rank = x.shape.count
+        let fill = try call.constant(2)?.reals() ?? [call.real("value", default: 0)]
+        guard pads.count == 2 * rank, pads.allSatisfy({ $0 >= 0 }), fill.count == 1, try call.constant(3) == nil,
+            try call.text("mode", default: "constant") == "constant", !x.isWhole
+        else { throw ONNXRefusal("has pads \(pads) for a constant \(x.shape)") }
+        for axis in 0..<rank {
+            func margin(_ count: Int) throws -> ONNXConstant {
+                var shape = x.shape
+                shape[axis] = count
+                let total = try ONNXConstant.checked(shape).reduce(1, *)
+                return ONNXConstant(shape) { [Float](repeating: fill[0], count: total) }
+            }
+            if pads[axis] + pads[axis + rank] > 0 {
+                x = try .joined([margin(pads[axis]), x, margin(pads[axis + rank])], axis: axis)
+            }
+        }
+        return x
     }
 
     private static func sliced(_ call: ONNXNodeCall) throws -> ONNXConstant {

@@ -111,23 +111,26 @@ struct ONNXImport {
             ONNXFeature(source: .init(layer: name), extents: [1] + tensor, axes: [[0]] + order.map { [$0] }))
     }
 
-    /// Operators that have channels behind the examples, and those that a value passes before it meets one.
+    /// Operators that have channels behind the examples.
     private static let channelReaders: Set = [
-        "Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization",
-        "InstanceNormalization", "GroupNormalization",
+        "Conv", "MaxPool", "AveragePool", "BatchNormalization", "InstanceNormalization", "GroupNormalization",
     ]
+    /// Operators that say nothing of the axes of what they read.
     private static let passed: Set = [
-        "Add", "Sub", "Mul", "Div", "Cast", "Identity", "Clip", "Pad", "Slice", "Split", "Concat", "Gather",
+        "Add", "Sub", "Mul", "Div", "Cast", "Identity", "Clip", "Pad", "Slice", "Split", "Concat", "Gather", "Shape",
+        "Reshape", "Flatten",
     ]
 
-    /// Whether an input has channels behind the examples: something reads it so, or its sizes are those of a picture.
+    /// Whether an input has channels behind the examples: the first operator that tells reads it so, or its sizes are those of a
+    /// picture.
     private func channelsFirst(_ port: ONNXModel.Port, _ extents: [Int]) -> Bool {
         guard (2...3).contains(extents.count) else { return false }
         var open: Set = [port.name]
         for node in model.nodes where node.inputs.contains(where: open.contains) {
             if Self.channelReaders.contains(node.operation) { return true }
-            if node.operation == "Transpose" { return false }
-            if Self.passed.contains(node.operation) { open.formUnion(node.outputs) }
+            guard Self.passed.contains(node.operation) else { return false }
+            // Behind these the axes are others.
+            if !["Shape", "Reshape", "Flatten"].contains(node.operation) { open.formUnion(node.outputs) }
         }
         return extents.count == 3 && (1...4).contains(extents[0]) && !(1...4).contains(extents[2])
     }

@@ -41,7 +41,9 @@ extension ONNXImport {
 
     private mutating func batchNormalization(_ call: ONNXNodeCall) throws -> ONNXFeature {
         try call.require("training_mode", 0)
-        let x = try channelsLast(call.feature()), channels = x.extents[x.extents.count - 1]
+        let given = try call.feature()
+        guard given.rank >= 2 else { throw ONNXRefusal("reads a value of \(given.rank) axes without channels") }
+        let x = try ordered(given, [1]), channels = x.extents[x.extents.count - 1]
         let names = ["gamma", "beta", "moving_mean", "moving_variance"]
         let weights = try names.enumerated().map { ($1, try vector(call, $0 + 1, channels)) }
         var result = try layer(

@@ -125,9 +125,12 @@ extension ONNXImport.Layer {
     fileprivate var storedWeights: [ModelOutline.Weight] {
         weights.map { weight in
             let place = "\(name)/\(weight.name)"
-            return ModelOutline.Weight(
-                name: place, path: place, shape: weight.numbers.shape, type: .float32,
-                byteCount: weight.numbers.count * MemoryLayout<Float>.size, offset: nil)
+            let numbers = weight.numbers
+            var stored = ModelOutline.Weight(
+                name: place, path: place, shape: numbers.shape, type: numbers.stored.plain,
+                byteCount: numbers.count * numbers.stored.byteCount, offset: nil)
+            stored.isScaled = !stored.type.isFloat
+            return stored
         }
     }
 }

@@ -61,7 +61,7 @@ extension ONNXImport {
         }
         let units = try call.whole("hidden_size")
         if cell.className == "GRU" { cell.resetsAfter = try call.whole("linear_before_reset", default: 0) == 1 }
-        let activation = try check(call, cell, backwards.count)
+        let activations = try check(call, cell, backwards.count)
         let given = try call.feature()
         guard given.rank == 3, given.axes[1] == [0] else {
             throw ONNXRefusal("reads a value whose axes are not time, examples and features")
@@ -85,7 +85,8 @@ extension ONNXImport {
                 "units": .integer(units), "use_bias": .bool(bias != nil), "return_sequences": .bool(wants[0]),
                 "go_backwards": .bool(isBackwards),
             ]
-            if cell.className == "SimpleRNN" { options["activation"] = .string(activation) }
+            options["activation"] = .string(activations[direction].output)
+            if cell.gates.count > 1 { options["recurrent_activation"] = .string(activations[direction].gates) }
             if cell.className == "GRU" { options["reset_after"] = .bool(cell.resetsAfter) }
             if wants[1] || wants[2] { options["return_state"] = true }
             var weights = [
@@ -130,8 +131,15 @@ extension ONNXImport {
         return result
     }
 
-    /// Refuses what no layer of Keras does; gives the activation of a plain cell.
-    private func check(_ call: ONNXNodeCall, _ cell: Cell, _ directions: Int) throws -> String {
+    /// Activations in Keras's words.
+    private static let activations = [
+        "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Softsign": "softsign", "Softplus": "softplus",
+    ]
+
+    /// Refuses what no layer of Keras does; gives the activations of each direction.
+    private func check(
+        _ call: ONNXNodeCall, _ cell: Cell, _ directions: Int
+    ) throws -> [(gates: String, output: String)] {
         for name in ["clip", "activation_alpha", "activation_beta"] where call.node.attributes[name] != nil {
             throw ONNXRefusal("has the attribute '\(name)', which is not read")
         }
@@ -146,13 +154,14 @@ extension ONNXImport {
             }
         }
         if call.terms.count > 7, call.terms[7] != nil { throw ONNXRefusal("has peepholes, which are not read") }
-        guard case .texts(let words)? = call.node.attributes["activations"] else { return "tanh" }
         let usual = (0..<directions).flatMap { _ in cell.usual }
-        if words == usual { return "tanh" }
-        guard cell.className == "SimpleRNN", Set(words) == ["Relu"] else {
-            throw ONNXRefusal(
-                "has the activations \(words.joined(separator: ", ")); \(usual.joined(separator: ", ")) are read")
+        var words = usual
+        if case .texts(let given)? = call.node.attributes["activations"] { words = given }
+        let known = words.compactMap { Self.activations[$0] }, width = cell.usual.count
+        let parts = (0..<directions).compactMap { known.dropFirst($0 * width).prefix(width).map(\.self) }
+        guard known.count == usual.count, parts.allSatisfy({ Set($0.suffix(max(width - 1, 1))).count == 1 }) else {
+            throw ONNXRefusal("has the activations \(words.joined(separator: ", ")), which are not read together")
         }
-        return "relu"
+        return parts.map { ($0[0], $0[width - 1]) }
     }
 }

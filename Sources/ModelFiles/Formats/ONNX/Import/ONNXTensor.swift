@@ -1,3 +1,4 @@
+import HDF5
 import Protobuf
 
 /// A tensor in an ONNX file (TensorProto): its numbers stay where they are until somebody wants them.
@@ -18,6 +19,24 @@ struct ONNXTensor {
         }
 
         var isReal: Bool { [.float32, .float16, .float64, .bfloat16].contains(self) }
+
+        /// The type in the words of other files.
+        var plain: HDF5Type {
+            switch self {
+            case .float32, .bool: .float32
+            case .float16: .float16
+            case .float64: .float64
+            case .bfloat16: .bfloat16
+            case .int8: .int8
+            case .int16: .int16
+            case .int32: .int32
+            case .int64: .int64
+            case .uint8: .uint8
+            case .uint16: .uint16
+            case .uint32: .uint32
+            case .uint64: .uint64
+            }
+        }
 
         /// The type in Keras's words.
         var word: String { "\(self)" }

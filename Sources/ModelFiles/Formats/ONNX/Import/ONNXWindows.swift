@@ -86,47 +86,90 @@ extension ONNXImport {
 
     private static func list(_ numbers: [Int]) -> JSON { .array(numbers.map { .integer($0) }) }
 
-    /// A value with its channels last, in a tensor of just its axes.
-    private mutating func channelsLast(_ x: ONNXFeature) throws -> ONNXFeature {
-        guard x.rank >= 3, x.rank <= 4, x.axes[0] == [0] else {
-            throw ONNXRefusal("reads a value of \(x.rank) axes; expected examples, channels, and one or two others")
+    /// A value with its channels last, and what is done to it: to every frame of a video, if the examples share their axis with
+    /// frames.
+    private struct Picture {
+        var feature: ONNXFeature
+        /// How many frames, if the tensor has an axis of such behind the examples.
+        let frames: [Int]
+        /// The first axis of the value, as axes of the tensor.
+        let first: [Int]
+
+        /// The axes behind examples and frames, channels last.
+        var extents: [Int] { Array(feature.extents.dropFirst(1 + frames.count)) }
+        var spatial: [Int] { Array(extents.dropLast()) }
+        var channels: Int { feature.extents[feature.extents.count - 1] }
+
+        /// The axes as ONNX has them.
+        var channelsFirst: [[Int]] {
+            [first, [feature.extents.count - 1]] + spatial.indices.map { [1 + frames.count + $0] }
         }
-        return try ordered(x, Array(2..<x.rank) + [1], isAll: true)
     }
 
-    /// Axes of a tensor with channels last, as ONNX has them.
-    private static func channelsFirst(_ rank: Int) -> [[Int]] { [[0], [rank - 1]] + (1..<(rank - 1)).map { [$0] } }
+    private mutating func picture(_ call: ONNXNodeCall) throws -> Picture {
+        var x = try call.feature()
+        guard x.rank >= 3, x.rank <= 4, let examples = x.axes[0].firstIndex(of: 0) else {
+            throw ONNXRefusal("reads a value of \(x.rank) axes; expected examples, channels, and one or two others")
+        }
+        for axis in 1..<x.rank { x = try isolated(x, axis) }
+        let factors = x.axes[0].filter { $0 != 0 }
+        guard factors.isEmpty || examples == 0 || examples == factors.count else {
+            throw ONNXRefusal("reads examples in the midst of an axis")
+        }
+        let last = (Array(2..<x.rank) + [1]).map { x.axes[$0] }
+        let frames = factors.isEmpty ? [] : [factors.reduce(1) { $0 * x.extents[$1] }]
+        x = try regroup(x, [[0]] + (factors.isEmpty ? [] : [factors]) + last)
+        return Picture(feature: x, frames: frames, first: factors.isEmpty ? [0] : examples == 0 ? [0, 1] : [1, 0])
+    }
+
+    /// Adds a layer over a picture, or over every frame.
+    private mutating func over(
+        _ picture: Picture, _ className: String, _ options: JSON.Object, extents: [Int],
+        weights: [(String, ONNXConstant)] = []
+    ) throws -> Picture {
+        var picture = picture, options = options, name = className
+        if !picture.frames.isEmpty {
+            options["name"] = "frame"
+            options = ["layer": ["class_name": .string(className), "config": .object(options)]]
+            name = "TimeDistributed"
+        }
+        picture.feature = try layer(name, options, picture.feature, extents: picture.frames + extents, weights: weights)
+        return picture
+    }
 
     /// Puts cells around the axes before that of the channels.
-    private mutating func padded(_ x: ONNXFeature, _ window: Window, with fill: Float) throws -> ONNXFeature {
-        let extents = window.outputs.indices.map { x.extents[$0 + 1] + window.before[$0] + window.after[$0] }
+    private mutating func padded(_ x: Picture, _ window: Window, with fill: Float) throws -> Picture {
+        let extents = x.spatial.indices.map { x.spatial[$0] + window.before[$0] + window.after[$0] }
         let pairs = zip(window.before, window.after).map { Self.list([$0, $1]) }
-        let shape = extents + [x.extents[x.extents.count - 1]]
+        let shape = extents + [x.channels]
         if fill == 0 {
             let padding = pairs.count == 1 ? pairs[0] : .array(pairs)
-            return try layer("ZeroPadding\(pairs.count)D", ["padding": padding], x, extents: shape)
+            return try over(x, "ZeroPadding\(pairs.count)D", ["padding": padding], extents: shape)
         }
-        return try layer(
+        let none: [JSON] = Array(repeating: [0, 0], count: 1 + x.frames.count)
+        var result = x
+        result.feature = try layer(
             "ops.pad",
             [
-                "pad_width": .array([[0, 0]] + pairs + [[0, 0]]), "mode": "constant",
+                "pad_width": .array(none + pairs + [[0, 0]]), "mode": "constant",
                 "constant_values": Self.number(fill),
-            ], x, extents: shape)
+            ], x.feature, extents: x.frames + shape)
+        return result
     }
 
     // MARK: - Convolutions
 
     private mutating func convolution(_ call: ONNXNodeCall) throws -> ONNXFeature {
         let kernel = try call.requiredConstant(1), groups = try call.whole("group", default: 1)
-        var x = try channelsLast(call.feature())
-        let spatial = Array(x.extents.dropFirst().dropLast()), channels = x.extents[x.extents.count - 1]
-        guard kernel.shape.count == x.rank, groups > 0, kernel.shape[1] * groups == channels,
+        var x = try picture(call)
+        let channels = x.channels, count = x.spatial.count
+        guard kernel.shape.count == count + 2, groups > 0, kernel.shape[1] * groups == channels,
             kernel.shape[0] % groups == 0, kernel.count > 0
         else { throw ONNXRefusal("has a kernel \(kernel.shape) in \(groups) groups for \(channels) channels") }
-        let window = try Window(call, size: Array(kernel.shape[2...]), over: spatial)
-        let isSame = !window.isUnpadded && window.isSame(over: spatial)
+        let window = try Window(call, size: Array(kernel.shape[2...]), over: x.spatial)
+        let isSame = !window.isUnpadded && window.isSame(over: x.spatial)
         if !window.isUnpadded && !isSame { x = try padded(x, window, with: 0) }
-        let filters = kernel.shape[0], count = window.axisCount
+        let filters = kernel.shape[0]
         var options: JSON.Object = [
             "kernel_size": Self.list(window.size), "strides": Self.list(window.strides),
             "dilation_rate": Self.list(window.dilation), "padding": isSame ? "same" : "valid",
@@ -135,15 +178,10 @@ extension ONNXImport {
         let order = Array(2..<(count + 2))
         var weights: [(String, ONNXConstant)], className = "Conv\(count)D"
         if groups > 1, groups == channels, Set(window.strides).count == 1 {
-            let multiplier = filters / channels
+            let multiplier = filters / channels, shape = window.size + [channels, multiplier]
             className = "DepthwiseConv\(count)D"
             options["depth_multiplier"] = .integer(multiplier)
-            weights = [
-                (
-                    "depthwise_kernel",
-                    try kernel.transposed(order + [0, 1]).reshaped(window.size + [channels, multiplier])
-                )
-            ]
+            weights = [("depthwise_kernel", try kernel.transposed(order + [0, 1]).reshaped(shape))]
         } else {
             options["filters"] = .integer(filters)
             options["groups"] = .integer(groups)
@@ -152,40 +190,40 @@ extension ONNXImport {
         let bias = try call.constant(2)
         options["use_bias"] = .bool(bias != nil)
         if let bias { weights.append(("bias", bias)) }
-        var result = try layer(className, options, x, extents: window.outputs + [filters], weights: weights)
-        result.axes = Self.channelsFirst(count + 2)
-        return result
+        x = try over(x, className, options, extents: window.outputs + [filters], weights: weights)
+        x.feature.axes = x.channelsFirst
+        return x.feature
     }
 
     // MARK: - Pools
 
     private mutating func pool(_ call: ONNXNodeCall, _ className: String) throws -> ONNXFeature {
         guard call.node.outputs.count == 1 else { throw ONNXRefusal("gives places, too, which is not read") }
-        var x = try channelsLast(call.feature())
-        let spatial = Array(x.extents.dropFirst().dropLast()), channels = x.extents[x.extents.count - 1]
-        let window = try Window(call, size: call.wholes("kernel_shape") ?? [], over: spatial)
+        var x = try picture(call)
+        let spatial = x.spatial, window = try Window(call, size: call.wholes("kernel_shape") ?? [], over: spatial)
         guard window.dilation.allSatisfy({ $0 == 1 }) else { throw ONNXRefusal("has dilations \(window.dilation)") }
         let isSame = window.isUnpadded || window.isSame(over: spatial), isMean = className == "AveragePooling"
         let countsPadding = try call.whole("count_include_pad", default: 0) == 1
         // Keras leaves padding out of a mean.
         let needsPadding = !window.isUnpadded && (!isSame || (isMean && countsPadding))
         if needsPadding { x = try padded(x, window, with: isMean ? 0 : -.greatestFiniteMagnitude) }
-        var result = try layer(
-            "\(className)\(window.axisCount)D",
+        let extents = window.outputs + [x.channels]
+        x = try over(
+            x, "\(className)\(window.axisCount)D",
             [
                 "pool_size": Self.list(window.size), "strides": Self.list(window.strides),
                 "padding": window.isUnpadded || needsPadding ? "valid" : "same",
-            ], x, extents: window.outputs + [channels])
+            ], extents: extents)
         if needsPadding, isMean {
             let shares = Self.shares(window, spatial, countsPadding ? try call.wholes("pads") : nil)
             if shares.contains(where: { $0 != 1 }) {
                 let factor = ONNXConstant(window.outputs + [1]) { shares }
-                result = try layer(
-                    "ops.multiply", ["x2": Self.json(factor)], result, extents: Array(result.extents.dropFirst()))
+                x.feature = try layer(
+                    "ops.multiply", ["x2": Self.json(factor)], x.feature, extents: x.frames + extents)
             }
         }
-        result.axes = Self.channelsFirst(window.axisCount + 2)
-        return result
+        x.feature.axes = x.channelsFirst
+        return x.feature
     }
 
     /// How much larger a mean over fewer cells is than one over the whole window: of cells inside, and of padding if it counts;
@@ -205,9 +243,10 @@ extension ONNXImport {
     }
 
     private mutating func globalPool(_ call: ONNXNodeCall, _ className: String) throws -> ONNXFeature {
-        let x = try channelsLast(call.feature()), channels = x.extents[x.extents.count - 1]
-        var result = try layer("\(className)\(x.rank - 2)D", [:], x, extents: [channels])
-        result.axes = [[0], [1]] + Array(repeating: [], count: x.rank - 2)
-        return result
+        let picture = try picture(call), count = picture.spatial.count
+        let result = try over(picture, "\(className)\(count)D", [:], extents: [picture.channels])
+        var feature = result.feature
+        feature.axes = [picture.first, [feature.extents.count - 1]] + Array(repeating: [], count: count)
+        return feature
     }
 }
