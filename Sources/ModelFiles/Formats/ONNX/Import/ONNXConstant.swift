@@ -123,7 +123,7 @@ extension ONNXConstant {
                 guard old == new || old == 1 || new == 1 else {
                     throw ONNXRefusal("repeats \(shape) to fill \(target)")
                 }
-                return max(old, new)
+                return old == 1 ? new : old
             })
         return moved(goal, zip(padded.indices, strides).map { padded[$0] == 1 ? 0 : $1 }, from: 0)
     }
