@@ -138,7 +138,7 @@ import Testing
                 ),
                 (
                     "b.h5", [0x08, 0x07, 0x12, 0x07] + Array("pytorch".utf8),
-                    "is no whole ONNX file: byte 4 makes no sense"
+                    "has no graph of operators"
                 ),
                 ("c.npy", [0x93] + Array("NUMPY\u{1}".utf8), "it is an array of NumPy's (.npy), not HDF5"),
             ] as [(String, [UInt8], String)] {
