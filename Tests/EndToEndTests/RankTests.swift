@@ -104,7 +104,7 @@ struct RankTests {
         try withFiles { folder in
             let words =
                 Self.distillation.filter { $0 != "--force" }.map { $0 == "--run-directory" ? "--resume" : $0 } + [
-                    "--epochs", "100", "--checkpoint-every", "0.05s",
+                    "--epochs", "50", "--checkpoint-every", "0.05s",
                 ]
             let whole = try Program.run(words, in: folder)
             #expect(whole.code == 0, "\(whole.errors)")
