@@ -21,7 +21,8 @@ public struct NPZImport: ExampleImport, Hashable {
 
     public func amount() throws -> Int {
         let archive = try open()
-        return try NPZLayout(of: archive, needsTest: testShare == nil).splits.reduce(0) { try $0 + NPYArray($1.x, in: archive).shape[0] }
+        let layout = try NPZLayout(of: archive, needsTest: testShare == nil)
+        return try layout.splits.reduce(0) { try $0 + NPYArray($1.x, in: archive).shape[0] }
     }
 
     /// Whether the archive has x and y of all examples, of which some rows are for testing.
