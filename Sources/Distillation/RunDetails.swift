@@ -7,7 +7,7 @@ import Tensors
 public struct RunDetails: Sendable {
     /// How many examples are shown on which student and ensemble disagree.
     public static let disagreementCount = 12
-    /// Settings that say where files are, which a page that is passed on need not tell.
+    /// Settings that say where files are, which a page that is passed on leaves out.
     static let places: Set = ["teachers", "data", "unlabeled", "output", "threads"]
 
     /// Where the data lies, how many examples it has, and what its classes are called.

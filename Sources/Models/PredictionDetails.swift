@@ -162,7 +162,7 @@ struct Disagreements {
     private(set) var all: [Disagreement] = []
     private var count = 0
 
-    /// Of an example with more labels the others are not told.
+    /// Of an example with more labels the others are left out.
     private static let mostLabels = 3
 
     init(_ labelKind: LabelKind, limit: Int) { (self.labelKind, self.limit) = (labelKind, limit) }

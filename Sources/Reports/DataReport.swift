@@ -20,7 +20,7 @@ public struct DataReport {
     }
 
     public var title: String {
-        let labels = file.labelKind == .multilabel ? "several labels each" : "one label each"
+        let labels = file.labelKind == .multilabel ? "multi-label" : "multiclass"
         return "\(file.path): examples of (\(file.exampleShape.map { "\($0)" }.joined(separator: ", "))), "
             + "\(grouped(file.classCount)) classes, \(labels)"
     }
@@ -154,8 +154,8 @@ public struct DataReport {
             "\(numbersTable)\(Markup.only(!warnings.isEmpty, "<ul>\(warnings)</ul>"))")
         page.add("classes", "Classes", note: "Training examples of each class.", classBars)
         page.add(
-            "pictures", "Pictures",
-            note: "Training examples of each class: the darkest, then the brightest.", try pictures())
+            "images", "Images",
+            note: "Training examples of each class: the darkest, then the brightest.", try images())
         return page.html
     }
 
@@ -189,20 +189,20 @@ public struct DataReport {
         return "<div class=\"bars\">\(lines)</div>"
     }
 
-    /// A row of pictures for each class; nothing where examples are no pictures.
-    private func pictures() throws -> Markup {
+    /// A row of images for each class; nothing where examples are no images.
+    private func images() throws -> Markup {
         guard let train = survey.splits.first, !train.extremes.isEmpty else { return "" }
         let all = train.extremes.map { $0.least.map(\.example) + $0.greatest.reversed().map(\.example) }
         guard let first = all.first(where: { !$0.isEmpty })?.first,
-            let probe = try survey.numbers(ofSplit: 0, [first]).first, picture(probe) != nil
+            let probe = try survey.numbers(ofSplit: 0, [first]).first, image(probe) != nil
         else { return "" }
         let rows: [Markup] = try all.enumerated().map { label, examples in
             let images: [Markup] = try zip(examples, survey.numbers(ofSplit: 0, examples)).compactMap {
                 example, numbers in
-                picture(numbers).map { picture in
+                image(numbers).map { image in
                     """
                     <img alt="training example \(example)" title="training example \(example)" \
-                    src="data:image/png;base64,\(Data(picture.png).base64EncodedString())">
+                    src="data:image/png;base64,\(Data(image.png).base64EncodedString())">
                     """
                 }
             }
@@ -211,8 +211,8 @@ public struct DataReport {
         return "<table><tbody>\(rows)</tbody></table>"
     }
 
-    private func picture(_ numbers: [Float]) -> Picture? {
-        Picture(numbers, shape: file.exampleShape, isSpectrogram: file.train.hasFrameCounts)
+    private func image(_ numbers: [Float]) -> DrawnImage? {
+        DrawnImage(numbers, shape: file.exampleShape, isSpectrogram: file.train.hasFrameCounts)
     }
 }
 

@@ -21,7 +21,7 @@ struct InspectCommand: ParsableCommand {
 
             Of a data file it prints the splits with their numbers as models get them (range, mean, deviation), the examples of \
             each class, lengths, and what is odd; --html writes the same as a page, with the darkest and the brightest \
-            pictures of each class.
+            images of each class.
 
             Examples:
               compress inspect teacher.h5

@@ -123,29 +123,29 @@ import Testing
 @Suite struct PictureTests {
     @Test func writesPNG() throws {
         let numbers = (0..<16).map { Float($0) }
-        let picture = try #require(Picture(numbers, shape: [4, 4]))
-        #expect(picture.pixels == (0..<16).map { UInt8($0 * 17) })
-        let png = picture.png
+        let image = try #require(DrawnImage(numbers, shape: [4, 4]))
+        #expect(image.pixels == (0..<16).map { UInt8($0 * 17) })
+        let png = image.png
         #expect(png.prefix(8) == [137, 80, 78, 71, 13, 10, 26, 10])
         // The checksum of every IEND is the same.
         #expect(png.suffix(8) == [73, 69, 78, 68, 174, 66, 96, 130])
     }
 
     @Test func drawsLowBandsBelow() throws {
-        let picture = try #require(Picture((0..<20).map { Float($0) }, shape: [5, 4], isSpectrogram: true))
-        #expect(picture.width == 5 && picture.height == 4)
+        let image = try #require(DrawnImage((0..<20).map { Float($0) }, shape: [5, 4], isSpectrogram: true))
+        #expect(image.width == 5 && image.height == 4)
         // The first frame has 0, 1, 2, 3 from low to high.
-        #expect(picture.pixels[15] == 0 && picture.pixels[0] == UInt8((3.0 / 19 * 255).rounded()))
+        #expect(image.pixels[15] == 0 && image.pixels[0] == UInt8((3.0 / 19 * 255).rounded()))
     }
 
-    @Test func meansSquaresOfLargePictures() throws {
-        let picture = try #require(Picture(Array(repeating: 1, count: 160 * 100 * 3), shape: [160, 100, 3]))
-        #expect(picture.height == 80 && picture.width == 50 && picture.channels == 3)
+    @Test func meansSquaresOfLargeImages() throws {
+        let image = try #require(DrawnImage(Array(repeating: 1, count: 160 * 100 * 3), shape: [160, 100, 3]))
+        #expect(image.height == 80 && image.width == 50 && image.channels == 3)
     }
 
     @Test func drawsNothingElse() {
-        #expect(Picture([1, 2, 3], shape: [3]) == nil)
-        #expect(Picture(Array(repeating: 1, count: 200), shape: [10, 10, 2]) == nil)
-        #expect(Picture([], shape: [10, 10]) == nil)
+        #expect(DrawnImage([1, 2, 3], shape: [3]) == nil)
+        #expect(DrawnImage(Array(repeating: 1, count: 200), shape: [10, 10, 2]) == nil)
+        #expect(DrawnImage([], shape: [10, 10]) == nil)
     }
 }

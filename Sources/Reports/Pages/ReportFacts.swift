@@ -66,7 +66,7 @@ extension RunDetails.Example {
             "names": .array(place.labels.map { .string(data.name($0)) }),
             "ensemble": guess(place.first), "student": guess(place.second),
         ]
-        object["png"] = Picture(numbers, shape: data.exampleShape, isSpectrogram: data.hasLengths).map {
+        object["png"] = DrawnImage(numbers, shape: data.exampleShape, isSpectrogram: data.hasLengths).map {
             .string(Data($0.png).base64EncodedString())
         }
         return .object(object)

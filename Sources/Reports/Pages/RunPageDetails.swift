@@ -192,11 +192,11 @@ extension RunPage {
                     """
             }
             let names = (example["names"]?.array ?? []).compactMap(\.string).joined(separator: ", ")
-            let picture: Markup? = example["png"]?.string.map {
+            let image: Markup? = example["png"]?.string.map {
                 "<img class=\"\(facts["data"]?["lengths"]?.bool == true ? "spectrogram" : "")\" alt=\"\(names)\" src=\"data:image/png;base64,\($0)\">"
             }
             return """
-                <div class="example">\(picture)<small>\(example["example"]?.integer.map { "test example \($0)" } ?? "")</small><br>\
+                <div class="example">\(image)<small>\(example["example"]?.integer.map { "test example \($0)" } ?? "")</small><br>\
                 label: <b>\(names.isEmpty ? "none" : names)</b><br>\(guess("ensemble", "ensemble"))\(guess("student", "student"))\
                 <small>distance \(fixed(example["distance"]?.number ?? 0, digits: 2))</small></div>
                 """

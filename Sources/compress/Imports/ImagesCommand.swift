@@ -31,7 +31,7 @@ struct ImagesCommand: ImportFormat {
 
     @Option(
         help: .init("grayscale or rgb. (default: grayscale if all images are gray, else rgb)", valueName: "mode"),
-        transform: pictureMode)
+        transform: imageColorMode)
     var colorMode: ImageImport.ColorMode = .automatic
 
     @Option(
@@ -77,7 +77,7 @@ struct ImagesCommand: ImportFormat {
     return ImageDecoder.Size(height: sides[0], width: sides.count == 2 ? sides[1] : sides[0])
 }
 
-@Sendable private func pictureMode(_ text: String) throws -> ImageImport.ColorMode {
+@Sendable private func imageColorMode(_ text: String) throws -> ImageImport.ColorMode {
     try choice(text, of: "--color-mode")
 }
 

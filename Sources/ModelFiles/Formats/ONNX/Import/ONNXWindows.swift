@@ -88,7 +88,7 @@ extension ONNXImport {
 
     /// A value with its channels last, and what is done to it: to every frame of a video, if the examples share their axis with
     /// frames.
-    private struct Picture {
+    private struct WindowInput {
         var feature: ONNXFeature
         /// How many frames, if the tensor has an axis of such behind the examples.
         let frames: [Int]
@@ -106,7 +106,7 @@ extension ONNXImport {
         }
     }
 
-    private mutating func picture(_ call: ONNXNodeCall) throws -> Picture {
+    private mutating func input(_ call: ONNXNodeCall) throws -> WindowInput {
         var x = try call.feature()
         guard x.rank >= 3, x.rank <= 4, let examples = x.axes[0].firstIndex(of: 0) else {
             throw ONNXRefusal("reads a value of \(x.rank) axes; expected examples, channels, and one or two others")
@@ -119,26 +119,26 @@ extension ONNXImport {
         let last = (Array(2..<x.rank) + [1]).map { x.axes[$0] }
         let frames = factors.isEmpty ? [] : [factors.reduce(1) { $0 * x.extents[$1] }]
         x = try regroup(x, [[0]] + (factors.isEmpty ? [] : [factors]) + last)
-        return Picture(feature: x, frames: frames, first: factors.isEmpty ? [0] : examples == 0 ? [0, 1] : [1, 0])
+        return WindowInput(feature: x, frames: frames, first: factors.isEmpty ? [0] : examples == 0 ? [0, 1] : [1, 0])
     }
 
-    /// Adds a layer over a picture, or over every frame.
+    /// Adds a layer over an input, or over every frame.
     private mutating func over(
-        _ picture: Picture, _ className: String, _ options: JSON.Object, extents: [Int],
+        _ input: WindowInput, _ className: String, _ options: JSON.Object, extents: [Int],
         weights: [(String, ONNXConstant)] = []
-    ) throws -> Picture {
-        var picture = picture, options = options, name = className
-        if !picture.frames.isEmpty {
+    ) throws -> WindowInput {
+        var input = input, options = options, name = className
+        if !input.frames.isEmpty {
             options["name"] = "frame"
             options = ["layer": ["class_name": .string(className), "config": .object(options)]]
             name = "TimeDistributed"
         }
-        picture.feature = try layer(name, options, picture.feature, extents: picture.frames + extents, weights: weights)
-        return picture
+        input.feature = try layer(name, options, input.feature, extents: input.frames + extents, weights: weights)
+        return input
     }
 
     /// Puts cells around the axes before that of the channels.
-    private mutating func padded(_ x: Picture, _ window: Window, with fill: Float) throws -> Picture {
+    private mutating func padded(_ x: WindowInput, _ window: Window, with fill: Float) throws -> WindowInput {
         let extents = x.spatial.indices.map { x.spatial[$0] + window.before[$0] + window.after[$0] }
         let pairs = zip(window.before, window.after).map { Self.list([$0, $1]) }
         let shape = extents + [x.channels]
@@ -161,7 +161,7 @@ extension ONNXImport {
 
     private mutating func convolution(_ call: ONNXNodeCall) throws -> ONNXFeature {
         let kernel = try call.requiredConstant(1), groups = try call.whole("group", default: 1)
-        var x = try picture(call)
+        var x = try input(call)
         let channels = x.channels, count = x.spatial.count
         guard kernel.shape.count == count + 2, groups > 0, kernel.shape[1] * groups == channels,
             kernel.shape[0] % groups == 0, kernel.count > 0
@@ -199,7 +199,7 @@ extension ONNXImport {
 
     private mutating func pool(_ call: ONNXNodeCall, _ className: String) throws -> ONNXFeature {
         guard call.node.outputs.count == 1 else { throw ONNXRefusal("gives places, too, which is not read") }
-        var x = try picture(call)
+        var x = try input(call)
         let spatial = x.spatial, window = try Window(call, size: call.wholes("kernel_shape") ?? [], over: spatial)
         guard window.dilation.allSatisfy({ $0 == 1 }) else { throw ONNXRefusal("has dilations \(window.dilation)") }
         let isSame = window.isUnpadded || window.isSame(over: spatial), isMean = className == "AveragePooling"
@@ -243,10 +243,10 @@ extension ONNXImport {
     }
 
     private mutating func globalPool(_ call: ONNXNodeCall, _ className: String) throws -> ONNXFeature {
-        let picture = try picture(call), count = picture.spatial.count
-        let result = try over(picture, "\(className)\(count)D", [:], extents: [picture.channels])
+        let input = try input(call), count = input.spatial.count
+        let result = try over(input, "\(className)\(count)D", [:], extents: [input.channels])
         var feature = result.feature
-        feature.axes = [picture.first, [feature.extents.count - 1]] + Array(repeating: [], count: count)
+        feature.axes = [input.first, [feature.extents.count - 1]] + Array(repeating: [], count: count)
         return feature
     }
 }

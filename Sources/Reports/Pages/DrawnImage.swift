@@ -1,7 +1,7 @@
 import Deflate
 
-/// An example as a small picture: of one or three channels, or gray from black to white between its least and greatest number.
-struct Picture {
+/// An example as a small image: of one or three channels, or gray from black to white between its least and greatest number.
+struct DrawnImage {
     let width: Int
     let height: Int
     /// 1 for gray, 3 for color.
@@ -9,16 +9,16 @@ struct Picture {
     /// Rows from the top.
     let pixels: [UInt8]
 
-    /// No side is longer: larger pictures are means of squares.
+    /// No side is longer: larger images are means of squares.
     private static let longestSide = 80
-    /// Smaller things are no pictures.
+    /// Smaller things are no images.
     private static let shortestSide = 4
 
     /// - Parameters:
     ///   - numbers: Of one example, in the order of its shape.
     ///   - shape: Height × width, perhaps × channels; of a spectrogram frames × bands, drawn from left to right and from low
     ///     to high.
-    /// - Returns: nil where the example is no picture.
+    /// - Returns: nil where the example is no image.
     init?(_ numbers: [Float], shape: [Int], isSpectrogram: Bool = false) {
         let channels = shape.count == 3 ? shape[2] : 1
         guard shape.count == 2 || shape.count == 3, [1, 3].contains(channels), numbers.count == shape.reduce(1, *),
@@ -54,7 +54,7 @@ struct Picture {
         self.pixels = pixels
     }
 
-    /// The picture as PNG (ISO/IEC 15948).
+    /// The image as PNG (ISO/IEC 15948).
     var png: [UInt8] {
         var rows: [UInt8] = []
         let width = width * channels
