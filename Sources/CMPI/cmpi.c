@@ -50,7 +50,7 @@ static int find(void *library, char *message) {
     mpi.funneled = 1;
     if (world && byte) {
         mpi.has_pointers = 1, mpi.world = world, mpi.byte = byte;
-    } else if (dlsym(library, "MPI_Abi_get_version") && !dlsym(library, "MPIR_Process")) {
+    } else if (dlsym(library, "MPI_Abi_get_version") && !dlsym(library, "MPIR_Dup_fn")) {
         mpi.has_pointers = 1, mpi.world = (void *)(uintptr_t)0x101, mpi.byte = (void *)(uintptr_t)0x247;
         mpi.funneled = 1024;
     } else {
