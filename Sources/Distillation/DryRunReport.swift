@@ -57,6 +57,8 @@ public struct DryRunReport: Sendable {
     /// About how long it would take; nil where there is no memory to try.
     public let teachingSeconds: Double?
     public let trainingSeconds: Double?
+    /// What several processes gain; nil for one by itself, and where there is no memory to try.
+    public let processes: ProcessesTrial?
     /// What the budget has room for with other precisions.
     public let frontier: [FrontierPoint]
 
@@ -76,7 +78,7 @@ extension Compressor {
     /// - Throws: What `run` would throw before it writes anything, but for too little memory, which the report has.
     public func dryRun() throws -> DryRunReport {
         try rehearseRunDirectory()
-        let workers = Workers(request.threads, isInterrupted: isInterrupted)
+        let workers = Workers(request.threads, peers: peers, isInterrupted: isInterrupted)
         defer { workers.close() }
         let hyperparameters = request.hyperparameters
         let reader = BatchLoader(
@@ -87,6 +89,7 @@ extension Compressor {
         let memory = memory(threads: workers.count)
         let problem = MemoryError.refusal(
             of: max(memory.predicting, memory.training), threads: workers.count)
+        var processes: ProcessesTrial?
         var predicting = 0.0, secondsOfLive = 0.0, perExample = 0.0, measurements: [TeacherMeasurement] = []
         if problem == nil {
             let examples = try HeldOutExamples(validation.count > 0 ? validation : train, atMost: Self.trialCount)
@@ -102,6 +105,11 @@ extension Compressor {
                     logits, keys: zip(teachers, digests).map { $0.key(fileDigest: $1) }, examples, workers)
             }
             perExample = try trial(reader, workers)
+            processes = try processesTrial(perExample: perExample) {
+                let one = Workers(request.threads, isInterrupted: isInterrupted)
+                defer { one.close() }
+                return try trial(reader, one)
+            }
         }
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
         let costs = stageCosts, sampled = train.sample(measuring: plan.built.graph).count
@@ -119,7 +127,8 @@ extension Compressor {
             input: plan.built.graph.shape(of: plan.built.graph.inputs[0]),
             size: plan.export.size.file, budget: request.limit, teachers: teachers.map(\.plan),
             measurements: measurements,
-            warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts,
+            warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts
+                + [processes?.advice].compactMap(\.self),
             baseline: baseline.sentence,
             weightChoice: request.teacherWeights == .automatic && teachers.count > 1
                 ? "teacher weights: learned if these are better than equal ones on \(grouped(validation.count)) held-out rows "
@@ -141,7 +150,8 @@ extension Compressor {
             softTargets: softTargetBytes, softTargetForm: request.softTargets,
             predictingMemory: ByteCount(memory.predicting), trainingMemory: ByteCount(memory.training),
             memoryProblem: problem?.description, teachingSeconds: problem == nil ? predicting : nil,
-            trainingSeconds: trainingSeconds, frontier: frontier(trainingSeconds: trainingSeconds))
+            trainingSeconds: trainingSeconds, processes: processes, frontier: frontier(trainingSeconds: trainingSeconds)
+        )
     }
 
     /// What the stages of all students cost, and labels alone where they are tried.

@@ -40,6 +40,13 @@ extension DryRunReport {
                 "time: about \(duration(teachingSeconds)) for the teachers to predict, \(duration(trainingSeconds)) to train, measured "
                     + "on a few batches")
         }
+        if let processes {
+            lines.append(
+                "processes: \(processes.words): a step takes \(milliseconds(processes.stepSeconds)), "
+                    + "\(milliseconds(processes.exchangeSeconds)) of it to send \(ByteCount(processes.bytesPerStep).short), and "
+                    + "\(milliseconds(processes.aloneSeconds)) on one of them: \(fixed(processes.speedup, digits: 2)) times as fast"
+            )
+        }
         if let memoryProblem { lines.append("it would be refused: \(memoryProblem)") }
         lines += warnings.map { "warning: \($0)" }
         let text = lines.map { wrapped($0, width: width, indentation: 2) + "\n" }
@@ -47,6 +54,8 @@ extension DryRunReport {
             + frontierTable(width: width)
             + wrapped("\(verdict)", width: width, indentation: 2) + "\nnothing was written\n"
     }
+
+    private func milliseconds(_ seconds: Double) -> String { "\(fixed(1000 * seconds, digits: 2)) ms" }
 
     /// What the budget has room for, from the most bits to the fewest.
     private func frontierTable(width: Int?) -> String {
@@ -119,6 +128,13 @@ extension DryRunReport {
                     "train_seconds": point.trainingSeconds.map { .number($0) } ?? .null,
                 ]
             })
+        object["processes"] = processes.map { processes in
+            [
+                "count": .integer(processes.count), "bytes_per_step": .integer(processes.bytesPerStep),
+                "step_seconds": .number(processes.stepSeconds), "exchange_seconds": .number(processes.exchangeSeconds),
+                "one_process_step_seconds": .number(processes.aloneSeconds), "speedup": .number(processes.speedup),
+            ]
+        }
         object["warnings"] = .array(warnings.map { .string($0) })
         object["budget"] = verdict.json
         return .object(object)

@@ -47,6 +47,24 @@ final class RankedGradientSum: GradientSum {
         return elements * MemoryLayout<Float>.stride + min(threads, own) * shards.plan(graph).byteCount.bytes
     }
 
+    /// What a process sends a step, and how long that takes: a block to each of the others, of each of its shards and of the
+    /// sum.
+    static func exchange(_ graph: LayerGraph, _ shards: Shards, _ peers: any Peers) -> (bytes: Int, seconds: Double) {
+        let elements = mostElements(graph.layout.extent, peers), rounds = mostShards(shards, peers) + 1
+        let out = Buffer(zeros: elements).tensor, into = Buffer(zeros: elements).tensor
+        func round() {
+            peers.withEach { to, from in
+                out.withSpan { out in into.withMutableSpan { peers.exchange(out, to: to, &$0, from: from) } }
+            }
+        }
+        // The first one makes connections.
+        round()
+        let start = ContinuousClock.now, count = 3
+        for _ in 0..<count { round() }
+        let seconds = (ContinuousClock.now - start) / .seconds(count)
+        return (rounds * (peers.count - 1) * elements * MemoryLayout<Float>.stride, Double(rounds) * seconds)
+    }
+
     private static func mostShards(_ shards: Shards, _ peers: any Peers) -> Int {
         (shards.mostCount + peers.count - 1) / peers.count
     }

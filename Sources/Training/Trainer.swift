@@ -57,6 +57,13 @@ public final class Trainer {
         peers.count > 1 ? RankedGradientSum.refusal(graph, Shards(graph, hyperparameters)) : nil
     }
 
+    /// What a process sends of gradients a step, and how long that takes, measured. All processes call it together.
+    public static func exchange(
+        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, _ peers: any Peers
+    ) -> (bytes: Int, seconds: Double) {
+        RankedGradientSum.exchange(graph, Shards(graph, hyperparameters), peers)
+    }
+
     /// - Parameter gradient: How gradients of shards are computed and added.
     init(
         _ graph: LayerGraph, weights: consuming ParameterVector, hyperparameters: Hyperparameters, workers: Workers,

@@ -30,7 +30,9 @@ func distill(_ options: DistillOptions, progress: Progress) throws -> Compressio
 
 /// What the main job would do, after all the checks that it makes before it writes anything.
 func dryRunReport(_ options: DistillOptions) throws -> DryRunReport {
-    try Compressor(options.request, tell: { _ in }).dryRun()
+    try Compressor(
+        options.request, peers: try Launcher.join(), isInterrupted: { Interruption.requested }, tell: { _ in }
+    ).dryRun()
 }
 
 /// Some of the teachers' predictions for a main job.

@@ -99,6 +99,23 @@ struct RankTests {
         }
     }
 
+    /// Of a batch of five shards a process has three at most: their gradients and the sum go to the other one, half a vector each.
+    @Test func theDryRunMeasuresTheExchange() throws {
+        try withFiles { folder in
+            let words = Self.distillation + ["--dry-run", "--json"]
+            let plan = try launch(2, words, in: folder).json(), processes = try #require(plan["processes"])
+            let parameters = try #require(plan["student"]?["parameters"]?.integer)
+            #expect(processes["count"] == 2)
+            // Parameters begin at multiples of 16 numbers.
+            let bytes = try #require(processes["bytes_per_step"]?.integer), least = 4 * (parameters / 2) * 4
+            #expect((least..<(least + 4 * 10 * 16 * 4)).contains(bytes), "\(bytes)")
+            for key in ["step_seconds", "exchange_seconds", "one_process_step_seconds", "speedup"] {
+                #expect((processes[key]?.number ?? 0) > 0, "\(key)")
+            }
+            #expect(try Program.run(words, in: folder).json()["processes"] == nil)
+        }
+    }
+
     /// One checkpoint, which knows no ranks: stopped on three, gone on with on two, ended by one process.
     @Test func goesOnWithOtherNumbersOfProcesses() throws {
         try withFiles { folder in
