@@ -38,11 +38,20 @@ private struct WindowAxes {
     var pads: ONNXAttribute { .integers("pads", [rows.before, columns.before, rows.after, columns.after]) }
 }
 
-extension Convolution2D: ONNXLayer {
-    func express(_ call: ONNXCall) -> ONNXValue {
-        let g = call.graph, channels = call.shape().channels / groups
-        let kernel = ONNXArrangement.permuted([kernelSize.0, kernelSize.1, channels, filters], [3, 2, 0, 1])
-        let edges = WindowAxes(call.extents, kernelSize, strides, dilation: dilation, padding)
+/// What the convolutions that are a node Conv have alike.
+private protocol ConvolutionNode {
+    var kernelSize: (Int, Int) { get }
+    var strides: (Int, Int) { get }
+    var dilation: (Int, Int) { get }
+    var padding: Padding { get }
+    var activation: Activation { get }
+    var useBias: Bool { get }
+}
+
+extension ConvolutionNode {
+    /// - Parameter kernel: As ONNX has it: (filters, channels of a group, height, width).
+    func express(_ call: ONNXCall, kernel: ONNXArrangement, groups: Int) -> ONNXValue {
+        let g = call.graph, edges = WindowAxes(call.extents, kernelSize, strides, dilation: dilation, padding)
         let inputs = [call.image(), call.parameter(0, kernel)] + (useBias ? [call.parameter(1)] : [])
         let sum = g.node(
             "Conv", inputs,
@@ -54,25 +63,25 @@ extension Convolution2D: ONNXLayer {
     }
 }
 
+extension Convolution2D: ONNXLayer, ConvolutionNode {
+    func express(_ call: ONNXCall) -> ONNXValue {
+        let channels = call.shape().channels / groups
+        let kernel = ONNXArrangement.permuted([kernelSize.0, kernelSize.1, channels, filters], [3, 2, 0, 1])
+        return express(call, kernel: kernel, groups: groups)
+    }
+}
+
 extension Convolution1D: ONNXLayer {
     func express(_ call: ONNXCall) -> ONNXValue { flat.express(call) }
 }
 
-extension DepthwiseConvolution2D: ONNXLayer {
+extension DepthwiseConvolution2D: ONNXLayer, ConvolutionNode {
     func express(_ call: ONNXCall) -> ONNXValue {
-        let g = call.graph, channels = call.shape().channels
+        let channels = call.shape().channels
         let kernel = ONNXArrangement.permuted(
             [kernelSize.0, kernelSize.1, channels, depthMultiplier], [2, 3, 0, 1],
             shape: [channels * depthMultiplier, 1, kernelSize.0, kernelSize.1])
-        let edges = WindowAxes(call.extents, kernelSize, strides, dilation: dilation, padding)
-        let inputs = [call.image(), call.parameter(0, kernel)] + (useBias ? [call.parameter(1)] : [])
-        let sum = g.node(
-            "Conv", inputs,
-            [
-                .integers("dilations", [dilation.0, dilation.1]), .integer("group", channels), edges.pads,
-                .integers("strides", [strides.0, strides.1]),
-            ], outputs: 1)[0]
-        return call.result(ofImage: g.activated(activation, sum))
+        return express(call, kernel: kernel, groups: channels)
     }
 }
 
