@@ -64,14 +64,43 @@ extension SmallFloat {
     /// Replaces finite values by the nearest numbers of the type.
     public func round(_ values: inout MutableSpan<Float>) { rounding()(&values) }
 
-    /// What `round` does, for who does it often: its table is made once.
+    /// What `round` does, for who does it often.
     public func rounding() -> @Sendable (inout MutableSpan<Float>) -> Void {
-        let table = table()
+        let nearest = nearest
         return { values in
-            for index in values.indices where values[index].isFinite {
-                values[index] = table[Int(code(nearestTo: values[index]))]
-            }
+            for index in values.indices where values[index].isFinite { values[index] = nearest(values[index]) }
         }
+    }
+
+    /// The number of the nearest code, computed without the code where single precision can.
+    private var nearest: @Sendable (Float) -> Float {
+        if let rounding = SpacedRounding(self) { return { rounding.nearest($0) } }
+        let table = table()
+        return { table[Int(code(nearestTo: $0))] }
+    }
+}
+
+/// Rounds to the numbers of a small float by one addition: beside 1.5 · 2^(E + 23 − m) single precision has the spacing that
+/// numbers of exponent E and m bits of mantissa have, and the processor rounds to it, from the middle to the even one.
+private struct SpacedRounding {
+    private let largest: Float
+    /// The exponent below which the spacing stays the same, and what makes the addend of an exponent, as bits of a float.
+    private let smallestExponent, addend: UInt32
+
+    /// - Returns: Nil where numbers or addends have no place in single precision.
+    init?(_ type: SmallFloat) {
+        largest = type.largest
+        guard type.bias <= 126, largest.isFinite, Int(largest.exponent) + 23 - type.mantissa.count <= 127 else {
+            return nil
+        }
+        smallestExponent = UInt32(128 - type.bias) << 23
+        addend = UInt32(23 - type.mantissa.count) << 23 | 1 << 22
+    }
+
+    func nearest(_ value: Float) -> Float {
+        let value = max(-largest, min(largest, value))
+        let spacing = Float(bitPattern: max(value.bitPattern & 0x7F80_0000, smallestExponent) + addend)
+        return (value + spacing) - spacing
     }
 }
 
@@ -94,7 +123,7 @@ extension SmallFloat {
         let types = Self.candidates(bitCount, largest: largest)
         var best = types[0], error = Double.infinity
         for type in types {
-            var found = type.squaredError(sample.span)
+            var found = type.squaredError(sample.span, below: error)
             // A sample without errors may hide some.
             if found == 0, step > 1 { found = type.squaredError(values) }
             if found < error { (best, error) = (type, found) }
@@ -124,13 +153,23 @@ extension SmallFloat {
     }
 
     /// Σ (x − the nearest number)².
-    public func squaredError(_ values: Span<Float>) -> Double {
-        let table = table()
-        var sum = 0.0
-        for index in values.indices {
-            let difference = Double(values[index]) - Double(table[Int(code(nearestTo: values[index]))])
-            sum += difference * difference
+    public func squaredError(_ values: Span<Float>) -> Double { squaredError(values, below: .infinity) }
+
+    /// The same, or some number from a limit on where it is not below that.
+    private func squaredError(_ values: Span<Float>, below limit: Double) -> Double {
+        func sum(_ nearest: (Float) -> Float) -> Double {
+            var sum = 0.0, start = 0
+            while start < values.count, sum < limit {
+                let end = min(start + 1024, values.count)
+                for index in start..<end {
+                    let difference = Double(values[index]) - Double(nearest(values[index]))
+                    sum += difference * difference
+                }
+                start = end
+            }
+            return sum
         }
-        return sum
+        if let rounding = SpacedRounding(self) { return sum { rounding.nearest($0) } }
+        return sum(nearest)
     }
 }

@@ -72,6 +72,26 @@ import Testing
         }
     }
 
+    /// With types whose numbers or spacings have no place in single precision, too.
+    @Test(arguments: types + [(8, 2, 126), (8, 2, 1), (2, 9, 300), (5, 1, 140), (4, 1, 60)])
+    func roundsAsItsCodesDo(_ exponentBits: Int, _ mantissaBits: Int, _ bias: Int) {
+        let type = SmallFloat(exponentBits: exponentBits, mantissaBits: mantissaBits, bias: bias)
+        var values = stride(from: UInt32(0), to: 0x7F80_0000, by: 100_003).map { Float(bitPattern: $0) }
+        for code in 0..<UInt64(1 << (type.bitCount - 1)) {
+            let (low, high) = (type.number(code), type.number(code + 1))
+            guard high.isFinite else { break }
+            let middle = low + (high - low) / 2
+            values += [low, low.nextUp, middle.nextDown, middle, middle.nextUp]
+        }
+        values += values.map { -$0 }
+        let expected = values.map { type.number(UInt64(type.code(nearestTo: $0))) }
+        var span = values.mutableSpan
+        type.round(&span)
+        #expect(values == expected)
+        // Numbers of the type that single precision cannot hold become zeros with their sign.
+        #expect(bias > 200 || !values.contains { $0 == 0 && $0.sign == .minus })
+    }
+
     @Test func findsTheScaleOfATensor() {
         /// The type for some values, and the squared error with it.
         func fitted(_ values: [Float], bits: Int) -> (type: SmallFloat, error: Double) {
