@@ -37,7 +37,7 @@ public final class Compressor {
     let inputs: WatchedFiles
     /// All that the user was warned of.
     let warnings: Warnings
-    private let steps: RunSteps
+    private let progress: RunSteps
     /// The warning for a given student whose first layers do not suit the data.
     let inputWarning: String?
     let clock = WorkClock()
@@ -53,12 +53,12 @@ public final class Compressor {
     ) throws {
         let warnings = Warnings()
         self.warnings = warnings
-        let steps = RunSteps()
-        self.steps = steps
+        let progress = RunSteps()
+        self.progress = progress
         self.tell = { event in
             if case .warning(let text) = event { warnings.texts.append(text) }
-            if case .began(let phase, _) = event, let number = steps.number(of: phase) {
-                tell(.step(number, of: steps.count))
+            if case .began(let phase, _) = event, let number = progress.number(of: phase) {
+                tell(.step(number, of: progress.count))
             }
             tell(event)
         }
@@ -133,12 +133,15 @@ public final class Compressor {
         defer { withExtendedLifetime(own) {} }
         let dataDigests = try DataDigests(peers) { try self.dataDigests() }, fingerprint = fingerprint(dataDigests)
         try fingerprint.refuseOthers(peers)
-        if let own { try begin(own, fingerprint, configuration: configuration) }
+        if let own {
+            try begin(own, fingerprint, configuration: configuration)
+            try RunPages.write(planFacts(mark: own.mark), to: UnfinishedRun.planName, in: own)
+        }
         peers.meet()
         let directory = try own ?? RunDirectory(of: request.runDirectory)
         let workers = Workers(request.threads, peers: peers, isInterrupted: isInterrupted)
         defer { workers.close() }
-        steps.begin(phases)
+        progress.begin(steps.map(\.phases))
         introduce()
         let predictions = try predictions(dataDigests, workers)
         let ensemble = try clock.measuring(\.teach) { try predict(predictions, dataDigests, directory) }

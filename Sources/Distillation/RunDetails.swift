@@ -56,7 +56,7 @@ extension Compressor {
                 path: request.data, train: train.count, validation: validation.count, test: data.test.count,
                 classCount: data.classCount, classNames: data.classNames, isMultilabel: labelKind == .multilabel,
                 exampleShape: data.exampleShape, hasLengths: data.test.hasFrameCounts),
-            settings: JSON.Object(request.configuration.filter { !RunDetails.places.contains($0.key) }),
+            settings: pageSettings,
             loss: request.loss.formula(labelKind),
             size: results.run.export.size, ensemble: results.tested.scores[.ensemble]?.details,
             student: student?.details, disagreements: try examples(student?.disagreements ?? []),

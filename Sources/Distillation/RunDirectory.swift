@@ -142,6 +142,17 @@ final class RunDirectory: Sendable {
     /// Keeps runs out of a folder, until the lock is given up.
     static func lock(_ path: String) throws -> FileLock { try FileLock(lockFile(path), for: lockObject(path)) }
 
+    /// Whether a run works in a folder.
+    static func isInUse(_ path: String) -> Bool {
+        do {
+            try FileLock.check(lockFile(path), for: lockObject(path))
+            return false
+        } catch {
+            guard case .taken = error.reason else { return false }
+            return true
+        }
+    }
+
     private static func lockFile(_ path: String) -> String { "\(path)/\(lockName)" }
 
     private static func lockObject(_ path: String) -> String { "the run directory '\(path)'" }

@@ -1,4 +1,5 @@
 import Models
+import Training
 
 /// The steps of a run in their order, for those who watch: each teacher's predictions, each training, and the test.
 final class RunSteps {
@@ -28,15 +29,19 @@ final class RunSteps {
 }
 
 extension Compressor {
-    /// The phases of each step of this run.
-    var phases: [[String]] {
-        let (request, plan) = (request, plan), names = teachers.map(\.name)
-        let students = (0..<max(request.seeds, 1)).flatMap { run -> [[String]] in
+    /// The phases of each step of this run, and the epochs of each of those: 0 where nothing learns.
+    var steps: [(phases: [String], epochs: Int)] {
+        let (request, plan) = (request, plan), names = teachers.map(\.name), recipe = request.hyperparameters
+        let students = (0..<max(request.seeds, 1)).flatMap { run -> [(phases: [String], epochs: Int)] in
             func titled(_ name: String) -> String { request.title(name, run: run) }
-            let alone =
-                baseline.isWanted ? plan.steps(ofTraining: titled(StageContext.baseline), request.hyperparameters) : []
-            return request.stages.flatMap { $0.steps(plan, request.hyperparameters, titled: titled) } + alone
+            let stages = request.stages.flatMap { stage in
+                let epochs = stage.cost(plan, recipe).epochs
+                return stage.steps(plan, recipe, titled: titled).map { (phases: $0, epochs: epochs) }
+            }
+            guard baseline.isWanted else { return stages }
+            return stages
+                + plan.steps(ofTraining: titled(StageContext.baseline), recipe).map { ($0, recipe.epochs) }
         }
-        return names.map { [RunSteps.Phase.predicting($0)] } + students + [names.map(RunSteps.Phase.testing)]
+        return names.map { ([RunSteps.Phase.predicting($0)], 0) } + students + [(names.map(RunSteps.Phase.testing), 0)]
     }
 }

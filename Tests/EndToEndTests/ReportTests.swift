@@ -64,6 +64,35 @@ import Testing
         }
     }
 
+    /// A run that was killed has a page of what is known by then.
+    @Test func showsHowFarAStoppedRunIs() throws {
+        try withRun { folder, _ in
+            let run = folder.appending(path: "s.run")
+            for name in ["report.json", "report.html"] {
+                try FileManager.default.removeItem(at: run.appending(path: name))
+            }
+            // As it was after the first of two epochs.
+            let lines = try text(folder, "s.run/metrics.jsonl").split(separator: "\n")
+            let end = try #require(lines.firstIndex { $0.contains("\"epoch\":1,") })
+            try (lines[...end].joined(separator: "\n") + "\n").write(
+                to: run.appending(path: "metrics.jsonl"), atomically: true, encoding: .utf8)
+            let report = try Program.run("report", "s.run", in: folder)
+            #expect(report.code == 0, "\(report.errors)")
+            let state = "stopped in step 2 of 4, training student, after epoch 1 of 2"
+            #expect(
+                report.output
+                    == "s.run: \(state); go on with: compress --resume 's.run'\npage: s.run/report.html\n")
+            let page = try text(folder, "s.run/report.html")
+            #expect(page.contains("Stopped in step 2 of 4") && page.contains("id=\"curves\""))
+            #expect(page.contains("&lt;b&gt;&amp;.h5") && !page.contains("<b>&") && !page.contains("id=\"load\""))
+            let json = try Program.run("report", "s.run", "--json", in: folder).json()
+            #expect(json["runs"]?[0]?["state"]?.string == state)
+            // It stands in nobody's way.
+            #expect(try Program.run("--resume", "s.run", "--quiet", in: folder).code == 0)
+            #expect(try text(folder, "s.run/report.html").contains("fits the budget"))
+        }
+    }
+
     @Test func comparesRuns() throws {
         try withRun { folder, printed in
             let run = try Program.run("report", "s.run", "s.run", "--output", "two.html", "--json", in: folder)
@@ -90,9 +119,13 @@ import Testing
                 to: facts, atomically: true, encoding: .utf8)
             let edited = try report("s.run")
             #expect(edited.code == 65 && edited.errors.contains("is damaged or was edited"))
+            // Of several runs each must have come to its end.
             try FileManager.default.removeItem(at: facts)
-            let stopped = try report("s.run")
-            #expect(stopped.code == 66 && stopped.errors.contains("Go on with that run with --resume"))
+            let several = try Program.run("report", "s.run", "s.run", in: folder)
+            #expect(several.code == 66 && several.errors.contains("Go on with that run with --resume"))
+            // Earlier versions left no plan.
+            try FileManager.default.removeItem(at: folder.appending(path: "s.run/plan.json"))
+            #expect(try report("s.run").code == 66)
         }
     }
 }

@@ -22,7 +22,7 @@ enum PageStyle {
         a{color:var(--student)}nav a{text-decoration:none}nav a:hover{text-decoration:underline}
         section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px 24px;margin-top:20px}
         .verdict{display:inline-block;border-radius:6px;padding:2px 10px;font-weight:600;margin-top:12px}
-        .fits{background:var(--goodback);color:var(--good)}.over{background:var(--badback);color:var(--bad)}
+        .fits{background:var(--goodback);color:var(--good)}.over{background:var(--badback);color:var(--bad)}.open{background:var(--line);color:var(--ink)}
         .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-top:16px}
         .tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px 16px}
         .tile b{display:block;font-size:24px;line-height:1.25;font-weight:650}
@@ -74,7 +74,8 @@ enum PageStyle {
         footer{color:var(--soft);font-size:13px;margin-top:24px;overflow-wrap:anywhere}
         @media(max-width:640px){main{padding:20px 12px 40px}section{padding:16px 14px;border-radius:8px}h1{font-size:22px}\
         th,td{padding:6px 6px}td.name{min-width:0}#results td small{display:block}.matrix td{width:1.9em;font-size:11px}.matrix th.text{max-width:6em}.tiles{grid-template-columns:repeat(2,1fr)}.tile b{font-size:20px}.wideonly{display:none}\
-        .examples{grid-template-columns:repeat(2,1fr)}.bars{grid-template-columns:minmax(4em,30%) 1fr max-content;gap:5px 8px;font-size:13px}}
+        .examples{grid-template-columns:repeat(2,1fr)}.bars{grid-template-columns:minmax(4em,30%) 1fr max-content;gap:5px 8px;font-size:13px}\
+        .bars.long{grid-template-columns:1fr max-content;gap:1px 8px}.bars.long span{grid-column:1/-1;max-width:none;margin-top:5px}}
         @media print{:root{color-scheme:light;--page:#fff}body{font-size:11pt}main{max-width:none;padding:0}section{break-inside:avoid;border:0;padding:10px 0}nav{display:none}}
         """
 }

@@ -9,6 +9,8 @@ public struct RunPage {
 
     var result: JSON? { facts["result"] }
     var student: JSON? { result?["student"] }
+    /// How far a run is that has not ended; nil for one that has.
+    var state: String? { facts["state"]?.string }
     var path: String { student?["path"]?.string ?? "student" }
 
     /// The metrics: their keys and titles, the deciding one first.
@@ -23,7 +25,7 @@ public struct RunPage {
         page.program = facts["program"]?.string ?? "compress"
         page.run = facts["run"]?.string ?? ""
         page.head = head
-        page.foot = "Every figure is in report.json."
+        page.foot = state == nil ? "Every figure is in report.json." : ""
         page.add("results", "Results", note: resultsNote, results)
         page.add("curves", "Learning curves", note: curvesNote, curves)
         page.add("size", "\(metrics.first?.title.firstUppercased ?? "Accuracy") against bytes", tradeOff)
@@ -32,7 +34,7 @@ public struct RunPage {
         page.add("confusion", "Confusion matrix", note: confusionNote, confusion)
         page.add("calibration", "Calibration", note: calibrationNote, calibration)
         page.add("disagreements", "Disagreements", note: disagreementsNote, disagreements)
-        page.add("load", "Load the student", loading)
+        if state == nil { page.add("load", "Load the student", loading) }
         page.add("settings", "Settings", settings)
         return page.html
     }
@@ -52,6 +54,7 @@ public struct RunPage {
     }
 
     private var verdict: Markup {
+        if let state { return "<div class=\"verdict open\">\(state.firstUppercased)</div>" }
         let budget = result?["budget"], fits = budget?["fits"]?.bool ?? false
         guard let limit = budget?["limit"]?.number, let used = budget?["used"]?.number else { return "" }
         return """
@@ -82,6 +85,7 @@ public struct RunPage {
     // MARK: - Results
 
     private var resultsNote: String {
+        if state != nil { return "What is planned. Nothing is measured on test examples before the end." }
         guard let count = facts["test_examples"]?.integer else { return "" }
         return
             "On \(grouped(count)) test examples, ± half of the interval that has the figure with a probability of 95 %."
