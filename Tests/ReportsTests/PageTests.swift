@@ -16,6 +16,31 @@ import Testing
         #expect(("<tr>\(cell)\(1)\(0.25)</tr>" as Markup).html == "<tr><td title=\"\(text)\">\(text)</td>10.3</tr>")
     }
 
+    /// Names of models that are alike stand apart, and within the drawing.
+    @Test func keepsNamesApart() {
+        let labels = [(100.0, 50.0), (100, 50), (130, 52), (430, 50)].map {
+            (point: (x: $0.0, y: $0.1), text: "student")
+        }
+        let placed = Chart.apart(labels, within: 52...440)
+        #expect(placed.count == 4)
+        #expect(placed[3].isEnd)
+        for (index, one) in placed.enumerated() {
+            for other in placed[..<index] where one.isEnd == other.isEnd {
+                #expect(abs(one.y - other.y) >= 13 || abs(one.x - other.x) >= 49)
+            }
+        }
+    }
+
+    @Test func saysWhereThereIsNoFrontier() {
+        func points(_ all: [(Double, Double)]) -> [ModelPoint] {
+            all.enumerated().compactMap { index, point in
+                ModelPoint(["bytes": .number(point.0), "accuracy": .number(point.1)], "m\(index)", "accuracy")
+            }
+        }
+        #expect(frontierNote(points([(10, 0.9), (20, 0.8)])).contains("smaller or better than m0"))
+        #expect(frontierNote(points([(10, 0.9), (20, 0.95)])).hasPrefix("The dotted line is the frontier"))
+    }
+
     /// Whatever names and numbers there are: no tag but ours, and no trap.
     @Test func staysAPageWhateverTheFactsAre() throws {
         let evil = "</style><script>alert(1)</script>"

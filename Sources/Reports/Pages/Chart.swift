@@ -84,17 +84,43 @@ struct Chart {
                 """
         }
         for one in series { body += drawn(one, place) }
-        for label in labels {
-            let point = place((label.x, label.y)), isRight = point.x > right - 110
+        let names = labels.map { (point: place(($0.x, $0.y)), text: $0.text) }.filter { Self.isDrawn($0.point) }
+        for label in Self.apart(names, within: margin.left...right) {
             body += """
-                <text class="label" x="\(point.x + (isRight ? -9 : 9))" y="\(point.y + 4)" \
-                text-anchor="\(isRight ? "end" : "start")">\(label.text)</text>
+                <text class="label" x="\(label.x)" y="\(label.y)" text-anchor="\(label.isEnd ? "end" : "start")">\(label.text)</text>
                 """
         }
         return """
             <figure><figcaption>\(title)\(legend)</figcaption>\
             <svg viewBox="0 0 \(Self.width) \(height)" role="img" aria-label="\(title)">\(body)</svg></figure>
             """
+    }
+
+    /// Names beside their points, where there is room for them: right or left of each, level with it, below or above.
+    static func apart(
+        _ labels: [(point: (x: Double, y: Double), text: String)], within range: ClosedRange<Double>
+    ) -> [(x: Double, y: Double, isEnd: Bool, text: String)] {
+        var taken: [(x: ClosedRange<Double>, y: Double)] = [],
+            placed: [(x: Double, y: Double, isEnd: Bool, text: String)] = []
+        for (point, text) in labels {
+            // Letters of 12 pixels are some 7 wide, and a line of them 13 high.
+            let width = 7 * Double(min(text.count, 60))
+            let places = [4.0, 17, -9].flatMap { down in
+                [false, true].map { isEnd in (x: point.x + (isEnd ? -9 : 9), y: point.y + down, isEnd: isEnd) }
+            }
+            func extent(_ place: (x: Double, y: Double, isEnd: Bool)) -> ClosedRange<Double> {
+                place.isEnd ? place.x - width...place.x : place.x...place.x + width
+            }
+            let free = places.first { place in
+                let own = extent(place)
+                return range.lowerBound <= own.lowerBound && own.upperBound <= range.upperBound
+                    && !taken.contains { $0.x.overlaps(own) && abs($0.y - place.y) < 13 }
+            }
+            guard let place = free ?? places.first else { continue }
+            taken.append((extent(place), place.y))
+            placed.append((place.x, place.y, place.isEnd, text))
+        }
+        return placed
     }
 
     /// Whether a point is one: numbers that are none, or beyond all measure, are left out.

@@ -103,7 +103,7 @@ public struct RunComparison {
             )
         }
         return """
-            <p>The dashed line is the frontier: no student here is both smaller and better than one on it.</p>\
+            <p>\(frontierNote(groups.flatMap(\.points)))</p>\
             <div class="charts">\(tradeOffChart(groups, title: "\(metric.title.firstUppercased) of the students on test examples").svg())</div>
             """
     }

@@ -105,7 +105,7 @@ extension RunPage {
             line(
                 "beside the weights", facts["beside_layers"]?.number ?? 0, "bytes: names, shapes, the architecture",
                 "frontier"))
-        return "<div class=\"bars\">\(lines)</div>"
+        return "<div class=\"bars long\">\(lines)</div>"
     }
 
     /// How good models are, and how large.
@@ -124,10 +124,7 @@ extension RunPage {
         if facts["result"]?["budget"]?["counts"] == nil, let limit = result?["budget"]?["limit"]?.number {
             chart.limit = (limit, "budget")
         }
-        return """
-            <p>The dashed line is the frontier: no model here is both smaller and better than one on it.</p>\
-            <div class="charts">\(chart.svg())</div>
-            """
+        return "<p>\(frontierNote(groups.flatMap(\.2)))</p><div class=\"charts\">\(chart.svg())</div>"
     }
 }
 
@@ -152,6 +149,15 @@ struct ModelPoint {
             return point.value > best
         }
     }
+}
+
+/// What the frontier is, where there is one to draw.
+func frontierNote(_ points: [ModelPoint]) -> String {
+    let frontier = ModelPoint.frontier(points)
+    guard frontier.count == 1, points.count > 1 else {
+        return "The dotted line is the frontier: no model here is both smaller and better than one on it."
+    }
+    return "No model here is smaller or better than \(frontier[0].name): the frontier is that point."
 }
 
 /// Models by their bytes and how good they are, with the frontier.
