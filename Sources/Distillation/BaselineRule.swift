@@ -18,7 +18,9 @@ struct BaselineRule {
             case true?: "--baseline"
             case false?: "--no-baseline"
             case nil:
-                isWanted ? "auto: training takes \(cost), fewer than 10^14" : "auto: \(cost) are not fewer than 10^14"
+                isWanted
+                    ? "auto: training takes \(cost), fewer than 10^14"
+                    : "auto: training takes \(cost), not fewer than 10^14"
             }
         let advice = given == nil && !isWanted ? "; --baseline trains it" : ""
         sentence = "baseline: labels alone \(isWanted ? "are tried, too" : "are not tried") (\(reason)\(advice))"

@@ -60,15 +60,15 @@ struct WeightTrial {
         guard let (loss, metric) = found else {
             return "teacher weights: equal (auto: no rows are held out to learn others from)"
         }
-        let gain = "\(fixed(loss.value, digits: 4)) ± \(fixed(loss.margin, digits: 4))"
+        let gain = "\(fixed(abs(loss.value), digits: 4)) ± \(fixed(loss.margin, digits: 4))"
         let rows = "on \(grouped(count)) held-out rows"
         if prefersLearned { return "teacher weights: learned (auto: they lower the cross-entropy by \(gain) \(rows))" }
         let reason =
             metric.isClearlyBelow
             ? "worsen the first metric by \(fixed(-100 * metric.value, digits: 1)) ± \(fixed(100 * metric.margin, digits: 1)) points "
                 + rows
-            : "lower the cross-entropy by \(gain) \(rows), "
-                + (loss.isClearlyAbove ? "too little to matter" : "no more than noise")
+            : "\(loss.value < 0 ? "raise" : "lower") the cross-entropy by \(gain) \(rows), "
+                + (loss.isClearlyAbove ? "too little to matter" : "within noise")
         return "teacher weights: equal (auto: learned ones \(reason))"
     }
 }

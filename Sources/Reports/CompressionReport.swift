@@ -12,8 +12,8 @@ extension CompressionReport {
     /// - Parameter paint: Gives the verdict a color.
     public func text(width: Int? = nil, paint: (String) -> String = { $0 }) -> String {
         caption + table(width: width) + "\n"
-            + findings.map { wrapped($0, width: width) + "\n" }.joined()
-            + paint(wrapped("\(verdict)", width: width)) + "\n"
+            + findings.map { wrapped($0, width: width, indentation: 2) + "\n" }.joined()
+            + paint(wrapped("\(verdict)", width: width, indentation: 2)) + "\n"
     }
 
     public var verdict: BudgetVerdict { BudgetVerdict(budget, file: student.bytes, parameters: student.parameters) }
@@ -59,7 +59,7 @@ extension CompressionReport {
             row("baseline", "labels alone", baseline.validation, baseline.test, baseline.testSpread)
             if let best = baseline.best, best.isEarlier {
                 let epochs = best.epochs.map { "\($0)" }.joined(separator: ", ")
-                row("", "at its best epoch, \(epochs)", best.validation, best.test, best.testSpread)
+                row("", "best epoch, \(epochs)", best.validation, best.test, best.testSpread)
             }
         }
         return table.text(width: width)

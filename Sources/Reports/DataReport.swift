@@ -29,14 +29,14 @@ public struct DataReport {
 
     public func text(width: Int? = nil) -> String {
         numbers.text(width: width) + "\n" + classTable.text(width: width)
-            + notes.map { wrapped($0, width: width) + "\n" }.joined()
+            + notes.map { wrapped($0, width: width, indentation: 2) + "\n" }.joined()
     }
 
     private var numbers: TextTable {
         var table = TextTable([
             .init("split", .left), .init("examples"), .init("input", .left), .init("shape", .left),
             .init("type", .left),
-            .init("least"), .init("greatest"), .init("mean"), .init("deviation"),
+            .init("min"), .init("max"), .init("mean"), .init("std"),
         ])
         for split in survey.splits {
             for (index, input) in split.inputs.enumerated() {
@@ -63,7 +63,7 @@ public struct DataReport {
     }
 
     private var classTable: TextTable {
-        var table = TextTable([.init("class", .left)] + survey.splits.map { .init($0.name) })
+        var table = TextTable([.words("class")] + survey.splits.map { .init($0.name) })
         for (place, label) in shownClasses.enumerated() {
             if classes.count > Self.mostClasses, place == Self.mostClasses / 2 { table.addRule() }
             table.add([name(label)] + survey.splits.map { grouped($0.classCounts[label]) })
@@ -173,7 +173,7 @@ public struct DataReport {
         }
         return """
             <div class="scroll"><table><thead><tr><th class="text">Split</th><th>Examples</th><th>Range</th><th class="wideonly">Mean</th>\
-            <th class="wideonly">Deviation</th></tr></thead><tbody>\(rows)</tbody></table></div>
+            <th class="wideonly">Standard deviation</th></tr></thead><tbody>\(rows)</tbody></table></div>
             """
     }
 

@@ -49,7 +49,7 @@ public struct DetailsReport: Sendable {
     private func mistakes(_ width: Int?) -> String {
         let pairs = details.mostFrequentConfusions.prefix(Self.most.pairs)
         guard !pairs.isEmpty else { return "" }
-        var table = TextTable([.init("class", .left), .init("taken for", .left), .init("examples")])
+        var table = TextTable([.words("class"), .words("taken for"), .init("examples")])
         for pair in pairs { table.add([name(pair.label), name(pair.predicted), grouped(pair.count)]) }
         return "\n" + table.text(width: width)
     }

@@ -62,16 +62,16 @@ extension DryRunReport {
         guard frontier.count > 1 else { return "" }
         var table = TextTable([
             .init("--precision", .left), .init("student", .left), .init("width"), .init("parameters"), .init("bytes"),
-            .init("multiply-adds"), .init("to train"),
+            .init("multiply-adds"), .init("training time"),
         ])
         for point in frontier {
             table.add([
                 point.precision.rawValue, point.name, "\(point.width)", grouped(point.parameters),
                 grouped(point.size.bytes), grouped(point.multiplyAdds),
-                point.trainingSeconds.map { "about \(duration($0))" } ?? "",
+                point.trainingSeconds.map { duration($0) } ?? "",
             ])
         }
-        return "the budget has room for:\n" + table.text(width: width)
+        return "what the budget has room for, by --precision:\n" + table.text(width: width)
     }
 
     /// How good the teachers are, on a few held-out examples.

@@ -5,7 +5,7 @@ extension SizeReport {
     /// Two models layer by layer: layers of the same class in the same order stand side by side.
     public func table(beside other: SizeReport, width: Int? = nil) -> String {
         var table = TextTable([
-            .path("A: layer"), .path("B: layer"), .init("class", .left), .init("A: output", .left),
+            .path("A: layer"), .path("B: layer"), .words("class"), .init("A: output", .left),
             .init("B: output", .left), .init("A: parameters"), .init("B: parameters"), .init("A: bytes"),
             .init("B: bytes"),
         ])

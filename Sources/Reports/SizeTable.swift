@@ -10,7 +10,7 @@ extension SizeReport {
         func bits(_ number: Double?) -> [String] { Self.bits(number, isPlain) }
         var table = TextTable(
             [
-                .path("layer"), .init("class", .left), .init("output", .left), .init("parameters"), .init("bytes"),
+                .path("layer"), .words("class"), .init("output", .left), .init("parameters"), .init("bytes"),
                 .init("type", .left),
             ] + (isPlain ? [] : [.init("bits")]) + [.init("share"), .init("multiply-adds")])
         for row in rows {
@@ -28,10 +28,10 @@ extension SizeReport {
         func add(_ name: String, _ part: ByteCount) {
             table.add([name, "", "", "", grouped(part.bytes), ""] + bits(nil) + [percent(part)])
         }
-        if optimizer.bytes > 0 { add("optimizer state", optimizer) }
+        if optimizer.bytes > 0 { add("optimizer", optimizer) }
         add("overhead", overhead)
         add("file", file)
-        if !isPlain { table.add(["weights once loaded", "", "", "", grouped(loaded.bytes), "float32"]) }
+        if !isPlain { table.add(["in memory", "", "", "", grouped(loaded.bytes), "float32"]) }
         return table.text(width: width)
     }
 

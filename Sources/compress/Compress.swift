@@ -13,7 +13,7 @@ import Tensors
 struct Compress: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compress",
-        abstract: "Distil several Keras models into one small student that fits a byte budget.",
+        abstract: "Distil several models into one small student that fits a byte budget.",
         discussion: """
             'compress help distill' says more of schedules, of teachers that do not match the data, and of \
             configuration files; 'compress help COMMAND' has the options of a command.
@@ -108,7 +108,7 @@ enum Program {
     /// Runs the command of the arguments, which may be to print help.
     private static func run(_ arguments: [String]) throws -> ExitStatus {
         guard !arguments.isEmpty else {
-            Terminal.error.write(ShortHelp.beginning)
+            Terminal.error.write(ShortHelp.beginning(width: Terminal.error.limit ?? 80))
             return .usage
         }
         if let help = Help.asked(by: arguments, width: Terminal.output.limit ?? 80) {
@@ -162,7 +162,9 @@ enum Program {
         let names = Compress.configuration.subcommands.compactMap { $0.configuration.commandName }
         let words = arguments.drop { !names.contains($0) }, path = Help.path(of: words)
         let name = path.isEmpty ? "distill" : path.compactMap { $0.configuration.commandName }.joined(separator: " ")
-        return message.prefix(1).lowercased() + message.dropFirst() + "\nSee 'compress help \(name)'."
+        let isCommand = words.isEmpty && message.contains("argument '\(arguments[0])'")
+        let meant = isCommand ? didYouMean(arguments[0], names) : ""
+        return message.prefix(1).lowercased() + message.dropFirst() + meant + "\nSee 'compress help \(name)'."
     }
 
     /// One or two lines; those after the first are indented.
@@ -170,7 +172,9 @@ enum Program {
         // Names in messages come from files of others.
         let message = message.split(separator: "\n", omittingEmptySubsequences: false)
             .map { String($0).withoutControlCharacters }.joined(separator: "\n")
-        return "error: ".styled(.red, on: .error)
-            + wrapped(message, width: Terminal.error.limit.map { $0 - 7 }, indentation: 7) + "\n"
+        let label = "error: "
+        return label.styled(.red, on: .error)
+            + wrapped(label + message, width: Terminal.error.limit, indentation: label.count).dropFirst(label.count)
+            + "\n"
     }
 }

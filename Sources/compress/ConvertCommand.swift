@@ -7,7 +7,7 @@ import Tensors
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Write a model in another format.",
+        abstract: "Write a model in another format, or in fewer bytes.",
         discussion: """
             Reads any model that 'compress' reads, and writes it as one HDF5 file (.h5), which Keras 2 and Keras 3 load, as an \
             archive (.keras) for Keras 3, as a graph of operations (.onnx) for ONNX Runtime and others, or as named tensors \
@@ -28,7 +28,7 @@ struct ConvertCommand: ParsableCommand {
             \(TeacherOptions.help)
             """)
 
-    @Argument(help: "A Keras model (\(ModelFormats.readableSuffixes)).", completion: .models)
+    @Argument(help: "A trained model (\(ModelFormats.readableSuffixes)).", completion: .models)
     var model: String
 
     @Option(help: .init("The file to write: \(ModelFormats.summary).", valueName: "path"), completion: .written)
@@ -110,7 +110,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     private func summary(_ size: SizeReport, _ byteCount: ByteCount) -> String {
-        let wrote = "wrote \(size.parameters) parameters, \(byteCount)"
+        let wrote = "wrote \(grouped(size.parameters)) parameters, \(byteCount)"
         let used = budget.map { " (\(fixed(100 * Double(byteCount.bytes) / Double($0.bytes), digits: 1)) % of \($0))" }
         let isSolved = budget != nil || precision?.isSolved == true
         let bits = isSolved ? ", \(fixed(size.bitsPerWeight, digits: 2)) bits a weight" : ""

@@ -262,6 +262,8 @@ struct DistillCommand: ParsableCommand {
             common.progress.message("'\(resume)' has no run to go on with: one begins")
         }
         let report = try distill(options, progress: common.progress)
+        // Where both are seen together, a line between the course of the run and its result.
+        if Terminal.error.isTerminal && Terminal.output.isTerminal { common.progress.show { _ in "\n" } }
         let text = report.text(width: Terminal.output.limit) {
             $0.styled(report.verdict.fits ? .green : .red, on: .output)
         }

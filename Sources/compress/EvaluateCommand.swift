@@ -28,7 +28,7 @@ struct EvaluateCommand: ParsableCommand {
 
     enum Split: String, ExpressibleByArgument, CaseIterable { case test, validation, train }
 
-    @Argument(help: "Keras models (\(ModelFormats.readableSuffixes)).", completion: .models)
+    @Argument(help: "Trained models (\(ModelFormats.readableSuffixes)).", completion: .models)
     var models: [String]
 
     @Option(

@@ -18,7 +18,9 @@ struct Help {
     static func asked(by arguments: [String], width: Int) -> String? {
         let words = arguments.prefix { $0 != "--" }
         let path = Self.path(of: words.first == "help" ? words.dropFirst() : words)
-        if words.contains("-h") { return ShortHelp.text(of: path.first?.configuration.commandName ?? "distill") }
+        if words.contains("-h") {
+            return ShortHelp.text(of: path.first?.configuration.commandName ?? "distill", width: width)
+        }
         let isAsked = words.contains("--help") || words.first == "help" && (!path.isEmpty || words.count == 1)
         guard isAsked else { return nil }
         return path.isEmpty ? Help([DistillCommand.self]).overview(width: width) : Help(path).text(width: width)
@@ -54,9 +56,8 @@ struct Help {
 
     /// All of one command: how it is called, its options by topic, then its notes and examples.
     func text(width: Int) -> String {
-        wrapped(
-            "\(configuration.abstract)\n\nUSAGE: compress \(name) \(configuration.usage ?? usage)", width: width)
-            + "\n\n"
+        wrapped(configuration.abstract, width: width) + "\n\n"
+            + call("\(name) \(configuration.usage ?? usage)", width) + "\n\n"
             + (configuration.subcommands.isEmpty ? "" : "FORMATS:\n" + Self.commands(configuration, width) + "\n")
             + topics(width: width) + wrapped(configuration.discussion, width: width) + "\n"
     }
@@ -64,9 +65,15 @@ struct Help {
     /// What the program can do, and all of the main job.
     private func overview(width: Int) -> String {
         let whole = Compress.configuration
-        return wrapped("\(whole.abstract)\n\nUSAGE: compress \(usage)\n       compress COMMAND …", width: width)
+        return wrapped(whole.abstract, width: width) + "\n\n" + call("\(usage)\n       compress COMMAND …", width)
             + "\n\nCOMMANDS (distill, the main job, is the one without a name):\n" + Self.commands(whole, width) + "\n"
             + topics(width: width) + wrapped(whole.discussion, width: width) + "\n"
+    }
+
+    /// How it is called; what goes on below is indented.
+    private func call(_ words: String, _ width: Int) -> String {
+        "USAGE: compress \(words)".split(separator: "\n")
+            .map { wrapped(String($0), width: width, indentation: 9) }.joined(separator: "\n")
     }
 
     private static func commands(_ whole: CommandConfiguration, _ width: Int) -> String {

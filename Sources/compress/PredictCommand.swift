@@ -37,7 +37,8 @@ struct PredictCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "A Keras model (\(ModelFormats.readableSuffixes)); with --data, any number of them.", completion: .models)
+        help: "A trained model (\(ModelFormats.readableSuffixes)); with --data, any number of them.",
+        completion: .models)
     var models: [String]
 
     @Option(

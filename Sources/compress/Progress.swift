@@ -80,7 +80,9 @@ final class Progress: Sendable {
         var line = last.line
         line.seconds = (ContinuousClock.now - last.start).seconds
         if let note { line.note = note }
-        if line.seconds >= Self.worthSaying && line.done > 0 { terminal.write(line.summary + "\n") }
+        if line.seconds >= Self.worthSaying && line.done > 0 {
+            terminal.write(wrapped(line.summary, width: terminal.limit, indentation: 2) + "\n")
+        }
     }
 
     /// Says something between two frames of the line.

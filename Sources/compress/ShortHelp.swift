@@ -1,34 +1,43 @@
-/// What `-h` prints: how a command is called and its most used options, on one screen of 80 × 24.
+import Reports
+
+/// What `-h` prints: how a command is called and its most used options, on one screen of 80 × 24; narrower windows have more
+/// lines.
 ///
 /// Tests compare every option here with the command's own, and count the lines.
 enum ShortHelp {
+    /// The columns of a screen; wider ones are not filled, since long lines are hard to read.
+    private static let mostColumns = 80
+
     /// What the program prints when it is run without a word.
-    static let beginning = """
-        compress makes one small Keras model of several trained ones, within a budget
-        of bytes. It needs your models, the data, the budget and a name for the result:
+    static func beginning(width: Int) -> String { wrappedLines(first, width: min(width, mostColumns)) }
+
+    static func text(of command: String, width: Int) -> String {
+        wrappedLines(texts[command] ?? "", width: min(width, mostColumns))
+    }
+
+    private static let first = """
+        compress makes one small model of several trained ones, within a budget of bytes. It needs your models, the data, \
+        the budget and a name for the result:
 
           compress --teachers a.h5 b.keras --data digits.npz --budget 100kB \\
             --output student.h5
 
-        digits.npz holds the arrays x_train, y_train, x_test and y_test, as numpy.savez
-        writes them. HDF5 with train/x, train/y, test/x and test/y is read as well.
-        Add --dry-run to see sizes, memory and time before anything is written.
+        digits.npz holds the arrays x_train, y_train, x_test and y_test, as numpy.savez writes them. HDF5 with train/x, \
+        train/y, test/x and test/y is read as well. Add --dry-run to see sizes, memory and time before anything is written.
 
-        The most used options: compress -h        All of them: compress --help
+        compress -h shows the most used options, compress --help all of them.
 
         """
-
-    static func text(of command: String) -> String { texts[command] ?? "" }
 
     private static let texts = [
         "distill": """
         usage: compress --teachers PATH ... --data PATH --budget SIZE --output PATH
 
-        Distil several Keras models into one small student that fits a byte budget.
+        Distil several models into one small student that fits a byte budget.
 
         required:
-          --teachers PATH ...      trained models (.h5, .keras, .onnx), or what
-                                   any model predicted: name=p.npz, p.h5, p.csv
+          --teachers PATH ...      trained models (.h5, .keras, .onnx), or what \
+        any model predicted: name=p.npz, p.h5, p.csv
           --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
           --budget SIZE            most bytes of the student's file: 250kB, 1GB, 1GiB
           --output PATH            the student: .h5, .keras, .onnx or .safetensors
@@ -94,7 +103,7 @@ enum ShortHelp {
         Measure models on labeled examples, each by itself and together.
 
         required:
-          MODEL ...                Keras models: .h5, .hdf5, .keras
+          MODEL ...                trained models: .h5, .keras, .onnx
           --data PATH              examples and labels: NumPy (.npz) or HDF5 (.h5)
         most used:
           --split NAME             test, validation or train
@@ -112,11 +121,11 @@ enum ShortHelp {
         usage: compress predict MODEL --inputs FILE:DATASET ... --output PATH
                compress predict MODEL ... --data PATH --output PATH
 
-        Write what a model's last layer gives for each example, or predictions for a
-        whole data file, which --teachers takes in the place of the models.
+        Write what a model's last layer gives for each example, or predictions for a whole data file, which --teachers \
+        takes in the place of the models.
 
         required:
-          MODEL                    a Keras model: .h5, .hdf5, .keras
+          MODEL                    a trained model: .h5, .keras, .onnx
           --inputs FILE:DATASET ...
                                    one dataset for each input, such as d.h5:test/x
           --data PATH              or all rows of a data file: train, test and so on
@@ -130,11 +139,10 @@ enum ShortHelp {
         "inspect": """
         usage: compress inspect PATH ... [--budget SIZE]
 
-        Print the layers of models and architectures, and the bytes they take; or what
-        is in data files.
+        Print the layers of models and architectures, and the bytes they take; or what is in data files.
 
-          PATH ...                 models (.h5, .hdf5, .keras), architectures (.yaml),
-                                   or data (.h5, .npz)
+          PATH ...                 models (.h5, .keras, .onnx), architectures (.yaml), \
+        or data (.h5, .npz)
           --budget SIZE            say whether all together fit: 250kB, 1GB, 1GiB
           --latency                how long predictions take
           --html PATH              a page of data, with pictures of each class
@@ -149,8 +157,8 @@ enum ShortHelp {
         Make the page of a run anew, or one that compares several.
 
           RUN ...                  run directories, such as student.run
-          --output PATH            the page: report.html in the run directory, or of
-                                   several runs comparison.html
+          --output PATH            the page: report.html in the run directory, or of \
+        several runs comparison.html
           --json                   the result as JSON
 
         all options: compress report --help
@@ -159,10 +167,12 @@ enum ShortHelp {
         "convert": """
         usage: compress convert MODEL --output PATH
 
-        Write a model in another format of Keras.
+        Write a model in another format, or in fewer bytes.
 
-          MODEL                    a Keras model: .h5, .hdf5, .keras
+          MODEL                    a trained model: .h5, .keras, .onnx
           --output PATH            the same model: .h5, .keras, .onnx or .safetensors
+          --budget SIZE            fewer bits a weight, until the file fits
+          --data PATH              measure both on held-out examples
 
         all options: compress convert --help
 
@@ -178,11 +188,11 @@ enum ShortHelp {
         "import": """
         usage: compress import FORMAT SOURCE ... --output PATH
 
-        Make a data file (HDF5) of other people's files. NumPy archives (.npz) need no
-        import: other commands read them as they are.
+        Make a data file (HDF5) of other people's files. NumPy archives (.npz) need no import: other commands read them \
+        as they are.
 
-          FORMAT                   csv, images, npz, idx, cifar10, cifar100 or
-                                   youtube8m, each with options of its own
+          FORMAT                   csv, images, npz, idx, cifar10, cifar100 or \
+        youtube8m, each with options of its own
           SOURCE ...               a folder, or files
           --output PATH            the data file to write
           --label COLUMN           csv: the column of the class

@@ -81,6 +81,17 @@ import Testing
         }
     }
 
+    @Test func suggestsTheCommandThatWasMeant() throws {
+        try withFolder { folder in
+            let run = try Program.run("trian", in: folder)
+            #expect(run.code == 64)
+            #expect(
+                run.errors
+                    == "error: unexpected argument 'trian'; did you mean 'train'?\n       See 'compress help distill'.\n"
+            )
+        }
+    }
+
     @Test func aloneItShowsHowToBegin() throws {
         try withFolder { folder in
             let run = try Program.run([], in: folder)

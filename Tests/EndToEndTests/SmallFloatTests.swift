@@ -60,7 +60,7 @@ import Testing
             let line = try #require(run.output.split(separator: "\n").first { $0.contains("float4 (1-2-1)") })
             #expect(
                 line.split(separator: " ").prefix(6).map(String.init) == ["bias", "(4)", "4", "3", "float4", "(1-2-1)"])
-            #expect(run.output.contains("weights once loaded"))
+            #expect(run.output.contains("in memory"))
             let json = try Program.run("inspect", "small-floats.h5", "--json", in: folder).json()
             let model = json["models"]?[0]
             #expect(model?["loaded_bytes"]?.integer == (model?["parameters"]?.integer ?? 0) * 4)

@@ -20,7 +20,92 @@ import Testing
     }
 }
 
+/// A table of layers as narrow as windows are.
+@Suite struct NarrowTableTests {
+    private let table: TextTable = {
+        var table = TextTable([
+            .path("layer"), .words("class"), .init("parameters"), .init("bytes"), .init("of ensemble"),
+            .init("multiply-adds"),
+        ])
+        table.add(["batch_normalization_1", "BatchNormalization", "48", "1,440", "0.7 %"])
+        table.add(["  moving_variance", "", "12", "480", "0.2 %"])
+        table.addRule()
+        table.add(["conv2d", "Conv2D", "2,484", "15,450", "7.7 %", "39,744"])
+        return table
+    }()
+
+    @Test(arguments: 45...120)
+    func keepsToTheWidth(width: Int) {
+        for line in table.text(width: width).split(separator: "\n") { #expect(line.count <= width, "\(line)") }
+    }
+
+    @Test func breaksTitlesFirst() {
+        #expect(
+            table.text(width: 90).hasPrefix(
+                """
+                                                                                  of  multiply-
+                layer                  class               parameters   bytes  ensemble       adds
+                ──────────────────────────────────────────────────────────────────────────────────
+                batch_normalization_1  BatchNormalization          48   1,440     0.7 %
+                  moving_variance                                  12     480     0.2 %
+
+                """))
+    }
+
+    /// Paths lose their beginnings, words their ends, and neither its indentation.
+    @Test func cutsNames() {
+        let text = table.text(width: 66)
+        #expect(text.contains("\n…rmalization_1 BatchNormaliz…         48  1,440    0.7 %\n"), "\(text)")
+        #expect(text.contains("\n  …ng_variance "), "\(text)")
+    }
+
+    @Test func continuesBelow() {
+        #expect(
+            table.text(width: 48) == """
+                layer         class         parameters   bytes
+                ──────────────────────────────────────────────
+                …alization_1  BatchNormal…          48   1,440
+                  …_variance                        12     480
+                ──────────────────────────────────────────────
+                conv2d        Conv2D             2,484  15,450
+
+                                                 of  multiply-
+                layer         class        ensemble       adds
+                ──────────────────────────────────────────────
+                …alization_1  BatchNorma…     0.7 %
+                  …_variance                  0.2 %
+                ──────────────────────────────────────────────
+                conv2d        Conv2D          7.7 %     39,744
+
+                """)
+    }
+}
+
 @Suite struct WrappingTests {
+    @Test func keepsNumbersAndUnitsTogether() {
+        #expect(wrapped("peak memory: 75.6 MB", width: 18) == "peak memory:\n75.6 MB")
+        #expect(wrapped("better by 0.9 ± 0.3 points", width: 20) == "better by\n0.9 ± 0.3 points")
+        #expect(wrapped("as float32 (± 0.5 points)", width: 24) == "as float32\n(± 0.5 points)")
+        #expect(wrapped("it is 98 % better", width: 8) == "it is\n98 %\nbetter")
+        // What is longer than half a line is broken as other words are.
+        #expect(wrapped("a · b · c · d", width: 6) == "a · b\n· c ·\nd")
+    }
+
+    @Test func continuesUnderTheLastColumn() {
+        let text =
+            "usage: compress PATH --output PATH --data PATH\n\n  --teachers PATH ...  trained models of any kind\n    and others more"
+        #expect(
+            wrappedLines(text, width: 40) == """
+                usage: compress PATH --output PATH
+                       --data PATH
+
+                  --teachers PATH ...  trained models of
+                                       any kind
+                    and others more
+                """)
+        #expect(wrappedLines(text, width: 80) == text)
+    }
+
     @Test func breaksBetweenWords() {
         #expect(wrapped("one two three", width: 8) == "one two\nthree")
         #expect(wrapped("one two three", width: 8, indentation: 2) == "one two\n  three")
