@@ -167,7 +167,7 @@ extension Compressor {
     ) throws -> (seconds: Double, logits: Tensor) {
         let teacher = try teacher.open()
         // The first run warms up.
-        try teacher.predict(some, changing: nil, workers: workers) { _, _ in try workers.checkInterruption() }
+        try teacher.predict(some, changing: nil, workers: workers) { _, _ in try workers.checkAgreement() }
         let start = Date()
         let logits = try teacher.logits(of: some, workers: workers)
         let seconds = Date().timeIntervalSince(start) / Double(max(some.count, 1))

@@ -123,7 +123,7 @@ extension Compressor {
         }
         var evaluation = Evaluation(
             split, shares: entrants.map(shares), combination: request.combination, options: options)
-        try evaluation.add(split, from: able.compactMap { targets[$0] } as [any LogitsSource] + predictors)
+        try evaluation.add(split, from: able.compactMap { targets[$0] }, predictors)
         return RunResults.Standing(scores: Dictionary(uniqueKeysWithValues: zip(entrants, evaluation.scores())))
     }
 

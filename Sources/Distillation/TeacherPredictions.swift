@@ -85,10 +85,11 @@ struct TeacherPredictions {
     ///
     /// - Throws: `TeachersError` with all teachers whose weights are damaged, before any of them runs.
     func prepare(_ train: ExampleSplit, _ validation: ExampleSplit, live: Set<Int>) throws {
-        let wanted = teachers.indices.map { chunks($0, ofLearning: train, validation, isLive: live.contains($0)) }
-        let unasked = teachers.indices.filter { live.contains($0) || !wanted[$0].allSatisfy(isKept) }
+        let missing = missing(
+            teachers.indices.map { chunks($0, ofLearning: train, validation, isLive: live.contains($0)) })
+        let unasked = teachers.indices.filter { live.contains($0) || !missing[$0].isEmpty }
         if unasked.count > 1 { try checkAll(unasked.map { teachers[$0] }) }
-        for index in teachers.indices { try keep(index, wanted[index], phase: RunSteps.Phase.predicting) }
+        for index in teachers.indices { try keep(index, missing[index], phase: RunSteps.Phase.predicting) }
     }
 
     /// Some examples for a teacher to predict, whose predictions are one file.
@@ -133,23 +134,29 @@ struct TeacherPredictions {
 
     /// Makes sure that the logits are kept for the test split, of all teachers that can predict it.
     func prepare(test split: ExampleSplit) throws {
-        for index in able(split) { try keep(index, chunks(index, split, store), phase: RunSteps.Phase.testing) }
+        let able = able(split), missing = missing(able.map { chunks($0, split, store) })
+        for (index, chunks) in zip(able, missing) { try keep(index, chunks, phase: RunSteps.Phase.testing) }
     }
 
-    /// Has the chunks made that are missing, each process of the job its share of all.
-    private func keep(_ index: Int, _ chunks: [Chunk], phase: (String) -> String) throws {
-        let teacher = teachers[index], peers = workers.peers
-        let own = chunks.indices.filter { $0 % peers.count == peers.rank }.map { chunks[$0] }
-        let missing = own.filter { !isKept($0) }
-        if missing.isEmpty {
-            tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
-        } else {
-            try make(missing, with: index, phase: phase(teacher.name))
+    /// Those of each teacher's chunks that are not stored, as the first process of the job finds them.
+    private func missing(_ chunks: [[Chunk]]) -> [[Chunk]] {
+        let marks = workers.peers.ofFirst { chunks.joined().map { isKept($0) ? "1" : "0" }.joined() }
+        var next = marks.makeIterator()
+        return chunks.map { $0.filter { _ in next.next() == "0" } }
+    }
+
+    private func keep(_ index: Int, _ missing: [Chunk], phase: (String) -> String) throws {
+        let teacher = teachers[index]
+        guard !missing.isEmpty else {
+            return tell(.message("teacher '\(teacher.path)': its predictions are in the run directory"))
         }
-        peers.meet()
+        try make(missing, with: index, phase: phase(teacher.name))
+        // Nobody reads what is not yet written.
+        workers.peers.meet()
     }
 
-    /// Has a teacher predict chunks that are missing, and stores the predictions.
+    /// Has a teacher predict chunks that are missing, each process of the job a share of their rows; the first one stores the
+    /// predictions.
     func make(_ missing: [Chunk], with index: Int, phase: String) throws {
         let teacher = teachers[index]
         for chunk in missing {
@@ -157,24 +164,29 @@ struct TeacherPredictions {
             guard let path = chunk.store.damaged(key, chunk.split, chunk.rows) else { continue }
             tell(.warning("'\(path)' is damaged: '\(teacher.path)' makes its predictions anew"))
         }
-        let opened = try teacher.open()
+        let opened = try teacher.open(), peers = workers.peers
         tell(.began(phase, total: missing.reduce(0) { $0 + $1.rows.count }))
         for chunk in missing {
             // Another process may share the work.
-            if isKept(chunk) {
+            if peers.agree(peers.isFirst && isKept(chunk)) {
                 tell(.advanced(chunk.rows.count, note: nil))
                 continue
             }
             let change = chunk.view.flatMap { view in views.map { $0.change(view) } }
-            try chunk.store.keep(key(index, view: chunk.view), chunk.split, chunk.rows, check: inputs.check) {
-                examples, take in
+            func predict(_ examples: ExampleSplit, _ take: (Range<Int>, Tensor) throws -> Void) throws {
                 var first = 0
                 try opened.predict(examples, changing: change, workers: workers) { batch, logits in
-                    try workers.checkInterruption()
+                    try workers.checkAgreement()
                     try take(first..<(first + batch.count), logits)
                     first += batch.count
                     tell(.advanced(batch.count, note: nil))
                 }
+            }
+            if peers.isFirst {
+                try chunk.store.keep(
+                    key(index, view: chunk.view), chunk.split, chunk.rows, check: inputs.check, predict: predict)
+            } else {
+                try predict(chunk.store.examples(of: chunk.split, chunk.rows)) { _, _ in }
             }
         }
         tell(.ended)

@@ -97,6 +97,11 @@ struct TeacherStore: Sendable {
     /// Which rows a file has: `0..<65536 of 5600000`.
     static func text(_ rows: Range<Int>, of split: ExampleSplit) -> String { "\(rows) of \(split.count)" }
 
+    /// Those of one of a split's chunks.
+    func examples(of split: ExampleSplit, _ rows: Range<Int>) -> ExampleSplit {
+        rows.count == split.count ? split : split.selecting(Array(rows), name: split.name)
+    }
+
     /// Keeps a teacher's logits for one of a split's chunks.
     ///
     /// - Parameter check: Throws where they may not be kept, such as when the data changed meanwhile.
@@ -106,7 +111,7 @@ struct TeacherStore: Sendable {
         _ teacher: String, _ split: ExampleSplit, _ rows: Range<Int>, check: () throws -> Void = {},
         predict: (_ examples: ExampleSplit, _ take: (Range<Int>, Tensor) throws -> Void) throws -> Void
     ) throws {
-        let examples = rows.count == split.count ? split : split.selecting(Array(rows), name: split.name)
+        let examples = examples(of: split, rows)
         try HDF5File.writeSealed(to: path(teacher, split.name, rows), isMappable: true) { file in
             try file.root.attributes.write(teacher, to: "teacher")
             try file.root.attributes.write(dataDigest, to: "data")

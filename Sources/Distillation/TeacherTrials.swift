@@ -44,7 +44,7 @@ extension Compressor {
         let measuring = TeacherMeasuring(
             teachers: teachers, keys: keys, examples: examples,
             predict: { index, rules, some in
-                try workers.checkInterruption()
+                try workers.checkAgreement()
                 guard let teacher = try teachers[index].model?.fed(rules, data) else { return nil }
                 if last?.index != index || last?.shapes != teacher.inputs.shapes {
                     last = nil

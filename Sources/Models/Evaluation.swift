@@ -151,19 +151,12 @@ public struct Evaluation {
 
 // MARK: - Splits
 
-/// Whoever has logits for the examples of a split: a network, or what a model predicted before.
+/// Whoever has logits for the examples of a split, such as what a model predicted before.
 public protocol LogitsSource {
     /// Writes the logits of a batch, B × the split's classes.
     ///
     /// - Parameter first: The place in the split of the batch's first example.
-    /// - Throws: What the network throws for examples that it cannot compute with.
-    func readLogits(of batch: ExampleBatch, from first: Int, into logits: Tensor) throws
-}
-
-extension LogitsPredictor: LogitsSource {
-    public func readLogits(of batch: ExampleBatch, from first: Int, into logits: Tensor) throws {
-        try predict(batch, into: logits)
-    }
+    func readLogits(of batch: ExampleBatch, from first: Int, into logits: Tensor)
 }
 
 extension Evaluation {
@@ -172,29 +165,38 @@ extension Evaluation {
 
     /// Adds all examples of a split.
     ///
-    /// - Parameter sources: Each model.
-    /// - Throws: What reading the examples throws, and the sources.
-    public mutating func add(_ split: ExampleSplit, from sources: [any LogitsSource]) throws {
+    /// - Parameters:
+    ///   - sources: The first models.
+    ///   - networks: Those behind them, of whose examples each process of a job computes a share: all call it together.
+    /// - Throws: What reading the examples throws; `ExampleValueError` for an example that a network cannot compute with.
+    public mutating func add(
+        _ split: ExampleSplit, from sources: [any LogitsSource], _ networks: [LogitsPredictor] = []
+    ) throws {
         guard split.count > 0 else { return }
-        let classes = split.classCount, bytes = (sources.count + 3) * classes * MemoryLayout<Float>.stride
+        let classes = split.classCount
+        let bytes = (sources.count + networks.count + 3) * classes * MemoryLayout<Float>.stride
         let most = max(128, Self.batchBytes / max(bytes, 1) / 128 * 128)
-        let reader = ExampleReader(
-            split, batchSize: min(split.countReadTogether(multipleOf: 128), most), order: .sequential)
-        let size = min(reader.batchSize, split.count) * classes
-        let memory = (logits: sources.map { _ in Buffer(zeros: size).tensor }, labels: Buffer(zeros: size).tensor)
+        let size = min(split.countReadTogether(multipleOf: 128), most)
+        let count = min(size, split.count) * classes
+        let memory = (logits: sources.map { _ in Buffer(zeros: count).tensor }, labels: Buffer(zeros: count).tensor)
         var first = 0
-        for step in 0..<reader.stepsPerEpoch {
-            let batch = try reader.batch(epoch: 0, step: step), count = batch.count
+        func add(_ batch: ExampleBatch, _ predicted: [Tensor]) {
             func part(_ tensor: Tensor) -> Tensor {
-                tensor.slice(at: 0, count: count * classes).viewed(count: count, shape: [classes])
+                tensor.slice(at: 0, count: batch.count * classes).viewed(count: batch.count, shape: [classes])
             }
             let labels = part(memory.labels), logits = memory.logits.map(part)
-            labels.withMutableSpan { batch.readLabels(0..<count, into: &$0) }
-            for (source, logits) in zip(sources, logits) {
-                try source.readLogits(of: batch, from: first, into: logits)
-            }
-            add(logits, labels: labels)
-            first += count
+            labels.withMutableSpan { batch.readLabels(0..<batch.count, into: &$0) }
+            for (source, logits) in zip(sources, logits) { source.readLogits(of: batch, from: first, into: logits) }
+            self.add(logits + predicted, labels: labels)
+            first += batch.count
+        }
+        if networks.isEmpty {
+            // Of the examples only the labels are needed.
+            let reader = ExampleReader(split.reading([]), batchSize: size, order: .sequential)
+            for step in 0..<reader.stepsPerEpoch { add(try reader.batch(epoch: 0, step: step), []) }
+        } else {
+            let batches = PredictedBatches(split, networks, batchSize: size)
+            while let (batch, predicted) = try batches.next() { add(batch, predicted) }
         }
     }
 

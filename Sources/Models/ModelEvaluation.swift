@@ -103,8 +103,7 @@ public struct ModelEvaluation {
                 }
                 return KeptPredictions(logits: logits)
             }
-            // Of the examples only the labels are needed.
-            try evaluation.add(examples.reading([]), from: predicted)
+            try evaluation.add(examples, from: predicted)
         }
         let metrics = evaluation.metrics()
         return Scores(

@@ -19,6 +19,18 @@ public struct BatchMoments: Sendable {
         self.count = count
     }
 
+    /// All of it in words that `init(text:)` reads, for other processes.
+    public var text: String {
+        ([count] + mean + variance).map { String($0.bitPattern) }.joined(separator: " ")
+    }
+
+    public init(text: some StringProtocol) {
+        let numbers = text.split(separator: " ").map { Double(bitPattern: UInt64($0) ?? 0) }
+        let channels = numbers.count / 2
+        precondition(numbers.count == 2 * channels + 1, "moments are a count, means and variances")
+        (count, mean, variance) = (numbers[0], Array(numbers[1...channels]), Array(numbers[(channels + 1)...]))
+    }
+
     /// Adds other positions (Chan, Golub and LeVeque, 1979).
     public mutating func merge(_ other: BatchMoments) {
         let all = count + other.count

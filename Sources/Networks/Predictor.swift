@@ -8,7 +8,7 @@ public final class Predictor {
     /// The most examples that go through the network at once.
     public let shardSize: Int
     private let weights: Tensor
-    private let workers: Workers
+    public let workers: Workers
     private let workspaces: [Workspace]
 
     /// - Parameter weights: A run of floats with the graph's layout.

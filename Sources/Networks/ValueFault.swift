@@ -11,6 +11,17 @@ public struct ValueFault: Error, Hashable, Sendable, CustomStringConvertible {
         (self.layer, self.example, self.value, self.rowCount) = (layer, example, value, rowCount)
     }
 
+    /// All of it in words that `init(text:)` reads, for other processes.
+    public var text: String { "\(example) \(value.bitPattern) \(rowCount) \(layer)" }
+
+    /// - Returns: nil for other words.
+    public init?(text: some StringProtocol) {
+        let words = text.split(separator: " ", maxSplits: 3)
+        guard words.count == 4, let example = Int(words[0]), let value = UInt32(words[1]), let rows = Int(words[2])
+        else { return nil }
+        self.init(layer: String(words[3]), example: example, value: Float(bitPattern: value), rowCount: rows)
+    }
+
     public var description: String {
         let number = value.isNaN ? "NaN" : Int(exactly: value).map(String.init) ?? "\(value)"
         return "\(number) is no word of layer '\(layer)', whose table has the rows 0 to \(rowCount - 1)"

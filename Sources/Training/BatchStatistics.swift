@@ -1,6 +1,7 @@
 public import Datasets
 import Kernels
 public import Networks
+import Ranks
 import Synchronization
 public import Tensors
 
@@ -67,22 +68,37 @@ public final class BatchStatistics {
             examples, batchSize: examples.countReadTogether(multipleOf: predictor.shardSize), order: .sequential)
         var all = BatchMoments(channels: channels)
         for step in 0..<reader.stepsPerEpoch {
-            try workers.checkInterruption()
-            let batch = try reader.batch(epoch: 0, step: step), fill = fill
-            // By their first examples: the order of threads does not change a bit.
-            let parts = Mutex<[Int: BatchMoments]>([:])
-            do throws(ValueFault) {
-                try predictor.run(batch.count) { range, inputs in
-                    fill(batch, range, inputs)
-                } take: { range, workspace in
-                    guard let moments = workspace.batchMoments(count: range.count) else { return }
-                    parts.withLock { $0[range.lowerBound] = moments }
-                }
-            } catch {
-                throw ExampleValueError(error, at: error.example, of: batch)
-            }
-            for (_, part) in parts.withLock({ $0 }).sorted(by: { $0.key < $1.key }) { all.merge(part) }
+            try workers.checkAgreement()
+            let batch = try reader.batch(epoch: 0, step: step)
+            for part in try moments(batch, predictor) { all.merge(part) }
         }
         return all
+    }
+
+    /// The moments of each shard of a batch, in their order. Each process of a job computes a run of them.
+    private func moments(_ batch: ExampleBatch, _ predictor: Predictor) throws(ExampleValueError) -> [BatchMoments] {
+        let size = predictor.shardSize, peers = workers.peers, fill = fill
+        let shards = peers.share(of: (batch.count + size - 1) / size)
+        let own = (shards.lowerBound * size)..<max(shards.lowerBound * size, min(shards.upperBound * size, batch.count))
+        // By their first examples: the order of threads does not change a bit.
+        let parts = Mutex<[Int: BatchMoments]>([:])
+        var error: ExampleValueError?
+        do throws(ValueFault) {
+            try predictor.run(own.count) { range, inputs in
+                fill(batch, (own.lowerBound + range.lowerBound)..<(own.lowerBound + range.upperBound), inputs)
+            } take: { range, workspace in
+                guard let moments = workspace.batchMoments(count: range.count) else { return }
+                parts.withLock { $0[range.lowerBound] = moments }
+            }
+        } catch let fault {
+            error = ExampleValueError(fault, at: own.lowerBound + fault.example, of: batch)
+        }
+        if let error = peers.agree(on: error) { throw error }
+        let found = parts.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value)
+        guard peers.count > 1 else { return found }
+        let text = found.map(\.text).joined(separator: "\n")
+        return peers.gather(Array(text.utf8)).flatMap { bytes in
+            String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { BatchMoments(text: $0) }
+        }
     }
 }

@@ -1,9 +1,11 @@
 public import Datasets
 import Kernels
 public import Networks
+import Ranks
 public import Tensors
 
-/// Runs a network on the examples of a split, and lends the logits of each batch, B × classes, in the split's order.
+/// Runs a network on the examples of a split, and lends the logits of each batch, B × classes, in the split's order. Each
+/// process of a job computes a share; all call it together, and all get everything.
 ///
 /// A network with one unit for two classes has the logit z of the second class; that of the first is 0, since
 /// softmax(0, z) = (1 − sigmoid(z), sigmoid(z)).
@@ -20,15 +22,9 @@ public func predictLogits(
     take: (ExampleBatch, Tensor) throws -> Void
 ) throws {
     let network = LogitsPredictor(graph, weights: weights, for: split, workers: workers, fill: fill)
-    let reader = ExampleReader(
-        split, batchSize: split.countReadTogether(multipleOf: network.shardSize), order: .sequential)
-    let memory = Buffer(zeros: min(reader.batchSize, split.count) * network.classCount)
-    for step in 0..<reader.stepsPerEpoch {
-        let batch = try reader.batch(epoch: 0, step: step)
-        let block = memory.tensor(count: batch.count, shape: [network.classCount])
-        try network.predict(batch, into: block)
-        try take(batch, block)
-    }
+    let batches = PredictedBatches(
+        split, [network], batchSize: split.countReadTogether(multipleOf: network.shardSize))
+    while let (batch, logits) = try batches.next() { try take(batch, logits[0]) }
 }
 
 /// The bytes that predicting a split takes beside the network: the examples that are read, the predictions for a
@@ -52,6 +48,7 @@ public final class LogitsPredictor {
 
     /// The most examples that go through the network at once.
     var shardSize: Int { predictor.shardSize }
+    var peers: any Peers { predictor.workers.peers }
 
     /// - Parameters:
     ///   - weights: A run of floats with the graph's layout.

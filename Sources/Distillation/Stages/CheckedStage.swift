@@ -90,8 +90,8 @@ extension StageContext {
         guard validation.count > 0 else { return nil }
         var evaluation = Evaluation(validation, shares: [[1]], options: .init(hasSamples: true))
         try evaluation.add(
-            validation,
-            from: [LogitsPredictor(network.graph, weights: network.weights, for: validation, workers: workers)])
+            validation, from: [],
+            [LogitsPredictor(network.graph, weights: network.weights, for: validation, workers: workers)])
         return evaluation.scores().first
     }
 }

@@ -86,7 +86,7 @@ struct Quantization: Stage {
         return try planned.fitting(
             weights, limit: ByteCount(planned.size.file.bytes - free),
             WeightDivergence { weights, layer, number, count in
-                try context.workers.checkInterruption()
+                try context.workers.checkAgreement()
                 if isShown, number == 1 { context.tell(.began(phase, total: count * examples.count)) }
                 defer { if isShown { context.tell(.advanced(examples.count, note: nil)) } }
                 return try divergence(weights, changing: layer)
