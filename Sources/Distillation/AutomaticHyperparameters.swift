@@ -63,7 +63,8 @@ extension Hyperparameters {
         guard !automatic.isEmpty else { return nil }
         func chosen(_ part: AutomaticHyperparameters) -> String { automatic.contains(part) ? " (auto)" : "" }
         let steps = (examples + batchSize - 1) / batchSize * epochs
-        return "recipe: \(grouped(epochs)) epochs\(chosen(.epochs)) of batches of \(batchSize)\(chosen(.batchSize)), "
+        return "recipe: \(grouped(epochs)) epochs\(chosen(.epochs)) of batches of \(batchSize)\(chosen(.batchSize))"
+            + (lanes > 1 ? " in \(lanes) lanes, " : ", ")
             + "\(grouped(steps)) steps, learning rate \(learningRate)\(chosen(.learningRate))"
     }
 }

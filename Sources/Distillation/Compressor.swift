@@ -104,7 +104,7 @@ public final class Compressor {
         let trained = plan.members.isEmpty ? [layers.student] : plan.members.map(\.graph)
         for graph in trained {
             if let reason = Trainer.refusal(graph, self.request.hyperparameters, peers) {
-                throw LossError(problems: ["the student cannot be trained by several processes yet: \(reason)"])
+                throw LossError(problems: ["the student cannot be trained by several processes: \(reason)"])
             }
         }
         try inputs.check()

@@ -3,6 +3,7 @@ import Foundation
 public import ModelFiles
 public import Models
 import Networks
+import Ranks
 public import Tensors
 import Training
 
@@ -105,10 +106,14 @@ extension Compressor {
                     logits, keys: zip(teachers, digests).map { $0.key(fileDigest: $1) }, examples, workers)
             }
             perExample = try trial(reader, workers)
-            processes = try processesTrial(perExample: perExample) {
-                let one = Workers(request.threads, isInterrupted: isInterrupted)
-                defer { one.close() }
-                return try trial(reader, one)
+            // With lanes one process alone takes more memory.
+            let alone = self.memory(threads: workers.count, isAlone: true).training
+            if !peers.agree(MemoryError.refusal(of: alone, threads: workers.count) != nil) {
+                processes = try processesTrial(perExample: perExample) {
+                    let one = Workers(request.threads, isInterrupted: isInterrupted)
+                    defer { one.close() }
+                    return try trial(reader, one)
+                }
             }
         }
         let trainings = (request.generations + (baseline.isWanted ? 1 : 0)) * request.seeds
@@ -128,7 +133,7 @@ extension Compressor {
             size: plan.export.size.file, budget: request.limit, teachers: teachers.map(\.plan),
             measurements: measurements,
             warnings: data.warnings + (inputWarning.map { [$0] } ?? []) + warnings.texts
-                + [processes?.advice].compactMap(\.self),
+                + (processes?.advice ?? []),
             baseline: baseline.sentence,
             weightChoice: request.teacherWeights == .automatic && teachers.count > 1
                 ? "teacher weights: learned if these are better than equal ones on \(grouped(validation.count)) held-out rows "

@@ -2,6 +2,7 @@ import Datasets
 import ModelFiles
 import Models
 import Networks
+import Ranks
 import Tensors
 import Training
 
@@ -9,7 +10,9 @@ import Training
 
 extension Compressor {
     /// About the most memory at a time, while teachers predict and while the student trains; none of it is taken.
-    func memory(threads: Int) -> (predicting: Int, training: Int) {
+    ///
+    /// - Parameter isAlone: Whether one process does it, whatever their number.
+    func memory(threads: Int, isAlone: Bool = false) -> (predicting: Int, training: Int) {
         let live = liveTeachers
         var largest = 0, besideStudent = 0
         for (index, teacher) in teachers.enumerated() {
@@ -26,7 +29,8 @@ extension Compressor {
         let waiting = trained * plan.built.graph.layout.extent * MemoryLayout<Float>.stride
         return (
             base + largest + max(heldOutMemory, examined),
-            base + besideStudent + examined + waiting + studentMemory(hyperparameters, threads: threads)
+            base + besideStudent + examined + waiting
+                + studentMemory(hyperparameters, threads: threads, isAlone ? Alone() : peers)
         )
     }
 
@@ -76,7 +80,7 @@ extension Compressor {
 
     /// What the student takes while it learns: of members that learn one after another the largest, beside the weights
     /// of all. Examples that are mixed are those of a whole batch, at hand at once.
-    private func studentMemory(_ hyperparameters: Hyperparameters, threads: Int) -> Int {
+    private func studentMemory(_ hyperparameters: Hyperparameters, threads: Int, _ peers: any Peers) -> Int {
         let batch = min(hyperparameters.batchSize, data.train.count + (unlabeled?.count ?? 0))
         func memory(_ graph: LayerGraph, rounds: Bool = false) -> Int {
             let example = graph.inputs.reduce(data.classCount) { $0 + graph.shape(of: $1).elementCount }

@@ -39,7 +39,11 @@ extension Compressor {
 
     /// Tells what is known before any work.
     func introduce() {
-        if let words = peers.words { tell(.message(words)) }
+        if let words = peers.words {
+            tell(.message(words))
+            let useful = Trainer.usefulProcesses(plan.built.graph, request.hyperparameters)
+            if let warning = idleProcesses(count: peers.count, useful: useful) { tell(.warning(warning)) }
+        }
         tell(.message(plan.sentence("student", budget: request.limit)))
         if let precisionNote { tell(.message(precisionNote)) }
         if let line = request.hyperparameters.sentence(

@@ -74,6 +74,8 @@ public func trainModel(
     let data = job.data, plan = job.plan, (train, validation) = data.trainAndValidation()
     if let words = peers.words { tell(.message(words)) }
     try job.introduce(examples: train.count, tell)
+    let useful = Trainer.usefulProcesses(plan.built.graph, job.request.hyperparameters)
+    if let warning = idleProcesses(count: peers.count, useful: useful) { tell(.warning(warning)) }
     for split in [train, validation, data.test] { try checkWords(of: plan.built.graph, in: split) }
     let fingerprint = try job.fingerprint(workers)
     try job.inputs.check()
@@ -113,8 +115,12 @@ struct LabelTraining {
             labelKind: data.labelKind, format: format, precision: request.precision)
         let problems = request.augmentation?.refusals(of: data) ?? []
         if !problems.isEmpty { throw LossError(problems: problems) }
-        if let reason = Trainer.refusal(plan.built.graph, request.hyperparameters, peers) {
-            throw LossError(problems: ["the model cannot be trained by several processes yet: \(reason)"])
+        var recipe = request.hyperparameters
+        recipe.choose(
+            request.automatic, examples: data.trainAndValidation().train.count,
+            parameters: plan.built.graph.layout.trainableParameterCount)
+        if let reason = Trainer.refusal(plan.built.graph, recipe, peers) {
+            throw LossError(problems: ["the model cannot be trained by several processes: \(reason)"])
         }
         let threads = request.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let graph = plan.built.graph, splits = [data.train, data.test]
@@ -122,7 +128,7 @@ struct LabelTraining {
             inferenceMemory(graph, of: $0) + Predictor.memory(graph, threads: threads).bytes
         }
         try MemoryError.check(
-            Trainer.memory(graph, request.hyperparameters, threads: threads, peers: peers).bytes
+            Trainer.memory(graph, recipe, threads: threads, peers: peers).bytes
                 + (measuring.max() ?? 0),
             threads: threads, advice: MemoryError.trainingAdvice)
     }

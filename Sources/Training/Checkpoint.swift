@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import Networks
+import Ranks
 import Storage
 import Tensors
 
@@ -14,10 +15,16 @@ public struct Checkpoint {
     /// What the run depends on; another run's checkpoint is refused.
     let fingerprint: String
 
+    /// The first process writes it; the others send what they alone have.
+    ///
     /// - Parameter epoch: What is known of the epoch so far.
     /// - Parameter check: Throws where the checkpoint may not be kept, such as when the data changed meanwhile.
     /// - Throws: `StorageError` or `HDF5Error` where it, or the one before it, cannot be written or named.
     func save(_ trainer: Trainer, epoch: EpochSums, check: () throws -> Void = {}) throws {
+        guard trainer.workers.peers.isFirst else {
+            for moment in trainer.moments { try collect(moment.vector.tensor, trainer.blocks) { _, _ in } }
+            return
+        }
         try HDF5File.writeSealed(to: path) { file in
             try file.root.attributes.write(fingerprint, to: "fingerprint")
             try file.root.attributes.write(trainer.step, to: "step")
@@ -30,9 +37,40 @@ public struct Checkpoint {
                 let dataset = try file.root.createDataset(name, .float32, shape: [tensor.elementCount])
                 try tensor.withSpan { span throws(HDF5Error) in try dataset.write(span) }
             }
+            for (name, tensor) in moments(of: trainer) {
+                let dataset = try file.root.createDataset(name, .float32, shape: [tensor.elementCount])
+                try collect(tensor, trainer.blocks) { rows, numbers in
+                    try numbers.withSpan { span throws(HDF5Error) in try dataset.write(rows: rows, span) }
+                }
+            }
         } beforeNaming: {
             try check()
             try FileName.move(path, to: Self.previous(path))
+        }
+    }
+
+    /// Brings the blocks of a vector to the first process, piece by piece: nobody has memory for the whole of it.
+    ///
+    /// - Parameter write: Called there with the place of some elements, and these.
+    private func collect(
+        _ vector: Tensor, _ blocks: Blocks, _ write: (_ elements: Range<Int>, _ numbers: Tensor) throws -> Void
+    ) throws {
+        let peers = blocks.peers, own = blocks.moved
+        if peers.isFirst { try write(own, vector.slice(at: own.lowerBound, count: own.count)) }
+        guard blocks.areOwned else { return }
+        let numbers = Buffer(zeros: peers.isFirst ? Blocks.pieceCount : 0).tensor
+        for rank in 1..<peers.count where peers.isFirst || peers.rank == rank {
+            for index in 0..<blocks.pieceCount {
+                let piece = blocks.piece(index, of: rank)
+                guard !piece.isEmpty else { continue }
+                if peers.isFirst {
+                    let part = numbers.slice(at: 0, count: piece.count)
+                    blocks.exchange(nil, to: rank, part, from: rank)
+                    try write(piece, part)
+                } else {
+                    blocks.exchange(vector.slice(at: piece.lowerBound, count: piece.count), to: 0, nil, from: 0)
+                }
+            }
         }
     }
 
@@ -71,6 +109,13 @@ public struct Checkpoint {
             guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
             try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
         }
+        for (name, tensor) in moments(of: trainer) {
+            let dataset = try file.root.dataset(name), own = trainer.blocks.moved
+            guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
+            try tensor.slice(at: own.lowerBound, count: own.count).withMutableSpan { span throws(HDF5Error) in
+                try dataset.read(rows: own, into: &span)
+            }
+        }
         var best: (value: Double, epoch: Int)?
         if try file.root.attributes.contains("best score") {
             best = (
@@ -81,11 +126,16 @@ public struct Checkpoint {
         return EpochSums(terms: Array(epoch.dropLast()), examples: Int(exactly: epoch[termCount]) ?? 0)
     }
 
+    /// The vectors that every process has whole.
     private func vectors(of trainer: Trainer) -> [(String, Tensor)] {
         [("weights", trainer.weights.tensor)] + (trainer.average.map { [("average", $0.vector.tensor)] } ?? [])
             + (trainer.best.map { [("best", $0.vector.tensor)] } ?? [])
             + (trainer.roundingOrigin.map { [("rounding origin", $0)] } ?? [])
-            + trainer.moments.enumerated().map { ("moment\($0)", $1.vector.tensor) }
+    }
+
+    /// The vectors of which a process may have its own block alone.
+    private func moments(of trainer: Trainer) -> [(String, Tensor)] {
+        trainer.moments.enumerated().map { ("moment\($0)", $1.vector.tensor) }
     }
 }
 

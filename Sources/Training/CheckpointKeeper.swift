@@ -3,7 +3,7 @@ import Ranks
 
 /// Decides when a training's checkpoint is written: when it is to stop, when the last one is old, and at the end of an epoch.
 ///
-/// Of several processes the first one writes it. All have the same state, and any number of them goes on from it.
+/// Several processes do so together, by the first one's clock. Any number of them goes on from it.
 struct CheckpointKeeper {
     /// Where to; nil keeps none.
     let file: Checkpoint?
@@ -18,16 +18,23 @@ struct CheckpointKeeper {
 
     /// - Parameter sums: What is known of the epoch so far.
     mutating func keep(_ trainer: Trainer, _ sums: EpochSums) throws {
-        if trainer.workers.peers.isFirst { try file?.save(trainer, epoch: sums, check: check) }
+        try file?.save(trainer, epoch: sums, check: check)
         // From its end: where a checkpoint takes long to write, training still goes on between two of them.
         last = .now
     }
 
     /// - Throws: `CancellationError` when the workers are to stop, after the state was saved; what saving throws.
     mutating func keepIfNeeded(_ trainer: Trainer, _ sums: EpochSums) throws {
-        let isStopped = trainer.workers.agreeToStop
-        if isStopped || last.duration(to: .now) >= interval { try keep(trainer, sums) }
+        let (isStopped, isOld) = agree(trainer.workers)
+        if isStopped || isOld { try keep(trainer, sums) }
         if isStopped { try stop(trainer) }
+    }
+
+    /// Whether one process is to stop, and whether the last checkpoint is old for the first one.
+    private func agree(_ workers: Workers) -> (isStopped: Bool, isOld: Bool) {
+        let own: [UInt8] = [workers.isInterrupted ? 1 : 0, last.duration(to: .now) >= interval ? 1 : 0]
+        let all = workers.peers.count > 1 ? workers.peers.gather(own) : [own]
+        return (all.contains { $0[0] == 1 }, all[0][1] == 1)
     }
 
     /// Does something between two steps, and saves the state before it where that is stopped.

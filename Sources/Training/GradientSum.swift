@@ -1,14 +1,13 @@
 import Networks
 import Tensors
 
-/// Computes the gradients of a batch's shards and adds them in the order of the shards:
-///
-///     sum = ((g₀ + g₁) + g₂) + …
+/// Computes the gradients of a batch's shards and adds them in the order of the recipe (`SumOrder`).
 ///
 /// Floating-point addition depends on the order, so every conformance keeps to this one: the sum has the same bits
-/// whoever computes the shards, on any number of threads.
+/// whoever computes the shards, on any number of threads and processes.
 protocol GradientSum: Sendable {
-    /// The last sum, with the layout of the weights. It may be written over.
+    /// The last sum, with the layout of the weights; where processes move the weights of their blocks alone, this one's block of
+    /// it. It may be written over.
     var total: Tensor { get }
 
     /// Leaves the sum of the shards' gradients in `total`.

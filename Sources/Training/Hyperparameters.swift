@@ -5,6 +5,9 @@ public struct Hyperparameters: Hashable, Sendable {
     /// Examples that one worker computes at a time. A batch is cut into shards of this size on every machine, so that the
     /// number of threads changes nothing; batch normalisation sees one shard.
     public var shardSize = 64
+    /// How many sums of shards a batch's gradient is added from, a power of two: each is a chain, and they are added as a binary
+    /// tree. More processes than lanes do not help, but for one lane.
+    public var lanes = 1
     public var optimizer = Optimizer(.adam)
     public var learningRate = 1e-3
     public var learningRateSchedule = LearningRateSchedule(.cosine)

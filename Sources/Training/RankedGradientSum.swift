@@ -1,160 +1,133 @@
 import Kernels
 import Networks
 import Ranks
-import Synchronization
 import Tensors
 
 /// The sum of gradients over the processes of a job.
 ///
-/// Each computes a run of the batch's shards, and owns a block of the vector: the others send it their shards' numbers for that, it
-/// adds all in the order of the shards, and sends the sum to all. The bits are those of `LocalGradientSum`, whatever the number of
-/// processes and of their threads.
+/// Each adds what it has of the tree (`SumOrder`), and owns a block of the vector: the others send it their roots' numbers for
+/// that, it adds these in the order of the tree, and where processes do not move the weights of their blocks alone (`Blocks`), it sends
+/// the sum to all. The bits are those of one process.
 final class RankedGradientSum: GradientSum {
     private let workers: Workers
-    private let workspaces: [Workspace]
-    /// One for each own shard, and the sum.
-    private let gradients: [VectorBox]
-    private let sum: VectorBox
-    /// The numbers of other processes' shards for this process's block: shards × block.
+    private let order: SumOrder
+    private let own: LocalGradientSum
+    private let blocks: Blocks
+    /// A piece of each root of other processes.
     private let received: Tensor
-    private let extent: Int
 
-    /// - Parameter graph: Without deferred kernels (`refusal`).
-    init(_ graph: LayerGraph, _ shards: Shards, _ workers: Workers) {
-        self.workers = workers
-        let peers = workers.peers, own = Self.mostShards(shards, peers)
-        extent = graph.layout.extent
-        workspaces = (0..<max(1, min(workers.count, own))).map { _ in
-            Workspace(graph, batchSize: shards.size, mode: .training)
-        }
-        gradients = (0..<own).map { _ in VectorBox(graph.layout) }
-        sum = VectorBox(graph.layout)
-        received = Buffer(zeros: own * peers.count * Self.mostElements(extent, peers)).tensor
+    init(_ graph: LayerGraph, _ shards: Shards, _ workers: Workers, _ order: SumOrder) {
+        (self.workers, self.order) = (workers, order)
+        own = LocalGradientSum(graph, shards, workers, order)
+        blocks = Blocks(graph.layout, workers.peers)
+        received = Buffer(zeros: Self.receivedCount(shards, order, blocks)).tensor
     }
 
-    /// Why a network's gradient is not summed over processes, if it is not.
-    static func refusal(_ graph: LayerGraph, _ shards: Shards) -> String? {
+    /// Why a network's gradient is not summed over processes, if it is not, and what to do.
+    static func refusal(_ graph: LayerGraph, _ shards: Shards, lanes: Int, _ peers: any Peers) -> String? {
         let count = shards.plan(graph).deferredElementCount
-        guard count > 0 else { return nil }
+        guard count > 0, lanes < peers.count else { return nil }
+        var cure = 2
+        while cure < peers.count { cure *= 2 }
         return
-            "\(count) of its weights are in kernels of more than 4 million, whose gradients are not kept for each shard"
+            "\(count) of its weights are in kernels of more than 4 million, whose gradients are not kept for each shard; "
+            + "give each of the \(peers.count) processes a lane: --lanes \(cure)"
     }
 
     /// The bytes that it takes.
-    static func memory(_ graph: LayerGraph, _ shards: Shards, threads: Int, _ peers: any Peers) -> Int {
-        let own = mostShards(shards, peers), extent = graph.layout.extent
-        let elements = (own + 1) * extent + own * peers.count * mostElements(extent, peers)
-        return elements * MemoryLayout<Float>.stride + min(threads, own) * shards.plan(graph).byteCount.bytes
+    static func memory(
+        _ graph: LayerGraph, _ shards: Shards, _ order: SumOrder, threads: Int, _ peers: any Peers
+    ) -> Int {
+        receivedCount(shards, order, Blocks(graph.layout, peers)) * MemoryLayout<Float>.stride
+            + LocalGradientSum.memory(graph, shards, order, rank: peers.rank, threads: threads)
     }
 
-    /// What a process sends a step, and how long that takes: a block to each of the others, of each of its shards and of the
-    /// sum.
-    static func exchange(_ graph: LayerGraph, _ shards: Shards, _ peers: any Peers) -> (bytes: Int, seconds: Double) {
-        let elements = mostElements(graph.layout.extent, peers), rounds = mostShards(shards, peers) + 1
+    private static func receivedCount(_ shards: Shards, _ order: SumOrder, _ blocks: Blocks) -> Int {
+        let peers = blocks.peers, others = (0..<peers.count).filter { $0 != peers.rank }
+        return others.reduce(0) { $0 + order.mostSums(of: shards.mostCount, rank: $1) }
+            * min(blocks.mostCount, Blocks.pieceCount)
+    }
+
+    /// The bytes that a process sends in a step on so many shards: its roots to the owners of blocks, then its block to all.
+    static func sentBytes(_ order: SumOrder, _ blocks: Blocks, shards: Int, rank: Int) -> Int {
+        let roots = order.roots(of: shards, rank: rank).count { !$0.isEmpty }, block = blocks.block(rank).count
+        let elements = roots * (blocks.extent - block) + (blocks.peers.count - 1) * block
+        return elements * MemoryLayout<Float>.stride
+    }
+
+    /// The most that a process sends a step, and how long that takes.
+    static func exchange(
+        _ graph: LayerGraph, _ shards: Shards, _ order: SumOrder, _ peers: any Peers
+    ) -> (bytes: Int, seconds: Double) {
+        let blocks = Blocks(graph.layout, peers), elements = min(blocks.mostCount, Blocks.pieceCount)
+        let bytes = (0..<peers.count).map { sentBytes(order, blocks, shards: shards.mostCount, rank: $0) }.max() ?? 0
         let out = Buffer(zeros: elements).tensor, into = Buffer(zeros: elements).tensor
-        func round() {
-            peers.withEach { to, from in
-                out.withSpan { out in into.withMutableSpan { peers.exchange(out, to: to, &$0, from: from) } }
-            }
-        }
+        func round() { peers.withEach { to, from in blocks.exchange(out, to: to, into, from: from) } }
         // The first one makes connections.
         round()
         let start = ContinuousClock.now, count = 3
         for _ in 0..<count { round() }
         let seconds = (ContinuousClock.now - start) / .seconds(count)
-        return (rounds * (peers.count - 1) * elements * MemoryLayout<Float>.stride, Double(rounds) * seconds)
+        let rounds = Double(bytes) / Double(max(1, elements * (peers.count - 1) * MemoryLayout<Float>.stride))
+        return (bytes, rounds * seconds)
     }
 
-    private static func mostShards(_ shards: Shards, _ peers: any Peers) -> Int {
-        (shards.mostCount + peers.count - 1) / peers.count
-    }
-
-    private static func mostElements(_ extent: Int, _ peers: any Peers) -> Int {
-        (extent + peers.count - 1) / peers.count
-    }
-
-    var total: Tensor { sum.vector.tensor }
+    var total: Tensor { own.sum(0) }
 
     func add(
         _ shards: [Range<Int>], _ compute: @Sendable (Int, Range<Int>, Workspace, Tensor) -> [Double]
     ) throws(ValueFault) -> [[Double]] {
-        let own = workers.peers.share(of: shards.count)
-        let (terms, fault) = self.compute(shards, own, compute)
-        let all = Outcome.gather(terms, fault, shards: shards.count, workers.peers)
+        let (terms, fault) = own.addOwn(shards, compute)
+        let all = Outcome.gather(terms, fault, shards: shards.count, order, workers.peers)
         if let fault = all.fault { throw fault }
         reduce(shards.count)
+        if !blocks.areOwned { blocks.gather(total) }
         return all.terms
     }
 
-    /// Computes this process's shards, as many at a time as there are workers.
-    private func compute(
-        _ shards: [Range<Int>], _ own: Range<Int>,
-        _ compute: @Sendable (Int, Range<Int>, Workspace, Tensor) -> [Double]
-    ) -> (terms: [[Double]], fault: ValueFault?) {
-        let terms = Mutex([[Double]](repeating: [], count: own.count)), fault = Mutex<ValueFault?>(nil)
-        let (workspaces, gradients) = (workspaces, gradients)
-        for first in stride(from: 0, to: own.count, by: workspaces.count) {
-            workers.run(min(workspaces.count, own.count - first)) { _, index in
-                let place = first + index, shard = own.lowerBound + place, workspace = workspaces[index]
-                let sums = compute(shard, shards[shard], workspace, gradients[place].vector.tensor)
-                terms.withLock { $0[place] = sums }
-                if var found = workspace.fault {
-                    found.example += shards[shard].lowerBound
-                    fault.withLock { $0.note(found) }
+    /// Adds the roots of all processes for this one's block, piece by piece.
+    private func reduce(_ shards: Int) {
+        let peers = workers.peers, rank = peers.rank
+        let roots = (0..<peers.count).map { order.roots(of: shards, rank: $0) }
+        let counts = roots.map { $0.count { !$0.isEmpty } }, additions = order.additions(roots.flatMap(\.self))
+        let most = counts.max() ?? 0
+        for piece in 0..<blocks.pieceCount {
+            let block = blocks.piece(piece, of: rank)
+            // The numbers of each root for this piece.
+            var addends = counts.map { _ in [Tensor]() }, place = 0
+            addends[rank] = (0..<counts[rank]).map { own.sum($0).slice(at: block.lowerBound, count: block.count) }
+            peers.withEach { to, from in
+                let sent = blocks.piece(piece, of: to)
+                for root in 0..<most {
+                    let out =
+                        root < counts[rank]
+                        ? own.sum(root).slice(at: sent.lowerBound, count: sent.count) : nil
+                    var into: Tensor?
+                    if root < counts[from] {
+                        let numbers = received.slice(at: place, count: block.count)
+                        addends[from].append(numbers)
+                        place += block.count
+                        into = numbers
+                    }
+                    blocks.exchange(out, to: to, into, from: from)
                 }
             }
-        }
-        return (terms.withLock { $0 }, fault.withLock { $0 })
-    }
-
-    /// Adds the gradients of all shards of all processes.
-    private func reduce(_ shards: Int) {
-        let peers = workers.peers, block = peers.share(of: extent), own = peers.share(of: shards)
-        let most = (shards + peers.count - 1) / peers.count
-        peers.withEach { to, from in
-            let sent = peers.share(of: extent, rank: to), theirs = peers.share(of: shards, rank: from)
-            for place in 0..<most {
-                let out =
-                    place < own.count
-                    ? gradients[place].vector.tensor.slice(at: sent.lowerBound, count: sent.count) : nil
-                let into = place < theirs.count ? received(theirs.lowerBound + place, block.count) : nil
-                exchange(out, to: to, into, from: from)
-            }
-        }
-        let addends = (0..<shards).map { shard in
-            own.contains(shard)
-                ? gradients[shard - own.lowerBound].vector.tensor.slice(at: block.lowerBound, count: block.count)
-                : received(shard, block.count)
-        }
-        let total = total.slice(at: block.lowerBound, count: block.count)
-        workers.eachStretch(of: [0..<block.count]) { start, count in
-            let sum = total.slice(at: start, count: count)
-            for (shard, addend) in addends.enumerated() {
-                let part = addend.slice(at: start, count: count)
-                if shard == 0 { sum.copy(from: part) } else { addScaled(part, by: 1, to: sum) }
-            }
-        }
-        peers.withEach { to, from in
-            let theirs = peers.share(of: extent, rank: from)
-            exchange(total, to: to, self.total.slice(at: theirs.lowerBound, count: theirs.count), from: from)
+            add(addends.flatMap(\.self), additions, into: total.slice(at: block.lowerBound, count: block.count))
         }
     }
 
-    /// Where the numbers of another process's shard come to.
-    private func received(_ shard: Int, _ count: Int) -> Tensor { received.slice(at: shard * count, count: count) }
-
-    /// - Parameter out: What is sent; nil for nothing, as `into`.
-    private func exchange(_ out: Tensor?, to: Int, _ into: Tensor?, from: Int) {
-        let peers = workers.peers
-        func send(_ numbers: Span<Float>) {
-            guard let into else {
-                var none = [Float](), nowhere = none.mutableSpan
-                return peers.exchange(numbers, to: to, &nowhere, from: from)
+    /// - Parameters:
+    ///   - addends: Are written over.
+    ///   - sum: May be one of them.
+    private func add(_ addends: [Tensor], _ additions: [(root: Int, to: Int)], into sum: Tensor) {
+        workers.eachStretch(of: [0..<sum.elementCount]) { start, count in
+            for (root, place) in additions {
+                addScaled(
+                    addends[root].slice(at: start, count: count), by: 1,
+                    to: addends[place].slice(at: start, count: count))
             }
-            into.withMutableSpan { peers.exchange(numbers, to: to, &$0, from: from) }
+            sum.slice(at: start, count: count).copy(from: addends[0].slice(at: start, count: count))
         }
-        guard let out else { return send([Float]().span) }
-        out.withSpan { send($0) }
     }
 }
 
@@ -164,14 +137,16 @@ private struct Outcome {
     var fault: ValueFault?
 
     /// - Parameter terms: Those of this process's shards.
-    static func gather(_ terms: [[Double]], _ fault: ValueFault?, shards: Int, _ peers: any Peers) -> Outcome {
+    static func gather(
+        _ terms: [[Double]], _ fault: ValueFault?, shards: Int, _ order: SumOrder, _ peers: any Peers
+    ) -> Outcome {
         var outcome = Outcome()
         let texts = terms.map { $0.map { String($0.bitPattern) }.joined(separator: " ") }
         let own = texts.joined(separator: "\n") + "\u{0}" + (fault.map(text) ?? "")
         for (rank, bytes) in peers.gather(Array(own.utf8)).enumerated() {
             let parts = String(decoding: bytes, as: UTF8.self).split(
                 separator: "\u{0}", omittingEmptySubsequences: false)
-            let count = peers.share(of: shards, rank: rank).count
+            let count = order.shards(of: shards, rank: rank).count
             let lines = parts[0].split(separator: "\n", omittingEmptySubsequences: false).prefix(count)
             outcome.terms += lines.map { $0.split(separator: " ").map { Double(bitPattern: UInt64($0) ?? 0) } }
             if parts.count > 1, let found = Self.fault(parts[1]) { outcome.fault.note(found) }

@@ -43,25 +43,39 @@ public final class Trainer {
     ) {
         self.init(
             graph, weights: weights, hyperparameters: hyperparameters, workers: workers, rounding: rounding,
-            gradient: Self.gradientSum(graph, Shards(graph, hyperparameters), workers))
+            gradient: Self.gradientSum(graph, hyperparameters, workers))
     }
 
-    private static func gradientSum(_ graph: LayerGraph, _ shards: Shards, _ workers: Workers) -> any GradientSum {
-        workers.peers.count > 1 ? RankedGradientSum(graph, shards, workers) : LocalGradientSum(graph, shards, workers)
+    private static func gradientSum(
+        _ graph: LayerGraph, _ hyperparameters: Hyperparameters, _ workers: Workers
+    ) -> any GradientSum {
+        let shards = Shards(graph, hyperparameters), order = SumOrder(hyperparameters, workers.peers)
+        return workers.peers.count > 1
+            ? RankedGradientSum(graph, shards, workers, order) : LocalGradientSum(graph, shards, workers, order)
     }
 
-    /// Why a network is not trained by several processes, if it is not.
+    /// Why a network is not trained by several processes, if it is not, and what to do.
     public static func refusal(
         _ graph: LayerGraph, _ hyperparameters: Hyperparameters, _ peers: any Peers
     ) -> String? {
-        peers.count > 1 ? RankedGradientSum.refusal(graph, Shards(graph, hyperparameters)) : nil
+        guard peers.count > 1 else { return nil }
+        return RankedGradientSum.refusal(
+            graph, Shards(graph, hyperparameters), lanes: hyperparameters.lanes, peers)
     }
 
-    /// What a process sends of gradients a step, and how long that takes, measured. All processes call it together.
+    /// What the most of some processes can be that have something to do in a step.
+    public static func usefulProcesses(_ graph: LayerGraph, _ hyperparameters: Hyperparameters) -> Int {
+        let shards = Shards(graph, hyperparameters).mostCount
+        return hyperparameters.lanes > 1 ? min(hyperparameters.lanes, shards) : shards
+    }
+
+    /// The most that a process sends of gradients and weights a step, and how long that takes, measured. All processes call it
+    /// together.
     public static func exchange(
         _ graph: LayerGraph, _ hyperparameters: Hyperparameters, _ peers: any Peers
     ) -> (bytes: Int, seconds: Double) {
-        RankedGradientSum.exchange(graph, Shards(graph, hyperparameters), peers)
+        RankedGradientSum.exchange(
+            graph, Shards(graph, hyperparameters), SumOrder(hyperparameters, peers), peers)
     }
 
     /// - Parameter gradient: How gradients of shards are computed and added.
@@ -88,16 +102,16 @@ public final class Trainer {
         _ graph: LayerGraph, _ hyperparameters: Hyperparameters, threads: Int, peers: any Peers = Alone(),
         rounds: Bool = false
     ) -> ByteCount {
-        let shards = Shards(graph, hyperparameters)
+        let shards = Shards(graph, hyperparameters), order = SumOrder(hyperparameters, peers)
         let gradients =
             peers.count > 1
-            ? RankedGradientSum.memory(graph, shards, threads: threads, peers)
-            : LocalGradientSum.memory(graph, shards, threads: threads)
-        let vectors =
-            1 + WeightUpdate.vectorCount(hyperparameters) + BestWeights.vectorCount(hyperparameters)
-            + (rounds ? RoundedWeights.vectorCount : 0)
-        return ByteCount(
-            vectors * graph.layout.extent * MemoryLayout<Float>.stride + gradients)
+            ? RankedGradientSum.memory(graph, shards, order, threads: threads, peers)
+            : LocalGradientSum.memory(graph, shards, order, rank: 0, threads: threads)
+        let vectors = 1 + BestWeights.vectorCount(hyperparameters) + (rounds ? RoundedWeights.vectorCount : 0)
+        let elements =
+            vectors * graph.layout.extent
+            + WeightUpdate.elementCount(graph.layout, hyperparameters, Blocks(graph.layout, peers))
+        return ByteCount(elements * MemoryLayout<Float>.stride + gradients)
     }
 
     // MARK: - Steps
@@ -139,19 +153,40 @@ public final class Trainer {
         return StepReport(terms: terms, learningRate: rate, gradientNorm: norm)
     }
 
-    /// The element of the last step's gradient that is farthest from 0, or is no number: where, and what it is.
+    /// The element of the last step's gradient that is farthest from 0, or is no number: where, and what it is. All processes
+    /// ask together.
     public func largestGradient() -> (parameter: String, value: Float)? {
+        let found = largestGradient(in: update.blocks.moved), peers = workers.peers
+        guard update.blocks.areOwned else { return found }
+        let all = peers.gather(Array((found.map { "\($0.value.bitPattern) \($0.parameter)" } ?? "").utf8))
+        return all.compactMap { bytes -> (parameter: String, value: Float)? in
+            let words = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 1)
+            guard words.count == 2, let bits = UInt32(words[0]) else { return nil }
+            return (String(words[1]), Float(bitPattern: bits))
+        }.reduce(nil) { Self.larger($0, $1) }
+    }
+
+    private func largestGradient(in range: Range<Int>) -> (parameter: String, value: Float)? {
         var found: (parameter: String, value: Float)?
         for entry in graph.layout.entries where entry.spec.role == .trainable {
-            let values = gradient.total.slice(at: entry.offset, count: entry.spec.shape.elementCount).values
+            let part = (entry.offset..<entry.offset + entry.spec.shape.elementCount).clamped(to: range)
+            let values = gradient.total.slice(at: part.lowerBound, count: part.count).values
             guard let value = values.first(where: { !$0.isFinite }) ?? values.max(by: { abs($0) < abs($1) }) else {
                 continue
             }
-            let parameter = "\(entry.layer)/\(entry.spec.name)"
-            if !value.isFinite { return (parameter, value) }
-            if abs(value) > abs(found?.value ?? 0) { found = (parameter, value) }
+            found = Self.larger(found, ("\(entry.layer)/\(entry.spec.name)", value))
         }
         return found
+    }
+
+    /// The first one unless only the second is no number, or it is farther from 0.
+    private static func larger(
+        _ first: (parameter: String, value: Float)?, _ second: (parameter: String, value: Float)
+    ) -> (parameter: String, value: Float) {
+        guard let first, !first.value.isFinite || second.value.isFinite && abs(first.value) >= abs(second.value) else {
+            return second
+        }
+        return first
     }
 
     // MARK: - What was learned
@@ -159,6 +194,8 @@ public final class Trainer {
     /// The moving average of the weights, if the recipe wants one.
     public var average: VectorBox? { update.average }
     public var moments: [VectorBox] { update.moments }
+    /// Which elements of the moments this process keeps.
+    var blocks: Blocks { update.blocks }
 
     /// What has been learned so far: the average where there is one, else the weights.
     public var latest: Tensor { average?.vector.tensor ?? weights.tensor }

@@ -4,6 +4,8 @@ import Synchronization
 import Tensors
 
 /// What a step does to the weights once their gradient is known: clipping, the optimizer, statistics, the average.
+///
+/// Where processes own blocks, each moves its own, and all have all weights afterwards.
 struct WeightUpdate: Sendable {
     let moments: [VectorBox]
     /// The moving average of the weights, if the recipe has one.
@@ -13,19 +15,22 @@ struct WeightUpdate: Sendable {
     /// Parameters that are measured while training, such as the moments of batch normalization.
     let statistics: [ParameterLayout.Entry]
     private let workers: Workers
+    let blocks: Blocks
 
     /// - Parameter weights: The first weights, where the average begins.
     init(_ layout: ParameterLayout, weights: Tensor, hyperparameters: Hyperparameters, workers: Workers) {
         (self.hyperparameters, self.workers, trainableExtent) = (hyperparameters, workers, layout.trainableExtent)
+        blocks = Blocks(layout, workers.peers)
         statistics = layout.entries.filter { $0.spec.role != .trainable }
         moments = (0..<hyperparameters.optimizer.momentCount).map { _ in VectorBox(layout) }
         average = hyperparameters.emaMomentum.map { _ in VectorBox(layout) }
         average?.vector.tensor.copy(from: weights)
     }
 
-    /// How many vectors it keeps.
-    static func vectorCount(_ hyperparameters: Hyperparameters) -> Int {
-        hyperparameters.optimizer.momentCount + (hyperparameters.emaMomentum == nil ? 0 : 1)
+    /// The elements that it keeps.
+    static func elementCount(_ layout: ParameterLayout, _ hyperparameters: Hyperparameters, _ blocks: Blocks) -> Int {
+        let moved = blocks.areOwned ? blocks.mostCount : layout.extent
+        return hyperparameters.optimizer.momentCount * moved + (hyperparameters.emaMomentum == nil ? 0 : layout.extent)
     }
 
     /// Moves the weights.
@@ -43,13 +48,24 @@ struct WeightUpdate: Sendable {
         }
         move(weights, gradient, factor: factor, rate: Float(learningRate), step: step)
         moveStatistics(weights, gradient)
+        if blocks.areOwned {
+            blocks.gather(weights)
+            let own = moved
+            follow(weights, in: [0..<own.lowerBound, own.upperBound..<trainableExtent])
+        }
+        if let average = average?.vector.tensor {
+            average.copy(trainableExtent..<weights.elementCount, of: weights, to: trainableExtent)
+        }
         return norm
     }
+
+    /// The trainable weights that this process moves.
+    private var moved: Range<Int> { blocks.moved.clamped(to: 0..<trainableExtent) }
 
     private func move(_ weights: Tensor, _ gradient: Tensor, factor: Float, rate: Float, step: Int) {
         let (optimizer, moments) = (hyperparameters.optimizer, moments)
         let average = average?.vector.tensor, decay = Float(hyperparameters.emaMomentum ?? 0)
-        workers.eachStretch(of: [0..<trainableExtent]) { start, count in
+        workers.eachStretch(of: [moved]) { start, count in
             let part = gradient.slice(at: start, count: count), target = weights.slice(at: start, count: count)
             if factor != 1 { scale(part, by: factor, into: part) }
             optimizer.apply(
@@ -59,22 +75,35 @@ struct WeightUpdate: Sendable {
         }
     }
 
-    private func moveStatistics(_ weights: Tensor, _ gradient: Tensor) {
-        for entry in statistics {
-            guard case .statistic(let momentum) = entry.spec.role else { continue }
-            let count = entry.spec.shape.elementCount, target = weights.slice(at: entry.offset, count: count)
-            averageStep(target, gradient.slice(at: entry.offset, count: count), decay: momentum)
-            average?.vector.tensor.slice(at: entry.offset, count: count).copy(from: target)
+    /// Has the average follow weights that others have moved.
+    private func follow(_ weights: Tensor, in ranges: [Range<Int>]) {
+        guard let average = average?.vector.tensor, let decay = hyperparameters.emaMomentum else { return }
+        workers.eachStretch(of: ranges) { start, count in
+            averageStep(
+                average.slice(at: start, count: count), weights.slice(at: start, count: count), decay: Float(decay))
         }
     }
 
+    private func moveStatistics(_ weights: Tensor, _ gradient: Tensor) {
+        for entry in statistics {
+            guard case .statistic(let momentum) = entry.spec.role else { continue }
+            let all = entry.offset..<entry.offset + entry.spec.shape.elementCount
+            let part = all.clamped(to: blocks.moved)
+            averageStep(
+                weights.slice(at: part.lowerBound, count: part.count),
+                gradient.slice(at: part.lowerBound, count: part.count), decay: momentum)
+        }
+    }
+
+    /// Of the whole gradient: the sums of stretches, which each process knows for its own, are added in their order.
     private func sumOfSquares(_ gradient: Tensor) -> Double {
-        let length = Workers.stretch, extent = trainableExtent
-        let parts = Mutex([Double](repeating: 0, count: (extent + length - 1) / length))
-        workers.eachStretch(of: [0..<extent]) { start, count in
+        let length = Workers.stretch
+        let parts = Mutex([Double](repeating: 0, count: (trainableExtent + length - 1) / length))
+        workers.eachStretch(of: [moved]) { start, count in
             let sum = Kernels.sumOfSquares(gradient.slice(at: start, count: count))
             parts.withLock { $0[start / length] = sum }
         }
-        return parts.withLock { $0.reduce(0, +) }
+        let own = parts.withLock { $0 }
+        return (blocks.areOwned ? blocks.gather(sumsOfStretches: own) : own).reduce(0, +)
     }
 }

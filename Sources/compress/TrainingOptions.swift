@@ -19,6 +19,13 @@ struct TrainingOptions: ParsableArguments {
     var batchSize: Switchable<Int>?
 
     @Option(
+        help: .init(
+            "Add the gradients of a batch as a tree of so many parts, a power of two: as many processes of MPI can share them, those "
+                + "of kernels of more than 4 million weights, too. It decides the last bits. (default: 1)",
+            valueName: "n"), transform: laneCount)
+    var lanes: Int?
+
+    @Option(
         help: .init("(default: \(Defaults.optimizer.rawValue))", valueName: "adam|adamw|sgd"),
         completion: .words("adam", "adamw", "sgd"), transform: optimizerKind)
     var optimizer: Optimizer.Kind?
@@ -83,6 +90,7 @@ struct TrainingOptions: ParsableArguments {
 
     var values: Values {
         var hyperparameters = Hyperparameters(epochs: epochs?.value ?? 1, batchSize: batchSize?.value ?? 1)
+        hyperparameters.lanes = lanes ?? 1
         hyperparameters.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
         hyperparameters.learningRate = learningRate?.value ?? hyperparameters.learningRate
         hyperparameters.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
@@ -102,6 +110,7 @@ struct TrainingOptions: ParsableArguments {
     mutating func fill(from other: TrainingOptions) {
         epochs = epochs ?? other.epochs
         batchSize = batchSize ?? other.batchSize
+        lanes = lanes ?? other.lanes
         optimizer = optimizer ?? other.optimizer
         learningRate = learningRate ?? other.learningRate
         learningRateSchedule = learningRateSchedule ?? other.learningRateSchedule
@@ -131,6 +140,13 @@ func switchable<Value>(
 @Sendable func momentum(_ text: String) throws -> Double {
     guard let number = Double(text), number > 0, number < 1 else {
         throw ValidationError("expected a number above 0 and below 1, found '\(text)'")
+    }
+    return number
+}
+
+@Sendable func laneCount(_ text: String) throws -> Int {
+    guard let number = Int(text), number > 0, number <= 1024, number.nonzeroBitCount == 1 else {
+        throw ValidationError("expected a power of two from 1 to 1024, found '\(text)'")
     }
     return number
 }

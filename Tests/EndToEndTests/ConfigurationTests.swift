@@ -143,6 +143,7 @@ import Testing
         allow-loss: 0.5
         epochs: 3
         batch-size: 16
+        lanes: 8
         optimizer: adamw
         learning-rate: 0.01
         learning-rate-schedule: linear:0.1
@@ -212,7 +213,7 @@ import Testing
             #expect(request.generations == 2)
             #expect(request.preset == .youTube8MWinners)
             #expect(request.augmentation?.description == "crop:4,flip")
-            #expect(request.hyperparameters.globalClipnorm == 2.5)
+            #expect(request.hyperparameters.globalClipnorm == 2.5 && request.hyperparameters.lanes == 8)
             #expect(request.hyperparameters.emaMomentum == 0.999)
             #expect(request.hyperparameters.patience == 5)
             #expect(request.hyperparameters.keepsBest)

@@ -192,6 +192,12 @@ import Testing
                 #expect(run.code == 64)
                 #expect(run.errors.contains("expected a number above 0"), "\(run.errors)")
             }
+            for word in ["0", "3", "-2", "2048", "two"] {
+                let words = ["train", "--architecture", "plain.yaml", "--data", "d.h5", "--output", "n.h5"]
+                let run = try Program.run(words + ["--lanes", word], in: folder)
+                #expect(run.code == 64)
+                #expect(run.errors.contains("expected a power of two from 1 to 1024, found '\(word)'"), "\(run.errors)")
+            }
         }
     }
 }

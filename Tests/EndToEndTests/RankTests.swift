@@ -26,6 +26,16 @@ struct RankTests {
           - Dense: {units: classes, activation: softmax}
         """
 
+    private static let wide = """
+        name: wide
+        input: [12, 12]
+        layers:
+          - Flatten: {}
+          - Dense: {units: 2048, activation: relu}
+          - Dense: {units: 2048, activation: relu}
+          - Dense: {units: classes, activation: softmax}
+        """
+
     /// Two threads at most compute here, whatever the number of processes.
     private static let training = [
         "--epochs", "2", "--batch-size", "300", "--threads", "1", "--data", "d.h5", "--output", "s.h5",
@@ -44,6 +54,11 @@ struct RankTests {
         "generations": distillation + ["--generations", "2", "--soft-targets", "top:3", "--unlabeled", "d.h5"],
         "live teachers": distillation + ["--augment", "noise:0.1,mixup:0.2"],
         "first stage": distillation + ["--configuration", "stage.yaml"],
+        "lanes": distillation + ["--lanes", "4"],
+        // Four shards, the last batch one; a kernel whose gradient is not kept for each shard.
+        "lanes of a large kernel": ["train"] + training + [
+            "--architecture", "wide.yaml", "--lanes", "4", "--epochs", "1",
+        ],
         "fewer bits": distillation.map { $0 == "float32" ? "4" : $0 },
     ]
 
@@ -52,6 +67,7 @@ struct RankTests {
             for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
             try writeDigits(to: folder.appending(path: "d.h5"), train: 1000)
             try Self.student.write(to: folder.appending(path: "tiny.yaml"), atomically: true, encoding: .utf8)
+            try Self.wide.write(to: folder.appending(path: "wide.yaml"), atomically: true, encoding: .utf8)
             try """
             first-stage:
               epochs: 1
@@ -160,6 +176,24 @@ struct RankTests {
             #expect(run.code == code, "\(run.code): \(run.errors)")
             #expect(run.errors.components(separatedBy: text).count == 2, "\(run.errors)")
             #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "s.h5").path))
+        }
+    }
+
+    /// A kernel of 4 million weights needs a lane for each process, and more processes than lanes have nothing to do.
+    @Test func lanesAreForAsManyProcesses() throws {
+        try withFiles { folder in
+            let words = ["train"] + Self.training + ["--architecture", "wide.yaml"]
+            for lanes in [[], ["--lanes", "2"]] {
+                let run = try launch(3, words + lanes, in: folder)
+                #expect(run.code == 65, "\(run.errors)")
+                let cure = "give each of the 3 processes a lane: --lanes 4"
+                #expect(run.errors.components(separatedBy: cure).count == 2, "\(run.errors)")
+            }
+            let plan = try launch(3, Self.distillation + ["--lanes", "2", "--dry-run"], in: folder)
+            #expect(plan.code == 0, "\(plan.errors)")
+            #expect(
+                (plan.output + plan.errors).contains("only 2 of 3 processes have a part in a step"),
+                "\(plan.output)\(plan.errors)")
         }
     }
 

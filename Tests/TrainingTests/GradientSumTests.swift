@@ -9,15 +9,17 @@ import Testing
 
 @testable import Training
 
-/// Computes the shards in reverse, keeps each gradient by itself, and adds them one after another.
+/// Computes the shards in reverse, keeps each gradient by itself, and adds them one after another in each lane, and lanes as a
+/// tree.
 private final class PlainSum: GradientSum {
     private let graph: LayerGraph
-    private let size: Int
+    private let size, lanes: Int
     private let sum: VectorBox
 
     init(_ graph: LayerGraph, _ hyperparameters: Hyperparameters) {
         self.graph = graph
         size = Shards(graph, hyperparameters).size
+        lanes = hyperparameters.lanes
         sum = VectorBox(graph.layout)
     }
 
@@ -34,11 +36,21 @@ private final class PlainSum: GradientSum {
             if let fault = workspace.fault { throw fault }
         }
         for element in 0..<graph.layout.extent {
-            total[element] = gradients.dropFirst().reduce(gradients[0].vector.tensor[element]) {
-                $0 + $1.vector.tensor[element]
+            var sums = (0..<lanes).map { lane in
+                let shards = lane * shards.count / lanes..<(lane + 1) * shards.count / lanes
+                return Self.add(shards.map { gradients[$0].vector.tensor[element] })
             }
+            while sums.count > 1 {
+                sums = stride(from: 0, to: sums.count, by: 2).map { Self.add(sums[$0..<$0 + 2].compactMap(\.self)) }
+            }
+            total[element] = sums[0] ?? .nan
         }
         return terms
+    }
+
+    /// One after another; nil for none.
+    private static func add(_ numbers: [Float]) -> Float? {
+        numbers.first.map { numbers.dropFirst().reduce($0, +) }
     }
 }
 
@@ -55,12 +67,13 @@ private struct Words: Batch {
 /// The sum of shards' gradients is one of a fixed order.
 @Suite struct GradientSumTests {
     private func train(
-        _ file: ExampleFile, threads: Int, peers: any Peers = Alone(),
+        _ file: ExampleFile, threads: Int, peers: any Peers = Alone(), lanes: Int = 1,
         sum: ((LayerGraph, Hyperparameters) -> any GradientSum)? = nil
     ) throws -> [[UInt32]] {
         let workers = Workers(threads, peers: peers), graph = try build(everything).graph
         defer { workers.close() }
         var hyperparameters = smallHyperparameters()
+        hyperparameters.lanes = lanes
         (hyperparameters.globalClipnorm, hyperparameters.emaMomentum) = (0.5, 0.9)
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0))
         let trainer: Trainer
@@ -80,6 +93,22 @@ private struct Words: Batch {
             let plain = try train(file, threads: 1) { PlainSum($0, $1) }
             for threads in [1, 2, 3, 7] {
                 #expect(try train(file, threads: threads) == plain, "\(threads) threads")
+            }
+        }
+    }
+
+    /// More lanes than shards, too.
+    @Test(arguments: [2, 4, 8]) func givesTheBitsOfATreeOfLanes(lanes: Int) throws {
+        try withData { file, _ in
+            let plain = try train(file, threads: 1, lanes: lanes) { PlainSum($0, $1) }
+            for threads in [1, 2, 3, 7] {
+                #expect(try train(file, threads: threads, lanes: lanes) == plain, "\(threads) threads")
+            }
+            for count in [2, 3, 4, 5] {
+                let all = try ThreadPeers.together(count) { peers in
+                    try train(file, threads: 2, peers: peers, lanes: lanes)
+                }
+                #expect(all == Array(repeating: plain, count: count), "\(count) processes")
             }
         }
     }
@@ -108,7 +137,8 @@ private struct Words: Batch {
         let faults = try ThreadPeers.together(count) { peers -> ValueFault? in
             let workers = Workers(1, peers: peers), batch = Words()
             defer { workers.close() }
-            let shards = Shards(graph, smallHyperparameters()), sum = RankedGradientSum(graph, shards, workers)
+            let shards = Shards(graph, smallHyperparameters()), order = SumOrder(smallHyperparameters(), peers),
+                sum = RankedGradientSum(graph, shards, workers, order)
             do throws(ValueFault) {
                 _ = try sum.add(shards.cut(batch.count)) { _, examples, workspace, gradient in
                     batch.readInputs(examples, into: workspace.input(0, count: examples.count))
@@ -128,7 +158,8 @@ private struct Words: Batch {
         let graph = try build("{input: [2], layers: [{Dense: {units: classes, activation: softmax}}]}").graph
         let workers = Workers(threads)
         defer { workers.close() }
-        let shards = Shards(graph, smallHyperparameters()), sum = LocalGradientSum(graph, shards, workers)
+        let shards = Shards(graph, smallHyperparameters()), order = SumOrder(lanes: 1, processes: 1),
+            sum = LocalGradientSum(graph, shards, workers, order)
         #expect(shards.cut(10) == [0..<4, 4..<8, 8..<10])
         let terms = try sum.add(shards.cut(10)) { shard, examples, _, gradient in
             gradient.fill(with: Float(examples.count))
@@ -148,7 +179,8 @@ private struct Words: Batch {
             """
         let graph = try build(text).graph, workers = Workers(threads)
         defer { workers.close() }
-        let shards = Shards(graph, smallHyperparameters()), sum = LocalGradientSum(graph, shards, workers),
+        let shards = Shards(graph, smallHyperparameters()), order = SumOrder(lanes: 1, processes: 1),
+            sum = LocalGradientSum(graph, shards, workers, order),
             batch = Words()
         #expect {
             try sum.add(shards.cut(batch.count)) { _, examples, workspace, gradient in
