@@ -22,6 +22,11 @@ struct StudentFamily {
         }
     }
 
+    /// The family after one of that name; nil if there is none.
+    static func smaller(than name: String, rank: Int) -> String? {
+        all(rank: rank).drop { $0.name != name }.dropFirst().first?.name
+    }
+
     /// A student of the program, made to take examples of some shape.
     ///
     /// - Throws: `ModelFileError` for a name that there is none of, and for one that has no use for such examples.

@@ -16,8 +16,8 @@ struct TrainingCost: CustomStringConvertible {
     /// convolutions take longer.
     var isShort: Bool { multiplyAdds < 1e14 }
 
-    /// Whether it is so short that several times of it is still short.
-    var isVeryShort: Bool { multiplyAdds < 1e13 }
+    /// Whether `--precision auto` takes fewer bits, and so more weights, at this price.
+    var isShortForBits: Bool { multiplyAdds < 1e13 }
 
     /// `3.2 · 10^12 multiply-adds`
     var description: String {

@@ -101,8 +101,8 @@ struct DistillCommand: ParsableCommand {
         help: .init(
             "How weights are stored: float32, or in fewer bits, which leaves room for a wider student in the same budget: "
                 + "float16, float8 to float4 (int8 in .onnx) for all alike; bits a weight, such as 3.5, that each tensor gets its "
-                + "share of, measured after training; auto plans 4 (8 in .onnx) and uses all of the budget, or takes more bits "
-                + "where training would be long. (default: auto)",
+                + "share of, measured after training; auto plans 4 (8 in .onnx) and uses all of the budget. Where training would be long, "
+                + "it takes fewer epochs, a smaller family or more bits. (default: auto)",
             valueName: "type|bits|auto"), completion: .words("auto", "3", "4", "8", "float32", "float16", "float8"),
         transform: { try compress.precision($0, solved: true) })
     var precision: Precision?

@@ -26,14 +26,14 @@ import Training
         }
     }
 
-    private func isVeryShort(_ compressor: Compressor) -> Bool {
+    private func isShortForBits(_ compressor: Compressor) -> Bool {
         TrainingCost(
             examples: compressor.train.count, epochs: compressor.request.hyperparameters.epochs,
             graph: compressor.plan.built.graph
-        ).isVeryShort
+        ).isShortForBits
     }
 
-    @Test func takesTheFewestBitsWhoseTrainingIsVeryShort() throws {
+    @Test func takesTheFewestBitsWhoseTrainingIsShortEnough() throws {
         let bits: [Precision] = [.automatic, .bits(8), .float16, .float32]
         try withPlans { plan in
             var seen: [Precision] = []
@@ -43,16 +43,16 @@ import Training
                 let index = try #require(bits.firstIndex(of: precision))
                 for fewer in bits[..<index] {
                     let longer = try plan(epochs, fewer == .automatic ? .bits(4) : fewer)
-                    #expect(!isVeryShort(longer))
+                    #expect(!isShortForBits(longer))
                 }
-                if precision != .float32 { #expect(isVeryShort(chosen)) }
+                if precision != .float32 { #expect(isShortForBits(chosen)) }
                 let same = try plan(epochs, precision)
                 #expect(chosen.plan.width == same.plan.width)
                 #expect((chosen.precisionNote == nil) == (precision == .automatic))
             }
             #expect(seen == bits)
             let note = try #require(try plan(1_000_000_000, .automatic).precisionNote)
-            #expect(note.hasPrefix("precision: float32 (auto: at 4 bits the training takes "))
+            #expect(note.hasPrefix("precision: float32 (auto: 1,000,000,000 epochs of mlp at 4 bits take "))
         }
     }
 
