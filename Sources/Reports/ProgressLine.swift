@@ -27,9 +27,13 @@ public struct ProgressLine: Sendable {
     /// The seconds that are left, if it goes on like this.
     public var remaining: Double? { rate > 0 ? Double(max(total - done, 0)) / rate : nil }
 
-    private var numbers: [String] {
+    private var numbers: [String] { numbers(namingUnit: true) }
+
+    private func numbers(namingUnit: Bool) -> [String] {
         let rate = rate >= 10 ? grouped(Int(rate)) : fixed(rate, digits: 1)
-        return ["\(rate) \(unit)/s", "ETA " + (remaining.map(duration) ?? "–"), note].filter { !$0.isEmpty }
+        return ["\(rate)\(namingUnit ? " \(unit)" : "")/s", "ETA " + (remaining.map(duration) ?? "–"), note].filter {
+            !$0.isEmpty
+        }
     }
 
     private var percent: String {
@@ -39,19 +43,22 @@ public struct ProgressLine: Sendable {
 
     /// A line for a terminal, of at most `width` columns: name, bar, percent, rate, time left, note.
     ///
-    /// Where room is short the bar goes first, then what stands last.
+    /// Where room is short the name of the unit goes first, then the bar, then what stands last.
     ///
     /// - Parameter paint: Gives the bar a color.
     public func text(width: Int, hasBlocks: Bool = true, paint: (String) -> String = { $0 }) -> String {
-        var parts = [percent] + numbers
         func length(_ parts: [String]) -> Int { phase.count + parts.reduce(0) { $0 + 2 + $1.count } }
+        var parts = [percent] + numbers
+        if width - length(parts) - 4 < Self.shortestBar { parts = [percent] + numbers(namingUnit: false) }
         while length(parts) > width, parts.count > 1 { parts.removeLast() }
         let room = width - length(parts) - 4
-        if room >= 8 {
+        if room >= Self.shortestBar {
             return ([phase, paint(bar(min(room, 40), hasBlocks))] + parts).joined(separator: "  ")
         }
         return String(([phase] + parts).joined(separator: "  ").prefix(width))
     }
+
+    private static let shortestBar = 8
 
     private func bar(_ width: Int, _ hasBlocks: Bool) -> String {
         guard hasBlocks else {

@@ -155,7 +155,10 @@ import Testing
     }
 
     @Test func leavesOutWhatDoesNotFit() {
-        #expect(line.text(width: 40) == "teachers 1/3   25 %  1,250 examples/s")
+        #expect(
+            line.text(width: 63, hasBlocks: false)
+                == "teachers 1/3  [##-------]   25 %  1,250/s  ETA 6.0 s  loss 0.42")
+        #expect(line.text(width: 40) == "teachers 1/3   25 %  1,250/s  ETA 6.0 s")
     }
 
     @Test func saysAPlainLine() {

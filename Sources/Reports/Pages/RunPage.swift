@@ -26,7 +26,7 @@ public struct RunPage {
         page.run = facts["run"]?.string ?? ""
         page.head = head
         page.foot = state == nil ? "Every figure is in report.json." : ""
-        page.add("results", "Results", note: resultsNote, results)
+        page.add("results", state == nil ? "Results" : "Plan", note: resultsNote, results)
         page.add("curves", "Learning curves", note: curvesNote, curves)
         page.add("size", "\(metrics.first?.title.firstUppercased ?? "Accuracy") against bytes", tradeOff)
         page.add("layers", "Bytes by layer", note: layersNote, layers)
@@ -85,7 +85,7 @@ public struct RunPage {
     // MARK: - Results
 
     private var resultsNote: String {
-        if state != nil { return "What is planned. Nothing is measured on test examples before the end." }
+        if state != nil { return "Nothing is measured on test examples before the end." }
         guard let count = facts["test_examples"]?.integer else { return "" }
         return
             "On \(grouped(count)) test examples, ± half of the interval that has the figure with a probability of 95 %."
