@@ -86,7 +86,7 @@ extension FileKind {
         case .tensorFlowLite, .gguf, .pickle:
             "Models of Keras (.h5, .keras) and ONNX are read. Save the model from Keras with model.save('model.h5')"
         case .records, .idx, .text, .wideText, .parquet, .arrow, .matlab, .netCDF, .sqlite, .image:
-            "It is no model. Name a file that Keras has saved (.h5, .keras)"
+            "It is no model. Name one of Keras (.h5, .keras) or ONNX (.onnx)"
         default: nil
         }
     }

@@ -197,7 +197,7 @@ import Testing
                 (".", 66, "could not open '.': it is a directory"),
                 (
                     "text.h5", 65,
-                    "could not open 'text.h5': it is text, not HDF5. It is no model. Name a file that Keras has saved (.h5, .keras)"
+                    "could not open 'text.h5': it is text, not HDF5. It is no model. Name one of Keras (.h5, .keras) or ONNX (.onnx)"
                 ),
                 ("empty.h5", 65, "could not open 'empty.h5': it is empty, not HDF5. Copy or download it again"),
                 ("none.yaml", 66, "'none.yaml': there is no such file"),
