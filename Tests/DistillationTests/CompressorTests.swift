@@ -325,7 +325,7 @@ import Training
             let report = try compress(scene.request([try scene.writeTeacher("teacher.h5", seed: 1)]), told: told)
             #expect(
                 told.messages.contains(
-                    "loss: 1 · 2² · KL(ensemble ‖ student) at T = 2 + linear:0:0.5 · cross-entropy(labels)"))
+                    "loss: 1 · 2² · KL(ensemble ‖ student) (T = 2) + linear:0:0.5 · cross-entropy(labels)"))
             let share = Double(report.student.bytes.bytes) / 1000
             #expect(
                 told.messages.first

@@ -194,7 +194,7 @@ import Training
         }
         #expect(
             formula(.multiclass, 4)
-                == "1 · 4² · KL(ensemble ‖ student) at T = 4 + linear:0:0.5 · cross-entropy(labels)")
+                == "1 · 4² · KL(ensemble ‖ student) (T = 4) + linear:0:0.5 · cross-entropy(labels)")
         #expect(
             formula(.multilabel, 1)
                 == "1 · Σ Bernoulli KL(ensemble ‖ student) + linear:0:0.5 · Σ binary cross-entropy(labels)")

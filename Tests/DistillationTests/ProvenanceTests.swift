@@ -73,7 +73,7 @@ import Training
         let plain = try json()
         #expect(Set(plain.object?.keys ?? []) == always)
         #expect(plain["combination"] == "mean")
-        #expect(plain["loss"] == "1 · 4² · KL(ensemble ‖ student) at T = 4 + 1 · cross-entropy(labels)")
+        #expect(plain["loss"] == "1 · 4² · KL(ensemble ‖ student) (T = 4) + 1 · cross-entropy(labels)")
         #expect(plain["batch_size"] == 128)
         #expect(plain["optimizer"] == "adam")
         #expect(plain["learning_rate"] == 0.001)

@@ -322,21 +322,21 @@ import Testing
         func formula(_ measure: LossTerm.Measure, _ labelKind: LabelKind, _ temperature: String) -> String? {
             measure.response?.formula(labelKind, temperature: temperature)
         }
-        #expect(formula(.kl, .multiclass, "4") == "4² · KL(ensemble ‖ student) at T = 4")
+        #expect(formula(.kl, .multiclass, "4") == "4² · KL(ensemble ‖ student) (T = 4)")
         #expect(formula(.kl, .multilabel, "1") == "Σ Bernoulli KL(ensemble ‖ student)")
-        #expect(formula(.kl, .multiclass, "linear:4:1") == "T² · KL(ensemble ‖ student) at T = linear:4:1")
-        #expect(formula(.crossEntropy, .multiclass, "4") == "4² · cross-entropy(ensemble) at T = 4")
+        #expect(formula(.kl, .multiclass, "linear:4:1") == "T² · KL(ensemble ‖ student) (T = linear:4:1)")
+        #expect(formula(.crossEntropy, .multiclass, "4") == "4² · cross-entropy(ensemble) (T = 4)")
         #expect(formula(.crossEntropy, .multilabel, "1") == "Σ binary cross-entropy(ensemble)")
         #expect(formula(.mse, .multiclass, "1") == "½ Σ (logits(student) − logits(ensemble))²")
         #expect(
             formula(.dkd(alpha: 1, beta: 0.5), .multiclass, "4")
-                == "4² · (1 · TCKD + 0.5 · NCKD)(ensemble ‖ student) at T = 4")
+                == "4² · (1 · TCKD + 0.5 · NCKD)(ensemble ‖ student) (T = 4)")
         #expect(
             formula(.dist(beta: 2, gamma: 3), .multiclass, "1")
                 == "(2 · (1 − ρ over classes) + 3 · (1 − ρ over examples))(ensemble, student)")
         #expect(
             formula(.rkd(distance: 25, angle: 50), .multiclass, "2")
-                == "(25 · RKD-D + 50 · RKD-A)(logits(ensemble), logits(student)) at T = 2")
+                == "(25 · RKD-D + 50 · RKD-A)(logits(ensemble), logits(student)) (T = 2)")
         #expect(formula(.attention([]), .multiclass, "2") == nil)
     }
 

@@ -65,7 +65,7 @@ import Testing
             #expect(try loss("--preset", "youtube8m-winners", "--lambda", "1") == "\(soft) + 1 · \(hard)")
             #expect(
                 try loss("--configuration", "run.yaml", "--temperature", "2")
-                    == "0.5 · 2² · Σ Bernoulli KL(ensemble ‖ student) at T = 2 + 0.5 · \(hard)")
+                    == "0.5 · 2² · Σ Bernoulli KL(ensemble ‖ student) (T = 2) + 0.5 · \(hard)")
         }
     }
 

@@ -11,7 +11,7 @@ protocol ResponseLoss: Sendable {
     /// Adds `scale` times the gradient of the sum over the examples at the student's logits to `gradient`, and returns
     /// that sum.
     func add(_ responses: Responses, scale: Float, to gradient: Tensor, kernels: KernelContext) -> Double
-    /// The formula at a temperature, as the plan prints it: "4² · KL(ensemble ‖ student) at T = 4".
+    /// The formula at a temperature, as the plan prints it: "4² · KL(ensemble ‖ student) (T = 4)".
     func formula(_ labelKind: LabelKind, temperature: String) -> String
     /// Why such labels do not allow it; nil where they do.
     func refusal(labelKind: LabelKind, classCount: Int) -> String?
@@ -31,8 +31,8 @@ func softened(_ loss: String, temperature: String) -> String {
     return "\(factor) · \(loss)\(atTemperature(temperature))"
 }
 
-/// " at T = 4", and nothing where the temperature is 1.
-func atTemperature(_ temperature: String) -> String { temperature == "1" ? "" : " at T = \(temperature)" }
+/// " (T = 4)", and nothing where the temperature is 1.
+func atTemperature(_ temperature: String) -> String { temperature == "1" ? "" : " (T = \(temperature))" }
 
 /// A number without a needless fraction.
 func trimmed(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
