@@ -100,8 +100,9 @@ struct Chart {
     static func apart(
         _ labels: [(point: (x: Double, y: Double), text: String)], within range: ClosedRange<Double>
     ) -> [(x: Double, y: Double, isEnd: Bool, text: String)] {
-        var taken: [(x: ClosedRange<Double>, y: Double)] = [],
-            placed: [(x: Double, y: Double, isEnd: Bool, text: String)] = []
+        var placed: [(x: Double, y: Double, isEnd: Bool, text: String)] = []
+        // No name lies on a point.
+        var taken = labels.map { (x: $0.point.x - 5...$0.point.x + 5, y: $0.point.y + 4) }
         for (point, text) in labels {
             // Letters of 12 pixels are some 7 wide, and a line of them 13 high.
             let width = 7 * Double(min(text.count, 60))
