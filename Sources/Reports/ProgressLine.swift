@@ -27,9 +27,7 @@ public struct ProgressLine: Sendable {
     /// The seconds that are left, if it goes on like this.
     public var remaining: Double? { rate > 0 ? Double(max(total - done, 0)) / rate : nil }
 
-    private var numbers: [String] { numbers(namingUnit: true) }
-
-    private func numbers(namingUnit: Bool) -> [String] {
+    private func numbers(namingUnit: Bool = true) -> [String] {
         let rate = rate >= 10 ? grouped(Int(rate)) : fixed(rate, digits: 1)
         return ["\(rate)\(namingUnit ? " \(unit)" : "")/s", "ETA " + (remaining.map(duration) ?? "–"), note].filter {
             !$0.isEmpty
@@ -48,7 +46,7 @@ public struct ProgressLine: Sendable {
     /// - Parameter paint: Gives the bar a color.
     public func text(width: Int, hasBlocks: Bool = true, paint: (String) -> String = { $0 }) -> String {
         func length(_ parts: [String]) -> Int { phase.count + parts.reduce(0) { $0 + 2 + $1.count } }
-        var parts = [percent] + numbers
+        var parts = [percent] + numbers()
         if width - length(parts) - 4 < Self.shortestBar { parts = [percent] + numbers(namingUnit: false) }
         while length(parts) > width, parts.count > 1 { parts.removeLast() }
         let room = width - length(parts) - 4
@@ -71,7 +69,7 @@ public struct ProgressLine: Sendable {
     }
 
     /// A line for a log, while the phase goes on.
-    public var plain: String { ([phase + ":" + percent.drop { $0 == " " }.spaced] + numbers).joined(separator: ", ") }
+    public var plain: String { ([phase + ":" + percent.drop { $0 == " " }.spaced] + numbers()).joined(separator: ", ") }
 
     /// A line for when the phase is over.
     public var summary: String {
