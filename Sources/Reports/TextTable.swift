@@ -81,7 +81,7 @@ public struct TextTable: Sendable {
     }
 
     /// To how many characters cells are cut: while other means are left, and at last.
-    private static let comfortable = 24, shortest = 12
+    private static let comfortable = 20, shortest = 12
 
     /// Tables of as many columns as there is room for, each with the columns that say what a row is.
     private func blocks(_ shown: [Int], _ rows: [[String]], width: Int) -> [String] {
