@@ -4,8 +4,8 @@ import Synchronization
 
 /// Whether the user wants the program to stop.
 ///
-/// SIGINT, SIGTERM and SIGHUP (a terminal that was closed) end it at once. Where there is a state to keep, the first one asks
-/// for that, and the second one ends it at once.
+/// SIGINT, SIGTERM and SIGHUP (a terminal that was closed) end it at once, and under a launcher of MPI SIGUSR1, which all of
+/// them hand on. Where there is a state to keep, the first one asks for that, and the second one ends it at once.
 enum Interruption {
     private static let signal = Atomic<Int32>(0)
     private static let keepsState = Atomic(false)
@@ -22,6 +22,7 @@ enum Interruption {
         for number in [SIGINT, SIGTERM] { unsafe sigaddset(&watched, number) }
         // Under nohup the program goes on without its terminal.
         if !isIgnored(SIGHUP) { unsafe sigaddset(&watched, SIGHUP) }
+        if Launcher.launch != nil { unsafe sigaddset(&watched, SIGUSR1) }
         unsafe pthread_sigmask(SIG_BLOCK, &watched, nil)
         let set = watched
         Thread.detachNewThread {
@@ -58,7 +59,6 @@ enum Interruption {
         Failure(code(signal.load(ordering: .relaxed)), words)
     }
 
-    private static func code(_ signal: Int32) -> ExitStatus {
-        [SIGTERM, SIGHUP].contains(signal) ? .terminated : .interrupted
-    }
+    /// Who heard no signal itself stops with another process, which a scheduler has stopped.
+    private static func code(_ signal: Int32) -> ExitStatus { signal == SIGINT ? .interrupted : .terminated }
 }

@@ -36,7 +36,14 @@ struct RankTests {
           - Dense: {units: classes, activation: softmax}
         """
 
-    /// Two threads at most compute here, whatever the number of processes.
+    private static let mixture = """
+        name: two
+        input: [12, 12]
+        members:
+          left: {layers: [Flatten, {Dense: {units: 4*width, activation: relu}}, {Dense: {units: classes, activation: softmax}}]}
+          right: {layers: [Flatten, {Dense: {units: classes, activation: softmax}}], weight: 2}
+        """
+
     private static let training = [
         "--epochs", "2", "--batch-size", "300", "--threads", "1", "--data", "d.h5", "--output", "s.h5",
         "--run-directory", "s.run",
@@ -50,6 +57,7 @@ struct RankTests {
 
     private static let jobs: [String: [String]] = [
         "labels": ["train"] + training + ["--architecture", "tiny.yaml"],
+        "folds": ["train"] + training + ["--architecture", "tiny.yaml", "--folds", "3"],
         "plain": distillation + ["--ema-momentum", "0.9", "--seeds", "2"],
         "generations": distillation + ["--generations", "2", "--soft-targets", "top:3", "--unlabeled", "d.h5"],
         "live teachers": distillation + ["--augment", "noise:0.1,mixup:0.2"],
@@ -60,14 +68,21 @@ struct RankTests {
             "--architecture", "wide.yaml", "--lanes", "4", "--epochs", "1",
         ],
         "fewer bits": distillation.map { $0 == "float32" ? "4" : $0 },
+        "multi-label": distillation.map { ["d.h5": "m.h5", "tiny.yaml": "many.yaml"][$0] ?? $0 },
+        "mixture": distillation.map { $0 == "tiny.yaml" ? "two.yaml" : $0 },
     ]
 
     private func withFiles(_ body: (URL) throws -> Void) throws {
         try withFolder { folder in
             for name in ["digits.h5", "digits-k2.h5"] { try copyFixture(name, to: folder) }
             try writeDigits(to: folder.appending(path: "d.h5"), train: 1000)
-            try Self.student.write(to: folder.appending(path: "tiny.yaml"), atomically: true, encoding: .utf8)
-            try Self.wide.write(to: folder.appending(path: "wide.yaml"), atomically: true, encoding: .utf8)
+            try writeDigits(to: folder.appending(path: "m.h5"), train: 1000, labels: 2)
+            for (name, text) in [
+                ("tiny", Self.student), ("many", Self.student.replacing("softmax", with: "sigmoid")),
+                ("two", Self.mixture), ("wide", Self.wide),
+            ] {
+                try text.write(to: folder.appending(path: "\(name).yaml"), atomically: true, encoding: .utf8)
+            }
             try """
             first-stage:
               epochs: 1
@@ -95,21 +110,35 @@ struct RankTests {
 
     private func student(_ folder: URL) throws -> Data { try Data(contentsOf: folder.appending(path: "s.h5")) }
 
+    /// What was measured, but for times and memory. Files of folds have the run's mark, which is longer or shorter.
+    private func figures(_ run: Run) throws -> JSON {
+        var object = try #require(run.json().object)
+        for key in ["seconds", "peak_memory_bytes", "processes"] { object[key] = nil }
+        object["folds"] = object["folds"]?.array.map { folds in
+            .array(
+                folds.map { fold in
+                    var members = fold.object ?? JSON.Object()
+                    members["bytes"] = nil
+                    return .object(members)
+                })
+        }
+        return .object(object)
+    }
+
+    /// The file, and every figure of the report, digit for digit.
     @Test(arguments: jobs.keys.sorted())
     func writesTheSameBits(job: String) throws {
         try withFiles { folder in
-            let words = try #require(Self.jobs[job]), alone = try Program.run(words, in: folder)
+            let words = try #require(Self.jobs[job]) + ["--json"], alone = try Program.run(words, in: folder)
             #expect(alone.code == 0, "\(alone.errors)")
             let wanted = try student(folder)
-            for count in [2, 3] {
+            for (count, threads) in [(2, "2"), (3, "1")] {
                 try FileManager.default.removeItem(at: folder.appending(path: "s.run"))
-                let run = try launch(count, words, in: folder)
+                let run = try launch(count, words + ["--threads", threads], in: folder)
                 #expect(run.code == 0, "\(run.errors)")
                 #expect(try student(folder) == wanted, "\(count) processes give other bytes")
                 // One of them speaks and writes.
-                #expect(
-                    run.output.components(separatedBy: "s.h5'").count
-                        <= alone.output.components(separatedBy: "s.h5'").count)
+                #expect(try figures(run) == figures(alone), "\(count) processes measure something else")
                 #expect(try names(in: folder).filter { $0.contains("partial") || $0.contains("lock") }.isEmpty)
             }
         }
@@ -217,21 +246,83 @@ struct RankTests {
         }
     }
 
-    /// A process that dies takes the others with it.
-    @Test func endsWithAProcessThatIsKilled() throws {
+    /// The number of a process that a launcher has started.
+    private func process(_ rank: Int, of launcher: Int32) throws -> Int32? {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.first { number in
+            let facts = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8)
+            let words = FileManager.default.contents(atPath: "/proc/\(number)/environ") ?? Data()
+            // Behind the name in parentheses: the state, and who started it.
+            return facts?.split(separator: ")").last?.split(separator: " ").dropFirst().first == "\(launcher)"
+                && words.split(separator: 0).contains(Data("OMPI_COMM_WORLD_RANK=\(rank)".utf8))
+        }
+    }
+
+    private func wait(_ isSo: () throws -> Bool) rethrows {
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while try !isSo(), Date() < deadline { Thread.sleep(forTimeInterval: 0.001) }
+    }
+
+    private func isWriting(_ name: String, in folder: URL) -> Bool {
+        ((try? names(in: folder)) ?? []).contains { $0.hasPrefix(name) && $0.hasSuffix("partial") }
+    }
+
+    /// A process that dies, in an epoch or while the first one writes a checkpoint, takes the others with it. What goes on, on fewer
+    /// or more of them, ends with the same bits.
+    @Test(arguments: [(0, false, 4), (2, true, 2), (0, true, 2), (2, false, 4)])
+    func goesOnAfterAProcessWasKilled(victim: Int, isWriting: Bool, next: Int) throws {
         try withFiles { folder in
-            let started = try start(3, Self.distillation + ["--epochs", "100000"], in: folder)
-            let checkpoint = folder.appending(path: "s.run/student-checkpoint.h5"),
-                deadline = Date(timeIntervalSinceNow: 60)
-            while !FileManager.default.fileExists(atPath: checkpoint.path), Date() < deadline {
-                Thread.sleep(forTimeInterval: 0.01)
-            }
-            let lock = try String(contentsOf: folder.appending(path: "s.run/run.lock"), encoding: .utf8)
-            let first = try #require(lock.firstMatch(of: /process ([0-9]+) on/).flatMap { Int32($0.1) })
-            kill(first, SIGKILL)
-            let run = try Program.finish(started)
-            #expect(run.code != 0)
-            #expect(kill(first, 0) != 0)
+            let words =
+                Self.distillation.filter { $0 != "--force" }.map { $0 == "--run-directory" ? "--resume" : $0 } + [
+                    "--epochs", "20", "--checkpoint-every", isWriting ? "0.01s" : "0.05s",
+                ]
+            let whole = try Program.run(words, in: folder)
+            #expect(whole.code == 0, "\(whole.errors)")
+            let wanted = try student(folder), run = folder.appending(path: "s.run")
+            try FileManager.default.removeItem(at: run)
+            let started = try start(3, words, in: folder)
+            wait { FileManager.default.fileExists(atPath: run.appending(path: "student-checkpoint.h5").path) }
+            let number = try #require(try process(victim, of: started.process.processIdentifier))
+            if isWriting { wait { self.isWriting("student-checkpoint", in: run) } }
+            kill(number, SIGKILL)
+            let ended = try Program.finish(started)
+            #expect(ended.code == 128 + SIGKILL, "\(ended.code): \(ended.errors)")
+            #expect(kill(number, 0) != 0)
+            let last = try launch(next, words, in: folder)
+            #expect(last.code == 0, "\(last.errors)")
+            #expect(try student(folder) == wanted)
+            #expect(try names(in: run).filter { $0.contains("partial") }.isEmpty)
+        }
+    }
+
+    /// Whoever hears that the job is to stop while teachers predict: all stop together with its code, leave whole files alone,
+    /// and others go on.
+    @Test(arguments: [(nil, SIGUSR1), (1, SIGTERM), (0, SIGTERM)] as [(Int?, Int32)])
+    func stopsWhileTeachersPredict(rank: Int?, signal: Int32) throws {
+        try withFiles { folder in
+            try FileManager.default.removeItem(at: folder.appending(path: "d.h5"))
+            try writeDigits(to: folder.appending(path: "d.h5"), train: 70_000)
+            let words =
+                Self.distillation.filter { $0 != "--force" }.map { $0 == "--run-directory" ? "--resume" : $0 } + [
+                    "--epochs", "1",
+                ]
+            let run = folder.appending(path: "s.run"), store = run.appending(path: "soft-targets")
+            let started = try start(2, words, in: folder)
+            wait { isWriting("", in: store) }
+            let launcher = started.process.processIdentifier
+            kill(try rank.map { try #require(try process($0, of: launcher)) } ?? launcher, signal)
+            let stopped = try Program.finish(started)
+            #expect(stopped.code == 128 + SIGTERM, "\(stopped.code): \(stopped.errors)")
+            #expect(
+                stopped.errors.components(separatedBy: "error: stopped; go on with: ").count == 2, "\(stopped.errors)")
+            #expect(
+                !isWriting("", in: store)
+                    && !FileManager.default.fileExists(atPath: folder.appending(path: "s.h5").path))
+            let last = try launch(3, words, in: folder)
+            #expect(last.code == 0, "\(last.errors)")
+            let resumed = try student(folder)
+            try FileManager.default.removeItem(at: run)
+            #expect(try Program.run(words, in: folder).code == 0)
+            #expect(try student(folder) == resumed)
         }
     }
 
