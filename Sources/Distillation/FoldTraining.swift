@@ -4,6 +4,7 @@ import Kernels
 import ModelFiles
 public import Models
 import Networks
+public import Ranks
 import Storage
 public import Tensors
 import Training
@@ -39,28 +40,30 @@ public struct FoldedTraining: Sendable {
 /// - Parameter request: With `folds` and a run directory.
 /// - Throws: What `trainModel` throws.
 public func trainFolds(
-    _ request: TrainingRequest, isInterrupted: @escaping () -> Bool = { false },
+    _ request: TrainingRequest, peers: any Peers = Alone(), isInterrupted: @escaping () -> Bool = { false },
     tell: @escaping (CompressionEvent) -> Void
 ) throws -> FoldedTraining {
     guard let count = request.folds, request.runDirectory != nil else {
         preconditionFailure("folds are trained in a run directory")
     }
     let start = Date()
-    var job = try LabelTraining(request, format: RunDirectory.format)
-    let workers = Workers(request.threads, isInterrupted: isInterrupted)
+    var job = try LabelTraining(request, format: RunDirectory.format, peers)
+    let workers = Workers(request.threads, peers: peers, isInterrupted: isInterrupted)
     defer { workers.close() }
     let data = job.data, folds = try data.folds(count, seed: request.hyperparameters.seed)
     let unlabeled = try request.unlabeled.map(data.unlabeled), splits = folds.map { data.without($0) }
     let predicted = [data.train, data.test] + (data.validation.map { [$0] } ?? []) + (unlabeled.map { [$0] } ?? [])
     try MemoryError.check(
         FoldedTeacher.memory(job.plan.built.graph, count, predicted, threads: workers.count), threads: workers.count)
+    if let words = peers.words { tell(.message(words)) }
     try job.introduce(examples: splits[0].train.count, tell)
     for split in predicted {
         try checkWords(of: job.plan.built.graph, in: split)
     }
     let fingerprint = try job.fingerprint(workers)
     try job.inputs.check()
-    guard let directory = try job.request.openRunDirectory(fingerprint, workers.peers) else {
+    try fingerprint.refuseOthers(peers)
+    guard let directory = try job.request.openRunDirectory(fingerprint, peers) else {
         preconditionFailure("a run directory was requested and not opened")
     }
     defer { withExtendedLifetime(directory) {} }
@@ -71,13 +74,21 @@ public func trainFolds(
         let path = RunDirectory.model(directory.path, withoutFold: index + 1)
         let notes = ExportPlan.Notes(["run": directory.mark], classNames: data.classNames)
         let export = try job.plan.export.noting(notes)
-        try export.write(try export.rounded(network.weights, for: path), to: path)
+        if peers.isFirst { try export.write(try export.rounded(network.weights, for: path), to: path) }
+        peers.meet()
         return try ModelTeacher(path, data: data)
     }
     let prediction = DataPrediction([FoldedTeacher(models, folds, of: data.train)], data: data, unlabeled: unlabeled)
-    let bytes = try prediction.write(
-        to: request.output, facts: [.folds: "\(count)"], workers: workers, check: job.inputs.check,
-        tell: { tell(CompressionEvent($0)) })
+    var bytes = 0
+    if peers.isFirst {
+        bytes = try prediction.write(
+            to: request.output, facts: [.folds: "\(count)"], workers: workers, check: job.inputs.check,
+            tell: { tell(CompressionEvent($0)) })
+    } else {
+        try prediction.accompany(workers: workers)
+    }
+    // Nobody reads what is not yet written.
+    peers.meet()
     let written = try PredictionTeacher(TeacherSource(request.output), data: data)
     func metrics(_ split: ExampleSplit) throws -> NamedMetrics {
         try ModelEvaluation(split, [written], together: false).run(workers: workers, tell: { _ in }).models[0]
@@ -167,7 +178,7 @@ private struct FoldedTeacher: Teacher, OpenTeacher {
             let batch = try reader.batch(epoch: 0, step: step), positions = first..<(first + batch.count)
             let result = Buffer(zeros: batch.count * classes).tensor(count: batch.count, shape: [classes])
             func logits(_ model: ModelTeacher, _ some: [Int]) throws -> Tensor {
-                try workers.checkInterruption()
+                try workers.checkAgreement()
                 return try model.open().logits(of: split.selecting(some, name: split.name), workers: workers)
                     .tensor(count: some.count, shape: [classes])
             }

@@ -67,21 +67,48 @@ public struct DataPrediction {
         facts[.output] = OutputReading.logits.rawValue
         facts[.dataDigest] = try FileDigests.digest(ofFile: data.path)
         facts[.unlabeledDigest] = try unlabeled.map { try FileDigests.digest(ofFile: $0.path) }
-        // One model is in memory at a time.
-        var last: (index: Int, model: any OpenTeacher)?
+        let open = Opener(models)
         return try PredictionFile.write(
             arrays.map(\.array), classNames: data.classNames, facts: facts, to: path, check: check
         ) { number, put in
-            let (index, part, array) = arrays[number]
-            if last?.index != index { last = (index, try models[index].open()) }
-            tell(.began("predicting \(part.rawValue) with \(models[index].name)", total: array.rows))
-            for split in splits(part) {
-                try last?.model.predict(split, changing: nil, workers: workers) { batch, logits in
-                    try logits.withSpan { try put((0..<batch.count).map(batch.row), $0) }
-                    tell(.advanced(batch.count))
-                }
-            }
-            tell(.ended)
+            try predict(number, open, workers, tell) { rows, logits in try logits.withSpan { try put(rows, $0) } }
         }
+    }
+
+    /// Computes what `write` does and keeps nothing, beside the first process of a job, which writes.
+    public func accompany(workers: Workers) throws {
+        let open = Opener(models)
+        for number in arrays.indices { try predict(number, open, workers, { _ in }) { _, _ in } }
+    }
+
+    /// One model is in memory at a time.
+    private final class Opener {
+        private let models: [any Teacher]
+        private var last: (index: Int, model: any OpenTeacher)?
+
+        init(_ models: [any Teacher]) { self.models = models }
+
+        func callAsFunction(_ index: Int) throws -> any OpenTeacher {
+            if let last, last.index == index { return last.model }
+            last = nil
+            let model = try models[index].open()
+            last = (index, model)
+            return model
+        }
+    }
+
+    private func predict(
+        _ number: Int, _ open: Opener, _ workers: Workers, _ tell: (ProgressEvent) -> Void,
+        _ take: ([Int], Tensor) throws -> Void
+    ) throws {
+        let (index, part, array) = arrays[number], model = try open(index)
+        tell(.began("predicting \(part.rawValue) with \(models[index].name)", total: array.rows))
+        for split in splits(part) {
+            try model.predict(split, changing: nil, workers: workers) { batch, logits in
+                try take((0..<batch.count).map(batch.row), logits)
+                tell(.advanced(batch.count))
+            }
+        }
+        tell(.ended)
     }
 }

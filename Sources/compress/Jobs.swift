@@ -77,12 +77,10 @@ func train(_ request: TrainingRequest, progress: Progress) throws -> TrainingSum
 
 /// Trains a model for each fold.
 func trainFolds(_ request: TrainingRequest, progress: Progress) throws -> FoldSummary {
-    if Launcher.launch != nil {
-        throw Failure(.usage, "--folds trains on one process: start it without a launcher")
-    }
     return try training(request, progress) { isInterrupted, tell in
         FoldSummary(
-            try Distillation.trainFolds(request, isInterrupted: isInterrupted, tell: tell), path: request.output)
+            try Distillation.trainFolds(request, peers: try Launcher.join(), isInterrupted: isInterrupted, tell: tell),
+            path: request.output)
     }
 }
 

@@ -143,7 +143,7 @@ struct TrainCommand: ParsableCommand {
         request.folds = folds
         request.unlabeled = unlabeled
         request.runDirectory = request.runDirectory ?? DistillOptions.runDirectory(for: output)
-        try OutputFile.checkPredictions(output, inputs: request.inputs)
+        if Launcher.isFirst { try OutputFile.checkPredictions(output, inputs: request.inputs) }
         let summary = try compress.trainFolds(request, progress: common.progress)
         try common.print(summary.text(width: Terminal.output.limit), json: summary.json)
     }
