@@ -87,8 +87,9 @@ extension Compressor {
             let isMixed = views?.augmentation.mixes ?? false
             // The teachers' predictions for a batch, mixed, beside the labels.
             let targets = batch * data.classCount * (teachers.count + 6) * MemoryLayout<Float>.stride
+            // Held-out examples are predicted between two epochs.
             return Trainer.memory(graph, hyperparameters, threads: threads, peers: peers, rounds: rounds).bytes
-                + targets
+                + Predictor.memory(graph, threads: threads).bytes + targets
                 + (isMixed ? batch * example * MemoryLayout<Float>.stride : 0)
         }
         let weights = plan.built.graph.layout.extent * MemoryLayout<Float>.stride

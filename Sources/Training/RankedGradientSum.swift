@@ -38,9 +38,12 @@ final class RankedGradientSum: GradientSum {
     static func memory(
         _ graph: LayerGraph, _ shards: Shards, _ order: SumOrder, threads: Int, _ peers: any Peers
     ) -> Int {
-        receivedCount(shards, order, Blocks(graph.layout, peers)) * MemoryLayout<Float>.stride
+        libraryMemory + receivedCount(shards, order, Blocks(graph.layout, peers)) * MemoryLayout<Float>.stride
             + LocalGradientSum.memory(graph, shards, order, rank: peers.rank, threads: threads)
     }
+
+    /// About what a library of MPI takes, with its messages: 16 MB with Open MPI 4.1.4.
+    static let libraryMemory = 16 << 20
 
     private static func receivedCount(_ shards: Shards, _ order: SumOrder, _ blocks: Blocks) -> Int {
         let peers = blocks.peers, others = (0..<peers.count).filter { $0 != peers.rank }
