@@ -5,35 +5,34 @@ struct Block {
     /// The codes of the 256 bytes, of the end of the block, and of the lengths of copies.
     private let code: PrefixCode
     private let head: BlockHead
-    private let rule: RunRule
+    /// Which runs are copied; nil for none.
+    private let rule: RunRule?
 
     /// A block in which each byte is coded by itself.
     ///
     /// - Parameter histogram: How often each of the 256 bytes occurs.
-    init(histogram: [Int]) {
-        var symbols = Symbols()
-        symbols.counts.replaceSubrange(0..<256, with: histogram)
-        self.init(symbols, RunRule.never)
-    }
+    init(histogram: [Int]) { self.init(Symbols(histogram), nil) }
 
     /// A block in which runs of a byte are copied where that saves bits; nil if none does.
     ///
     /// What a copy saves depends on the codes, and these on what is copied: begins with the codes of `plain`, and improves
-    /// them twice. Runs are looked for where a byte is so common that its code has one bit; of others there are few.
-    init?(runsOf bytes: [UInt8], from plain: Block) {
-        guard plain.code.lengths[..<256].contains(1) else { return nil }
+    /// them twice. Runs are looked for of a byte that is so common that its code has one bit; of others there are few.
+    ///
+    /// - Parameter histogram: That of the bytes.
+    init?(runsOf bytes: [UInt8], _ histogram: [Int], from plain: Block) {
+        guard let common = plain.code.lengths[..<256].firstIndex(of: 1) else { return nil }
+        let byte = UInt8(common), runs = RunLengths(of: byte, in: bytes)
         var best: Block?, last = plain
         for _ in 0..<3 {
-            let rule = RunRule(savingBitsOf: last.code)
-            guard rule != RunRule.never else { break }
-            last = Block(Symbols(of: bytes, rule), rule)
+            guard let rule = RunRule(of: byte, savingBitsOf: last.code) else { break }
+            last = Block(Symbols(histogram, runs, rule), rule)
             if last.bitCount < best?.bitCount ?? .max { best = last }
         }
         guard let best else { return nil }
         self = best
     }
 
-    private init(_ symbols: Symbols, _ rule: RunRule) {
+    private init(_ symbols: Symbols, _ rule: RunRule?) {
         self.rule = rule
         code = PrefixCode(histogram: symbols.counts, limit: 15)
         head = BlockHead(literals: code, hasCopies: symbols.hasCopies)
@@ -43,30 +42,43 @@ struct Block {
     /// - Parameter bytes: Those that the block was made for.
     func encode(_ bytes: [UInt8], into writer: inout BitWriter) {
         head.write(to: &writer)
-        let codes = code.codes
         // The bits of a code, and how many they are.
-        let table = zip(codes, code.lengths).map { UInt32($0.0) << 8 | UInt32($0.1) }
-        if rule == .never {
-            // Two at once have at most 30 bits.
-            for index in stride(from: 0, to: bytes.count - 1, by: 2) {
-                let first = table[Int(bytes[index])], second = table[Int(bytes[index &+ 1])]
-                let count = first & 0xFF
-                writer.put(first &>> 8 | (second &>> 8) &<< count, Int(count &+ (second & 0xFF)))
-            }
-            if bytes.count % 2 == 1, let last = bytes.last {
-                writer.put(table[Int(last)] >> 8, Int(table[Int(last)] & 0xFF))
-            }
-        } else {
-            rule.forEachPart(of: bytes) { byte, literals, copy in
-                for _ in 0..<literals { writer.put(table[Int(byte)] >> 8, Int(table[Int(byte)] & 0xFF)) }
-                guard copy > 0 else { return }
-                let length = CopyLength(copy)
-                writer.put(table[length.symbol] >> 8, Int(table[length.symbol] & 0xFF))
-                // The one distance is coded by one bit, 0.
-                writer.put(UInt32(length.extra), length.extraBits + 1)
+        let table = zip(code.codes, code.lengths).map { UInt32($0.0) << 8 | UInt32($0.1) }
+        var done = 0
+        if let rule {
+            forEachRun(of: rule.byte, in: bytes, from: rule.minimum) { run in
+                // A copy needs the byte before it.
+                writer.put(bytes[done...run.lowerBound], table)
+                let rest = forEachCopy(run.count - 1) { length in
+                    writer.put(table[length.symbol] >> 8, Int(table[length.symbol] & 0xFF))
+                    // The one distance is coded by one bit, 0.
+                    writer.put(UInt32(length.extra), length.extraBits + 1)
+                }
+                done = run.upperBound - rest
             }
         }
+        writer.put(bytes[done...], table)
         writer.put(table[256] >> 8, Int(table[256] & 0xFF))
+    }
+}
+
+extension BitWriter {
+    /// Writes the codes of bytes.
+    ///
+    /// - Parameter table: Of each byte the bits of its code, and in the last 8 bits how many they are, up to 15.
+    fileprivate mutating func put(_ bytes: ArraySlice<UInt8>, _ table: [UInt32]) {
+        var index = bytes.startIndex
+        // Two at once have at most 30 bits.
+        while index &+ 1 < bytes.endIndex {
+            let first = table[Int(bytes[index])], second = table[Int(bytes[index &+ 1])]
+            let count = first & 0xFF
+            put(first &>> 8 | (second &>> 8) &<< count, Int(count &+ (second & 0xFF)))
+            index &+= 2
+        }
+        if index < bytes.endIndex {
+            let last = table[Int(bytes[index])]
+            put(last >> 8, Int(last & 0xFF))
+        }
     }
 }
 
@@ -78,69 +90,93 @@ private struct Symbols {
     var extraBits = 0
     var hasCopies = false
 
-    init() { counts[256] = 1 }
+    /// - Parameter histogram: How often each of the 256 bytes occurs.
+    init(_ histogram: [Int]) {
+        counts.replaceSubrange(0..<256, with: histogram)
+        counts[256] = 1
+    }
 
-    init(of bytes: [UInt8], _ rule: RunRule) {
-        self.init()
-        rule.forEachPart(of: bytes) { byte, literals, copy in
-            counts[Int(byte)] += literals
-            guard copy > 0 else { return }
-            let length = CopyLength(copy)
-            counts[length.symbol] += 1
-            extraBits += length.extraBits + 1
+    /// The same with copies.
+    init(_ histogram: [Int], _ runs: RunLengths, _ rule: RunRule) {
+        self.init(histogram)
+        for (length, count) in runs.counts where length >= rule.minimum {
             hasCopies = true
+            let rest = forEachCopy(length - 1) { copy in
+                counts[copy.symbol] += count
+                extraBits += (copy.extraBits + 1) * count
+            }
+            counts[Int(rule.byte)] -= (length - 1 - rest) * count
         }
     }
 }
 
-/// Which runs are copied: those of a byte that are as long as its minimum.
-private struct RunRule: Equatable {
-    /// For each byte; of a shorter run all bytes are literals.
-    let minimums: [Int]
+/// Which runs are copied: those of a byte that are as long as a minimum.
+private struct RunRule {
+    let byte: UInt8
+    let minimum: Int
 
-    static let never = RunRule(minimums: [Int](repeating: .max, count: 256))
-
-    private init(minimums: [Int]) { self.minimums = minimums }
-
-    /// Copies runs from the length on at which a copy takes fewer bits than its literals.
-    init(savingBitsOf code: PrefixCode) {
+    /// Copies runs from the length on at which a copy takes fewer bits than its literals; nil if none does.
+    init?(of byte: UInt8, savingBitsOf code: PrefixCode) {
+        let literal = Int(code.lengths[Int(byte)])
         /// What has no code yet is taken for as rare as the rarest.
         let rarest = Int(code.lengths.max() ?? 15)
-        let copies = CopyLength.all.map { length in
+        let first = CopyLength.all.first { length in
             let bits = Int(code.lengths[length.symbol])
-            return (length.count, (bits > 0 ? bits : min(rarest, 8)) + length.extraBits + 1)
+            return (bits > 0 ? bits : min(rarest, 8)) + length.extraBits + 1 < length.count * literal
         }
-        minimums = (0..<256).map { byte in
-            let literal = Int(code.lengths[byte])
-            guard literal > 0 else { return .max }
-            return copies.first { count, bits in bits < count * literal }.map { $0.0 + 1 } ?? .max
-        }
+        guard let first else { return nil }
+        (self.byte, minimum) = (byte, max(first.count + 1, RunLengths.fewest))
     }
+}
 
-    /// Hands over the bytes in parts: so many literals of a byte, then a copy of so many more (0: none).
-    func forEachPart(of bytes: [UInt8], _ body: (_ byte: UInt8, _ literals: Int, _ copy: Int) -> Void) {
-        var start = 0
-        while start < bytes.count {
-            let byte = bytes[start]
-            var end = start + 1
-            while end < bytes.count && bytes[end] == byte { end += 1 }
-            var rest = end - start
-            start = end
-            guard rest >= minimums[Int(byte)] else {
-                body(byte, rest, 0)
-                continue
-            }
-            var literals = 1
-            rest -= 1
-            while rest >= CopyLength.range.lowerBound {
-                let copy = min(rest, CopyLength.range.upperBound)
-                body(byte, literals, copy)
-                literals = 0
-                rest -= copy
-            }
-            if rest > 0 { body(byte, rest, 0) }
+/// How many runs of a byte there are of each length.
+private struct RunLengths {
+    /// Shorter ones are not looked for.
+    static let fewest = 8
+    let counts: [(length: Int, count: Int)]
+
+    init(of byte: UInt8, in bytes: [UInt8]) {
+        var short = [Int](repeating: 0, count: 1024), long: [Int: Int] = [:]
+        forEachRun(of: byte, in: bytes, from: Self.fewest) { run in
+            if run.count < short.count { short[run.count] &+= 1 } else { long[run.count, default: 0] += 1 }
         }
+        let found = short.enumerated().filter { $0.element > 0 }.map { ($0.offset, $0.element) }
+        counts = found + long.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
+}
+
+/// Hands over the runs of a byte that are so long at least, each as long as it is.
+@inline(__always)
+private func forEachRun(of byte: UInt8, in bytes: [UInt8], from fewest: Int, _ body: (Range<Int>) -> Void) {
+    var done = 0
+    // Of so many places in a row a run has one that is a multiple, so that few bytes are looked at.
+    var place = fewest - 1
+    while place < bytes.count {
+        guard bytes[place] == byte else {
+            place &+= fewest
+            continue
+        }
+        var start = place, end = place &+ 1
+        while start > done, bytes[start &- 1] == byte { start &-= 1 }
+        while end < bytes.count, bytes[end] == byte { end &+= 1 }
+        if end &- start >= fewest { body(start..<end) }
+        done = end
+        place = end &+ fewest
+    }
+}
+
+/// Cuts what follows the first byte of a run into copies.
+///
+/// - Returns: How many bytes are left at the end, too few for a copy.
+@inline(__always)
+private func forEachCopy(_ count: Int, _ body: (CopyLength) -> Void) -> Int {
+    var rest = count
+    while rest >= CopyLength.range.lowerBound {
+        let copy = min(rest, CopyLength.range.upperBound)
+        body(CopyLength(copy))
+        rest -= copy
+    }
+    return rest
 }
 
 /// How the length of a copy is coded: a symbol, and some bits behind it (RFC 1951, 3.2.5).

@@ -1,8 +1,8 @@
 /// Bytes as a zlib stream (RFC 1950) of one DEFLATE block (RFC 1951) with codes made for them.
 ///
 /// Made for quantized weights: bytes that are as random as their histogram allows, in which a search for repeats finds
-/// nothing but false ones. So every byte is coded by itself ("Huffman-only"), or, where that is shorter, runs of one byte are
-/// copies from one byte before: many zeros. No library is in this, so the same bytes give the same stream everywhere.
+/// nothing but false ones. So every byte is coded by itself ("Huffman-only"), or, where that is shorter, runs of the most common
+/// byte are copies from one byte before: many zeros. No library is in this, so the same bytes give the same stream everywhere.
 public struct ZlibStream {
     /// The bytes of the whole stream.
     public let byteCount: Int
@@ -14,8 +14,8 @@ public struct ZlibStream {
     /// - Parameter bytes: Up to 2³¹ − 1.
     public init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        let plain = Block(histogram: histogram(of: bytes))
-        let runs = Block(runsOf: bytes, from: plain)
+        let histogram = histogram(of: bytes), plain = Block(histogram: histogram)
+        let runs = Block(runsOf: bytes, histogram, from: plain)
         block = runs.map { $0.bitCount < plain.bitCount ? $0 : plain } ?? plain
         byteCount = Self.size(block.bitCount)
     }
