@@ -15,14 +15,21 @@ struct BitAllocation {
         /// Estimated where numbers were sampled.
         let byteCount: Int
         let cost: Double
-
-        func costing(_ cost: Double) -> Choice { Choice(form: form, byteCount: byteCount, cost: cost) }
     }
 
     /// An encoding, but for what all numbers have to be coded for.
     private enum Form {
         case plain(WeightEncoding)
         case coded(LevelGrid)
+
+        func round(_ numbers: Tensor) {
+            numbers.withMutableSpan { span in
+                switch self {
+                case .plain(let encoding): encoding.round(&span)
+                case .coded(let grid): grid.round(&span)
+                }
+            }
+        }
     }
 
     /// Σ (x − x')² / Σ x²: the share of a parameter's energy that an encoding loses. As noise adds up from layer to layer, the
@@ -50,42 +57,50 @@ struct BitAllocation {
     ///
     /// - Parameters:
     ///   - weights: A run of floats with the layout.
-    ///   - divergence: Measures what encodings cost; without it their errors decide.
+    ///   - costs: What errors cost, measured; without it they count alike in all parameters.
     ///   - kinds: Those that may be chosen, beside floats of 32 and 16 bits.
     init(
-        _ layout: ParameterLayout, _ weights: Tensor, _ divergence: WeightDivergence? = nil,
+        _ layout: ParameterLayout, _ weights: Tensor, costs: EncodingCosts? = nil,
         kinds: WeightEncoding.Kinds = .all
-    ) throws {
+    ) {
         (self.layout, self.weights) = (layout, weights)
-        let choices = Self.choices(layout, weights, kinds)
-        self.choices = try divergence.map { try Self.measured(choices, layout, weights, $0) } ?? choices
+        choices = layout.entries.map { entry in
+            let numbers = weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
+            let choices = Self.choices(entry, numbers, kinds)
+            guard let costs else { return choices }
+            return Self.frontier(
+                choices.map { Choice(form: $0.form, byteCount: $0.byteCount, cost: costs($0.cost, in: entry)) })
+        }
     }
 
+    /// Each costs its error.
     private static func choices(
-        _ layout: ParameterLayout, _ weights: Tensor, _ kinds: WeightEncoding.Kinds
-    ) -> [[Choice]] {
-        layout.entries.map { entry in
-            let numbers = weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
-            let sample = numbers.sample, rounded = Buffer(zeros: sample.elementCount).tensor
-            return frontier(
-                candidates(entry, numbers, kinds).map { form in
-                    rounded.copy(from: sample)
-                    let byteCount: Int
-                    switch form {
-                    case .plain(let encoding):
-                        rounded.withMutableSpan { encoding.round(&$0) }
-                        byteCount = encoding.byteCount(of: entry.spec.shape)
-                    case .coded(let grid):
-                        rounded.withMutableSpan { grid.round(&$0) }
-                        let levels = sample.withSpan { CodedLevels(grid, of: $0) }
-                        let share = Double(numbers.elementCount) / Double(sample.elementCount)
-                        byteCount = Int((Double(levels.byteCount) * share).rounded(.up))
-                    }
-                    let error = relativeError(sample, rounded)
-                    return Choice(
-                        form: form, byteCount: byteCount, cost: error.isFinite ? error : .greatestFiniteMagnitude)
-                })
-        }
+        _ entry: ParameterLayout.Entry, _ numbers: Tensor, _ kinds: WeightEncoding.Kinds
+    ) -> [Choice] {
+        let sample = numbers.sample, rounded = Buffer(zeros: sample.elementCount).tensor
+        return frontier(
+            candidates(entry, numbers, kinds).map { form in
+                rounded.copy(from: sample)
+                form.round(rounded)
+                let byteCount: Int
+                switch form {
+                case .plain(let encoding): byteCount = encoding.byteCount(of: entry.spec.shape)
+                case .coded(let grid):
+                    let levels = sample.withSpan { CodedLevels(grid, of: $0) }
+                    let share = Double(numbers.elementCount) / Double(sample.elementCount)
+                    byteCount = Int((Double(levels.byteCount) * share).rounded(.up))
+                }
+                let error = relativeError(sample, rounded)
+                return Choice(
+                    form: form, byteCount: byteCount, cost: error.isFinite ? error : .greatestFiniteMagnitude)
+            })
+    }
+
+    /// The encodings of a parameter that lose something, from the largest error to the smallest.
+    static func lossy(
+        _ entry: ParameterLayout.Entry, _ numbers: Tensor, _ kinds: WeightEncoding.Kinds
+    ) -> [(error: Double, round: (Tensor) -> Void)] {
+        choices(entry, numbers, kinds).filter { $0.cost > 0 }.map { ($0.cost, $0.form.round) }
     }
 
     /// Statistics stay float32, and few numbers have 16 bits at least, as with every precision.
@@ -114,80 +129,6 @@ struct BitAllocation {
         0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3, 1.5, 1.75, 2, 2.4, 2.8, 3.4, 4.2,
         5.2,
     ]
-
-    /// The same choices with measured costs: some of each parameter's, and the others between them by their errors.
-    ///
-    /// Divergence grows with a power of the error, so what lies between is a line in logarithms of both.
-    private static func measured(
-        _ choices: [[Choice]], _ layout: ParameterLayout, _ weights: Tensor, _ divergence: WeightDivergence
-    ) throws -> [[Choice]] {
-        let altered = Buffer(zeros: weights.elementCount).tensor
-        altered.copy(from: weights)
-        // Small parameters take few bytes in any encoding, and are many.
-        let measured = choices.indices.filter { layout.entries[$0].spec.shape.elementCount >= WeightEncoding.fewest }
-        let most = mostMeasurements(of: measured.count)
-        let places = measured.map { parameter in
-            anchors(of: choices[parameter].count { $0.cost > 0 }, most: most)
-        }
-        let total = places.reduce(0) { $0 + $1.count }
-        var done = 0, result = choices, slopes: [Double] = []
-        for (parameter, places) in zip(measured, places) where !places.isEmpty {
-            let entry = layout.entries[parameter], count = entry.spec.shape.elementCount
-            let numbers = weights.slice(at: entry.offset, count: count)
-            let part = altered.slice(at: entry.offset, count: count)
-            var points: [(error: Double, cost: Double)] = []
-            // From the smallest error on: a larger one never costs less.
-            for place in places.reversed() {
-                let choice = choices[parameter][place]
-                part.copy(from: numbers)
-                part.withMutableSpan { span in
-                    switch choice.form {
-                    case .plain(let encoding): encoding.round(&span)
-                    case .coded(let grid): grid.round(&span)
-                    }
-                }
-                done += 1
-                let cost = min(max(try divergence.measure(altered, entry.layer, done, total), 1e-30), 1e30)
-                points.append((choice.cost, max(cost, points.last?.cost ?? 0)))
-            }
-            part.copy(from: numbers)
-            slopes.append(points[0].cost / points[0].error)
-            result[parameter] = choices[parameter].map { $0.costing(interpolated($0.cost, points)) }
-        }
-        // What was not measured costs for its error what the middle one of the others does.
-        let slope = slopes.isEmpty ? 1 : slopes.sorted()[slopes.count / 2]
-        for parameter in choices.indices where !measured.contains(parameter) {
-            result[parameter] = choices[parameter].map { $0.costing($0.cost * slope) }
-        }
-        return result.map(frontier)
-    }
-
-    /// How often each of so many parameters is measured, at most.
-    private static func mostMeasurements(of count: Int) -> Int { max(2, min(7, 400 / max(count, 1))) }
-
-    /// How often `WeightDivergence` is asked about a model, at most.
-    static func measurements(of layout: ParameterLayout) -> Int {
-        let count = layout.entries.count {
-            $0.spec.role == .trainable && $0.spec.shape.elementCount >= WeightEncoding.fewest
-        }
-        return count * mostMeasurements(of: count)
-    }
-
-    /// Places from the first to the last of so many, evenly spaced.
-    private static func anchors(of count: Int, most: Int) -> [Int] {
-        guard count > most else { return Array(0..<count) }
-        return (0..<most).map { $0 * (count - 1) / (most - 1) }
-    }
-
-    /// The cost of an error between points with rising errors; 0 of none.
-    private static func interpolated(_ error: Double, _ points: [(error: Double, cost: Double)]) -> Double {
-        guard error > 0 else { return 0 }
-        guard let upper = points.firstIndex(where: { $0.error >= error }) else { return points[points.count - 1].cost }
-        guard upper > 0, points[upper].error > points[upper - 1].error else { return points[upper].cost }
-        let (low, high) = (points[upper - 1], points[upper])
-        let share = log(error / low.error) / log(high.error / low.error)
-        return low.cost * pow(high.cost / low.cost, share)
-    }
 
     /// Those that nothing beats in both bytes and cost, from the fewest bytes to the most.
     private static func frontier(_ choices: [Choice]) -> [Choice] {

@@ -1,13 +1,14 @@
 import Networks
 public import Tensors
 
-/// Measures by how much a model's predictions diverge when the weights of one layer change.
+/// Measures by how much a model's predictions diverge when its weights change.
 public struct WeightDivergence {
-    /// The divergence of weights, 0 or more; so many of all that are to be measured, this one included.
-    let measure: (_ weights: Tensor, _ layer: String, _ number: Int, _ count: Int) throws -> Double
+    /// The divergence of weights, 0 or more. They differ from others in a layer, whose statistics are to follow; nil for none.
+    /// So many of all that are to be measured, this one included.
+    let measure: (_ weights: Tensor, _ layer: String?, _ number: Int, _ count: Int) throws -> Double
 
     public init(
-        _ measure: @escaping (_ weights: Tensor, _ layer: String, _ number: Int, _ count: Int) throws -> Double
+        _ measure: @escaping (_ weights: Tensor, _ layer: String?, _ number: Int, _ count: Int) throws -> Double
     ) {
         self.measure = measure
     }
@@ -16,11 +17,11 @@ public struct WeightDivergence {
 extension ExportPlan {
     /// The same plan with encodings that fit a limit, see the static function.
     public func fitting(
-        _ weights: Tensor, limit: ByteCount, _ divergence: WeightDivergence? = nil,
+        _ weights: Tensor, limit: ByteCount, costs: @autoclosure () throws -> EncodingCosts? = nil,
         kinds: WeightEncoding.Kinds = .all, as path: String
     ) throws -> ExportPlan {
         try Self.fitting(
-            built, weights, limit: limit, format: format, notes: notes, divergence, kinds: kinds, as: path)
+            built, weights, limit: limit, format: format, notes: notes, costs: costs(), kinds: kinds, as: path)
     }
 
     /// The same plan with as many bits for each parameter as a limit leaves room for; as it is where it does not fit.
@@ -42,45 +43,53 @@ extension ExportPlan {
 
     /// The most bits a weight, in hundredths, with which the file fits a limit; nil where it does not with the fewest.
     public func bits(fitting limit: ByteCount) throws -> Double? {
-        let layout = built.graph.layout, range = Precision.range
-        let fewest = format.holds(.planned(bits: range.lowerBound)) ? range.lowerBound : format.plannedBits
-        func size(_ bits: Double) throws -> ByteCount {
-            try storing(Precision.bits(bits).encodings(of: layout, in: format)).size.file
-        }
-        let entries = layout.entries.filter { encodings[$0].plannedBits != nil }
+        let least = try fileSize(bits: fewestBits)
+        let entries = built.graph.layout.entries.filter { encodings[$0].plannedBits != nil }
         let count = entries.reduce(0) { $0 + $1.spec.shape.elementCount }
-        let least = try size(fewest)
         guard least <= limit, count > 0 else { return nil }
         let more = 8 * Double(limit.bytes - least.bytes) / Double(count)
-        var hundredths = Int(min(100 * (fewest + more), 100 * range.upperBound))
+        var hundredths = Int(min(100 * (fewestBits + more), 100 * Precision.range.upperBound))
         // Each parameter ends with a whole byte.
-        while Double(hundredths) > 100 * fewest, try size(Double(hundredths) / 100) > limit {
+        while Double(hundredths) > 100 * fewestBits, try fileSize(bits: Double(hundredths) / 100) > limit {
             hundredths -= 1
         }
         return Double(hundredths) / 100
     }
 
-    /// How often `divergence` is asked when a file is fitted to a limit, at most.
-    public var measurements: Int { BitAllocation.measurements(of: built.graph.layout) }
+    /// The bytes of the file with the fewest bits a weight that its format has.
+    public func leastSize() throws -> ByteCount { try fileSize(bits: fewestBits) }
+
+    private var fewestBits: Double {
+        let fewest = Precision.range.lowerBound
+        return format.holds(.planned(bits: fewest)) ? fewest : format.plannedBits
+    }
+
+    private func fileSize(bits: Double) throws -> ByteCount {
+        try storing(Precision.bits(bits).encodings(of: built.graph.layout, in: format)).size.file
+    }
+
+    /// How often `costs` measures, at most.
+    public var measurements: Int { EncodingCosts.measurements(of: built.graph.layout) }
+    /// How many parameters it measures.
+    public var measuredParameters: Int { EncodingCosts.measured(built.graph.layout).count }
 
     /// Plans the file of trained weights so that it takes no more than a limit: each parameter is stored in the encoding that a
     /// Lagrangian of error and bytes chooses for it.
     ///
     /// - Parameters:
     ///   - weights: A run of floats with the network's layout.
-    ///   - divergence: Measures what encodings cost; without it the errors of the weights decide.
+    ///   - costs: What errors of the weights cost, asked for where not all bits fit; without it errors count alike everywhere.
     ///   - kinds: Which encodings it may choose, beside floats of 32 and 16 bits.
     ///   - path: What errors call the file.
-    /// - Throws: `ModelFileError` for a network that the format cannot express, or one that does not fit; what `divergence`
-    ///   throws.
+    /// - Throws: `ModelFileError` for a network that the format cannot express, or one that does not fit; what `costs` throws.
     public static func fitting(
         _ built: BuiltArchitecture, _ weights: Tensor, limit: ByteCount, format: any ModelFormat = KerasHDF5(),
-        notes: Notes = Notes(), _ divergence: WeightDivergence? = nil, kinds: WeightEncoding.Kinds = .all,
-        as path: String
+        notes: Notes = Notes(), costs: @autoclosure () throws -> EncodingCosts? = nil,
+        kinds: WeightEncoding.Kinds = .all, as path: String
     ) throws -> ExportPlan {
         let exact = try ExportPlan(built, format: format, notes: notes)
         guard exact.size.file > limit else { return exact }
-        let allocation = try BitAllocation(built.graph.layout, weights, divergence, kinds: format.kinds(kinds))
+        let allocation = try BitAllocation(built.graph.layout, weights, costs: costs(), kinds: format.kinds(kinds))
         func plan(within room: Int) throws -> (ExportPlan, error: Int) {
             let (encodings, expected) = allocation.encodings(within: room)
             let plan = try ExportPlan(built, encodings, format: format, notes: notes)

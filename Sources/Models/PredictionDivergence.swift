@@ -4,7 +4,7 @@ import Kernels
 import ModelFiles
 public import Networks
 public import Tensors
-import Training
+public import Training
 
 /// How far a model's predictions move when its weights do: the mean over examples of KL(p ‖ q), in nats.
 ///
@@ -22,7 +22,9 @@ public struct PredictionDivergence {
     private let logits: Tensor
     private let own: Tensor
     private let normalizers: [Double]
-    private let statistics: BatchStatistics
+    public var exampleCount: Int { examples.count }
+    /// Those of the model on the examples.
+    public let statistics: BatchStatistics
 
     /// Predicts examples with the model's own weights.
     ///
@@ -70,14 +72,19 @@ public struct PredictionDivergence {
         normalizers = Self.normalizers(logits, examples.labelKind)
     }
 
-    /// The divergence of weights that differ in one layer, 0 or more; infinite where they predict no numbers. The statistics
-    /// of the batch normalization right behind it follow.
+    /// The divergence of other weights, 0 or more; infinite where they predict no numbers.
     ///
-    /// - Parameter weights: A run of floats with the network's layout.
-    public func callAsFunction(_ weights: Tensor, changing layer: String) throws -> Double {
-        let altered = Buffer(zeros: layout.extent).tensor
-        altered.copy(from: weights)
-        try statistics.follow(altered, changing: layer)
+    /// - Parameters:
+    ///   - weights: A run of floats with the network's layout.
+    ///   - layer: The one that was changed last: the statistics of the batch normalization right behind it follow. Nil where
+    ///     all statistics belong to these weights.
+    public func callAsFunction(_ weights: Tensor, changing layer: String? = nil) throws -> Double {
+        var altered = weights
+        if let layer, !statistics.isIdle(behind: layer) {
+            altered = Buffer(zeros: layout.extent).tensor
+            altered.copy(from: weights)
+            try statistics.follow(altered, changing: layer)
+        }
         var sum = 0.0, row = 0
         let classes = examples.classCount
         do {

@@ -32,6 +32,9 @@ public final class BatchStatistics {
         )
     }
 
+    /// Whether no batch normalization is right behind a layer, whose statistics would follow it.
+    public func isIdle(behind layer: String) -> Bool { graph.batchNormalizations(behind: layer).isEmpty }
+
     /// Changes the statistics of layers in place so that what they say of the examples keeps its moments.
     ///
     /// With m and v the moments of what a layer gets with the known weights, m′ and v′ with these, and μ and σ² its known

@@ -93,14 +93,15 @@ struct ConvertCommand: ParsableCommand {
         }
         var plan = try ExportPlan(built, precision: precision ?? .float32, format: format, notes: notes)
         if budget != nil || precision?.isSolved == true {
-            plan = try plan.fitting(
-                network.weights.tensor, limit: budget ?? plan.size.file, try measured?.divergence(), as: output)
+            let limit = budget ?? plan.size.file
+            plan =
+                try measured?.fitted(plan, limit: limit, as: output)
+                ?? plan.fitting(network.weights.tensor, limit: limit, as: output)
         }
         if let needs = plan.needs { common.note("'\(output)': \(needs)") }
         var weights = network.weights.tensor, report: EvaluationReport?
         if let measured {
-            weights = try plan.rounded(weights, for: output)
-            try measured.adapt(weights)
+            weights = try measured.adapted(plan, as: output)
             report = try measured.report(weights, plan.size.file, at: output)
         }
         let byteCount = try plan.write(weights, to: output, limit: budget)

@@ -11,6 +11,7 @@ import Training
 struct MeasuredConversion {
     private let model: ModelTeacher
     private let network: Network
+    private let divergence: PredictionDivergence
     private let files: WatchedFiles
     /// Training examples for the choice, held-out ones for the report.
     private let examples: ExampleSplit
@@ -36,18 +37,33 @@ struct MeasuredConversion {
         try MemoryError.check(memory, threads: threading.count)
         network = try model.network()
         workers = threading.workers
+        divergence = try PredictionDivergence(model, network, on: examples, workers: workers)
         self.progress = progress
     }
 
-    /// Measures encodings.
+    /// A plan of a file within a limit, with the encodings that let predictions diverge least: those by what errors cost alone, or
+    /// those by what they cost in such a file.
     ///
     /// - Throws: What predicting the examples throws.
-    func divergence() throws -> WeightDivergence {
-        let divergence = try PredictionDivergence(model, network, on: examples, workers: workers)
-        return WeightDivergence { weights, layer, number, count in
-            if number == 1 {
-                progress.begin("measuring encodings on \(examples.count) examples", total: count, unit: "")
-            }
+    func fitted(_ plan: ExportPlan, limit: ByteCount, as path: String) throws -> ExportPlan {
+        let weights = network.weights.tensor
+        var alone: EncodingCosts?
+        func measureAlone() throws -> EncodingCosts? {
+            alone = try plan.costs(of: weights, measuring("measuring encodings"))
+            return alone
+        }
+        let first = try plan.fitting(weights, limit: limit, costs: try measureAlone(), as: path)
+        // Every bit fits.
+        guard let alone else { return first }
+        let rounded = try adapted(first, as: path)
+        let together = try plan.costs(alone, of: weights, rounded: rounded, measuring("measuring encodings together"))
+        let second = try plan.fitting(weights, limit: limit, costs: together, as: path)
+        return try divergence(try adapted(second, as: path)) < divergence(rounded) ? second : first
+    }
+
+    private func measuring(_ phase: String) -> WeightDivergence {
+        WeightDivergence { weights, layer, number, count in
+            if number == 1 { progress.begin("\(phase) on \(examples.count) examples", total: count, unit: "") }
             defer {
                 progress.advance(to: number)
                 if number == count { progress.end() }
@@ -56,11 +72,13 @@ struct MeasuredConversion {
         }
     }
 
-    /// Lets the statistics of batch normalization follow rounded weights, in place.
+    /// The numbers that a file will have, with the statistics of batch normalization that belong to them.
     ///
     /// - Throws: What reading the examples throws.
-    func adapt(_ rounded: Tensor) throws {
-        try model.batchStatistics(network, on: examples, workers: workers).follow(rounded)
+    func adapted(_ plan: ExportPlan, as path: String) throws -> Tensor {
+        let rounded = try plan.rounded(network.weights.tensor, for: path)
+        try divergence.statistics.follow(rounded)
+        return rounded
     }
 
     /// The model, and what is written, on held-out examples.

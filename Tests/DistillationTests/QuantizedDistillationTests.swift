@@ -14,7 +14,7 @@ import Training
 /// Quantized distillation to 4 bits for every kernel.
 func quantized(epochShare: Double = 0.125, rateShare: Double = 0.1) -> QuantizedDistillation {
     QuantizedDistillation(
-        solve: { kernels(.small(bits: 4), $1.plan.built.graph.layout) },
+        solve: { kernels(.small(bits: 4), $2.plan.built.graph.layout) },
         training: FineTuning(epochShare: epochShare, rateShare: rateShare))
 }
 
@@ -60,7 +60,7 @@ private func coded(
     bytes: Int, rateShare: Double = 0.1, told: @escaping @Sendable (Tensor) -> Void = { _ in }
 ) -> QuantizedDistillation {
     QuantizedDistillation(
-        solve: { weights, context in
+        solve: { weights, _, context in
             told(weights)
             return try fitted(context.plan.built, weights, bytes: bytes)
         }, training: FineTuning(epochShare: 0.125, rateShare: rateShare))
@@ -131,7 +131,7 @@ private func coded(
             let exact = try reached([]), rounded = try reached([Rounded(bytes: Self.few)])
             let learned = try reached([coded(bytes: Self.few, rateShare: 0.5)])
             let plain = QuantizedDistillation(
-                solve: { kernels(.float32, $1.plan.built.graph.layout) },
+                solve: { kernels(.float32, $2.plan.built.graph.layout) },
                 training: FineTuning(epochShare: 0.125, rateShare: 0.5))
             let control = try reached([plain, Rounded(bytes: Self.few)])
             #expect(exact < rounded)
@@ -189,7 +189,7 @@ private func coded(
             var request = request
             let origins = Origins()
             let stage = QuantizedDistillation(
-                solve: { weights, context in
+                solve: { weights, _, context in
                     origins.add(weights.values)
                     let encoding = origins.all.count > 2 ? WeightEncoding.small(bits: 4) : .float32
                     return kernels(encoding, context.plan.built.graph.layout)

@@ -146,7 +146,8 @@ import Testing
                             altered.slice(at: entry.offset, count: count)) * (layer == important ? 1 : 0.001)
                 }
             }
-            let plan = try ExportPlan.fitting(built, weights, limit: ByteCount(20_000), divergence, as: "s.h5")
+            let costs = try ExportPlan(built).costs(of: weights, divergence)
+            let plan = try ExportPlan.fitting(built, weights, limit: ByteCount(20_000), costs: costs, as: "s.h5")
             #expect(numbers == Array(1...numbers.count) && numbers.count >= 10)
             #expect(plan.size.file <= ByteCount(20_000))
             let rounded = try plan.rounded(weights, for: "s.h5")
@@ -164,6 +165,39 @@ import Testing
         let first = try errors(important: "dense"), second = try errors(important: "dense_1")
         #expect(try #require(first["dense"]) < 0.5 * #require(second["dense"]))
         #expect(try #require(second["dense_1"]) < 0.5 * #require(first["dense_1"]))
+    }
+
+    /// A layer whose errors matter only once another one is rounded, too, costs nothing alone.
+    @Test func spendsBytesWhereErrorsMatterAmongOthers() throws {
+        let built = try network(), weights = weights(built), layout = built.graph.layout
+        func errors(_ altered: Tensor) -> [String: Double] {
+            var errors: [String: Double] = [:]
+            for entry in layout.entries where entry.spec.name == "kernel" {
+                let count = entry.spec.shape.elementCount
+                errors[entry.layer] = BitAllocation.relativeError(
+                    weights.slice(at: entry.offset, count: count), altered.slice(at: entry.offset, count: count))
+            }
+            return errors
+        }
+        var layers: [String?] = []
+        let divergence = WeightDivergence { altered, layer, _, _ in
+            layers.append(layer)
+            let errors = errors(altered)
+            let weight = errors["dense_2", default: 0] > 0 ? 4.0 : 0.5
+            return weight * errors["dense", default: 0] + errors["dense_1", default: 0]
+                + 0.01 * errors["dense_2", default: 0]
+        }
+        let plan = try ExportPlan(built), alone = try plan.costs(of: weights, divergence), limit = ByteCount(16_000)
+        let first = try plan.fitting(weights, limit: limit, costs: alone, as: "s.h5").rounded(weights, for: "s.h5")
+        layers = []
+        let together = try plan.costs(alone, of: weights, rounded: first, divergence)
+        #expect(layers == [nil, "dense", "dense_1", "dense_2"])
+        let second = try plan.fitting(weights, limit: limit, costs: together, as: "s.h5").rounded(weights, for: "s.h5")
+        let (before, after) = (errors(first), errors(second))
+        #expect(try #require(before["dense_2"]) > 0)
+        #expect(try #require(after["dense"]) < #require(before["dense"]))
+        #expect(try #require(after["dense_1"]) > #require(before["dense_1"]))
+        #expect(try divergence.measure(second, nil, 1, 1) < divergence.measure(first, nil, 1, 1))
     }
 
     private func numbers(of entry: ParameterLayout.Entry, in tensor: Tensor) -> [Float] {

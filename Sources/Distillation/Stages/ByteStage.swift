@@ -78,20 +78,20 @@ extension CompressionRequest {
         let names = byteStages ?? precision.defaultStages
         var stages: [any Stage] = []
         if names.contains(.pruning) { stages.append(CheckedStage(Pruning(), .required)) }
-        var solve: QuantizedDistillation.Solver = { _, context in context.plan.export.encodings }
-        var passes: @Sendable (StudentPlan) -> Int = { _ in 0 }
+        var solve: QuantizedDistillation.Solver = { _, _, context in context.plan.export.encodings }
         if precision.isSolved {
             var kinds: WeightEncoding.Kinds = []
             if names.contains(.weightSharing) { kinds.insert(.shared) }
             if names.contains(.quantization) { kinds.insert(.floats) }
             let quantization = Quantization(kinds: kinds)
             stages.append(CheckedStage(quantization, .required))
-            (solve, passes) = (quantization.encodings, quantization.samplePasses)
+            stages.append(CheckedStage(FinerSteps(quantization: quantization), .secondTry))
+            solve = quantization.encodings
         }
         if names.contains(.quantizedDistillation) {
             stages += [
-                CheckedStage(QuantizedDistillation(solve: solve, samplePasses: passes)),
-                CheckedStage(QuantizedDistillation(solve: solve, samplePasses: passes, isAgain: true), .secondTry),
+                CheckedStage(QuantizedDistillation(solve: solve)),
+                CheckedStage(QuantizedDistillation(solve: solve, isAgain: true), .secondTry),
             ]
         }
         return stages

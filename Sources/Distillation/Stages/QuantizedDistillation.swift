@@ -10,12 +10,12 @@ import Training
 /// Encodings are found anew for the weights at the beginning of each epoch; those of the last one are the file's. Statistics
 /// of batch normalization are measured while the student learns, with its rounded weights.
 struct QuantizedDistillation: Stage {
-    /// Finds encodings whose file fits the budget, a function of the weights alone, which have the layout of the plan's network.
-    typealias Solver = @Sendable (_ weights: Tensor, _ context: StageContext) throws -> WeightEncodings
+    /// Finds encodings whose file fits the budget, a function of the weights, which have the layout of the plan's network, and of
+    /// the student before the stage.
+    typealias Solver =
+        @Sendable (_ weights: Tensor, _ student: Student, _ context: StageContext) throws -> WeightEncodings
 
     let solve: Solver
-    /// How often the solver goes through the examples on which bits are measured, for each epoch.
-    var samplePasses: @Sendable (StudentPlan) -> Int = { _ in 0 }
     var training = FineTuning(epochShare: 0.125, rateShare: 0.1)
     /// Whether it is the second one, for a student that has lost more than it may.
     var isAgain = false
@@ -26,9 +26,7 @@ struct QuantizedDistillation: Stage {
     var settings: [Setting] { isAgain ? [] : training.settings(of: "quantized") }
 
     func cost(_ plan: StudentPlan, _ hyperparameters: Hyperparameters) -> StageCost {
-        var cost = training.cost(hyperparameters)
-        cost.samplePasses = cost.epochs * samplePasses(plan)
-        return cost
+        training.cost(hyperparameters)
     }
 
     func steps(_ plan: StudentPlan, _ hyperparameters: Hyperparameters, titled: (String) -> String) -> [[String]] {
@@ -40,7 +38,7 @@ struct QuantizedDistillation: Stage {
         let layout = context.plan.built.graph.layout, solve = solve
         var encodings: WeightEncodings?
         let trainer = try training.train(first, as: name, context) { weights, _ in
-            let found = try solve(weights, context)
+            let found = try solve(weights, student, context)
             encodings = found
             return WeightRounding(layout) { entry in
                 weights.slice(at: entry.offset, count: entry.spec.shape.elementCount)
@@ -49,16 +47,16 @@ struct QuantizedDistillation: Stage {
         }
         var changed = student
         changed.network = TrainedNetwork(trainer)
-        changed.encodings = try encodings.map { try fit($0, trainer.result, context) }
+        changed.encodings = try encodings.map { try fit($0, trainer.result, student, context) }
         return changed
     }
 
     /// Encodings with the bytes that they need for trained weights: on other levels where these bytes are too many.
     private func fit(
-        _ encodings: WeightEncodings, _ weights: Tensor, _ context: StageContext
+        _ encodings: WeightEncodings, _ weights: Tensor, _ student: Student, _ context: StageContext
     ) throws -> WeightEncodings {
         let counted = encodings.counted(for: weights, of: context.plan.built.graph.layout)
         let size = try context.plan.export.storing(counted).size.file
-        return size <= context.plan.export.size.file ? counted : try solve(weights, context)
+        return size <= context.plan.export.size.file ? counted : try solve(weights, student, context)
     }
 }

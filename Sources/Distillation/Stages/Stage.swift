@@ -78,6 +78,9 @@ struct Student {
     var network: TrainedNetwork?
     /// How its file stores its parameters, where that follows from their numbers; nil for what its stages promised.
     var encodings: WeightEncodings?
+    /// What errors in its parameters cost, where that was measured, and the statistics that it had then.
+    var costs: EncodingCosts?
+    var statistics: [Float]?
     /// The generations before it, each of which is the teacher of the next.
     var predecessors: [TrainedNetwork] = []
     /// What its trainings have made of it, on held-out examples, before anything made its file smaller; nil where nothing has.
