@@ -159,6 +159,7 @@ struct StudentPlan {
             throw BudgetError(
                 budget: budget, size: export.size, fittingWidth: isSmallest ? nil : try widest(),
                 fittingBits: isSmallest || budget.counted == .parameters ? nil : try export.bits(fitting: budget.limit),
+                least: budget.counted == .parameters ? nil : try export.leastSize(),
                 smallest: isSmallest ? built.architecture.name : nil)
         }
         if let mostMultiplyAdds, graph.multiplyAddsPerExample > mostMultiplyAdds {
@@ -228,6 +229,8 @@ public struct BudgetError: Error, CustomStringConvertible {
     public let fittingWidth: Double?
     /// The most bits a weight with which it fits as it is, if it does with any; only where bits are planned.
     let fittingBits: Double?
+    /// The bytes of its file with the fewest bits a weight; nil where bytes do not count.
+    let least: ByteCount?
     /// The name of the architecture, where no width of it fits: the size is that of the narrowest one.
     public let smallest: String?
 
@@ -245,10 +248,14 @@ public struct BudgetError: Error, CustomStringConvertible {
         }
         let options = [
             fittingWidth.map { "--width \($0 == $0.rounded() ? "\(Int($0))" : "\($0)")" },
-            fittingBits.map { "--precision \(Precision.bits($0).rawValue)" },
+            fittingBits.map { "--precision \(Precision.bits($0).rawValue)" }
+                ?? least.flatMap { $0 <= limit ? "--precision auto" : nil },
         ].compactMap(\.self)
         let cure =
-            options.isEmpty ? "Choose a smaller --student" : "\(options.joined(separator: " or ")) would fit"
+            options.isEmpty
+            ? (least.map { "With any --precision it takes \($0) or more: choose" } ?? "Choose")
+                + " a smaller --student, or raise --budget"
+            : "\(options.joined(separator: " or ")) would fit"
         return "the student takes \(taken), \(excess) over the budget of \(limit). "
             + "Largest layers: \(size.largestInWords()). \(cure)."
     }

@@ -16,11 +16,14 @@ import Testing
             request.budget = ByteCount(1500)
             let size = try scene.studentSize(request)
             let text = message { _ = try Compressor(request) { _ in } }
+            // 224 + 108 bytes of weights that are learned have 16 bits at least.
+            let least = grouped(size.bytes - (224 + 64 + 108) / 2)
             #expect(
                 text
                     == "the student takes \(size), \(grouped(size.bytes - 1500)) bytes over the budget of 1,500 bytes. "
                     + "Largest layers: hidden (224 bytes), normalization (128 bytes), answer (108 bytes). "
-                    + "Choose a smaller --student.")
+                    + "With any --precision it takes \(least) bytes or more: choose a smaller --student, or raise --budget."
+            )
             #expect(!FileManager.default.fileExists(atPath: scene.path("run")))
         }
     }
