@@ -85,7 +85,7 @@ import Testing
                     == "s.run: \(state); go on with: compress --resume 's.run'\npage: s.run/report.html\n")
             let page = try text(folder, "s.run/report.html")
             #expect(page.contains("Stopped in step 2 of \(steps)") && page.contains("id=\"curves\""))
-            #expect(page.contains("&lt;b&gt;&amp;.h5") && !page.contains("<b>&") && !page.contains("id=\"load\""))
+            #expect(page.contains("&lt;b&gt;&amp;<") && !page.contains("<b>&") && !page.contains("id=\"load\""))
             let json = try Program.run("report", "s.run", "--json", in: folder).json()
             #expect(json["runs"]?[0]?["state"]?.string == state)
             // It stands in nobody's way.
