@@ -46,9 +46,8 @@ import Testing
             request.budget = ByteCount(6000)
             let error = #expect(throws: BudgetError.self) { _ = try Compressor(request) { _ in } }
             let width = try #require(error?.fittingWidth)
-            #expect(
-                error?.description.contains(
-                    " --width \(width == width.rounded() ? "\(Int(width))" : "\(width)") would fit.") == true)
+            let word = width == width.rounded() ? "\(Int(width))" : "\(width)"
+            #expect(error?.description.hasSuffix(" --width \(word) or --precision auto would fit.") == true)
             // It fits, and the next wider one does not.
             func size(_ width: Double) throws -> Int {
                 try ExportPlan(
@@ -61,6 +60,8 @@ import Testing
             #expect(fits <= 6000 && wider > 6000)
             request.width = nil
             request.teachers = [try scene.writeTeacher("teacher.h5", seed: 1)]
+            _ = try Compressor(request) { _ in }
+            (request.width, request.precision) = (10, .automatic)
             _ = try Compressor(request) { _ in }
         }
     }
