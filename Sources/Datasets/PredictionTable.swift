@@ -61,7 +61,8 @@ struct PredictionTable: ~Copyable {
             }
             if column.values.count >= 1 << 16 { try column.flush() }
         }
-        for column in columns.values { try column.flush() }
+        // In one order, so that the same table makes the same bytes.
+        for (_, column) in columns.sorted(by: { $0.key < $1.key }) { try column.flush() }
         guard !columns.isEmpty else { throw error("a line for each example", "the first line alone", line: 1) }
     }
 

@@ -131,7 +131,8 @@ struct TablePlan {
             }
             try progress(file, nil)
         }
-        for split in splits.values { try split.write() }
+        // In one order, so that the same table makes the same file.
+        for part in StratifiedSplit.Part.allCases { try splits[part]?.write() }
         guard row == parts.count else {
             throw TableError(
                 tables[0].path, expected: "\(parts.count) lines, as before", found: "\(row)", "Let the file rest.")
