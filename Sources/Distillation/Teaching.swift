@@ -21,8 +21,18 @@ public struct TeachingRequest: Sendable {
 
         public var description: String { "\(number)/\(count)" }
 
-        /// Whether it has an item of a list.
-        func has(_ index: Int) -> Bool { index % count == number - 1 }
+        /// The items of a list that this part has: the largest first, each goes to the part that has least by then.
+        ///
+        /// - Parameter work: What each item takes, in any unit.
+        func items(ofWork work: [Int]) -> [Int] {
+            var loads = [Int](repeating: 0, count: count), own: [Int] = []
+            for item in work.indices.sorted(by: { (-work[$0], $0) < (-work[$1], $1) }) {
+                let part = loads.firstIndex(of: loads.min() ?? 0) ?? 0
+                loads[part] += work[item]
+                if part == number - 1 { own.append(item) }
+            }
+            return own.sorted()
+        }
     }
 
     /// What `TeacherSource` reads.
@@ -107,7 +117,8 @@ public func teach(
         predictions.chunks(index, ofLearning: train, validation, isLive: predictions.isLive)
             + (able.contains(index) ? predictions.chunks(index, data.test, predictions.store) : [])
     }
-    let own = all.indices.filter(request.part.has).map { all[$0] }, missing = own.filter { !predictions.isKept($0) }
+    let own = request.part.items(ofWork: all.map(\.rows.count)).map { all[$0] }
+    let missing = own.filter { !predictions.isKept($0) }
     for index in teachers.indices {
         let some = missing.filter { $0.teacher == index }
         guard !some.isEmpty else { continue }

@@ -92,6 +92,8 @@ extension PartialFile {
 
     /// The file that a partial file was to become; nil if the name is that of another file.
     private static func output(ofPartial name: String) -> Substring? {
+        // Folders may have many files.
+        guard name.hasSuffix(".partial") else { return nil }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count > 2, parts[parts.count - 1] == "partial", let id = Int32(parts[parts.count - 2]), id > 0
         else { return nil }

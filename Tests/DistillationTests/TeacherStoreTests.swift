@@ -299,4 +299,20 @@ extension TeacherStore {
             }
         }
     }
+
+    /// By hand: 60, 50 and 40 go to parts of their own or the one that has least, and 30 and 10 fill up what has less.
+    @Test func partsHaveAboutAsMuchToDo() throws {
+        let work = [10, 60, 40, 30, 50]
+        func items(_ number: Int, of count: Int) throws -> [Int] {
+            try #require(TeachingRequest.Part(number, of: count)).items(ofWork: work)
+        }
+        // 60 + 30 + 10 and 50 + 40.
+        #expect(try [items(1, of: 2), items(2, of: 2)] == [[0, 1, 3], [2, 4]])
+        // 60, 50 + 10 and 40 + 30.
+        #expect(try [items(1, of: 3), items(2, of: 3), items(3, of: 3)] == [[1], [0, 4], [2, 3]])
+        // Each item is in one part, also where there are more parts than items.
+        for count in 1...7 {
+            #expect(try (1...count).flatMap { try items($0, of: count) }.sorted() == [0, 1, 2, 3, 4])
+        }
+    }
 }
