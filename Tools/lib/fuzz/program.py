@@ -1,4 +1,9 @@
-"""A process for each call of the program under test, and what became of it."""
+"""A process for each call of the program under test, and what became of it.
+
+Each loads the program anew, which is most of its time. One that is forked from a loaded program has the thread number of its
+parent in the cache of Swift's runtime, and waits for ever when two of its threads initialize a type at the same time: some of
+10,000 do.
+"""
 
 import os
 import signal
