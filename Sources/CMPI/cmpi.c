@@ -1,29 +1,35 @@
 #include "cmpi.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 // The same functions with handles that are addresses, and with handles that are numbers.
 typedef int (*pointer_rank)(void *, int *);
 typedef int (*number_rank)(int, int *);
-typedef int (*pointer_both)(const void *, int, void *, int, int, void *, int, void *, int, int, void *, void *);
-typedef int (*number_both)(const void *, int, int, int, int, void *, int, int, int, int, int, void *);
-typedef int (*pointer_send)(const void *, int, void *, int, int, void *);
-typedef int (*number_send)(const void *, int, int, int, int, int);
-typedef int (*pointer_receive)(void *, int, void *, int, int, void *, void *);
-typedef int (*number_receive)(void *, int, int, int, int, int, void *);
+typedef int (*pointer_send)(const void *, int, void *, int, int, void *, void **);
+typedef int (*number_send)(const void *, int, int, int, int, int, int *);
+typedef int (*pointer_receive)(void *, int, void *, int, int, void *, void **);
+typedef int (*number_receive)(void *, int, int, int, int, int, int *);
+typedef int (*pointer_test)(void **, int *, void *);
+typedef int (*number_test)(int *, int *, void *);
 typedef int (*pointer_abort)(void *, int);
 typedef int (*number_abort)(int, int);
 
 enum { TAG = 1 };
 
+// How long a process asks for a message again and again before it sleeps in between, and for how long it does.
+static const double patience_seconds = 200e-6;
+static const struct timespec nap = {.tv_nsec = 20000};
+
 // A message has an int for its size, and less than 2 GiB; several smaller ones are as fast.
 static const size_t piece = (size_t)64 << 20;
 
 static struct {
-    void *initialize, *rank, *size, *both, *send, *receive, *abort, *finalize, *version;
+    void *initialize, *rank, *size, *send, *receive, *test, *abort, *finalize, *version;
     int has_pointers;
     void *world, *byte;          // where handles are addresses
     int number_world, number_byte;
@@ -36,7 +42,7 @@ static _Alignas(16) char status[256];
 static int find(void *library, char *message) {
     const struct { void **place; const char *name; } functions[] = {
         {&mpi.initialize, "MPI_Init_thread"}, {&mpi.rank, "MPI_Comm_rank"}, {&mpi.size, "MPI_Comm_size"},
-        {&mpi.both, "MPI_Sendrecv"}, {&mpi.send, "MPI_Send"}, {&mpi.receive, "MPI_Recv"}, {&mpi.abort, "MPI_Abort"},
+        {&mpi.send, "MPI_Isend"}, {&mpi.receive, "MPI_Irecv"}, {&mpi.test, "MPI_Test"}, {&mpi.abort, "MPI_Abort"},
         {&mpi.finalize, "MPI_Finalize"}, {&mpi.version, "MPI_Get_library_version"},
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
@@ -93,34 +99,54 @@ int cmpi_start(const char *libraries, cmpi_world *world, char *message) {
     return 0;
 }
 
-static void both(const char *out, int out_count, int to, char *in, int in_count, int from) {
-    if (mpi.has_pointers)
-        ((pointer_both)mpi.both)(out, out_count, mpi.byte, to, TAG, in, in_count, mpi.byte, from, TAG, mpi.world, status);
-    else
-        ((number_both)mpi.both)(
-            out, out_count, mpi.number_byte, to, TAG, in, in_count, mpi.number_byte, from, TAG, mpi.number_world, status);
+// A message that is on its way.
+typedef union {
+    void *pointer;
+    int number;
+} request;
+
+static void send(const char *out, int count, int to, request *request) {
+    if (mpi.has_pointers) ((pointer_send)mpi.send)(out, count, mpi.byte, to, TAG, mpi.world, &request->pointer);
+    else ((number_send)mpi.send)(out, count, mpi.number_byte, to, TAG, mpi.number_world, &request->number);
 }
 
-static void send(const char *out, int count, int to) {
-    if (mpi.has_pointers) ((pointer_send)mpi.send)(out, count, mpi.byte, to, TAG, mpi.world);
-    else ((number_send)mpi.send)(out, count, mpi.number_byte, to, TAG, mpi.number_world);
+static void receive(char *in, int count, int from, request *request) {
+    if (mpi.has_pointers) ((pointer_receive)mpi.receive)(in, count, mpi.byte, from, TAG, mpi.world, &request->pointer);
+    else ((number_receive)mpi.receive)(in, count, mpi.number_byte, from, TAG, mpi.number_world, &request->number);
 }
 
-static void receive(char *in, int count, int from) {
-    if (mpi.has_pointers) ((pointer_receive)mpi.receive)(in, count, mpi.byte, from, TAG, mpi.world, status);
-    else ((number_receive)mpi.receive)(in, count, mpi.number_byte, from, TAG, mpi.number_world, status);
+static int is_done(request *request) {
+    int done = 0;
+    if (mpi.has_pointers) ((pointer_test)mpi.test)(&request->pointer, &done, status);
+    else ((number_test)mpi.test)(&request->number, &done, status);
+    return done;
 }
 
-static int piece_at(size_t start, size_t count) { return (int)(count - start < piece ? count - start : piece); }
+static double seconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec + 1e-9 * time.tv_nsec;
+}
+
+// MPI's own way to wait keeps a processor busy, which other threads compute with meanwhile. Short waits, as those of processes of
+// one host for each other, are too short for the system's clock.
+static void finish(request *request) {
+    double start = seconds();
+    while (!is_done(request)) {
+        if (seconds() - start < patience_seconds) sched_yield();
+        else nanosleep(&nap, NULL);
+    }
+}
 
 void cmpi_exchange(const void *out, size_t out_count, int to, void *in, size_t in_count, int from) {
     // Processes take the pieces in the same order, so that none waits for one that waits for it.
     for (size_t start = 0; start < out_count || start < in_count; start += piece) {
-        const char *next_out = (const char *)out + start;
-        char *next_in = (char *)in + start;
-        if (start >= in_count) send(next_out, piece_at(start, out_count), to);
-        else if (start >= out_count) receive(next_in, piece_at(start, in_count), from);
-        else both(next_out, piece_at(start, out_count), to, next_in, piece_at(start, in_count), from);
+        size_t out_left = start < out_count ? out_count - start : 0, in_left = start < in_count ? in_count - start : 0;
+        request sent, received;
+        if (in_left) receive((char *)in + start, in_left < piece ? in_left : piece, from, &received);
+        if (out_left) send((const char *)out + start, out_left < piece ? out_left : piece, to, &sent);
+        if (in_left) finish(&received);
+        if (out_left) finish(&sent);
     }
 }
 

@@ -154,6 +154,27 @@ FAST void cv_affine(ptrdiff_t count, float scale, float offset, const float *x, 
 FAST void cv_add_scaled(ptrdiff_t count, float scale, const float *x, float *y) {
     for (ptrdiff_t i = 0; i < count; i++) y[i] += scale * x[i];
 }
+static inline uint32_t bits_of_bfloat16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, none = bits >> 16 | 0x40;
+    return (bits & 0x7fffffff) > 0x7f800000 ? none : nearest;
+}
+FAST void cv_round_bfloat16(ptrdiff_t count, float *x) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        uint32_t bits = bits_of_bfloat16(x[i]) << 16;
+        memcpy(x + i, &bits, sizeof bits);
+    }
+}
+FAST void cv_pack_bfloat16(ptrdiff_t count, const float *x, uint16_t *y) {
+    for (ptrdiff_t i = 0; i < count; i++) y[i] = (uint16_t)bits_of_bfloat16(x[i]);
+}
+FAST void cv_unpack_bfloat16(ptrdiff_t count, const uint16_t *x, float *y) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(y + i, &bits, sizeof bits);
+    }
+}
 FAST void cv_extremum_gradient(ptrdiff_t count, float sign, const float *a, const float *b, const float *dy, float *da,
                                float *db) {
     for (ptrdiff_t i = 0; i < count; i++) {

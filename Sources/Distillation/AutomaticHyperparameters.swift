@@ -64,7 +64,7 @@ extension Hyperparameters {
         func chosen(_ part: AutomaticHyperparameters) -> String { automatic.contains(part) ? " (auto)" : "" }
         let steps = (examples + batchSize - 1) / batchSize * epochs
         return "recipe: \(grouped(epochs)) epochs\(chosen(.epochs)) of batches of \(batchSize)\(chosen(.batchSize))"
-            + (lanes > 1 ? " in \(lanes) lanes, " : ", ")
+            + (lanes > 1 ? " in \(lanes) lanes\(exchange == .float32 ? "" : " of \(exchange.rawValue)"), " : ", ")
             + "\(grouped(steps)) steps, learning rate \(learningRate)\(chosen(.learningRate))"
     }
 }

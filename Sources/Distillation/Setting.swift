@@ -181,6 +181,9 @@ extension Hyperparameters {
         return choice("epochs", .integer(epochs), .epochs) + choice("batch-size", .integer(batchSize), .batchSize)
             + [
                 Setting("lanes", lanes > 1 ? .integer(lanes) : nil, unset: "1", in: [.resume, .provenance]),
+                Setting(
+                    "exchange", exchange == .float32 ? nil : .string(exchange.rawValue), unset: "float32",
+                    in: [.resume, .provenance]),
                 Setting("examples of a worker", .integer(shardSize), in: .fingerprint),
                 Setting("optimizer", .string(optimizer.kind.rawValue), in: [.configuration, .provenance]),
                 Setting("optimizer", .string("\(optimizer)"), in: .fingerprint),

@@ -22,9 +22,16 @@ public final class Workers: @unchecked Sendable {
     private var round = 0
     private var busy = 0
     private var isClosing = false
+    /// Whether a thread takes the place of the calling one, which does something else.
+    private var standsIn = false
     private var body: ((_ worker: Int, _ task: Int) -> Void)?
     private var tasks = 0
     private let next = Atomic<Int>(0)
+    /// A thread that can take the place of the calling one: only where there is something else to do, an exchange with other
+    /// processes.
+    private var hasStandIn = false
+    /// Whether the calling thread does something else, while the others have tasks.
+    private var isElsewhere = false
 
     /// - Parameters:
     ///   - count: Threads; nil for one for each processor.
@@ -41,6 +48,7 @@ public final class Workers: @unchecked Sendable {
             guard SystemThread.start(stackSize: 8 << 20, { [self] in serve(worker) }) else { break }
             self.count += 1
         }
+        hasStandIn = peers.count > 1 && SystemThread.start(stackSize: 8 << 20) { [self] in serve(0, isStandIn: true) }
     }
 
     /// Whether the job is to stop. Tasks that have begun are done all the same.
@@ -70,20 +78,48 @@ public final class Workers: @unchecked Sendable {
     /// Calls `body` once for every task below `tasks`, on all workers, and returns when all are done.
     public func run(_ tasks: Int, _ body: @Sendable (_ worker: Int, _ task: Int) -> Void) {
         guard tasks > 0 else { return }
-        if count == 1 || tasks == 1 {
+        if count == 1 || tasks == 1 || isElsewhere {
             for task in 0..<tasks { body(0, task) }
             return
         }
+        give(tasks, body, standsIn: false) { work(0, tasks, $0) }
+    }
+
+    /// The same while the calling thread does something else, which may wait for tasks; these are begun in their order.
+    ///
+    /// - Parameter meanwhile: If it calls `run`, this thread does those tasks alone, as a worker 0 beside that of `body`.
+    public func run(
+        _ tasks: Int, _ body: @Sendable (_ worker: Int, _ task: Int) -> Void, meanwhile: () -> Void
+    ) {
+        guard hasStandIn, !isElsewhere else {
+            run(tasks, body)
+            return meanwhile()
+        }
+        give(tasks, body, standsIn: true) { _ in
+            isElsewhere = true
+            meanwhile()
+            isElsewhere = false
+        }
+    }
+
+    /// Has the other threads begin with tasks, and waits for them.
+    ///
+    /// - Parameter own: What the calling thread does.
+    private func give(
+        _ tasks: Int, _ body: @Sendable (_ worker: Int, _ task: Int) -> Void, standsIn: Bool,
+        _ own: ((_ worker: Int, _ task: Int) -> Void) -> Void
+    ) {
         withoutActuallyEscaping(body) { body in
             condition.lock()
             self.body = body
             self.tasks = tasks
+            self.standsIn = standsIn
             next.store(0, ordering: .relaxed)
             round += 1
-            busy = count - 1
+            busy = standsIn ? count : count - 1
             condition.broadcast()
             condition.unlock()
-            work(0, tasks, body)
+            own(body)
             condition.lock()
             while busy > 0 { condition.wait() }
             self.body = nil
@@ -99,12 +135,12 @@ public final class Workers: @unchecked Sendable {
         }
     }
 
-    private func serve(_ worker: Int) {
+    private func serve(_ worker: Int, isStandIn: Bool = false) {
         limitKernelThreads()
         var seen = 0
         while true {
             condition.lock()
-            while round == seen && !isClosing { condition.wait() }
+            while (round == seen || isStandIn && !standsIn) && !isClosing { condition.wait() }
             if isClosing { return condition.unlock() }
             seen = round
             condition.unlock()

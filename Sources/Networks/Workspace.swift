@@ -1,4 +1,5 @@
 public import Kernels
+public import Synchronization
 public import Tensors
 
 /// The memory one worker needs to run a network on a batch, planned once and used for every batch.
@@ -18,6 +19,8 @@ public final class Workspace: @unchecked Sendable {
     private let uses: [Int]
     /// What was wrong with a value in the last `forward`, whose results are then of no use: of the first such example.
     public fileprivate(set) var fault: ValueFault?
+    /// How many steps of `backward` are made, see `BackwardSteps`. Any thread may look; who does sets it to 0 before.
+    public let passed = Atomic<Int>(0)
 
     /// - Parameter defersKernels: Whether `backward` leaves gradients of large kernels to `DeferredKernel`.
     public init(
@@ -81,6 +84,7 @@ public final class Workspace: @unchecked Sendable {
         var written = Set<Int>(), writtenLayers = Set<Int>()
         for value in graph.taps + [graph.logits] { written.insert(value.index) }
         for index in graph.nodes.indices.reversed() where plan.isLearning[index] {
+            defer { passed.wrappingAdd(1, ordering: .releasing) }
             let node = graph.nodes[index]
             let targets = node.inputs.map { input in
                 plan.needsGradient[input.index] ? self.gradient(input, count: count) : nil

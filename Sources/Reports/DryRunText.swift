@@ -42,9 +42,9 @@ extension DryRunReport {
         }
         if let processes {
             lines.append(
-                "processes: \(processes.words): a step takes \(milliseconds(processes.stepSeconds)), "
-                    + "\(milliseconds(processes.exchangeSeconds)) of it to send \(ByteCount(processes.bytesPerStep).short), and "
-                    + "\(milliseconds(processes.aloneSeconds)) on one of them: \(fixed(processes.speedup, digits: 2)) times as fast"
+                "processes: \(processes.words): a step takes \(milliseconds(processes.stepSeconds)) and sends "
+                    + "\(ByteCount(processes.bytesPerStep).short), which alone takes \(milliseconds(processes.exchangeSeconds)); "
+                    + "one process takes \(milliseconds(processes.aloneSeconds)): \(fixed(processes.speedup, digits: 2)) times as fast"
             )
         }
         if let memoryProblem { lines.append("it would be refused: \(memoryProblem)") }

@@ -49,26 +49,25 @@ public struct Checkpoint {
         }
     }
 
-    /// Brings the blocks of a vector to the first process, piece by piece: nobody has memory for the whole of it.
+    /// Brings the pieces of a vector to the first process, one after another: nobody has memory for the whole of it.
     ///
     /// - Parameter write: Called there with the place of some elements, and these.
     private func collect(
         _ vector: Tensor, _ blocks: Blocks, _ write: (_ elements: Range<Int>, _ numbers: Tensor) throws -> Void
     ) throws {
-        let peers = blocks.peers, own = blocks.moved
-        if peers.isFirst { try write(own, vector.slice(at: own.lowerBound, count: own.count)) }
+        let peers = blocks.peers
+        func own(_ piece: Range<Int>) -> Tensor { vector.slice(at: piece.lowerBound, count: piece.count) }
+        if peers.isFirst { for piece in blocks.moved { try write(piece, own(piece)) } }
         guard blocks.areOwned else { return }
-        let numbers = Buffer(zeros: peers.isFirst ? Blocks.pieceCount : 0).tensor
+        let numbers = Buffer(zeros: peers.isFirst ? blocks.pieceCount : 0).tensor
         for rank in 1..<peers.count where peers.isFirst || peers.rank == rank {
-            for index in 0..<blocks.pieceCount {
-                let piece = blocks.piece(index, of: rank)
-                guard !piece.isEmpty else { continue }
+            for piece in blocks.pieces(of: rank) {
                 if peers.isFirst {
                     let part = numbers.slice(at: 0, count: piece.count)
                     blocks.exchange(nil, to: rank, part, from: rank)
                     try write(piece, part)
                 } else {
-                    blocks.exchange(vector.slice(at: piece.lowerBound, count: piece.count), to: 0, nil, from: 0)
+                    blocks.exchange(own(piece), to: 0, nil, from: 0)
                 }
             }
         }
@@ -110,10 +109,12 @@ public struct Checkpoint {
             try tensor.withMutableSpan { span throws(HDF5Error) in try dataset.read(into: &span) }
         }
         for (name, tensor) in moments(of: trainer) {
-            let dataset = try file.root.dataset(name), own = trainer.blocks.moved
+            let dataset = try file.root.dataset(name)
             guard dataset.shape == [tensor.elementCount] else { throw CheckpointError(path: path) }
-            try tensor.slice(at: own.lowerBound, count: own.count).withMutableSpan { span throws(HDF5Error) in
-                try dataset.read(rows: own, into: &span)
+            for piece in trainer.blocks.moved {
+                try tensor.slice(at: piece.lowerBound, count: piece.count).withMutableSpan { span throws(HDF5Error) in
+                    try dataset.read(rows: piece, into: &span)
+                }
             }
         }
         var best: (value: Double, epoch: Int)?
@@ -133,7 +134,7 @@ public struct Checkpoint {
             + (trainer.roundingOrigin.map { [("rounding origin", $0)] } ?? [])
     }
 
-    /// The vectors of which a process may have its own block alone.
+    /// The vectors of which a process may have its own pieces alone.
     private func moments(of trainer: Trainer) -> [(String, Tensor)] {
         trainer.moments.enumerated().map { ("moment\($0)", $1.vector.tensor) }
     }

@@ -1,3 +1,10 @@
+/// The type of numbers in which sums of gradients are exchanged.
+public enum GradientExchange: String, Hashable, Sendable, CaseIterable {
+    case float32
+    /// The upper half of a float32. Sums are rounded on one process, too: the weights are those of any number of processes.
+    case bfloat16
+}
+
 /// How a network is trained: everything that its final weights depend on besides data, objective and first weights.
 public struct Hyperparameters: Hashable, Sendable {
     public var epochs: Int
@@ -8,6 +15,8 @@ public struct Hyperparameters: Hashable, Sendable {
     /// How many sums of shards a batch's gradient is added from, a power of two: each is a chain, and they are added as a binary
     /// tree. More processes than lanes do not help, but for one lane.
     public var lanes = 1
+    /// What the sums of lanes and of branches of their tree are rounded to, and sent as to other processes.
+    public var exchange = GradientExchange.float32
     public var optimizer = Optimizer(.adam)
     public var learningRate = 1e-3
     public var learningRateSchedule = LearningRateSchedule(.cosine)

@@ -7,6 +7,12 @@ import Ranks
 ///
 ///     lane = ((g₀ + g₁) + g₂) + …          sum = (lane₀ + lane₁) + (lane₂ + lane₃)
 ///
+/// With `GradientExchange.bfloat16` the sum of each lane, and that of each branch before it is added to another one, is rounded:
+///
+///     lane = r(((g₀ + g₁) + g₂) + …)       sum = r(lane₀ + lane₁) + r(lane₂ + lane₃)
+///
+/// Statistics are not: they are no gradients.
+///
 /// A process has a run of leaves, and adds by itself each branch that has all its leaves there: what is left of it are its roots.
 /// The recipe alone decides the order, so the sum has the same bits on any number of processes. With one lane these have a shard
 /// a leaf, and the tree is a chain: the bits are those of one process.
@@ -14,12 +20,17 @@ struct SumOrder: Sendable {
     /// A power of two.
     private let lanes: Int
     private let processes: Int
+    /// Whether sums are rounded to bfloat16.
+    let roundsSums: Bool
 
     init(_ hyperparameters: Hyperparameters, _ peers: any Peers) {
-        self.init(lanes: hyperparameters.lanes, processes: peers.count)
+        self.init(lanes: hyperparameters.lanes, processes: peers.count, exchange: hyperparameters.exchange)
     }
 
-    init(lanes: Int, processes: Int) { (self.lanes, self.processes) = (lanes, processes) }
+    init(lanes: Int, processes: Int, exchange: GradientExchange = .float32) {
+        precondition(exchange == .float32 || lanes > 1, "one lane has no sums to round")
+        (self.lanes, self.processes, roundsSums) = (lanes, processes, exchange == .bfloat16)
+    }
 
     /// Neighbouring leaves whose sums are added; it is empty where these have no shards, and adds nothing.
     struct Branch: Hashable, Sendable {

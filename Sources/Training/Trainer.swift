@@ -156,7 +156,8 @@ public final class Trainer {
     /// The element of the last step's gradient that is farthest from 0, or is no number: where, and what it is. All processes
     /// ask together.
     public func largestGradient() -> (parameter: String, value: Float)? {
-        let found = largestGradient(in: update.blocks.moved), peers = workers.peers
+        let peers = workers.peers
+        let found = update.blocks.moved.compactMap(largestGradient).reduce(nil) { Self.larger($0, $1) }
         guard update.blocks.areOwned else { return found }
         let all = peers.gather(Array((found.map { "\($0.value.bitPattern) \($0.parameter)" } ?? "").utf8))
         return all.compactMap { bytes -> (parameter: String, value: Float)? in

@@ -50,8 +50,7 @@ struct WeightUpdate: Sendable {
         moveStatistics(weights, gradient)
         if blocks.areOwned {
             blocks.gather(weights)
-            let own = moved
-            follow(weights, in: [0..<own.lowerBound, own.upperBound..<trainableExtent])
+            follow(weights, in: trainable(blocks.others))
         }
         if let average = average?.vector.tensor {
             average.copy(trainableExtent..<weights.elementCount, of: weights, to: trainableExtent)
@@ -60,12 +59,16 @@ struct WeightUpdate: Sendable {
     }
 
     /// The trainable weights that this process moves.
-    private var moved: Range<Int> { blocks.moved.clamped(to: 0..<trainableExtent) }
+    private var moved: [Range<Int>] { trainable(blocks.moved) }
+
+    private func trainable(_ ranges: [Range<Int>]) -> [Range<Int>] {
+        ranges.map { $0.clamped(to: 0..<trainableExtent) }
+    }
 
     private func move(_ weights: Tensor, _ gradient: Tensor, factor: Float, rate: Float, step: Int) {
         let (optimizer, moments) = (hyperparameters.optimizer, moments)
         let average = average?.vector.tensor, decay = Float(hyperparameters.emaMomentum ?? 0)
-        workers.eachStretch(of: [moved]) { start, count in
+        workers.eachStretch(of: moved) { start, count in
             let part = gradient.slice(at: start, count: count), target = weights.slice(at: start, count: count)
             if factor != 1 { scale(part, by: factor, into: part) }
             optimizer.apply(
@@ -88,10 +91,11 @@ struct WeightUpdate: Sendable {
         for entry in statistics {
             guard case .statistic(let momentum) = entry.spec.role else { continue }
             let all = entry.offset..<entry.offset + entry.spec.shape.elementCount
-            let part = all.clamped(to: blocks.moved)
-            averageStep(
-                weights.slice(at: part.lowerBound, count: part.count),
-                gradient.slice(at: part.lowerBound, count: part.count), decay: momentum)
+            for part in blocks.moved.map({ all.clamped(to: $0) }) where !part.isEmpty {
+                averageStep(
+                    weights.slice(at: part.lowerBound, count: part.count),
+                    gradient.slice(at: part.lowerBound, count: part.count), decay: momentum)
+            }
         }
     }
 
@@ -99,7 +103,7 @@ struct WeightUpdate: Sendable {
     private func sumOfSquares(_ gradient: Tensor) -> Double {
         let length = Workers.stretch
         let parts = Mutex([Double](repeating: 0, count: (trainableExtent + length - 1) / length))
-        workers.eachStretch(of: [moved]) { start, count in
+        workers.eachStretch(of: moved) { start, count in
             let sum = Kernels.sumOfSquares(gradient.slice(at: start, count: count))
             parts.withLock { $0[start / length] = sum }
         }

@@ -288,6 +288,7 @@ struct DistillCommand: ParsableCommand {
     /// - Parameter files: What the command line does not say is in the first that says it.
     private func options(with files: [ConfigurationFile], goesOn: Bool) throws -> DistillOptions {
         guard !teachers.isEmpty, let data, let budget, let output else { throw ValidationError("missing \(missing)") }
+        try training.check()
         let preset = preset?.value
         var loss = preset?.loss ?? Defaults.loss
         loss.terms = files.lazy.compactMap(\.losses).first ?? loss.terms

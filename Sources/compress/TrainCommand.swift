@@ -99,6 +99,7 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        try training.check()
         guard resume == nil || runDirectory == nil else {
             throw ValidationError("--resume names the run directory; leave --run-directory out")
         }

@@ -26,6 +26,13 @@ struct TrainingOptions: ParsableArguments {
     var lanes: Int?
 
     @Option(
+        help: .init(
+            "What the sums of --lanes are rounded to, on any number of processes, which then send so many bytes less. (default: "
+                + "float32)", valueName: "float32|bfloat16"),
+        completion: .words("float32", "bfloat16"), transform: gradientExchange)
+    var exchange: GradientExchange?
+
+    @Option(
         help: .init("(default: \(Defaults.optimizer.rawValue))", valueName: "adam|adamw|sgd"),
         completion: .words("adam", "adamw", "sgd"), transform: optimizerKind)
     var optimizer: Optimizer.Kind?
@@ -88,9 +95,17 @@ struct TrainingOptions: ParsableArguments {
         var augmentation: Augmentation?
     }
 
+    /// - Throws: `ValidationError` for options that do not go together.
+    func check() throws {
+        if exchange == .bfloat16, lanes ?? 1 == 1 {
+            throw ValidationError(
+                "--exchange bfloat16 rounds the sums of lanes, and there is one: give --lanes 2 or more")
+        }
+    }
+
     var values: Values {
         var hyperparameters = Hyperparameters(epochs: epochs?.value ?? 1, batchSize: batchSize?.value ?? 1)
-        hyperparameters.lanes = lanes ?? 1
+        (hyperparameters.lanes, hyperparameters.exchange) = (lanes ?? 1, exchange ?? .float32)
         hyperparameters.optimizer = Optimizer(optimizer ?? Defaults.optimizer)
         hyperparameters.learningRate = learningRate?.value ?? hyperparameters.learningRate
         hyperparameters.learningRateSchedule = learningRateSchedule ?? Defaults.learningRateSchedule
@@ -111,6 +126,7 @@ struct TrainingOptions: ParsableArguments {
         epochs = epochs ?? other.epochs
         batchSize = batchSize ?? other.batchSize
         lanes = lanes ?? other.lanes
+        exchange = exchange ?? other.exchange
         optimizer = optimizer ?? other.optimizer
         learningRate = learningRate ?? other.learningRate
         learningRateSchedule = learningRateSchedule ?? other.learningRateSchedule
@@ -149,6 +165,13 @@ func switchable<Value>(
         throw ValidationError("expected a power of two from 1 to 1024, found '\(text)'")
     }
     return number
+}
+
+@Sendable func gradientExchange(_ text: String) throws -> GradientExchange {
+    guard let exchange = GradientExchange(rawValue: text) else {
+        throw ValidationError("expected float32 or bfloat16, found '\(text)'")
+    }
+    return exchange
 }
 
 @Sendable func optimizerKind(_ text: String) throws -> Optimizer.Kind {

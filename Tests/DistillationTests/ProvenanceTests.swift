@@ -84,13 +84,15 @@ import Training
         request.unlabeled = "/m/more.h5"
         request.hyperparameters.globalClipnorm = 2.5
         request.hyperparameters.lanes = 8
+        request.hyperparameters.exchange = .bfloat16
         request.hyperparameters.emaMomentum = 0.999
         request.augmentation = try Augmentation("noise:0.1")
         request.teacherWeights = .byExample
         request.firstStage = FirstStage(epochs: 3, terms: [LossTerm(.kl)])
         request.generations = 2
         let others: [String: JSON] = [
-            "precision": "float16", "unlabeled": "more.h5", "lanes": 8, "global_clipnorm": 2.5, "ema_momentum": 0.999,
+            "precision": "float16", "unlabeled": "more.h5", "lanes": 8, "exchange": "bfloat16", "global_clipnorm": 2.5,
+            "ema_momentum": 0.999,
             "augmentation": "noise:0.1", "views": "live", "teacher_weights": "by-example", "first_stage_epochs": 3,
             "generations": 2,
         ]

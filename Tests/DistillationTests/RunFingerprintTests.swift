@@ -151,6 +151,7 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
             [
                 ("epochs", { $0.epochs = 4 }), ("batchSize", { $0.batchSize = 64 }),
                 ("shardSize", { $0.shardSize = 32 }), ("lanes", { $0.lanes = 2 }),
+                ("exchange", { $0.exchange = .bfloat16 }),
                 ("optimizer", { $0.optimizer = Optimizer(.adamw) }), ("learningRate", { $0.learningRate = 0.5 }),
                 ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear) }),
                 ("learningRateSchedule", { $0.learningRateSchedule = LearningRateSchedule(.linear, warmup: 0.1) }),
@@ -216,7 +217,8 @@ private func properties(_ value: Any) -> Set<String> { Set(Mirror(reflecting: va
         let words = [
             "budget": "1000", "width": "auto", "max-multiply-adds": "none", "precision": "float32", "epochs": "3",
             "stages": "auto", "allow-loss": "auto", "budget-counts": "file",
-            "batch-size": "128", "lanes": "1", "examples of a worker": "64", "learning-rate": "0.001",
+            "batch-size": "128", "lanes": "1", "exchange": "float32", "examples of a worker": "64",
+            "learning-rate": "0.001",
             "learning-rate-schedule": "cosine", "global-clipnorm": "none", "ema-momentum": "none", "seed": "0",
             "augment": "none", "early-stopping": "none", "keep-best": "false", "views": "none",
             "soft-targets": "float32", "generations": "1", "seeds": "1", "preset": "none", "temperature": "2",

@@ -144,6 +144,7 @@ import Testing
         epochs: 3
         batch-size: 16
         lanes: 8
+        exchange: bfloat16
         optimizer: adamw
         learning-rate: 0.01
         learning-rate-schedule: linear:0.1
@@ -214,7 +215,7 @@ import Testing
             #expect(request.preset == .youTube8MWinners)
             #expect(request.augmentation?.description == "crop:4,flip")
             #expect(request.hyperparameters.globalClipnorm == 2.5 && request.hyperparameters.lanes == 8)
-            #expect(request.hyperparameters.emaMomentum == 0.999)
+            #expect(request.hyperparameters.exchange == .bfloat16 && request.hyperparameters.emaMomentum == 0.999)
             #expect(request.hyperparameters.patience == 5)
             #expect(request.hyperparameters.keepsBest)
             #expect(request.unlabeled == folder.path + "/more.h5" && request.testShare == 0.1)

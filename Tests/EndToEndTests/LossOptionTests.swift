@@ -192,6 +192,14 @@ import Testing
                 #expect(run.code == 64)
                 #expect(run.errors.contains("expected a number above 0"), "\(run.errors)")
             }
+            for (words, reason) in [
+                (["--exchange", "bfloat16"], "give --lanes 2 or more"),
+                (["--exchange", "float16", "--lanes", "2"], "expected float32 or bfloat16, found 'float16'"),
+            ] {
+                let run = try Program.run(
+                    ["train", "--architecture", "plain.yaml", "--data", "d.h5", "--output", "n.h5"] + words, in: folder)
+                #expect(run.code == 64 && run.errors.contains(reason), "\(run.errors)")
+            }
             for word in ["0", "3", "-2", "2048", "two"] {
                 let words = ["train", "--architecture", "plain.yaml", "--data", "d.h5", "--output", "n.h5"]
                 let run = try Program.run(words + ["--lanes", word], in: folder)

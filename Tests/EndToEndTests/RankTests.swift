@@ -63,6 +63,7 @@ struct RankTests {
         "live teachers": distillation + ["--augment", "noise:0.1,mixup:0.2"],
         "first stage": distillation + ["--configuration", "stage.yaml"],
         "lanes": distillation + ["--lanes", "4"],
+        "lanes of bfloat16": distillation + ["--lanes", "4", "--exchange", "bfloat16"],
         // Four shards, the last batch one; a kernel whose gradient is not kept for each shard.
         "lanes of a large kernel": ["train"] + training + [
             "--architecture", "wide.yaml", "--lanes", "4", "--epochs", "1",

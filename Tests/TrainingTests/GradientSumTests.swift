@@ -14,12 +14,13 @@ import Testing
 private final class PlainSum: GradientSum {
     private let graph: LayerGraph
     private let size, lanes: Int
+    private let exchange: GradientExchange
     private let sum: VectorBox
 
     init(_ graph: LayerGraph, _ hyperparameters: Hyperparameters) {
         self.graph = graph
         size = Shards(graph, hyperparameters).size
-        lanes = hyperparameters.lanes
+        (lanes, exchange) = (hyperparameters.lanes, hyperparameters.exchange)
         sum = VectorBox(graph.layout)
     }
 
@@ -38,14 +39,26 @@ private final class PlainSum: GradientSum {
         for element in 0..<graph.layout.extent {
             var sums = (0..<lanes).map { lane in
                 let shards = lane * shards.count / lanes..<(lane + 1) * shards.count / lanes
-                return Self.add(shards.map { gradients[$0].vector.tensor[element] })
+                return Self.add(shards.map { gradients[$0].vector.tensor[element] }).map { rounded($0, element) }
             }
             while sums.count > 1 {
-                sums = stride(from: 0, to: sums.count, by: 2).map { Self.add(sums[$0..<$0 + 2].compactMap(\.self)) }
+                sums = stride(from: 0, to: sums.count, by: 2).map {
+                    Self.add(sums[$0..<$0 + 2].compactMap { $0.map { rounded($0, element) } })
+                }
             }
             total[element] = sums[0] ?? .nan
         }
         return terms
+    }
+
+    private func rounded(_ number: Float, _ element: Int) -> Float {
+        guard exchange == .bfloat16, element < graph.layout.trainableExtent else { return number }
+        let below = Float(bitPattern: number.bitPattern & 0xffff_0000),
+            above = Float(bitPattern: below.bitPattern + 0x1_0000)
+        guard number != below else { return below }
+        let middle = (Double(below) + Double(above)) / 2
+        if abs(Double(number)) != abs(middle) { return abs(Double(number)) < abs(middle) ? below : above }
+        return below.bitPattern & 0x1_0000 == 0 ? below : above
     }
 
     /// One after another; nil for none.
@@ -68,12 +81,13 @@ private struct Words: Batch {
 @Suite struct GradientSumTests {
     private func train(
         _ file: ExampleFile, threads: Int, peers: any Peers = Alone(), lanes: Int = 1,
+        exchange: GradientExchange = .float32,
         sum: ((LayerGraph, Hyperparameters) -> any GradientSum)? = nil
     ) throws -> [[UInt32]] {
         let workers = Workers(threads, peers: peers), graph = try build(everything).graph
         defer { workers.close() }
         var hyperparameters = smallHyperparameters()
-        hyperparameters.lanes = lanes
+        (hyperparameters.lanes, hyperparameters.exchange) = (lanes, exchange)
         (hyperparameters.globalClipnorm, hyperparameters.emaMomentum) = (0.5, 0.9)
         let weights = ParameterVector(initializing: graph.layout, key: RandomKey(seed: 0))
         let trainer: Trainer
@@ -110,6 +124,59 @@ private struct Words: Batch {
                 }
                 #expect(all == Array(repeating: plain, count: count), "\(count) processes")
             }
+        }
+    }
+
+    /// What is rounded does not depend on who sends it.
+    @Test(arguments: [2, 4, 8]) func givesTheBitsOfATreeOfRoundedLanes(lanes: Int) throws {
+        try withData { file, _ in
+            let plain = try train(file, threads: 1, lanes: lanes, exchange: .bfloat16) { PlainSum($0, $1) }
+            #expect(try train(file, threads: 1, lanes: lanes) != plain)
+            for threads in [1, 3] {
+                #expect(
+                    try train(file, threads: threads, lanes: lanes, exchange: .bfloat16) == plain, "\(threads) threads")
+            }
+            for count in [2, 3, 4, 5] {
+                let all = try ThreadPeers.together(count) { peers in
+                    try train(file, threads: 2, peers: peers, lanes: lanes, exchange: .bfloat16)
+                }
+                #expect(all == Array(repeating: plain, count: count), "\(count) processes")
+            }
+        }
+    }
+
+    /// The sum of a layer is there while the shards are on their way back to the layers before it.
+    @Test(arguments: [1, 2, 3]) func sumsAreFinalWhileTheRestIsComputed(threads: Int) throws {
+        let text = "{input: [2], layers: [{Dense: {units: 3}}, ReLU, {Dense: {units: classes, activation: softmax}}]}"
+        let graph = try build(text).graph, layout = graph.layout
+        let shards = Shards(graph, smallHyperparameters()), steps = BackwardSteps(graph, shards.plan(graph))
+        let second = try #require(layout.entries.first { $0.layer == layout.entries.last?.layer }).offset
+        let ranges = [second..<layout.extent, 0..<second]
+        #expect(ranges.map(steps.completion) == [1, 3])
+        _ = try ThreadPeers.together(2) { peers in
+            let workers = Workers(threads, peers: peers), order = SumOrder(lanes: 2, processes: 2)
+            defer { workers.close() }
+            let sum = LocalGradientSum(graph, shards, workers, order, inOrder: ranges)
+            let own = order.shards(of: 4, rank: peers.rank).upperBound, heard = Mutex<[Int]>([])
+            let sums = Mutex<[Float]>([])
+            let (terms, fault) = sum.addOwn(shards.cut(16)) { shard, _, workspace, gradient in
+                // As a way back does it: the last layer first.
+                gradient.slice(at: second, count: layout.extent - second).fill(with: 2)
+                workspace.passed.store(1, ordering: .releasing)
+                // One thread computes its shards one after another, and hears of the sum with the last.
+                if threads > 1 || shard == own - 1 { while heard.withLock({ $0.isEmpty }) {} }
+                gradient.slice(at: 0, count: second).fill(with: 1)
+                return [Double(shard)]
+            } finished: { range in
+                heard.withLock { $0.append(range) }
+                sums.withLock {
+                    $0 += sum.sum(0).slice(at: ranges[range].lowerBound, count: ranges[range].count).values
+                }
+            }
+            #expect(fault == nil && terms.count == 2)
+            #expect(heard.withLock { $0 } == [0, 1])
+            let wanted = [Float](repeating: 4, count: layout.extent - second) + [Float](repeating: 2, count: second)
+            #expect(sums.withLock { $0 } == wanted)
         }
     }
 

@@ -85,6 +85,11 @@ void cv_minimum(ptrdiff_t count, const float *a, const float *b, float *y);
 void cv_affine(ptrdiff_t count, float scale, float offset, const float *x, float *y);
 // y += scale x
 void cv_add_scaled(ptrdiff_t count, float scale, const float *x, float *y);
+// bfloat16, the upper half of a float: to the nearest, ties to even; what is no number stays none. The numbers themselves are
+// rounded, or written as halves, or halves as numbers.
+void cv_round_bfloat16(ptrdiff_t count, float *x);
+void cv_pack_bfloat16(ptrdiff_t count, const float *x, uint16_t *y);
+void cv_unpack_bfloat16(ptrdiff_t count, const uint16_t *x, float *y);
 // da = dy where a won (a ties with b: each gets half); sign +1 for maximum, -1 for minimum
 void cv_extremum_gradient(ptrdiff_t count, float sign, const float *a, const float *b, const float *dy, float *da,
                           float *db);
