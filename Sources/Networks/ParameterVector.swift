@@ -52,9 +52,10 @@ public struct ParameterVector: ~Copyable, Sendable {
     public let layout: ParameterLayout
     private let buffer: Buffer
 
-    public init(zeros layout: ParameterLayout) {
+    /// - Parameter inPieces: Whether pieces of it will be used alone, and what lies between them must take no memory.
+    public init(zeros layout: ParameterLayout, inPieces: Bool = false) {
         self.layout = layout
-        buffer = Buffer(zeros: layout.extent)
+        buffer = Buffer(zeros: layout.extent, inPieces: inPieces)
     }
 
     /// Zeros in memory that another process sees too.

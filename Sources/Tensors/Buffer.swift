@@ -15,7 +15,8 @@ import Synchronization
 public struct Buffer: ~Copyable, Sendable {
     private let memory: Memory
 
-    public init(zeros count: Int) { memory = Memory(count, file: nil) }
+    /// - Parameter inPieces: Whether pieces of it will be used alone, and what lies between them must take no memory.
+    public init(zeros count: Int, inPieces: Bool = false) { memory = Memory(count, file: nil, inPieces: inPieces) }
 
     /// Memory that whoever has the same file sees too, for instance another process.
     ///
@@ -68,7 +69,7 @@ public enum MemoryExhaustion {
     /// From this size on, memory comes in pages of 2 MiB where the system has them: the processor finds its way in fewer.
     private static let largePages = 16 << 20
 
-    init(_ count: Int, file: Int32?) {
+    init(_ count: Int, file: Int32?, inPieces: Bool = false) {
         precondition(count >= 0, "a buffer cannot have \(count) elements")
         self.count = count
         let (byteCount, isTooLarge) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
@@ -79,7 +80,11 @@ public enum MemoryExhaustion {
             MemoryExhaustion.report(byteCount)
         }
         #if os(Linux)
-            if byteCount >= Self.largePages { unsafe madvise(memory, byteCount, MADV_HUGEPAGE) }
+            if inPieces {
+                unsafe madvise(memory, byteCount, MADV_NOHUGEPAGE)
+            } else if byteCount >= Self.largePages {
+                unsafe madvise(memory, byteCount, MADV_HUGEPAGE)
+            }
         #endif
         unsafe base = memory.bindMemory(to: Float.self, capacity: max(count, 1))
     }

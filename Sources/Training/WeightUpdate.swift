@@ -22,7 +22,8 @@ struct WeightUpdate: Sendable {
         (self.hyperparameters, self.workers, trainableExtent) = (hyperparameters, workers, layout.trainableExtent)
         blocks = Blocks(layout, workers.peers)
         statistics = layout.entries.filter { $0.spec.role != .trainable }
-        moments = (0..<hyperparameters.optimizer.momentCount).map { _ in VectorBox(layout) }
+        let areOwned = blocks.areOwned
+        moments = (0..<hyperparameters.optimizer.momentCount).map { _ in VectorBox(layout, inPieces: areOwned) }
         average = hyperparameters.emaMomentum.map { _ in VectorBox(layout) }
         average?.vector.tensor.copy(from: weights)
     }
