@@ -20,13 +20,14 @@ public struct BackwardSteps: Sendable {
         for entry in graph.layout.entries {
             let elements = entry.offset..<entry.offset + entry.spec.shape.elementCount
             if kernels.contains("\(entry.layer)/\(entry.spec.name)") { deferred.append(elements) }
-            completions.append((elements, layers[entry.layer] ?? 0))
+            // What no step computes is set to zero before the first one.
+            completions.append((elements, layers[entry.layer] ?? 1))
         }
     }
 
     /// The number of steps (`Workspace.passed`) after which nothing changes any more in some elements, but for deferred kernels.
     public func completion(of elements: Range<Int>) -> Int {
-        completions.lazy.filter { $0.elements.overlaps(elements) }.map(\.steps).max() ?? 0
+        completions.lazy.filter { $0.elements.overlaps(elements) }.map(\.steps).max() ?? 1
     }
 
     /// Whether some of the elements are of a `DeferredKernel`.
