@@ -27,8 +27,8 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(
         help: .init(
-            "What the sums of --lanes are rounded to, on any number of processes, which then send so many bytes less. (default: "
-                + "float32)", valueName: "float32|bfloat16"),
+            "The type that gradients are exchanged in: bfloat16 rounds the sums of --lanes, with any number of processes, and halves "
+                + "what these send of them. (default: float32)", valueName: "float32|bfloat16"),
         completion: .words("float32", "bfloat16"), transform: gradientExchange)
     var exchange: GradientExchange?
 
