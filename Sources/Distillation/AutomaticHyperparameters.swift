@@ -65,6 +65,6 @@ extension Hyperparameters {
         let steps = (examples + batchSize - 1) / batchSize * epochs
         return "recipe: \(grouped(epochs)) epochs\(chosen(.epochs)) of batches of \(batchSize)\(chosen(.batchSize))"
             + (lanes > 1 ? " in \(lanes) lanes\(exchange == .float32 ? "" : " of \(exchange.rawValue)"), " : ", ")
-            + "\(grouped(steps)) steps, learning rate \(learningRate)\(chosen(.learningRate))"
+            + "\(grouped(steps)) steps, learning rate \(Float(learningRate))\(chosen(.learningRate))"
     }
 }
